@@ -1,0 +1,372 @@
+"""The compiled steps of the native engine: forward, backward, loss and AdamW on flat arrays.
+
+Activations are stored feature by feature, ``[features, stride]`` with one lane per row of the batch, so
+the sums of a LayerNorm run down the features with every lane busy and never across lanes. Each block of
+activations has a row of ones behind its last feature: a layer's bias is then simply the last row of its
+weight matrix, and bias and bias gradient cost no code. Lanes beyond the batch hold zeros that count as
+unobserved, so they take no part in loss or gradient.
+
+A layer is one row of the int64 table ``layers``; the columns are the constants below.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from autoenc.engines import simd
+from autoenc.engines.randomness import combine, layer_key
+from autoenc.engines.simd import INNER, JIT, VECTOR_BYTES, matmul
+
+__all__ = [
+    "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT", "PADDED", "RELU",
+    "WEIGHT", "XHAT", "evaluate", "train_epoch",
+]  # fmt: skip
+
+# Columns of the table of layers. WEIGHT is the place of the layer's block in the parameters:
+# (n_in + 1) rows of PADDED weights, the last one the bias, then PADDED gains and PADDED shifts if HAS_NORM.
+# H_IN, H_OUT and XHAT are places in the activations and in the normalized activations.
+N_IN, N_OUT, PADDED, WEIGHT, HAS_NORM, HIDDEN, H_IN, H_OUT, XHAT = range(9)
+N_COLUMNS = 9
+RELU, LEAKY_RELU, ELU, GELU, SILU, TANH = range(6)  # in the order of contract.ACTIVATIONS
+NORM_EPS = 1e-6
+
+
+# Slice assignments would do, but their error paths triple the time that compiling takes.
+@njit(**INNER)
+def _fill_zero(a, start, stop):
+    for i in range(start, stop):
+        a[i] = 0
+
+
+@njit(**INNER)
+def _copy(source, target, size):
+    for i in range(size):
+        target[i] = source[i]
+
+
+@njit(**INNER)
+def _normalize(h, h_at, width, lanes, stride, p, gain_at, shift_at, xhat, xhat_at, rstd, rstd_at):
+    """LayerNorm over the features, in place; keeps what the backward pass needs."""
+    simd.outlined()
+    v = VECTOR_BYTES // h.itemsize
+    inverse_width, eps, one = simd.splat(h, 1.0 / width), simd.splat(h, NORM_EPS), simd.splat(h, 1.0)
+    for lane in range(0, lanes, v):
+        mean = simd.splat(h, 0.0)
+        for j in range(width):
+            mean = mean + simd.load(h, h_at + j * stride + lane)
+        mean = mean * inverse_width
+        variance = simd.splat(h, 0.0)
+        for j in range(width):
+            d = simd.load(h, h_at + j * stride + lane) - mean
+            variance = simd.fma(d, d, variance)
+        r = one / simd.sqrt(simd.fma(variance, inverse_width, eps))
+        simd.store(rstd, rstd_at + lane, r)
+        for j in range(width):
+            q = (simd.load(h, h_at + j * stride + lane) - mean) * r
+            simd.store(xhat, xhat_at + j * stride + lane, q)
+            y = simd.fma(q, simd.splat(p, p[gain_at + j]), simd.splat(p, p[shift_at + j]))
+            simd.store(h, h_at + j * stride + lane, y)
+
+
+@njit(**INNER)
+def _normalize_backward(d, width, lanes, stride, p, gain_at, xhat, xhat_at, rstd, rstd_at, g, dgain_at, dshift_at):
+    """Gradient of LayerNorm: of its gains and shifts into ``g``, of its input in place of ``d``."""
+    simd.outlined()
+    v = VECTOR_BYTES // d.itemsize
+    inverse_width = simd.splat(d, 1.0 / width)
+    for j in range(width):
+        dgain, dshift = simd.splat(d, 0.0), simd.splat(d, 0.0)
+        for lane in range(0, lanes, v):
+            dy = simd.load(d, j * stride + lane)
+            dgain = simd.fma(dy, simd.load(xhat, xhat_at + j * stride + lane), dgain)
+            dshift = dshift + dy
+        g[dgain_at + j] = simd.total(dgain)
+        g[dshift_at + j] = simd.total(dshift)
+    for lane in range(0, lanes, v):
+        mean, slope = simd.splat(d, 0.0), simd.splat(d, 0.0)
+        for j in range(width):
+            q = simd.load(d, j * stride + lane) * simd.splat(p, p[gain_at + j])
+            mean = mean + q
+            slope = simd.fma(q, simd.load(xhat, xhat_at + j * stride + lane), slope)
+        mean, slope = mean * inverse_width, slope * inverse_width
+        r = simd.load(rstd, rstd_at + lane)
+        for j in range(width):
+            q = simd.load(d, j * stride + lane) * simd.splat(p, p[gain_at + j]) - mean
+            q = q - simd.load(xhat, xhat_at + j * stride + lane) * slope
+            simd.store(d, j * stride + lane, q * r)
+
+
+@njit(**INNER)
+def _relu(h, at, size):
+    for i in range(at, at + size, VECTOR_BYTES // h.itemsize):
+        y = simd.load(h, i)
+        simd.store(h, i, simd.where_positive(y, y))
+
+
+@njit(**INNER)
+def _smooth(h, at, size, slopes, slopes_at, activation):
+    """Any activation but ReLU, in place, with its derivative into ``slopes``."""
+    simd.outlined()
+    for i in range(size):
+        y = h[at + i]
+        if activation == LEAKY_RELU:
+            s = 1.0 if y > 0 else 0.01
+            f = y * s
+        elif activation == ELU:
+            s = 1.0 if y > 0 else math.exp(y)
+            f = y if y > 0 else math.expm1(y)
+        elif activation == GELU:
+            cdf = 0.5 * (1.0 + math.erf(y * math.sqrt(0.5)))
+            s = cdf + y * math.exp(-0.5 * y * y) / math.sqrt(2.0 * math.pi)
+            f = y * cdf
+        elif activation == SILU:
+            sigmoid = 1.0 / (1.0 + math.exp(-y))
+            s = sigmoid * (1.0 + y * (1.0 - sigmoid))
+            f = y * sigmoid
+        else:
+            f = math.tanh(y)
+            s = 1.0 - f * f
+        h[at + i] = f
+        slopes[slopes_at + i] = s
+
+
+@njit(**INNER)
+def _dropout(h, at, width, lanes, stride, key, threshold, scale):
+    simd.outlined()
+    factor = simd.splat(h, scale)
+    for j in range(width):
+        unit_key = combine(key, np.uint32(j))
+        for lane in range(0, lanes, VECTOR_BYTES // h.itemsize):
+            i = at + j * stride + lane
+            simd.store(h, i, simd.drop(simd.load(h, i), unit_key, lane, threshold, factor))
+
+
+@njit(**INNER)
+def _gather(values, rows, start, n, lanes, stride, x, observed):
+    """Rows of the table as lanes: cells with 0 for missing, and 1 or 0 for observed or not.
+
+    Returns the numbers of observed and of observed non-zero cells.
+    """
+    simd.outlined()
+    n_observed, n_nonzero = 0, 0
+    for j in range(values.shape[1]):
+        at = j * stride
+        for i in range(n):
+            value = values[rows[start + i], j]
+            if value == value:
+                n_observed += 1
+                n_nonzero += value != 0
+                x[at + i] = value
+                observed[at + i] = 1
+            else:
+                x[at + i] = 0
+                observed[at + i] = 0
+        for i in range(n, lanes):
+            x[at + i] = 0
+            observed[at + i] = 0
+    return n_observed, n_nonzero
+
+
+@njit(**INNER)
+def _forward(p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys, threshold, scale):
+    """All layers on the rows in ``x``; dropout where ``threshold`` is not 0."""
+    simd.outlined()
+    first = layers[0]
+    width = first[N_IN]
+    _copy(x, h, width * stride)
+    if has_norm:
+        at = first[H_IN]  # 0, as are the places of the input norm's gains and normalized values
+        _normalize(h, at, width, lanes, stride, p, at, first[WEIGHT] // 2, xhat, at, rstd, at)
+    slot = 0
+    for k in range(layers.shape[0]):
+        layer = layers[k]
+        out, width, weight, padded = layer[H_OUT], layer[N_OUT], layer[WEIGHT], layer[PADDED]
+        matmul(width, lanes, layer[N_IN] + 1, p, weight, 1, padded, h, layer[H_IN], stride, h, out, stride)
+        if not layer[HIDDEN]:
+            continue
+        if layer[HAS_NORM]:
+            gain = weight + (layer[N_IN] + 1) * padded
+            at = layer[XHAT]
+            _normalize(h, out, width, lanes, stride, p, gain, gain + padded, xhat, at, rstd, (k + 1) * stride)
+        if activation == RELU:
+            _relu(h, out, width * stride)
+        else:
+            _smooth(h, out, width * stride, slopes, layer[XHAT], activation)
+        if threshold > 0:
+            _dropout(h, out, width, lanes, stride, keys[slot], threshold, scale)
+            if activation != RELU:
+                _dropout(slopes, layer[XHAT], width, lanes, stride, keys[slot], threshold, scale)
+        slot += 1
+
+
+@njit(**INNER)
+def _squared_errors(x, observed, h, at, width, lanes, stride):
+    """Sums of the squared error over the observed and over the observed non-zero cells."""
+    simd.outlined()
+    over_all, over_nonzero = simd.splat(x, 0.0), simd.splat(x, 0.0)
+    for j in range(width):
+        for lane in range(0, lanes, VECTOR_BYTES // x.itemsize):
+            i = j * stride + lane
+            target = simd.load(x, i)
+            difference = (simd.load(h, at + i) - target) * simd.load(observed, i)
+            over_all = simd.fma(difference, difference, over_all)
+            over_nonzero = simd.fma(simd.where_nonzero(target, difference), difference, over_nonzero)
+    return np.float64(simd.total(over_all)), np.float64(simd.total(over_nonzero))
+
+
+@njit(**INNER)
+def _loss_gradient(x, observed, h, at, width, lanes, stride, weight_all, weight_nonzero, d):
+    """Gradient of the loss with respect to the reconstruction, into ``d``."""
+    simd.outlined()
+    for_all, for_nonzero = simd.splat(x, 2 * weight_all), simd.splat(x, 2 * weight_nonzero)
+    for j in range(width):
+        for lane in range(0, lanes, VECTOR_BYTES // x.itemsize):
+            i = j * stride + lane
+            target = simd.load(x, i)
+            difference = (simd.load(h, at + i) - target) * simd.load(observed, i)
+            simd.store(d, i, (for_all + simd.where_nonzero(target, for_nonzero)) * difference)
+
+
+@njit(**INNER)
+def _adamw(p, m, v, g, at, size, learning_rate, weight_decay, step):
+    """AdamW on ``p[at : at + size]`` with gradients ``g[:size]`` (Loshchilov and Hutter, ICLR 2019)."""
+    simd.outlined()
+    keep, one_minus_beta1 = simd.splat(p, 1 - learning_rate * weight_decay), simd.splat(p, 1 - 0.9)
+    beta2, one_minus_beta2 = simd.splat(p, 0.999), simd.splat(p, 1 - 0.999)
+    rate = simd.splat(p, -learning_rate / (1 - 0.9**step))
+    root, eps = simd.splat(p, 1 / math.sqrt(1 - 0.999**step)), simd.splat(p, 1e-8)
+    for i in range(0, size, VECTOR_BYTES // p.itemsize):
+        gradient = simd.load(g, i)
+        first = simd.load(m, at + i)
+        first = simd.fma(gradient - first, one_minus_beta1, first)
+        second = simd.fma(gradient * gradient, one_minus_beta2, simd.load(v, at + i) * beta2)
+        simd.store(m, at + i, first)
+        simd.store(v, at + i, second)
+        change = rate * first / simd.fma(simd.sqrt(second), root, eps)
+        simd.store(p, at + i, simd.fma(simd.load(p, at + i), keep, change))
+
+
+@njit(**INNER)
+def _transpose(d, width, padded, lanes, stride, d_rows):
+    """``d`` [width, lanes] as rows ``[lanes, padded]``, zeros behind ``width``."""
+    simd.outlined()
+    v = VECTOR_BYTES // d.itemsize
+    _fill_zero(d, width * stride, padded * stride)
+    for j in range(0, padded, v):
+        for lane in range(0, lanes, v):
+            simd.transpose_block(d, j * stride + lane, stride, d_rows, lane * padded + j, padded)
+
+
+@njit(**INNER)
+def _backward_and_update(
+    p, m, v, g, layers, has_norm, activation, n, lanes, stride, h, xhat, rstd, slopes, d, other, d_rows,
+    scale, learning_rate, weight_decay, step,
+):  # fmt: skip
+    """Gradients from the last layer to the first; a layer is updated as soon as its input's gradient is known."""
+    simd.outlined()
+    factor = simd.splat(p, scale)
+    for k in range(layers.shape[0] - 1, -1, -1):
+        layer = layers[k]
+        n_in, width, padded, weight = layer[N_IN], layer[N_OUT], layer[PADDED], layer[WEIGHT]
+        if layer[HIDDEN]:
+            for i in range(0, width * stride, VECTOR_BYTES // p.itemsize):
+                if activation == RELU:
+                    kept = simd.load(h, layer[H_OUT] + i)
+                    simd.store(d, i, simd.where_positive(kept, simd.load(d, i) * factor))
+                else:
+                    simd.store(d, i, simd.load(d, i) * simd.load(slopes, layer[XHAT] + i))
+        size = (n_in + 1) * padded
+        if layer[HAS_NORM]:
+            _fill_zero(g, size, size + 2 * padded)
+            gain, at = weight + size, layer[XHAT]
+            _normalize_backward(
+                d, width, lanes, stride, p, gain, xhat, at, rstd, (k + 1) * stride, g, size, size + padded
+            )
+        _transpose(d, width, padded, lanes, stride, d_rows)
+        matmul(n_in + 1, padded, n, h, layer[H_IN], stride, 1, d_rows, 0, padded, g, 0, padded)
+        if k > 0 or has_norm:
+            matmul(n_in, lanes, width, p, weight, padded, 1, d, 0, stride, other, 0, stride)
+        if layer[HAS_NORM]:
+            size += 2 * padded
+        _adamw(p, m, v, g, weight, size, learning_rate, weight_decay, step)
+        d, other = other, d
+    if has_norm:
+        first = layers[0]
+        size, at = first[WEIGHT], first[H_IN]
+        _fill_zero(g, at, size)
+        _normalize_backward(d, first[N_IN], lanes, stride, p, at, xhat, at, rstd, at, g, at, size // 2)
+        _adamw(p, m, v, g, at, size, learning_rate, weight_decay, step)
+
+
+@njit(**INNER)
+def _mean_loss(sums, nonzero_weight, all_weight):
+    """The loss from (squared error over all, over non-zero, number of all, number of non-zero)."""
+    loss = 0.0
+    if sums[2] > 0:
+        loss += all_weight * sums[0] / sums[2]
+    if sums[3] > 0:
+        loss += nonzero_weight * sums[1] / sums[3]
+    return loss
+
+
+@njit(**JIT)
+def train_epoch(
+    p, m, v, g, layers, has_norm, activation, values, rows, batch_size, stride, x, observed, h, xhat, rstd,
+    slopes, d, other, d_rows, seed, epoch, threshold, scale, learning_rate, weight_decay, nonzero_weight,
+    all_weight, step,
+):  # fmt: skip
+    """One pass over ``rows`` in their order; returns the loss over all of them as they were met."""
+    lanes_per_vector = VECTOR_BYTES // p.itemsize
+    n_columns = values.shape[1]
+    sums = np.zeros(4)
+    keys = np.zeros(layers.shape[0], np.uint32)
+    last = layers[layers.shape[0] - 1]
+    for batch, start in enumerate(range(0, rows.size, batch_size)):
+        n = min(batch_size, rows.size - start)
+        lanes = (n + lanes_per_vector - 1) // lanes_per_vector * lanes_per_vector
+        n_observed, n_nonzero = _gather(values, rows, start, n, lanes, stride, x, observed)
+        for slot in range(keys.size):
+            keys[slot] = layer_key(seed, epoch, batch, slot)
+        _forward(p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys, threshold, scale)
+        over_all, over_nonzero = _squared_errors(x, observed, h, last[H_OUT], n_columns, lanes, stride)
+        sums[0] += over_all
+        sums[1] += over_nonzero
+        sums[2] += n_observed
+        sums[3] += n_nonzero
+        _loss_gradient(
+            x, observed, h, last[H_OUT], n_columns, lanes, stride,
+            all_weight / max(n_observed, 1), nonzero_weight / max(n_nonzero, 1), d,
+        )  # fmt: skip
+        step += 1
+        _backward_and_update(
+            p, m, v, g, layers, has_norm, activation, n, lanes, stride, h, xhat, rstd, slopes, d, other,
+            d_rows, scale, learning_rate, weight_decay, step,
+        )  # fmt: skip
+    return _mean_loss(sums, nonzero_weight, all_weight)
+
+
+@njit(**JIT)
+def evaluate(
+    p, layers, has_norm, activation, values, rows, stride, x, observed, h, xhat, rstd, slopes, nonzero_weight,
+    all_weight,
+):  # fmt: skip
+    """The loss over ``rows`` at once, without dropout."""
+    lanes_per_vector = VECTOR_BYTES // p.itemsize
+    sums = np.zeros(4)
+    no_keys = np.zeros(layers.shape[0], np.uint32)
+    last = layers[layers.shape[0] - 1]
+    for start in range(0, rows.size, stride):
+        n = min(stride, rows.size - start)
+        lanes = (n + lanes_per_vector - 1) // lanes_per_vector * lanes_per_vector
+        n_observed, n_nonzero = _gather(values, rows, start, n, lanes, stride, x, observed)
+        _forward(p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, no_keys, np.uint32(0), 1.0)
+        over_all, over_nonzero = _squared_errors(x, observed, h, last[H_OUT], values.shape[1], lanes, stride)
+        sums[0] += over_all
+        sums[1] += over_nonzero
+        sums[2] += n_observed
+        sums[3] += n_nonzero
+    return _mean_loss(sums, nonzero_weight, all_weight)

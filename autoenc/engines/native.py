@@ -1,0 +1,196 @@
+"""The native CPU engine: one model per core, everything it touches in that core's cache.
+
+All parameters of a model live in one flat vector, padded so that every row of a weight matrix starts a
+SIMD vector; one compiled call trains a whole epoch. The calls release the GIL, so a pool of threads
+trains one fit per core.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.engines import kernels
+from autoenc.engines.contract import ACTIVATIONS, Fit, Outcome, Recipe, Split, State, Stopped
+from autoenc.engines.randomness import batch_order, initial_state, keep_threshold
+from autoenc.engines.simd import VECTOR_BYTES
+from autoenc.grid import NetworkShape
+
+__all__ = ["NativeEngine"]
+
+Floats = NDArray[np.floating]
+
+
+def _aligned(size: int, dtype: np.dtype) -> Floats:
+    """Zeros that start at a cache line."""
+    itemsize = dtype.itemsize
+    room = np.zeros(size + VECTOR_BYTES // itemsize, dtype)
+    skip = -room.ctypes.data % VECTOR_BYTES // itemsize
+    return room[skip : skip + size]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where each parameter and each activation of a network has its place in the flat arrays."""
+
+    network: NetworkShape
+    table: NDArray[np.int64]
+    n_parameters: int
+    n_activations: int
+    n_normalized: int
+    largest_block: int
+    widest: int
+    vector: int
+
+    @classmethod
+    def of(cls, network: NetworkShape, stride: int, vector: int) -> _Layout:
+        def padded(width: int) -> int:
+            return -(-width // vector) * vector
+
+        has_norm = network.norm == "layer"
+        at = 2 * padded(network.input_dim) if has_norm else 0
+        largest = at
+        h_in, h_out = 0, (network.input_dim + 1) * stride
+        xhat = network.input_dim * stride
+        rows = []
+        for layer in network.layers():
+            row = np.zeros(kernels.N_COLUMNS, np.int64)
+            row[kernels.N_IN], row[kernels.N_OUT] = layer.n_in, layer.n_out
+            row[kernels.PADDED], row[kernels.WEIGHT] = padded(layer.n_out), at
+            row[kernels.HAS_NORM], row[kernels.HIDDEN] = layer.norm is not None, layer.hidden
+            row[kernels.H_IN], row[kernels.H_OUT], row[kernels.XHAT] = h_in, h_out, xhat
+            rows.append(row)
+            block = (layer.n_in + 1 + (2 if layer.norm else 0)) * padded(layer.n_out)
+            largest = max(largest, block)
+            at += block
+            h_in, h_out = h_out, h_out + (layer.n_out + 1) * stride
+            xhat += layer.n_out * stride if layer.hidden else 0
+        widest = max(padded(max(layer.n_in, layer.n_out)) for layer in network.layers())
+        return cls(network, np.array(rows), at, h_out, xhat, largest, widest, vector)
+
+    def pack(self, state: State, dtype: np.dtype) -> Floats:
+        """The state as one flat vector."""
+        flat = _aligned(self.n_parameters, dtype)
+        for name, view in self._views(flat).items():
+            view[...] = state[name]
+        return flat
+
+    def unpack(self, flat: Floats) -> State:
+        """The flat vector as a state."""
+        return {name: np.ascontiguousarray(view) for name, view in self._views(flat).items()}
+
+    def _views(self, flat: Floats) -> dict[str, Floats]:
+        """Each parameter by its state-dict name, as a view into ``flat``."""
+        views: dict[str, Floats] = {}
+        if self.network.norm == "layer":
+            half, width = self.table[0, kernels.WEIGHT] // 2, self.network.input_dim
+            views["input_norm.weight"] = flat[:width]
+            views["input_norm.bias"] = flat[half : half + width]
+        for layer, row in zip(self.network.layers(), self.table, strict=True):
+            padded, at = row[kernels.PADDED], row[kernels.WEIGHT]
+            n_rows = layer.n_in + (3 if layer.norm else 1)
+            block = flat[at : at + n_rows * padded].reshape(n_rows, padded)[:, : layer.n_out]
+            views[f"{layer.linear}.weight"] = block[: layer.n_in].T
+            views[f"{layer.linear}.bias"] = block[layer.n_in]
+            if layer.norm:
+                views[f"{layer.norm}.weight"] = block[layer.n_in + 1]
+                views[f"{layer.norm}.bias"] = block[layer.n_in + 2]
+        return views
+
+
+class _Training:
+    """The arrays of one fit, and its epochs."""
+
+    def __init__(self, split: Split, fit: Fit, dtype: np.dtype) -> None:
+        recipe = fit.recipe
+        self.split, self.fit = split, fit
+        vector = VECTOR_BYTES // dtype.itemsize
+        self.stride = -(-min(recipe.batch_size, split.train.size) // vector) * vector
+        self.layout = _Layout.of(fit.network(split.values.shape[1]), self.stride, vector)
+        self.p = self.layout.pack(initial_state(self.layout.network, fit.seed), dtype)
+        self.m, self.v = (_aligned(self.layout.n_parameters, dtype) for _ in range(2))
+        self.g = _aligned(self.layout.largest_block, dtype)
+        columns = split.values.shape[1] * self.stride
+        self.x, self.observed = _aligned(columns, dtype), _aligned(columns, dtype)
+        self.h = _aligned(self.layout.n_activations, dtype)
+        self._set_ones()
+        self.xhat = _aligned(self.layout.n_normalized, dtype)
+        self.slopes = self.xhat[:0] if recipe.activation == "relu" else np.zeros_like(self.xhat)
+        self.rstd = _aligned((len(self.layout.table) + 1) * self.stride, dtype)
+        self.d, self.other, self.d_rows = (
+            _aligned(self.layout.widest * self.stride, dtype) for _ in range(3)
+        )
+        self.n_steps_per_epoch = -(-split.train.size // recipe.batch_size)
+
+    def _set_ones(self) -> None:
+        """The row of ones behind each block of activations, which makes the bias a row of weights."""
+        for row in self.layout.table:
+            at = row[kernels.H_IN] + row[kernels.N_IN] * self.stride
+            self.h[at : at + self.stride] = 1
+
+    def epoch(self, epoch: int) -> float:
+        recipe, fit = self.fit.recipe, self.fit
+        order = self.split.train[batch_order(fit.seed, epoch, self.split.train.size)]
+        return kernels.train_epoch(
+            self.p, self.m, self.v, self.g, *self._network(recipe), self.split.values, order,
+            recipe.batch_size, self.stride, *self._workspace(), self.d, self.other, self.d_rows,
+            fit.seed, epoch, np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
+            recipe.learning_rate(epoch), recipe.weight_decay, recipe.nonzero_weight, recipe.all_weight,
+            epoch * self.n_steps_per_epoch,
+        )  # fmt: skip
+
+    def loss(self, rows: NDArray[np.int64]) -> float:
+        recipe = self.fit.recipe
+        return kernels.evaluate(
+            self.p, *self._network(recipe), self.split.values, rows, self.stride, *self._workspace(),
+            recipe.nonzero_weight, recipe.all_weight,
+        )  # fmt: skip
+
+    def _network(self, recipe: Recipe) -> tuple[Any, ...]:
+        return self.layout.table, recipe.norm == "layer", ACTIVATIONS.index(recipe.activation)
+
+    def _workspace(self) -> tuple[Floats, ...]:
+        return self.x, self.observed, self.h, self.xhat, self.rstd, self.slopes
+
+
+class NativeEngine:
+    """Trains fits on the CPU with compiled kernels written for small autoencoders.
+
+    Args:
+        dtype: Precision of parameters and arithmetic; losses are summed over batches in float64.
+    """
+
+    name = "native"
+
+    def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32) -> None:
+        self.dtype = np.dtype(dtype)
+
+    def fit(self, split: Split, fit: Fit, should_stop: Callable[[], bool] = lambda: False) -> Outcome:
+        """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
+        started = time.perf_counter()
+        training = _Training(split, fit, self.dtype)
+        train_losses: list[float] = []
+        test_losses: list[float] = []
+        failure = None
+        for epoch in range(fit.recipe.epochs):
+            if should_stop():
+                raise Stopped
+            train_losses.append(training.epoch(epoch))
+            test_losses.append(training.loss(split.test))
+            if not (isfinite(train_losses[-1]) and isfinite(test_losses[-1])):
+                failure = f"the loss stopped being finite in epoch {epoch + 1}"
+                break
+        return Outcome(
+            train_losses,
+            test_losses,
+            training.loss(split.train),
+            time.perf_counter() - started,
+            training.layout.unpack(training.p),
+            failure,
+        )

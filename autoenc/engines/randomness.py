@@ -1,0 +1,110 @@
+"""The only source of chance in a fit: pure functions of coordinates, the same for every engine.
+
+Initial weights depend on (seed, network), the order of rows on (seed, epoch), a dropout decision on
+(seed, epoch, step, layer, unit, row). Nothing depends on what was drawn before, so a result does not
+depend on engine, workers or order; and what architectures share is drawn alike for all of them, which
+takes noise out of their comparison (common random numbers).
+
+The hash is a 32-bit finalizer of the xor-shift-multiply kind with the constants of MurmurHash3
+(A. Appleby, public domain): every input bit changes each output bit with probability near one half.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from autoenc.engines.contract import State
+from autoenc.engines.simd import INNER, JIT
+from autoenc.grid import NetworkShape
+
+__all__ = ["batch_order", "dropout_mask", "initial_state", "keep_threshold", "layer_key", "row_hash"]
+
+_GOLDEN = np.uint32(0x9E3779B1)  # 2**32 divided by the golden ratio: spreads consecutive integers
+
+
+def _combine(key: Any, number: Any) -> Any:
+    """Hash ``number`` into ``key``; both uint32, scalars or arrays."""
+    word = key ^ np.uint32(number * _GOLDEN)
+    word = word ^ (word >> np.uint32(16))
+    word = np.uint32(word * np.uint32(0x85EBCA6B))
+    word = word ^ (word >> np.uint32(13))
+    word = np.uint32(word * np.uint32(0xC2B2AE35))
+    return word ^ (word >> np.uint32(16))
+
+
+combine = njit(**INNER)(_combine)
+"""The compiled hash step, for scalars."""
+
+
+@njit(**JIT)
+def layer_key(seed, epoch, step, layer):  # type: ignore[no-untyped-def]
+    """The uint32 from which one layer's dropout decisions of one step follow."""
+    key = combine(np.uint32(seed), np.uint32(epoch))
+    key = combine(key, np.uint32(step))
+    return combine(key, np.uint32(layer))
+
+
+def row_hash(key: NDArray[np.uint32], row: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The last hash step, over rows; broadcasts."""
+    return np.asarray(_combine(key, row), dtype=np.uint32)
+
+
+def keep_threshold(dropout: float) -> int:
+    """A hash at or above this keeps its unit."""
+    return round(dropout * 2**32)
+
+
+def dropout_mask(
+    seed: int, epoch: int, step: int, layer: int, n_rows: int, n_units: int, dropout: float
+) -> NDArray[np.bool_]:
+    """Which units stay, as the engines compute it.
+
+    Args:
+        seed: The fit's seed.
+        epoch: From 0.
+        step: Batch within the epoch, from 0.
+        layer: Hidden layer, counted through encoder and decoder from 0.
+        n_rows: Rows of the batch.
+        n_units: Width of the layer.
+        dropout: Probability that a unit is dropped.
+
+    Shape:
+        returns: ``[n_rows, n_units]``.
+    """
+    key = np.full(n_units, layer_key(seed, epoch, step, layer), dtype=np.uint32)
+    unit_keys = row_hash(key, np.arange(n_units, dtype=np.uint32))
+    rows = np.arange(n_rows, dtype=np.uint32)[:, None]
+    return row_hash(unit_keys[None, :], rows) >= np.uint32(keep_threshold(dropout))
+
+
+def batch_order(seed: int, epoch: int, n_rows: int) -> NDArray[np.int64]:
+    """The order in which ``epoch`` visits ``n_rows`` training rows."""
+    return np.random.default_rng([seed, epoch]).permutation(n_rows)
+
+
+def initial_state(network: NetworkShape, seed: int) -> State:
+    """Xavier-uniform weights, zero biases, unit norms, in float64, by state-dict name.
+
+    Uniform on +-sqrt(6 / (n_in + n_out)) (Glorot and Bengio, AISTATS 2010).
+    """
+    rng = np.random.default_rng([seed, network.input_dim, network.latent_dim, *network.hidden_dims])
+    state: State = {}
+
+    def add_norm(prefix: str, width: int) -> None:
+        state[f"{prefix}.weight"] = np.ones(width)
+        state[f"{prefix}.bias"] = np.zeros(width)
+
+    if network.norm == "layer":
+        add_norm("input_norm", network.input_dim)
+    for layer in network.layers():
+        bound = sqrt(6 / (layer.n_in + layer.n_out))
+        state[f"{layer.linear}.weight"] = rng.uniform(-bound, bound, (layer.n_out, layer.n_in))
+        state[f"{layer.linear}.bias"] = np.zeros(layer.n_out)
+        if layer.norm:
+            add_norm(layer.norm, layer.n_out)
+    return state

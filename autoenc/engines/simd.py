@@ -1,0 +1,377 @@
+"""Explicit SIMD for Numba: a vector type, its arithmetic, and the tiles of a matrix product.
+
+Numba leaves vectorization to LLVM's heuristics, which do badly on the loops that matter here: short,
+nested, with their trip counts known only at run time. The intrinsics below emit LLVM vector
+instructions directly. A vector is 64 bytes on every machine; where registers are narrower, LLVM splits
+it. Every operation is spelled out and none may be reordered, so a result does not depend on the
+compiler's choices, on alignment, or on what surrounds the call.
+
+All arrays are one-dimensional and contiguous; places in them are element offsets.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+
+__all__ = ["JIT", "VECTOR_BYTES", "matmul"]
+
+VECTOR_BYTES = 64
+JIT: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+INNER: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+_INT32 = ir.IntType(32)
+# A tile of the product keeps its sums in registers: 8 x 2 vectors of the 32 that AVX-512 has, 4 x 1
+# (two half-width registers each) where there are only 16.
+_TILE = (8, 2) if llvm.get_host_cpu_features().get("avx512f") else (4, 1)
+
+
+class VectorType(types.Type):
+    """The Numba type of one SIMD vector with ``VECTOR_BYTES / itemsize`` lanes of ``dtype``."""
+
+    def __init__(self, dtype: types.Float) -> None:
+        self.dtype = dtype
+        self.lanes = VECTOR_BYTES * 8 // dtype.bitwidth
+        super().__init__(f"SIMD({dtype} x {self.lanes})")
+
+
+@register_model(VectorType)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: VectorType) -> None:
+        super().__init__(dmm, fe_type, _llvm_vector(fe_type.dtype))
+
+
+def _llvm_vector(dtype: types.Float) -> ir.VectorType:
+    scalar = ir.FloatType() if dtype.bitwidth == 32 else ir.DoubleType()
+    return ir.VectorType(scalar, VECTOR_BYTES * 8 // dtype.bitwidth)
+
+
+def _constant(vector: ir.VectorType, value: float) -> ir.Constant:
+    return ir.Constant(vector, [ir.Constant(vector.element, value)] * vector.count)
+
+
+def _splat(builder: Any, scalar: Any, count: int) -> Any:
+    vector = ir.VectorType(scalar.type, count)
+    undefined = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(_INT32, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INT32, count), [0] * count))
+
+
+def _call(builder: Any, name: str, vector: ir.VectorType, *args: Any) -> Any:
+    """Call the LLVM intrinsic ``name`` (``fma``, ``sqrt``) on whole vectors."""
+    width = 32 if isinstance(vector.element, ir.FloatType) else 64
+    signature = ir.FunctionType(vector, [vector] * len(args))
+    function = cgutils.get_or_insert_function(
+        builder.module, signature, f"llvm.{name}.v{vector.count}f{width}"
+    )
+    return builder.call(function, args)
+
+
+def _data(context: Any, builder: Any, array: types.Array, value: Any) -> Any:
+    return context.make_array(array)(context, builder, value).data
+
+
+def _load(builder: Any, vector: ir.VectorType, data: Any, offset: Any) -> Any:
+    place = builder.bitcast(builder.gep(data, [offset]), vector.as_pointer())
+    value = builder.load(place, typ=vector)
+    value.align = 4 if isinstance(vector.element, ir.FloatType) else 8
+    return value
+
+
+def _store(builder: Any, value: Any, data: Any, offset: Any) -> None:
+    place = builder.bitcast(builder.gep(data, [offset]), value.type.as_pointer())
+    builder.store(value, place).align = 4 if isinstance(value.type.element, ir.FloatType) else 8
+
+
+@intrinsic
+def load(typing: Any, array: Any, offset: Any) -> Any:
+    """The vector at ``array[offset : offset + lanes]``."""
+    vector = VectorType(array.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _load(builder, _llvm_vector(array.dtype), _data(context, builder, array, args[0]), args[1])
+
+    return vector(array, types.intp), codegen
+
+
+@intrinsic
+def store(typing: Any, array: Any, offset: Any, vector: Any) -> Any:
+    """Write ``vector`` to ``array[offset : offset + lanes]``."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _store(builder, args[2], _data(context, builder, array, args[0]), args[1])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, vector), codegen
+
+
+@intrinsic
+def splat(typing: Any, array: Any, value: Any) -> Any:
+    """A vector with ``value`` in every lane, in the precision of ``array``."""
+    vector = VectorType(array.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        scalar = context.cast(builder, args[1], value, array.dtype)
+        return _splat(builder, scalar, vector.lanes)
+
+    return vector(array, value), codegen
+
+
+@intrinsic
+def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, rounded once."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _call(builder, "fma", _llvm_vector(a.dtype), *args)
+
+    return a(a, b, c), codegen
+
+
+@intrinsic
+def sqrt(typing: Any, a: Any) -> Any:
+    """The square root of each lane."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _call(builder, "sqrt", _llvm_vector(a.dtype), *args)
+
+    return a(a), codegen
+
+
+@intrinsic
+def where_positive(typing: Any, condition: Any, value: Any) -> Any:
+    """``value`` in lanes whose ``condition`` is above zero or NaN, 0 elsewhere."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        zero = _constant(_llvm_vector(value.dtype), 0.0)
+        return builder.select(builder.fcmp_unordered(">", args[0], zero), args[1], zero)
+
+    return value(condition, value), codegen
+
+
+@intrinsic
+def where_nonzero(typing: Any, condition: Any, value: Any) -> Any:
+    """``value`` in lanes whose ``condition`` differs from zero, 0 elsewhere."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        zero = _constant(_llvm_vector(value.dtype), 0.0)
+        return builder.select(builder.fcmp_unordered("!=", args[0], zero), args[1], zero)
+
+    return value(condition, value), codegen
+
+
+@intrinsic
+def total(typing: Any, a: Any) -> Any:
+    """The sum of all lanes: halves are added until one lane is left."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value, count = args[0], a.lanes
+        while count > 1:
+            count //= 2
+            low, high = (
+                builder.shuffle_vector(
+                    value, value, ir.Constant(ir.VectorType(_INT32, count), list(range(start, start + count)))
+                )
+                for start in (0, count)
+            )
+            value = builder.fadd(low, high)
+        return builder.extract_element(value, ir.Constant(_INT32, 0))
+
+    return a.dtype(a), codegen
+
+
+@intrinsic
+def drop(typing: Any, value: Any, key: Any, row: Any, threshold: Any, scale: Any) -> Any:
+    """Dropout: lane i becomes ``value * scale`` where ``hash(key, row + i) >= threshold``, else 0.
+
+    The hash is the one of :func:`autoenc.engines.randomness.row_hash`.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = _llvm_vector(value.dtype)
+        integers = ir.VectorType(_INT32, vector.count)
+
+        def every(number: int) -> ir.Constant:
+            return ir.Constant(integers, [ir.Constant(_INT32, number)] * vector.count)
+
+        def fold(word: Any, shift: int) -> Any:
+            return builder.xor(word, builder.lshr(word, every(shift)))
+
+        lane = ir.Constant(integers, [ir.Constant(_INT32, i) for i in range(vector.count)])
+        rows = builder.add(_splat(builder, builder.trunc(args[2], _INT32), vector.count), lane)
+        keys = _splat(builder, args[1], vector.count)
+        word = builder.xor(keys, builder.mul(rows, every(0x9E3779B1)))
+        word = builder.mul(fold(word, 16), every(0x85EBCA6B))
+        word = fold(builder.mul(fold(word, 13), every(0xC2B2AE35)), 16)
+        kept = builder.icmp_unsigned(">=", word, _splat(builder, args[3], vector.count))
+        return builder.select(kept, builder.fmul(args[0], args[4]), _constant(vector, 0.0))
+
+    return value(value, types.uint32, types.intp, types.uint32, value), codegen
+
+
+@intrinsic
+def outlined(typing: Any) -> Any:
+    """Keep the function that this is called in out of its callers: each is then compiled only once."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+def _arithmetic(python_operator: Any, instruction: str) -> None:
+    """Give vectors one of Python's operators."""
+
+    @type_callable(python_operator)
+    def typing(context: Any) -> Any:
+        def result(a: Any, b: Any) -> Any:
+            return a if isinstance(a, VectorType) and a == b else None
+
+        return result
+
+    @lower_builtin(python_operator, VectorType, VectorType)
+    def lower(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return getattr(builder, instruction)(*args)
+
+
+for _operator, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _arithmetic(_operator, _instruction)
+
+
+@intrinsic
+def transpose_block(
+    typing: Any, source: Any, at: Any, source_stride: Any, target: Any, to: Any, target_stride: Any
+) -> Any:
+    """Transpose a square of lanes x lanes elements from ``source`` into ``target``, in registers."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = _llvm_vector(source.dtype)
+        count = vector.count
+        data = _data(context, builder, source, args[0])
+        out = _data(context, builder, target, args[3])
+
+        def place(start: Any, stride: Any, row: int) -> Any:
+            return builder.add(start, builder.mul(stride, ir.Constant(start.type, row)))
+
+        rows = [_load(builder, vector, data, place(args[1], args[2], i)) for i in range(count)]
+        # Swap off-diagonal sub-blocks of 1, 2, 4, ... elements between rows that lie so far apart.
+        width = 1
+        while width < count:
+            low = [i if not i & width else count + i - width for i in range(count)]
+            high = [i + width if not i & width else count + i for i in range(count)]
+            for i in range(count):
+                if i & width:
+                    continue
+                pair = rows[i], rows[i + width]
+                for row, mask in ((i, low), (i + width, high)):
+                    rows[row] = builder.shuffle_vector(*pair, ir.Constant(ir.VectorType(_INT32, count), mask))
+            width *= 2
+        for i in range(count):
+            _store(builder, rows[i], out, place(args[4], args[5], i))
+        return context.get_dummy_value()
+
+    place = types.intp
+    return types.void(source, place, place, target, place, place), codegen
+
+
+def _tile(n_rows: int, n_vectors: int) -> Any:
+    """A piece of a matrix product, ``n_rows`` x ``n_vectors`` vectors, summed in registers."""
+
+    @intrinsic
+    def tile(
+        typing: Any, a: Any, a_at: Any, a_row: Any, a_col: Any, b: Any, b_at: Any, b_row: Any,
+        c: Any, c_at: Any, c_row: Any, depth: Any,
+    ) -> Any:  # fmt: skip
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            vector = _llvm_vector(b.dtype)
+            a_data, b_data, c_data = (_data(context, builder, signature.args[i], args[i]) for i in (0, 4, 7))
+            _, a_at, a_row, a_col, _, b_at, b_row, _, c_at, c_row, depth = args
+
+            def times(stride: Any, n: int) -> Any:
+                return builder.mul(stride, ir.Constant(stride.type, n))
+
+            starts = [builder.add(a_at, times(a_row, i)) for i in range(n_rows)]
+            columns = [ir.Constant(a_at.type, j * vector.count) for j in range(n_vectors)]
+            before = builder.block
+            loop, after = builder.append_basic_block("depth"), builder.append_basic_block("store")
+            builder.branch(loop)
+            builder.position_at_end(loop)
+            k = builder.phi(a_at.type)
+            sums = [[builder.phi(vector) for _ in columns] for _ in starts]
+            at = builder.add(b_at, builder.mul(k, b_row))
+            right = [_load(builder, vector, b_data, builder.add(at, j)) for j in columns]
+            across = builder.mul(k, a_col)
+            results = []
+            for start, row in zip(starts, sums, strict=True):
+                left = builder.load(builder.gep(a_data, [builder.add(start, across)]), typ=vector.element)
+                left = _splat(builder, left, vector.count)
+                results.append(
+                    [_call(builder, "fma", vector, left, r, s) for r, s in zip(right, row, strict=True)]
+                )
+            following = builder.add(k, ir.Constant(k.type, 1))
+            k.add_incoming(ir.Constant(k.type, 0), before)
+            k.add_incoming(following, loop)
+            for row, result in zip(sums, results, strict=True):
+                for phi, value in zip(row, result, strict=True):
+                    phi.add_incoming(_constant(vector, 0.0), before)
+                    phi.add_incoming(value, loop)
+            builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
+            builder.position_at_end(after)
+            for i, result in enumerate(results):
+                for j, value in zip(columns, result, strict=True):
+                    _store(builder, value, c_data, builder.add(builder.add(c_at, times(c_row, i)), j))
+            return context.get_dummy_value()
+
+        place = types.intp
+        return types.void(a, place, place, place, b, place, place, c, place, place, place), codegen
+
+    return tile
+
+
+_ROWS = _TILE[0]
+_tall, _tall_narrow = _tile(_ROWS, _TILE[1]), _tile(_ROWS, 1)
+_flat, _flat_narrow = _tile(1, _TILE[1]), _tile(1, 1)
+_WIDE = _TILE[1]
+
+
+@njit(**INNER)
+def matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row):  # type: ignore[no-untyped-def]
+    """``C = A @ B`` on strided pieces of flat arrays; every sum runs over ``depth`` in order.
+
+    Shape:
+        A: ``[m, depth]``, element (i, k) at ``a_at + i * a_row + k * a_col``.
+        B: ``[depth, n]``, element (k, j) at ``b_at + k * b_row + j``.
+        C: ``[m, n]``, element (i, j) at ``c_at + i * c_row + j``. ``n`` is rounded up to whole vectors;
+        ``b_row`` and ``c_row`` must leave room for that.
+    """
+    outlined()
+    lanes = VECTOR_BYTES // b.itemsize
+    j = 0
+    while j < n:
+        wide = j + (_WIDE - 1) * lanes < n
+        i = 0
+        while i + _ROWS <= m:
+            at, to = a_at + i * a_row, c_at + i * c_row + j
+            if wide:
+                _tall(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
+            else:
+                _tall_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
+            i += _ROWS
+        while i < m:
+            at, to = a_at + i * a_row, c_at + i * c_row + j
+            if wide:
+                _flat(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
+            else:
+                _flat_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
+            i += 1
+        j += _WIDE * lanes if wide else lanes

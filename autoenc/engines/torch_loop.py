@@ -1,0 +1,153 @@
+"""The reference engine: the training written plainly in PyTorch, on any device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from math import isfinite
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from autoenc.engines.contract import Fit, Outcome, Split, State, Stopped
+from autoenc.engines.randomness import batch_order, dropout_mask, initial_state
+from autoenc.loss import sparse_aware_loss
+from autoenc.model import DynamicAutoencoder
+
+__all__ = ["TorchEngine"]
+
+_EVALUATION_ROWS = 65536  # rows that pass through the network at once when a loss is only measured
+
+
+class _CoordinateDropout(nn.Module):
+    """Dropout that draws from the coordinates of each unit instead of from a generator's state."""
+
+    def __init__(self, dropout: float, seed: int, layer: int) -> None:
+        super().__init__()
+        self.dropout, self.seed, self.layer = dropout, seed, layer
+        self.epoch = self.step = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.dropout == 0:
+            return x
+        mask = dropout_mask(self.seed, self.epoch, self.step, self.layer, *x.shape, self.dropout)
+        return x * torch.from_numpy(mask).to(x.device) / (1 - self.dropout)
+
+
+class TorchEngine:
+    """Trains fits with autograd and ``torch.optim.AdamW``, one operation after the other.
+
+    Args:
+        dtype: Precision of parameters and arithmetic.
+        device: Any torch device.
+    """
+
+    name = "torch"
+
+    def __init__(
+        self, dtype: type[np.float32] | type[np.float64] = np.float32, device: str = "cpu"
+    ) -> None:
+        self.dtype = torch.float32 if dtype == np.float32 else torch.float64
+        self.device = torch.device(device)
+
+    def fit(self, split: Split, fit: Fit, should_stop: Callable[[], bool] = lambda: False) -> Outcome:
+        """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
+        started = time.perf_counter()
+        recipe = fit.recipe
+        model, dropouts = self._build(split, fit)
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=recipe.initial_lr, weight_decay=recipe.weight_decay
+        )
+        train_losses: list[float] = []
+        test_losses: list[float] = []
+        failure = None
+        for epoch in range(recipe.epochs):
+            if should_stop():
+                raise Stopped
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate(epoch)
+            train_losses.append(self._epoch(model, optimizer, dropouts, split, fit, epoch))
+            test_losses.append(self._loss(model, split, split.test, fit))
+            if not (isfinite(train_losses[-1]) and isfinite(test_losses[-1])):
+                failure = f"the loss stopped being finite in epoch {epoch + 1}"
+                break
+        final_train_loss = self._loss(model, split, split.train, fit)
+        state: State = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
+        seconds = time.perf_counter() - started
+        return Outcome(train_losses, test_losses, final_train_loss, seconds, state, failure)
+
+    def _build(self, split: Split, fit: Fit) -> tuple[DynamicAutoencoder, list[_CoordinateDropout]]:
+        """The model with the fit's own weights, its dropout layers replaced by reproducible ones."""
+        recipe, network = fit.recipe, fit.network(split.values.shape[1])
+        model = DynamicAutoencoder(
+            network.input_dim, network.latent_dim, network.hidden_dims,
+            recipe.dropout, recipe.activation, recipe.norm,
+        )  # fmt: skip
+        dropouts: list[_CoordinateDropout] = []
+        for part in (model.encoder, model.decoder):
+            for i, module in enumerate(part):
+                if isinstance(module, nn.Dropout):
+                    dropouts.append(_CoordinateDropout(recipe.dropout, fit.seed, len(dropouts)))
+                    part[i] = dropouts[-1]
+        state = initial_state(network, fit.seed)
+        model = model.to(self.device, self.dtype)
+        model.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+        return model, dropouts
+
+    def _rows(self, split: Split, rows: NDArray[np.int64]) -> torch.Tensor:
+        return torch.from_numpy(split.values[rows]).to(self.device, self.dtype)
+
+    def _epoch(
+        self,
+        model: DynamicAutoencoder,
+        optimizer: torch.optim.Optimizer,
+        dropouts: list[_CoordinateDropout],
+        split: Split,
+        fit: Fit,
+        epoch: int,
+    ) -> float:
+        recipe = fit.recipe
+        order = split.train[batch_order(fit.seed, epoch, split.train.size)]
+        sums = _LossSums()
+        model.train()
+        for step, start in enumerate(range(0, order.size, recipe.batch_size)):
+            for dropout in dropouts:
+                dropout.epoch, dropout.step = epoch, step
+            target = self._rows(split, order[start : start + recipe.batch_size])
+            reconstruction, _ = model(torch.nan_to_num(target, nan=0.0))
+            loss = sparse_aware_loss(reconstruction, target, recipe.nonzero_weight, recipe.all_weight)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            sums.add(reconstruction.detach(), target)
+        return sums.loss(fit)
+
+    @torch.no_grad()
+    def _loss(self, model: DynamicAutoencoder, split: Split, rows: NDArray[np.int64], fit: Fit) -> float:
+        model.eval()
+        sums = _LossSums()
+        for start in range(0, rows.size, _EVALUATION_ROWS):
+            target = self._rows(split, rows[start : start + _EVALUATION_ROWS])
+            sums.add(model(torch.nan_to_num(target, nan=0.0))[0], target)
+        return sums.loss(fit)
+
+
+class _LossSums:
+    """The sums from which the loss over many batches at once follows."""
+
+    def __init__(self) -> None:
+        self.sums = np.zeros(4)
+
+    def add(self, reconstruction: torch.Tensor, target: torch.Tensor) -> None:
+        observed = ~torch.isnan(target)
+        error = torch.where(observed, reconstruction - target, 0).square()
+        nonzero = observed & (target != 0)
+        parts = (error.sum(), (error * nonzero).sum(), observed.sum(), nonzero.sum())
+        self.sums += [part.item() for part in parts]
+
+    def loss(self, fit: Fit) -> float:
+        over_all, over_nonzero, n_observed, n_nonzero = self.sums.tolist()
+        loss: float = fit.recipe.all_weight * over_all / max(n_observed, 1)
+        return loss + fit.recipe.nonzero_weight * over_nonzero / max(n_nonzero, 1)

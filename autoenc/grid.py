@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import comb
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 __all__ = ["Architecture", "ArchitectureGrid", "LayerShape", "NetworkShape", "format_architecture"]
 
@@ -74,6 +74,18 @@ class NetworkShape:
                 total += layer.n_in * layer.n_out + layer.n_out + (2 * layer.n_out if layer.norm else 0)
         return total
 
+    def describe(self, dropout: float) -> dict[str, Any]:
+        """Sizes and parameter counts, as plain values."""
+        return {
+            "input_dim": self.input_dim,
+            "latent_dim": self.latent_dim,
+            "hidden_dims": list(self.hidden_dims),
+            "dropout": dropout,
+            "total_params": self.count_parameters(),
+            "encoder_params": self.count_parameters("encoder"),
+            "decoder_params": self.count_parameters("decoder"),
+        }
+
     def count_multiply_adds(self) -> int:
         """Multiply-adds of the matrix products for one row, forward; training takes three times that."""
         return sum(layer.n_in * layer.n_out for layer in self.layers())
@@ -118,7 +130,7 @@ class ArchitectureGrid(Sequence[Architecture]):
         # Sum over the depths of the multiset counts, in closed form (hockey-stick identity).
         return comb(len(self.widths) + self.max_layers, self.max_layers) - 1
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def, override]
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
         """The stack at ``index``, or the list of stacks for a slice."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]

@@ -109,15 +109,7 @@ class DynamicAutoencoder(nn.Module):
 
     def get_model_info(self) -> dict[str, Any]:
         """Sizes and parameter counts, as plain values."""
-        return {
-            "input_dim": self.shape.input_dim,
-            "latent_dim": self.shape.latent_dim,
-            "hidden_dims": list(self.shape.hidden_dims),
-            "dropout": self.dropout,
-            "total_params": self.shape.count_parameters(),
-            "encoder_params": self.shape.count_parameters("encoder"),
-            "decoder_params": self.shape.count_parameters("decoder"),
-        }
+        return self.shape.describe(self.dropout)
 
 
 def shape_of_state_dict(state: Mapping[str, torch.Tensor]) -> NetworkShape:
@@ -143,9 +135,7 @@ def shape_of_state_dict(state: Mapping[str, torch.Tensor]) -> NetworkShape:
     expected = _expected_shapes(shape)
     found = {name: tuple(value.shape) for name, value in state.items()}
     if found != expected:
-        names = sorted(
-            name for name in {*expected, *found} if expected.get(name) != found.get(name)
-        )
+        names = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
         first = names[0]
         raise ValueError(
             f"{first} must be of shape {expected.get(first, 'none (unknown name)')}, "

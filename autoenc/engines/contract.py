@@ -23,7 +23,7 @@ ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "elu", "gelu", "sil
 _UNSTOPPABLE: Callable[[], bool] = lambda: False  # noqa: E731
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
     """Raised out of a fit that was asked to stop before its last epoch."""
 
 
@@ -125,6 +125,10 @@ class Engine(Protocol):
     """Turns one fit into an outcome; knows nothing of searching, files or screens."""
 
     name: str
+
+    def prepare(self) -> None:
+        """Do what takes time once per process; may run beside other work, and need not be called."""
+        ...
 
     def fit(self, split: Split, fit: Fit, should_stop: Callable[[], bool] = _UNSTOPPABLE) -> Outcome:
         """Train ``fit`` on ``split``.

@@ -22,8 +22,8 @@ from autoenc.engines.randomness import combine, layer_key
 from autoenc.engines.simd import INNER, JIT, VECTOR_BYTES, matmul
 
 __all__ = [
-    "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT", "PADDED", "RELU",
-    "WEIGHT", "XHAT", "evaluate", "train_epoch",
+    "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT", "PADDED", "RELU", "WEIGHT", "XHAT",
+    "run_pass",
 ]  # fmt: skip
 
 # Columns of the table of layers. WEIGHT is the place of the layer's block in the parameters:
@@ -73,7 +73,9 @@ def _normalize(h, h_at, width, lanes, stride, p, gain_at, shift_at, xhat, xhat_a
 
 
 @njit(**INNER)
-def _normalize_backward(d, width, lanes, stride, p, gain_at, xhat, xhat_at, rstd, rstd_at, g, dgain_at, dshift_at):
+def _normalize_backward(
+    d, width, lanes, stride, p, gain_at, xhat, xhat_at, rstd, rstd_at, g, dgain_at, dshift_at
+):
     """Gradient of LayerNorm: of its gains and shifts into ``g``, of its input in place of ``d``."""
     simd.outlined()
     v = VECTOR_BYTES // d.itemsize
@@ -172,7 +174,9 @@ def _gather(values, rows, start, n, lanes, stride, x, observed):
 
 
 @njit(**INNER)
-def _forward(p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys, threshold, scale):
+def _forward(
+    p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys, threshold, scale
+):
     """All layers on the rows in ``x``; dropout where ``threshold`` is not 0."""
     simd.outlined()
     first = layers[0]
@@ -266,7 +270,7 @@ def _backward_and_update(
     p, m, v, g, layers, has_norm, activation, n, lanes, stride, h, xhat, rstd, slopes, d, other, d_rows,
     scale, learning_rate, weight_decay, step,
 ):  # fmt: skip
-    """Gradients from the last layer to the first; a layer is updated as soon as its input's gradient is known."""
+    """Gradients from the last layer to the first, each layer updated as soon as its gradient is passed on."""
     simd.outlined()
     factor = simd.splat(p, scale)
     for k in range(layers.shape[0] - 1, -1, -1):
@@ -302,71 +306,48 @@ def _backward_and_update(
         _adamw(p, m, v, g, at, size, learning_rate, weight_decay, step)
 
 
-@njit(**INNER)
-def _mean_loss(sums, nonzero_weight, all_weight):
-    """The loss from (squared error over all, over non-zero, number of all, number of non-zero)."""
-    loss = 0.0
-    if sums[2] > 0:
-        loss += all_weight * sums[0] / sums[2]
-    if sums[3] > 0:
-        loss += nonzero_weight * sums[1] / sums[3]
-    return loss
-
-
 @njit(**JIT)
-def train_epoch(
+def run_pass(
     p, m, v, g, layers, has_norm, activation, values, rows, batch_size, stride, x, observed, h, xhat, rstd,
-    slopes, d, other, d_rows, seed, epoch, threshold, scale, learning_rate, weight_decay, nonzero_weight,
-    all_weight, step,
+    slopes, d, other, d_rows, keys, sums, learning, seed, epoch, threshold, scale, learning_rate,
+    weight_decay, nonzero_weight, all_weight, step,
 ):  # fmt: skip
-    """One pass over ``rows`` in their order; returns the loss over all of them as they were met."""
+    """One pass over ``rows`` in their order, ``batch_size`` at a time, with updates if ``learning``.
+
+    Without them there is no dropout either, and only the loss is measured. One function does both, and
+    allocates nothing, because each further one, and each allocation, adds a second to the compilation.
+
+    Returns:
+        The loss over all rows at once, each batch as it was met.
+    """
     lanes_per_vector = VECTOR_BYTES // p.itemsize
     n_columns = values.shape[1]
-    sums = np.zeros(4)
-    keys = np.zeros(layers.shape[0], np.uint32)
-    last = layers[layers.shape[0] - 1]
-    for batch, start in enumerate(range(0, rows.size, batch_size)):
+    for i in range(sums.size):
+        sums[i] = 0
+    n_layers = layers.shape[0]
+    out = layers[n_layers - 1, H_OUT]
+    for batch in range((rows.size + batch_size - 1) // batch_size):
+        start = batch * batch_size
         n = min(batch_size, rows.size - start)
         lanes = (n + lanes_per_vector - 1) // lanes_per_vector * lanes_per_vector
         n_observed, n_nonzero = _gather(values, rows, start, n, lanes, stride, x, observed)
-        for slot in range(keys.size):
-            keys[slot] = layer_key(seed, epoch, batch, slot)
-        _forward(p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys, threshold, scale)
-        over_all, over_nonzero = _squared_errors(x, observed, h, last[H_OUT], n_columns, lanes, stride)
+        if learning:
+            for slot in range(n_layers):
+                keys[slot] = layer_key(seed, epoch, batch, slot)
+        _forward(
+            p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys,
+            threshold if learning else np.uint32(0), scale,
+        )  # fmt: skip
+        over_all, over_nonzero = _squared_errors(x, observed, h, out, n_columns, lanes, stride)
         sums[0] += over_all
         sums[1] += over_nonzero
         sums[2] += n_observed
         sums[3] += n_nonzero
-        _loss_gradient(
-            x, observed, h, last[H_OUT], n_columns, lanes, stride,
-            all_weight / max(n_observed, 1), nonzero_weight / max(n_nonzero, 1), d,
-        )  # fmt: skip
-        step += 1
-        _backward_and_update(
-            p, m, v, g, layers, has_norm, activation, n, lanes, stride, h, xhat, rstd, slopes, d, other,
-            d_rows, scale, learning_rate, weight_decay, step,
-        )  # fmt: skip
-    return _mean_loss(sums, nonzero_weight, all_weight)
-
-
-@njit(**JIT)
-def evaluate(
-    p, layers, has_norm, activation, values, rows, stride, x, observed, h, xhat, rstd, slopes, nonzero_weight,
-    all_weight,
-):  # fmt: skip
-    """The loss over ``rows`` at once, without dropout."""
-    lanes_per_vector = VECTOR_BYTES // p.itemsize
-    sums = np.zeros(4)
-    no_keys = np.zeros(layers.shape[0], np.uint32)
-    last = layers[layers.shape[0] - 1]
-    for start in range(0, rows.size, stride):
-        n = min(stride, rows.size - start)
-        lanes = (n + lanes_per_vector - 1) // lanes_per_vector * lanes_per_vector
-        n_observed, n_nonzero = _gather(values, rows, start, n, lanes, stride, x, observed)
-        _forward(p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, no_keys, np.uint32(0), 1.0)
-        over_all, over_nonzero = _squared_errors(x, observed, h, last[H_OUT], values.shape[1], lanes, stride)
-        sums[0] += over_all
-        sums[1] += over_nonzero
-        sums[2] += n_observed
-        sums[3] += n_nonzero
-    return _mean_loss(sums, nonzero_weight, all_weight)
+        if learning:
+            weight_all, weight_nonzero = all_weight / max(n_observed, 1), nonzero_weight / max(n_nonzero, 1)
+            _loss_gradient(x, observed, h, out, n_columns, lanes, stride, weight_all, weight_nonzero, d)
+            _backward_and_update(
+                p, m, v, g, layers, has_norm, activation, n, lanes, stride, h, xhat, rstd, slopes, d, other,
+                d_rows, scale, learning_rate, weight_decay, step + batch + 1,
+            )  # fmt: skip
+    return all_weight * sums[0] / max(sums[2], 1) + nonzero_weight * sums[1] / max(sums[3], 1)

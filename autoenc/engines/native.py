@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +125,7 @@ class _Training:
         self.d, self.other, self.d_rows = (
             _aligned(self.layout.widest * self.stride, dtype) for _ in range(3)
         )
+        self.keys, self.sums = np.zeros(len(self.layout.table), np.uint32), np.zeros(4)
         self.n_steps_per_epoch = -(-split.train.size // recipe.batch_size)
 
     def _set_ones(self) -> None:
@@ -135,28 +135,27 @@ class _Training:
             self.h[at : at + self.stride] = 1
 
     def epoch(self, epoch: int) -> float:
-        recipe, fit = self.fit.recipe, self.fit
-        order = self.split.train[batch_order(fit.seed, epoch, self.split.train.size)]
-        return kernels.train_epoch(
-            self.p, self.m, self.v, self.g, *self._network(recipe), self.split.values, order,
-            recipe.batch_size, self.stride, *self._workspace(), self.d, self.other, self.d_rows,
-            fit.seed, epoch, np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
-            recipe.learning_rate(epoch), recipe.weight_decay, recipe.nonzero_weight, recipe.all_weight,
-            epoch * self.n_steps_per_epoch,
-        )  # fmt: skip
+        """Train one epoch; returns the training loss as it was met."""
+        order = self.split.train[batch_order(self.fit.seed, epoch, self.split.train.size)]
+        return self._pass(order, self.fit.recipe.batch_size, True, epoch)
 
     def loss(self, rows: NDArray[np.int64]) -> float:
+        """The loss over ``rows``, without dropout."""
+        return self._pass(rows, self.stride, False, 0)
+
+    def _pass(self, rows: NDArray[np.int64], batch_size: int, learning: bool, epoch: int) -> float:
         recipe = self.fit.recipe
-        return kernels.evaluate(
-            self.p, *self._network(recipe), self.split.values, rows, self.stride, *self._workspace(),
-            recipe.nonzero_weight, recipe.all_weight,
+        return float(
+            kernels.run_pass(
+                self.p, self.m, self.v, self.g, self.layout.table, recipe.norm == "layer",
+                ACTIVATIONS.index(recipe.activation), self.split.values, rows, batch_size, self.stride,
+                self.x, self.observed, self.h, self.xhat, self.rstd, self.slopes, self.d, self.other,
+                self.d_rows, self.keys, self.sums, learning, self.fit.seed, epoch,
+                np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
+                recipe.learning_rate(epoch), recipe.weight_decay, recipe.nonzero_weight, recipe.all_weight,
+                epoch * self.n_steps_per_epoch,
+            )
         )  # fmt: skip
-
-    def _network(self, recipe: Recipe) -> tuple[Any, ...]:
-        return self.layout.table, recipe.norm == "layer", ACTIVATIONS.index(recipe.activation)
-
-    def _workspace(self) -> tuple[Floats, ...]:
-        return self.x, self.observed, self.h, self.xhat, self.rstd, self.slopes
 
 
 class NativeEngine:
@@ -170,6 +169,11 @@ class NativeEngine:
 
     def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32) -> None:
         self.dtype = np.dtype(dtype)
+
+    def prepare(self) -> None:
+        """Compile the kernels, or load them from the cache, which takes seconds or a moment."""
+        split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
+        self.fit(split, Fit((1,), 1, Recipe(epochs=1)))
 
     def fit(self, split: Split, fit: Fit, should_stop: Callable[[], bool] = lambda: False) -> Outcome:
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""

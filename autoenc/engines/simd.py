@@ -24,7 +24,12 @@ __all__ = ["JIT", "VECTOR_BYTES", "matmul"]
 
 VECTOR_BYTES = 64
 JIT: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-INNER: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
+INNER: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+    "no_cpython_wrapper": True,
+}
 _INT32 = ir.IntType(32)
 # A tile of the product keeps its sums in registers: 8 x 2 vectors of the 32 that AVX-512 has, 4 x 1
 # (two half-width registers each) where there are only 16.

@@ -32,7 +32,7 @@ class _CoordinateDropout(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.dropout == 0:
             return x
-        mask = dropout_mask(self.seed, self.epoch, self.step, self.layer, *x.shape, self.dropout)
+        mask = dropout_mask(self.seed, self.epoch, self.step, self.layer, len(x), x.shape[1], self.dropout)
         return x * torch.from_numpy(mask).to(x.device) / (1 - self.dropout)
 
 
@@ -46,11 +46,12 @@ class TorchEngine:
 
     name = "torch"
 
-    def __init__(
-        self, dtype: type[np.float32] | type[np.float64] = np.float32, device: str = "cpu"
-    ) -> None:
+    def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32, device: str = "cpu") -> None:
         self.dtype = torch.float32 if dtype == np.float32 else torch.float64
         self.device = torch.device(device)
+
+    def prepare(self) -> None:
+        """Nothing takes time once."""
 
     def fit(self, split: Split, fit: Fit, should_stop: Callable[[], bool] = lambda: False) -> Outcome:
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""

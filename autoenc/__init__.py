@@ -1,0 +1,42 @@
+"""Exhaustive search for the hidden layers of autoencoders on tables."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autoenc.checkpoint import FittedAutoencoder, load_model
+    from autoenc.dataset import COPUSDataset
+    from autoenc.errors import InputError
+    from autoenc.grid import ArchitectureGrid
+    from autoenc.loss import sparse_aware_loss
+    from autoenc.model import DynamicAutoencoder
+
+__version__ = "0.1.0"
+__all__ = [
+    "ArchitectureGrid",
+    "COPUSDataset",
+    "DynamicAutoencoder",
+    "FittedAutoencoder",
+    "InputError",
+    "load_model",
+    "sparse_aware_loss",
+]
+
+_HOMES = {
+    "ArchitectureGrid": "grid",
+    "COPUSDataset": "dataset",
+    "DynamicAutoencoder": "model",
+    "FittedAutoencoder": "checkpoint",
+    "InputError": "errors",
+    "load_model": "checkpoint",
+    "sparse_aware_loss": "loss",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: torch takes seconds to import, and most commands never need it.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

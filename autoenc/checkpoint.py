@@ -1,0 +1,234 @@
+"""A trained model with all it needs, saved and loaded; nothing in a file is ever run."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from autoenc.data import Scaling
+from autoenc.engines.contract import Recipe, State
+from autoenc.errors import InputError
+from autoenc.model import DynamicAutoencoder, shape_of_state_dict
+from autoenc.paths import write_atomically
+
+__all__ = ["FittedAutoencoder", "fitted_model", "load_model", "save_model"]
+
+_FORMAT = "autoenc-model"
+_VERSION = 1
+_ROWS_AT_ONCE = 65536
+
+
+class FittedAutoencoder:
+    """A trained autoencoder with its columns and scaling: raw rows in, latent points or raw rows out.
+
+    Args:
+        model: The network.
+        columns: Names of the columns, in the network's order; None where the file did not say.
+        scaling: Applied to rows before they enter.
+        info: Everything else that is known, as plain values.
+    """
+
+    def __init__(
+        self, model: DynamicAutoencoder, columns: list[str] | None, scaling: Scaling, info: Mapping[str, Any]
+    ) -> None:
+        self.model = model.eval()
+        self.columns = columns
+        self.scaling = scaling
+        self.info: dict[str, Any] = {
+            **model.get_model_info(),
+            "activation": model.activation,
+            "norm": model.shape.norm,
+            "columns": columns,
+            "scaling": scaling.kind,
+            **info,
+        }
+
+    def encode(self, data: pd.DataFrame | NDArray[Any]) -> Any:
+        """Latent points of rows.
+
+        Args:
+            data: A frame, whose columns are matched by name (others are ignored), or an array
+                ``[rows, columns]`` in the model's order. NaN is missing.
+
+        Returns:
+            ``[rows, latent_dim]``: a frame with ``latent_1``, ``latent_2``, ... and the index of
+            ``data`` for a frame, an array for an array.
+
+        Raises:
+            ValueError: If columns are missing, the shape is wrong, or a cell is infinite or no number.
+        """
+        points = self._through(data, self.model.encode)
+        if isinstance(data, pd.DataFrame):
+            names = [f"latent_{i + 1}" for i in range(points.shape[1])]
+            return pd.DataFrame(points, index=data.index, columns=names)
+        return points
+
+    def reconstruct(self, data: pd.DataFrame | NDArray[Any]) -> Any:
+        """Rows as the model gives them back, in the original units, missing cells filled in.
+
+        Takes and raises what :meth:`encode` does; returns ``[rows, columns]``.
+        """
+        rows = self.scaling.undo(self._through(data, lambda x: self.model(x)[0]))
+        if isinstance(data, pd.DataFrame):
+            return pd.DataFrame(rows, index=data.index, columns=self.columns)
+        return rows
+
+    @torch.inference_mode()
+    def _through(self, data: pd.DataFrame | NDArray[Any], network: Any) -> NDArray[np.float32]:
+        values = self._values(data)
+        parts = []
+        for start in range(0, max(len(values), 1), _ROWS_AT_ONCE):
+            scaled = torch.from_numpy(self.scaling.apply(values[start : start + _ROWS_AT_ONCE]))
+            parts.append(network(torch.nan_to_num(scaled, nan=0.0)).numpy())
+        return np.concatenate(parts)
+
+    def _values(self, data: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
+        input_dim = self.model.shape.input_dim
+        if isinstance(data, pd.DataFrame):
+            if self.columns is None:
+                raise ValueError(
+                    f"this model does not name its columns; pass an array [rows, {input_dim}], not a frame"
+                )
+            missing = [name for name in self.columns if name not in data.columns]
+            if missing:
+                raise ValueError(f"the model needs columns that are not there: {', '.join(missing)}")
+            data = data[self.columns]
+        try:
+            values = np.asarray(data, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"data must be numbers: {error}") from None
+        if values.ndim != 2 or values.shape[1] != input_dim:
+            raise ValueError(f"data must be of shape [rows, {input_dim}], got {list(values.shape)}")
+        if np.isinf(values).any():
+            row, column = np.argwhere(np.isinf(values))[0]
+            raise ValueError(f"data must be finite or NaN, got {values[row, column]} in row {row + 1}")
+        return values
+
+
+def fitted_model(
+    state: State, recipe: Recipe, columns: list[str], scaling: Scaling, info: Mapping[str, Any]
+) -> FittedAutoencoder:
+    """The model of a fit, from the fit's parameters.
+
+    Args:
+        state: Parameters by state-dict name.
+        recipe: The fit's recipe.
+        columns: Names of the columns it was trained on.
+        scaling: Of those columns.
+        info: Anything else worth keeping, as plain values.
+    """
+    tensors = {name: torch.from_numpy(np.asarray(value, np.float32)) for name, value in state.items()}
+    return FittedAutoencoder(
+        _model(tensors, recipe), columns, scaling, {**info, "recipe": dataclasses.asdict(recipe)}
+    )
+
+
+def save_model(path: Path, fitted: FittedAutoencoder) -> None:
+    """Write a model file that :func:`load_model` reads; it holds tensors and plain values only.
+
+    Raises:
+        ValueError: If the model does not know its columns or its recipe.
+        OSError: If the file cannot be written; an earlier one is then as it was.
+    """
+    if fitted.columns is None or "recipe" not in fitted.info:
+        raise ValueError("fitted must know its columns and its recipe; a bare state dict names neither")
+    scaling, recipe = fitted.scaling, fitted.info["recipe"]
+    derived = {*FittedAutoencoder(fitted.model, fitted.columns, scaling, {}).info, "recipe"}
+    content = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "state_dict": fitted.model.state_dict(),
+        "recipe": dict(recipe),
+        "columns": list(fitted.columns),
+        "scaling": {
+            "kind": scaling.kind,
+            "center": torch.from_numpy(scaling.center),
+            "scale": torch.from_numpy(scaling.scale),
+        },
+        "info": {name: value for name, value in fitted.info.items() if name not in derived},
+    }
+    write_atomically(path, lambda file: torch.save(content, file))
+
+
+def load_model(path: str | Path) -> FittedAutoencoder:
+    """Load a saved model, or a bare state dict of the same names, whose sizes are read off its shapes.
+
+    A bare state dict names neither columns nor scaling: it takes arrays in scaled units, and a ReLU
+    is assumed.
+
+    Raises:
+        InputError: If the file is missing, truncated, foreign, or holds more than tensors and plain
+            values. Nothing in it is run.
+    """
+    content = _read(Path(path))
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path}: is not a model file: it holds a {type(content).__name__}")
+    if content.get("format") != _FORMAT:
+        return _bare(path, content)
+    if content.get("version") != _VERSION:
+        raise InputError(
+            f"{path}: is of model format {content.get('version')}, but this version reads {_VERSION}; "
+            "update autoenc"
+        )
+    try:
+        recipe = Recipe(**content["recipe"])
+        kind, center, scale = (content["scaling"][name] for name in ("kind", "center", "scale"))
+        scaling = Scaling(kind, center.numpy(), scale.numpy())
+        model = _model(content["state_dict"], recipe)
+        if not len(content["columns"]) == len(scaling.center) == model.shape.input_dim:
+            raise ValueError("columns, scaling and network do not fit together")
+        info = {**content["info"], "recipe": dict(content["recipe"])}
+        return FittedAutoencoder(model, list(content["columns"]), scaling, info)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(f"{path}: is a damaged model file: {error}") from None
+
+
+def _read(path: Path) -> Any:
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file; --save_models makes one")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, not a model file")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path}: was refused: it is not a model file, or it holds more than tensors and plain values"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # torch raises many kinds on damaged archives
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: is truncated or not a model file ({reason})") from None
+
+
+def _bare(path: str | Path, content: Mapping[str, Any]) -> FittedAutoencoder:
+    for wrapper in ("model_state_dict", "state_dict"):
+        if isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+            break
+    if not content or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise InputError(f"{path}: is not a model file: it holds no state dict")
+    try:
+        model = _model(content, Recipe(dropout=0.0))
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"{path}: is not an autoencoder of this kind: {error}") from None
+    n_columns = model.shape.input_dim
+    scaling = Scaling("none", np.zeros(n_columns, np.float32), np.ones(n_columns, np.float32))
+    return FittedAutoencoder(model, None, scaling, {})
+
+
+def _model(state: Mapping[str, torch.Tensor], recipe: Recipe) -> DynamicAutoencoder:
+    shape = shape_of_state_dict(state)
+    model = DynamicAutoencoder(
+        shape.input_dim, shape.latent_dim, shape.hidden_dims, recipe.dropout, recipe.activation, shape.norm
+    )
+    model.load_state_dict(dict(state))
+    return model

@@ -1,0 +1,153 @@
+"""The table: values, missing cells, scaling, split and fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.engines.contract import Split
+from autoenc.errors import InputError
+from autoenc.tables import choose_columns, numeric_column, read_frame
+
+__all__ = ["Scaling", "Table", "load_table", "split_table"]
+
+ScalingKind = Literal["maxabs", "none", "minmax", "standard", "robust"]
+TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of numbers.
+
+    Attributes:
+        values: float32 ``[rows, columns]``, C-contiguous; NaN is missing, zero is a value.
+        columns: The columns' names.
+        path: Where it came from.
+        warnings: What was left out or looks odd, a sentence each.
+    """
+
+    values: NDArray[np.float32]
+    columns: list[str]
+    path: str
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the columns' names, the shape and every cell, as hexadecimal."""
+        digest = hashlib.sha256(repr((self.columns, self.values.shape)).encode())
+        # Every NaN counts alike, whatever bits it came with.
+        for start in range(0, len(self.values), 65536):
+            block = self.values[start : start + 65536]
+            digest.update(np.where(np.isnan(block), np.float32(np.nan), block + np.float32(0)).tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """An affine map of each column, ``(x - center) / scale``.
+
+    Shape:
+        center, scale: float32 ``[columns]``.
+    """
+
+    kind: ScalingKind
+    center: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, kind: ScalingKind, values: NDArray[np.float32], rows: NDArray[np.int64]) -> Scaling:
+        """Fit scikit-learn's scaler of this kind on the given rows; missing cells are passed over."""
+        n_columns = values.shape[1]
+        center, scale = np.zeros(n_columns, np.float32), np.ones(n_columns, np.float32)
+        if kind != "none":
+            for j in range(n_columns):  # by column, so that the rows are never copied as a whole
+                column = values[rows, j]
+                if not np.isnan(column).all():
+                    center[j], scale[j] = _center_and_scale(kind, column.astype(np.float64)[:, None])
+        return cls(kind, center, scale)
+
+    def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scaled values, a new array."""
+        scaled = values - self.center
+        scaled /= self.scale
+        return scaled
+
+    def undo(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values in the original units, a new array."""
+        values = scaled * self.scale
+        values += self.center
+        return values
+
+
+def _center_and_scale(kind: ScalingKind, column: NDArray[np.float64]) -> tuple[float, float]:
+    from sklearn import preprocessing
+
+    if kind == "maxabs":
+        return 0.0, float(preprocessing.MaxAbsScaler().fit(column).scale_[0])
+    if kind == "minmax":
+        minmax = preprocessing.MinMaxScaler().fit(column)
+        return float(minmax.data_min_[0]), float(1 / minmax.scale_[0])
+    scaler: Any
+    if kind == "standard":
+        scaler = preprocessing.StandardScaler().fit(column)
+        return float(scaler.mean_[0]), float(scaler.scale_[0])
+    scaler = preprocessing.RobustScaler().fit(column)
+    return float(scaler.center_[0]), float(scaler.scale_[0])
+
+
+def load_table(path: str | Path, columns: Sequence[str] | None = None) -> Table:
+    """Load the columns to learn from.
+
+    Args:
+        path: CSV or Parquet file.
+        columns: Names of the columns; by default the COPUS columns if all are there, else all numeric ones.
+
+    Raises:
+        InputError: If the file or a cell of it cannot be used; it says which and why.
+    """
+    frame = read_frame(path)
+    names, warnings = choose_columns(frame, path, columns)
+    values = np.empty((len(frame), len(names)), np.float32)
+    empty, constant = [], []
+    for j, name in enumerate(names):
+        values[:, j] = column = numeric_column(frame, name, path)
+        observed = column[~np.isnan(column)]
+        if observed.size == 0:
+            empty.append(j)
+        elif observed.min() == observed.max():
+            constant.append(name)
+    if len(empty) == len(names):
+        raise InputError(f"{path}: all cells are missing in {', '.join(names)}")
+    if empty:
+        warnings.append(f"left out, no observed cell: {', '.join(names[j] for j in empty)}")
+        kept = [j for j in range(len(names)) if j not in empty]
+        values, names = np.ascontiguousarray(values[:, kept]), [names[j] for j in kept]
+    if constant:
+        warnings.append(f"constant, kept but without information: {', '.join(constant)}")
+    return Table(values, names, str(path), warnings)
+
+
+def split_table(table: Table, scaling_kind: ScalingKind, seed: int) -> tuple[Split, Scaling]:
+    """Divide the rows 80/20 and scale all of them by the training rows.
+
+    Raises:
+        InputError: If there are too few rows, or a side has no observed cell.
+    """
+    from sklearn.model_selection import train_test_split
+
+    n_rows = len(table.values)
+    if n_rows < 2:
+        raise InputError(f"{table.path}: has {n_rows} row, but a train/test split needs at least 2")
+    train, test = train_test_split(np.arange(n_rows), test_size=TEST_SHARE, random_state=seed)
+    train, test = np.sort(train), np.sort(test)
+    for name, rows in (("training", train), ("test", test)):
+        if np.isnan(table.values[rows]).all():
+            raise InputError(f"{table.path}: all cells of the {rows.size} {name} rows are missing")
+    scaling = Scaling.fit(scaling_kind, table.values, train)
+    return Split(scaling.apply(table.values), train, test), scaling

@@ -1,0 +1,53 @@
+"""Whether the engines agree: the same fits trained by each, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from autoenc.engines import Fit, Split, make_engine
+
+__all__ = ["TOLERANCES", "Comparison", "compare_engines", "spread"]
+
+TOLERANCES = {"float64": 1e-10, "float32": 1e-3}
+"""Largest relative difference of the final test losses."""
+
+
+class Comparison(NamedTuple):
+    """One fit by both engines."""
+
+    fit: Fit
+    precision: str
+    native_loss: float
+    torch_loss: float
+    native_s: float
+    torch_s: float
+
+    @property
+    def difference(self) -> float:
+        """Relative difference of the final test losses; infinite where one is not finite."""
+        difference = abs(self.native_loss - self.torch_loss) / abs(self.torch_loss)
+        return difference if np.isfinite(difference) else float("inf")
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the difference is within the tolerance of its precision."""
+        return self.difference <= TOLERANCES[self.precision]
+
+
+def spread(n_all: int, n_wanted: int) -> list[int]:
+    """Indices of ``n_wanted`` of ``n_all`` things, evenly spread, first and last among them."""
+    return sorted({round(i) for i in np.linspace(0, n_all - 1, min(n_wanted, n_all))})
+
+
+def compare_engines(fits: Sequence[Fit], split: Split) -> Iterator[Comparison]:
+    """Train each fit with both engines on the CPU, in both precisions."""
+    for fit in fits:
+        for precision in ("float64", "float32"):
+            native = make_engine("native", "cpu", precision).fit(split, fit)
+            torch = make_engine("torch", "cpu", precision).fit(split, fit)
+            yield Comparison(
+                fit, precision, native.final_test_loss, torch.final_test_loss, native.seconds, torch.seconds
+            )

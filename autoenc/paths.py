@@ -1,0 +1,92 @@
+"""The names of all output files, and how they are written: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from autoenc.errors import InputError
+
+__all__ = ["OutputPaths", "write_atomically"]
+
+
+@dataclass(frozen=True)
+class OutputPaths:
+    """Where a search with this latent size leaves its files."""
+
+    folder: Path
+    latent_dim: int
+
+    @property
+    def results_json(self) -> Path:
+        """All results."""
+        return self.folder / f"hyperparam_results_latent{self.latent_dim}.json"
+
+    @property
+    def results_csv(self) -> Path:
+        """A line per architecture."""
+        return self.folder / f"hyperparam_results_latent{self.latent_dim}.csv"
+
+    @property
+    def curves_png(self) -> Path:
+        """Test loss against epoch of the best architectures."""
+        return self.folder / f"hyperparam_search_latent{self.latent_dim}.png"
+
+    @property
+    def complexity_png(self) -> Path:
+        """Final test loss against number of parameters."""
+        return self.folder / f"config_performance_latent{self.latent_dim}.png"
+
+    @property
+    def latent_png(self) -> Path:
+        """The latent points of the best architecture, where the latent space is a plane."""
+        return self.folder / "latent_space_2d_best_config.png"
+
+    @property
+    def best_model(self) -> Path:
+        """The best model."""
+        return self.folder / f"best_model_latent{self.latent_dim}.pth"
+
+    def prepare(self) -> None:
+        """Make the folder and see that files can be written there.
+
+        Raises:
+            InputError: If that is not so.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except FileExistsError:
+            raise InputError(f"--output_dir {self.folder}: is a file, not a folder") from None
+        except OSError as error:
+            raise InputError(f"--output_dir {self.folder}: cannot be written: {error.strerror}") from None
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file so that a reader sees the old content or the new one, never a part.
+
+    Args:
+        path: The file; replaced if it exists.
+        write: Given a binary file to write to.
+
+    Raises:
+        OSError: If it cannot be written; the old file is then as it was.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # as an ordinary file; mkstemp's are private
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

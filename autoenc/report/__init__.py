@@ -1,0 +1,8 @@
+"""Views of a search's results: JSON, tables and pictures."""
+
+from __future__ import annotations
+
+from autoenc.report.results import SearchResults
+from autoenc.report.write import write_latent_plane, write_reports
+
+__all__ = ["SearchResults", "write_latent_plane", "write_reports"]

@@ -1,0 +1,147 @@
+"""Pictures of a search: each is computed first, as plain data, then drawn."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+
+from autoenc.grid import format_architecture
+from autoenc.report.results import SearchResults
+
+__all__ = [
+    "COLOURS", "ComplexityPlot", "Curve", "CurvesPlot", "complexity_plot", "curves_plot", "draw_complexity",
+    "draw_curves", "new_figure",
+]  # fmt: skip
+
+# Okabe and Ito's palette without its yellow, which is faint on white; told apart by colour-blind readers.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DPI = 150
+
+
+def new_figure(width: float = 9.0, height: float = 5.5) -> Figure:
+    """An empty figure, in inches, that keeps labels inside."""
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def plain_ticks(axis: Axes) -> None:
+    """Numbers instead of powers of ten on a log axis that spans little."""
+    for each in (axis.xaxis, axis.yaxis):
+        if each.get_scale() == "log":
+            low, high = each.get_view_interval()
+            if high / low < 30:
+                each.set_major_locator(MaxNLocator(6))
+                each.set_major_formatter(ScalarFormatter())
+                each.set_minor_formatter(NullFormatter())
+
+
+class Curve(NamedTuple):
+    """Test loss of one architecture after each epoch."""
+
+    label: str
+    losses: list[float]
+
+
+class CurvesPlot(NamedTuple):
+    """The test-loss curves of the best architectures, best first."""
+
+    title: str
+    curves: list[Curve]
+
+
+def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
+    """What the picture of the best curves will show."""
+    curves = [
+        Curve(f"{format_architecture(fit.architecture)}   {outcome.final_test_loss:.5f}", outcome.test_losses)
+        for fit, outcome in results.ranked[:n_best]
+    ]
+    return CurvesPlot(f"Test loss of the best {len(curves)} of {_subject(results)}", curves)
+
+
+def draw_curves(plot: CurvesPlot) -> Figure:
+    """Draw the curves, with their legend beside them."""
+    figure = new_figure()
+    axis = figure.add_subplot()
+    for i, curve in enumerate(plot.curves):
+        epochs = range(1, len(curve.losses) + 1)
+        axis.plot(
+            epochs, curve.losses, color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
+            markevery=max(1, len(curve.losses) // 15), markersize=5, linewidth=1.6, label=curve.label,
+        )  # fmt: skip
+    axis.set_yscale("log")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("test loss (weighted squared error, scaled units)")
+    axis.set_title(plot.title, loc="left")
+    axis.grid(alpha=0.3)
+    plain_ticks(axis)
+    axis.legend(
+        title="hidden layers, final loss", loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False
+    )
+    return figure
+
+
+class ComplexityPlot(NamedTuple):
+    """Every architecture as a point: its size, its loss, its depth; the best one by index."""
+
+    title: str
+    parameters: list[int]
+    losses: list[float]
+    depths: list[int]
+    best: int
+    best_label: str
+
+
+def complexity_plot(results: SearchResults) -> ComplexityPlot:
+    """What the picture of loss against size will show."""
+    ranked = results.ranked
+    parameters = [results.n_parameters(fit) for fit, _ in ranked]
+    losses = [outcome.final_test_loss for _, outcome in ranked]
+    fit = ranked[0][0]
+    label = (
+        f"best: {format_architecture(fit.architecture)}\nloss {losses[0]:.5f}\n{parameters[0]:,} parameters"
+    )
+    depths = [len(fit.architecture) for fit, _ in ranked]
+    return ComplexityPlot(f"Size and test loss of {_subject(results)}", parameters, losses, depths, 0, label)
+
+
+def draw_complexity(plot: ComplexityPlot) -> Figure:
+    """Draw loss against size, a colour and a marker per depth."""
+    figure = new_figure()
+    axis = figure.add_subplot()
+    for i, depth in enumerate(sorted(set(plot.depths))):
+        chosen = [j for j, d in enumerate(plot.depths) if d == depth]
+        axis.scatter(
+            [plot.parameters[j] for j in chosen], [plot.losses[j] for j in chosen],
+            color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)], s=42, alpha=0.85,
+            edgecolor="white", linewidth=0.5, label=f"{depth}",
+        )  # fmt: skip
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlabel("trainable parameters")
+    axis.set_ylabel("final test loss (weighted squared error, scaled units)")
+    axis.set_title(plot.title, loc="left")
+    axis.grid(alpha=0.3, which="both")
+    plain_ticks(axis)
+    axis.scatter(
+        plot.parameters[plot.best], plot.losses[plot.best], s=190, facecolor="none", edgecolor="black",
+        linewidth=1.5, zorder=4,
+    )  # fmt: skip
+    axis.legend(title="hidden layers", loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    # Beside the axes, under the legend: there the words can hide no point.
+    axis.annotate(
+        plot.best_label, xy=(plot.parameters[plot.best], plot.losses[plot.best]), xycoords="data",
+        xytext=(1.03, 0.02), textcoords="axes fraction", ha="left", va="bottom",
+        arrowprops={"arrowstyle": "-", "color": "black", "linewidth": 0.8, "shrinkB": 7},
+    )  # fmt: skip
+    return figure
+
+
+def _subject(results: SearchResults) -> str:
+    size = f"{results.n_rows:,} x {len(results.columns)} table"
+    count = len(results.ranked)
+    stacks = "1 stack" if count == 1 else f"{count:,} stacks"
+    return f"{stacks}, latent size {results.settings.latent_dim}, {size}"

@@ -1,0 +1,66 @@
+"""Training many fits on an executor, longest first, one bad fit never ending the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+
+from autoenc.engines import Engine, Fit, Outcome, Split, Stopped
+
+__all__ = ["run_fits"]
+
+
+def run_fits(
+    fits: Sequence[Fit],
+    split: Split,
+    engine: Engine,
+    jobs: int,
+    on_done: Callable[[Fit, Outcome], None],
+    executor: Executor | None = None,
+) -> None:
+    """Train every fit and hand each outcome over as soon as it is there.
+
+    Args:
+        fits: What to train; the order does not matter.
+        split: The data.
+        engine: What trains.
+        jobs: Fits in training at once.
+        on_done: Called in this thread, in the order in which fits end. Outcomes come without
+            their parameters, which would not fit in memory for large grids; a fit that is wanted again
+            can be trained again, to the same bits.
+        executor: Where to train; by default ``jobs`` threads, which suffices because the engines
+            release the GIL.
+    """
+    # Longest first: the short ones then fill the gaps at the end.
+    input_dim = split.values.shape[1]
+    queue = sorted(fits, key=lambda fit: fit.network(input_dim).count_multiply_adds())
+    stopping = threading.Event()
+    pool = executor or ThreadPoolExecutor(jobs)
+    pending: dict[Future[Outcome], Fit] = {}
+    try:
+        while queue or pending:
+            # A bounded number in flight, so that a grid of any length needs no more memory.
+            while queue and len(pending) < 2 * jobs:
+                fit = queue.pop()
+                pending[pool.submit(_train, engine, split, fit, stopping.is_set)] = fit
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                on_done(pending.pop(future), future.result())
+    finally:
+        stopping.set()
+        for future in pending:
+            future.cancel()
+        if executor is None:
+            pool.shutdown(wait=True)
+
+
+def _train(engine: Engine, split: Split, fit: Fit, should_stop: Callable[[], bool]) -> Outcome:
+    try:
+        outcome = engine.fit(split, fit, should_stop)
+    except Stopped:
+        raise
+    except Exception as error:  # whatever it was, it belongs to this fit and not to the search
+        return Outcome([], [], float("nan"), 0.0, {}, f"{type(error).__name__}: {error}")
+    return dataclasses.replace(outcome, state={})

@@ -1,0 +1,206 @@
+"""Every option, declared once: name, type, default, bounds and help.
+
+Command line and Python both read the options from here. Problems are collected, so that all wrong options
+are told at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+)
+
+from autoenc.engines.contract import Activation, Recipe
+from autoenc.errors import InputError
+
+__all__ = ["DataSettings", "EncodeSettings", "SearchSettings", "Settings", "parse_settings"]
+
+
+def _available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _comma_list(value: Any) -> Any:
+    """``"16,32"`` as ``["16", "32"]``; empty pieces stay, to be told as wrong."""
+    return [piece.strip() for piece in value.split(",")] if isinstance(value, str) else value
+
+
+def _distinct(values: tuple[int, ...]) -> tuple[int, ...]:
+    repeated = sorted({value for value in values if values.count(value) > 1})
+    if repeated:
+        raise ValueError(f"must not repeat a width, got {', '.join(map(str, repeated))} twice")
+    return values
+
+
+Width = Annotated[int, Field(ge=1, le=65536)]
+Widths = Annotated[
+    tuple[Width, ...], BeforeValidator(_comma_list), Field(min_length=1), AfterValidator(_distinct)
+]
+Names = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
+
+
+class Settings(BaseModel):
+    """Options of a command, checked and frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
+        """Options that are right by themselves but not together: their names and what is wrong."""
+        return []
+
+
+class DataSettings(Settings):
+    """Which table, and how it is read."""
+
+    data_path: str = Field("data/stains.csv", description="table to learn from, CSV or Parquet")
+    columns: Names | None = Field(
+        None,
+        description='columns to use, e.g. "L,Lec,CG"; by default the 24 COPUS columns if they are all '
+        "there, else all numeric ones",
+    )
+
+
+class SearchSettings(DataSettings):
+    """Options of the exhaustive search."""
+
+    latent_dim: int = Field(3, ge=1, le=65536, description="size of the latent space")
+    hidden_dims_search: Widths = Field(
+        (16, 32, 64, 128), description='hidden widths to combine, e.g. "16,32,64"'
+    )
+    max_layers: int = Field(3, ge=1, description="largest number of hidden layers")
+    epochs: int = Field(20, ge=1, description="passes over the training rows")
+    batch_size: int = Field(32, ge=1, description="rows of a training step")
+    initial_lr: FiniteFloat = Field(1e-3, gt=0, description="learning rate of the first epoch")
+    eta_min: FiniteFloat = Field(1e-6, ge=0, description="learning rate at the end of the cosine schedule")
+    weight_decay: FiniteFloat = Field(1e-4, ge=0, description="weight decay of AdamW")
+    dropout: float = Field(0.1, ge=0, lt=1, description="probability that a hidden unit is dropped")
+    activation: Activation = Field("relu", description="activation of the hidden layers")
+    norm: Literal["layer", "none"] = Field("layer", description="normalization of the layers")
+    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
+        "maxabs", description="scaling of the columns, fitted on the training rows; maxabs keeps zeros"
+    )
+    seed: int = Field(42, ge=0, lt=2**32, description="seed of split, weights, batches and dropout")
+    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")
+    engine: Literal["auto", "native", "torch"] = Field(
+        "auto", description="native: the compiled CPU engine; torch: the plain reference"
+    )
+    jobs: int = Field(default_factory=_available_cores, ge=1, description="fits trained at once, one a core")
+    output_dir: str = Field("output", description="folder for results")
+    save_models: bool = Field(False, description="save the best model")
+    verify: int = Field(
+        0, ge=0, description="train this many stacks with both engines, print how they differ, and stop"
+    )
+    verbose: bool = Field(False, description="print a line per stack")
+    quiet: bool = Field(False, description="print nothing but warnings and errors")
+
+    def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
+        """See :meth:`Settings.contradictions`."""
+        found: list[tuple[tuple[str, ...], str]] = []
+        if self.eta_min > self.initial_lr:
+            text = f"--eta_min must not be above --initial_lr, got {self.eta_min:g} and {self.initial_lr:g}"
+            found.append((("eta_min", "initial_lr"), text))
+        if self.engine == "native" and self.device == "cuda":
+            text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
+            found.append((("engine", "device"), text))
+        if self.quiet and self.verbose:
+            found.append((("quiet", "verbose"), "--quiet and --verbose exclude each other"))
+        return found
+
+    def recipe(self) -> Recipe:
+        """The part of the options that fixes a training."""
+        return Recipe(
+            **{name: getattr(self, name) for name in Recipe.__dataclass_fields__ if hasattr(self, name)}
+        )
+
+
+class EncodeSettings(Settings):
+    """Options of ``encode``."""
+
+    model: str = Field(description="model file, e.g. output/best_model_latent3.pth")
+    data_path: str = Field("data/stains.csv", description="table to encode, CSV or Parquet")
+    output: str = Field("latents.csv", description="CSV file for the latent points, a row per row")
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def parse_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, list[str]]:
+    """Check options; the rest take their defaults.
+
+    Args:
+        kind: Which settings.
+        given: Values by option name, as text or already typed.
+
+    Returns:
+        The settings, None where there are problems, and all problems, a sentence each.
+    """
+    problems: list[str] = []
+    wrong: set[str] = set()
+    try:
+        settings = kind.model_validate(dict(given))
+    except ValidationError as error:
+        for detail in error.errors():
+            wrong.add(str(detail["loc"][0]))
+            problems.append(_sentence(detail, given))
+        # What contradicts what is still told, among the options that are right by themselves.
+        try:
+            settings = kind.model_validate({name: given[name] for name in given if name not in wrong})
+        except ValidationError:  # a required option is missing
+            return None, problems
+    problems += [text for names, text in settings.contradictions() if not wrong.intersection(names)]
+    return (None if problems else settings), problems
+
+
+_RIGHT = {
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "literal_error": "one of {expected}",
+    "too_short": "at least {min_length} value",
+    "bool_parsing": "true or false",
+}
+
+
+def _sentence(detail: Any, given: Mapping[str, Any]) -> str:
+    """One of pydantic's findings in a user's words."""
+    name = f"--{detail['loc'][0]}"
+    if detail["type"] == "value_error":
+        return f"{name} {detail['ctx']['error']}"
+    if detail["type"] == "missing":
+        return f"{name} is required"
+    if detail["type"] == "extra_forbidden":
+        return f"{name} is not an option"
+    right = _RIGHT.get(detail["type"])
+    rule = f"must be {right.format(**detail.get('ctx', {}))}" if right else str(detail["msg"])
+    whole = given.get(str(detail["loc"][0]))
+    piece = f" in {whole!r}" if len(detail["loc"]) > 1 and isinstance(whole, str) else ""
+    return f"{name} {rule}, got {detail['input']!r}{piece}"
+
+
+def require_settings(kind: type[S], given: Mapping[str, Any]) -> S:
+    """:func:`parse_settings`, with problems raised.
+
+    Raises:
+        InputError: If an option is wrong; it names all of them.
+    """
+    settings, problems = parse_settings(kind, given)
+    if settings is None:
+        raise InputError(problems)
+    return settings

@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 
 from autoenc import __version__
 from autoenc.errors import InputError
-from autoenc.settings import EncodeSettings, SearchSettings, Settings, parse_settings
+from autoenc.settings import (
+    AnalyzeSettings,
+    EncodeSettings,
+    MergeSettings,
+    SearchSettings,
+    Settings,
+    parse_settings,
+)
 
 __all__ = ["main"]
 
@@ -33,8 +40,24 @@ def _encode(settings: EncodeSettings) -> int:
     return encode(settings)
 
 
+def _analyze(settings: AnalyzeSettings) -> int:
+    from autoenc.commands.analyze import analyze
+
+    return analyze(settings)
+
+
+def _merge(settings: MergeSettings) -> int:
+    from autoenc.commands.merge import merge
+
+    return merge(settings)
+
+
 COMMANDS = {
     "search": _Command("train every hidden-layer stack and show the best", SearchSettings, _search),
+    "analyze": _Command(
+        "show a search, also while it runs, and rebuild its reports", AnalyzeSettings, _analyze
+    ),
+    "merge": _Command("join the records of shards", MergeSettings, _merge),
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, _encode),
 }
 
@@ -102,6 +125,7 @@ def _flags(settings: type[Settings]) -> dict[str, bool]:
     return {
         f"--{spelling}": field.annotation is not bool
         for name, field in settings.model_fields.items()
+        if not _is_positional(field)
         for spelling in {name, name.replace("_", "-")}
     }
 
@@ -110,7 +134,10 @@ def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
     for name, field in settings.model_fields.items():
         spellings = [f"--{name}"] + ([f"--{name.replace('_', '-')}"] if "_" in name else [])
         text = f"{field.description}{_default_text(field)}".replace("%", "%%")
-        if field.annotation is bool:
+        if _is_positional(field):
+            many = "+" if field.annotation is not str else None
+            parser.add_argument(name, nargs=many, metavar=_positional_name(name), help=text)
+        elif field.annotation is bool:
             parser.add_argument(
                 *spellings, dest=name, action="store_true", default=argparse.SUPPRESS, help=text
             )
@@ -119,6 +146,14 @@ def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
             parser.add_argument(
                 *spellings, dest=name, default=argparse.SUPPRESS, metavar=_metavar(field), help=text
             )
+
+
+def _is_positional(field: Any) -> bool:
+    return bool((field.json_schema_extra or {}).get("positional"))
+
+
+def _positional_name(name: str) -> str:
+    return name.removesuffix("s").upper()
 
 
 def _metavar(field: Any) -> str:

@@ -7,11 +7,14 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from autoenc.errors import InputError
 
-__all__ = ["OutputPaths", "write_atomically"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["OutputPaths", "png_content", "write_atomically"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,21 @@ class OutputPaths:
         """The best model."""
         return self.folder / f"best_model_latent{self.latent_dim}.pth"
 
+    @property
+    def state_json(self) -> Path:
+        """Where a running search stands."""
+        return self.folder / "search_state.json"
+
+    @property
+    def live_csv(self) -> Path:
+        """What a running search has found, a line per architecture."""
+        return self.folder / "search_results.csv"
+
+    @property
+    def progress_png(self) -> Path:
+        """Loss against trial."""
+        return self.folder / "search_progress.png"
+
     def prepare(self) -> None:
         """Make the folder and see that files can be written there.
 
@@ -65,6 +83,11 @@ class OutputPaths:
             raise InputError(f"--output_dir {self.folder}: is a file, not a folder") from None
         except OSError as error:
             raise InputError(f"--output_dir {self.folder}: cannot be written: {error.strerror}") from None
+
+
+def png_content(figure: Figure) -> Callable[[IO[bytes]], object]:
+    """A figure as content for :func:`write_atomically`."""
+    return lambda file: figure.savefig(file, format="png")
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:

@@ -22,8 +22,18 @@ from pydantic import (
 
 from autoenc.engines.contract import Activation, Recipe
 from autoenc.errors import InputError
+from autoenc.search.shards import parse_shard
 
-__all__ = ["DataSettings", "EncodeSettings", "SearchSettings", "Settings", "parse_settings"]
+__all__ = [
+    "AnalyzeSettings",
+    "DataSettings",
+    "EncodeSettings",
+    "MergeSettings",
+    "SearchSettings",
+    "Settings",
+    "parse_settings",
+    "require_settings",
+]
 
 
 def _available_cores() -> int:
@@ -42,10 +52,16 @@ def _distinct(values: tuple[int, ...]) -> tuple[int, ...]:
     return values
 
 
+def _shard(text: str) -> str:
+    parse_shard(text)
+    return text
+
+
 Width = Annotated[int, Field(ge=1, le=65536)]
 Widths = Annotated[
     tuple[Width, ...], BeforeValidator(_comma_list), Field(min_length=1), AfterValidator(_distinct)
 ]
+Shard = Annotated[str, AfterValidator(_shard)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
 
 
@@ -97,6 +113,18 @@ class SearchSettings(DataSettings):
     jobs: int = Field(default_factory=_available_cores, ge=1, description="fits trained at once, one a core")
     output_dir: str = Field("output", description="folder for results")
     save_models: bool = Field(False, description="save the best model")
+    storage: str | None = Field(
+        None,
+        description="record at this Optuna storage URL, e.g. sqlite:///study.db, instead of study.journal in "
+        "the output folder",
+    )
+    fresh: bool = Field(False, description="start over; the old record is kept under another name")
+    retry_failed: bool = Field(False, description="train the stacks again that failed before")
+    shard: Shard | None = Field(
+        None,
+        description="train one of N parts, i/N with i from 0; by default what a SLURM array task says",
+    )
+    dry_run: bool = Field(False, description="print the plan and an estimate of the time, and stop")
     verify: int = Field(
         0, ge=0, description="train this many stacks with both engines, print how they differ, and stop"
     )
@@ -121,6 +149,22 @@ class SearchSettings(DataSettings):
         return Recipe(
             **{name: getattr(self, name) for name in Recipe.__dataclass_fields__ if hasattr(self, name)}
         )
+
+
+class AnalyzeSettings(Settings):
+    """Options of ``analyze``."""
+
+    folder: str = Field(description="folder of a search", json_schema_extra={"positional": True})
+    storage: str | None = Field(None, description="the record, where it is not study.journal in the folder")
+
+
+class MergeSettings(Settings):
+    """Options of ``merge``."""
+
+    folders: tuple[str, ...] = Field(
+        min_length=1, description="folders with the shards' records", json_schema_extra={"positional": True}
+    )
+    output_dir: str = Field(description="folder for the joined record and its reports")
 
 
 class EncodeSettings(Settings):

@@ -2,51 +2,124 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
 import sys
-import threading
 from pathlib import Path
 
 from tqdm import tqdm
 
+from autoenc.commands.best import write_best
+from autoenc.commands.job import SearchJob
+from autoenc.commands.plan import dry_run, plan
 from autoenc.commands.verify import verify
-from autoenc.data import Scaling, Table, load_table, split_table
-from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
-from autoenc.errors import InputError
-from autoenc.grid import ArchitectureGrid, format_architecture
-from autoenc.paths import OutputPaths
-from autoenc.report import SearchResults, write_latent_plane, write_reports
+from autoenc.engines import Fit, Outcome
+from autoenc.grid import format_architecture
+from autoenc.lock import RecordLock
+from autoenc.report import SearchResults, write_reports
+from autoenc.report.live import LiveView
 from autoenc.search import run_fits
+from autoenc.search.signals import StopOnSignals
 from autoenc.settings import SearchSettings
+from autoenc.study import Record, journal_path, keep_aside, keep_study_aside, open_storage
 
 __all__ = ["search"]
 
 
 def search(settings: SearchSettings) -> int:
-    """Run the search.
+    """Run the search, or as much of it as is not recorded yet.
 
     Returns:
-        The exit code: 1 if every fit failed or the engines disagree.
+        The exit code: 0; 1 if every fit failed, the engines disagree or the disk is full; 128 and the
+        signal's number if one stopped it.
 
     Raises:
-        InputError: If data, device or output folder cannot be used.
+        InputError: If data, device, record or output folder cannot be used.
     """
-    paths = OutputPaths(Path(settings.output_dir), settings.latent_dim)
-    engine, table = _prepare(settings, paths)
-    split, scaling = split_table(table, settings.scaling, settings.seed)
-    grid = ArchitectureGrid(settings.hidden_dims_search, settings.max_layers)
-    fits = [Fit(stack, settings.latent_dim, settings.recipe(), settings.seed) for stack in grid]
+    job = SearchJob.prepare(settings)
     if settings.verify:
-        return verify(fits, settings.verify, split)
-    results = SearchResults(
-        settings, table.columns, table.fingerprint, len(table.values), split.train.size, split.test.size,
-        engine.name, len(fits), {},
-    )  # fmt: skip
-    if not settings.quiet:
-        print(_plan(results))
-    outcomes = _train(results, fits, split, engine)
-    results.outcomes.update({fit: outcomes[fit] for fit in fits})
-    written = write_reports(results, paths)
-    if not results.ranked:
+        return verify(job.fits, settings.verify, job.split)
+    if settings.dry_run:
+        return dry_run(job)
+    journal = journal_path(job.paths.folder, job.shard)
+    with RecordLock(journal):
+        return _run(job, _open_record(job, journal))
+
+
+def _open_record(job: SearchJob, journal: Path) -> Record:
+    settings = job.settings
+    if settings.fresh and settings.storage is None and (kept := keep_aside(journal)):
+        _say(settings, f"the old record is kept as {kept}")
+    storage = open_storage(settings.storage or journal)
+    if settings.fresh and settings.storage is not None and (name := keep_study_aside(storage, job.context)):
+        _say(settings, f"the old record is kept as study {name}")
+    record = Record.open(storage, job.context)
+    record.note_search(job.note(record.search))
+    return record
+
+
+def _run(job: SearchJob, record: Record) -> int:
+    settings = job.settings
+    results = SearchResults.of(settings, record)
+    results = dataclasses.replace(results, fits=job.fits)
+    pending = results.missing + ([fit for fit, _ in results.failed] if settings.retry_failed else [])
+    _say(settings, plan(job, n_done=len(results.fits) - len(pending)))
+    with StopOnSignals() as signals:
+        try:
+            if pending:
+                _train(job, record, results, pending, signals)
+            written = [] if job.shard else write_reports(results, job.paths)
+            if results.ranked and not signals.number and not job.shard:
+                written += write_best(job, results)
+        except OSError as error:
+            _tell_disk_error(job, error)
+            return 1
+    return _conclude(job, results, written, signals)
+
+
+def _train(
+    job: SearchJob, record: Record, results: SearchResults, pending: list[Fit], signals: StopOnSignals
+) -> None:
+    settings, engine = job.settings, job.engine
+    live = None if job.shard else LiveView(results, job.paths, len(results.fits) - len(pending))
+    best = results.ranked[0][1].final_test_loss if results.ranked else float("inf")
+    with tqdm(total=len(results.fits), initial=len(results.fits) - len(pending), unit="stack",
+              disable=settings.quiet) as bar:  # fmt: skip
+
+        def done(fit: Fit, outcome: Outcome) -> None:
+            nonlocal best
+            record.add(fit, outcome, engine.name)
+            results.outcomes[fit] = outcome
+            name = format_architecture(fit.architecture)
+            if outcome.failure is None and outcome.final_test_loss < best:
+                best = outcome.final_test_loss
+                bar.set_postfix_str(f"best {name} {best:.5f}", refresh=False)
+            if settings.verbose:
+                told = outcome.failure or f"test loss {outcome.final_test_loss:.5f}"
+                size = f"{results.n_parameters(fit):,} parameters"
+                bar.write(f"{name:>20}  {told}  {size}  {outcome.seconds:.2f} s")
+            bar.update()
+            if live:
+                live.refresh()
+
+        run_fits(pending, job.split, engine, settings.jobs, done, signals.flag)
+    if live:
+        live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
+
+
+def _conclude(
+    job: SearchJob, results: SearchResults, written: list[tuple[str, Path]], signals: StopOnSignals
+) -> int:
+    settings = job.settings
+    if signals.number:
+        n_done = len(results.fits) - len(results.missing)
+        print(
+            f"stopped by {signals.name}: {n_done} of {len(results.fits)} stacks are recorded in "
+            f"{job.record_place}\nresume with: {_same_command()}",
+            file=sys.stderr,
+        )
+        return signals.exit_code
+    if results.failed and not results.finished:
         fit, outcome = results.failed[0]
         print(
             f"error: all {len(results.failed)} stacks failed; "
@@ -54,119 +127,63 @@ def search(settings: SearchSettings) -> int:
             file=sys.stderr,
         )
         return 1
-    written += _write_best(results, paths, engine, table, split, scaling)
-    if not settings.quiet:
-        print(_summary(results, written))
+    _say(settings, _summary(job, results, written))
     return 0
 
 
-def _prepare(settings: SearchSettings, paths: OutputPaths) -> tuple[Engine, Table]:
-    """Engine, folder and table, with everything that is wrong about them told at once."""
-    problems: list[str] = []
-    engine = table = None
-    try:
-        engine = make_engine(settings.engine, settings.device)
-        # Compiling, the first time, goes on while the table is read.
-        threading.Thread(target=engine.prepare, daemon=True).start()
-    except InputError as error:
-        problems += error.problems
-    try:
-        if not settings.verify:
-            paths.prepare()
-    except InputError as error:
-        problems += error.problems
-    try:
-        table = load_table(settings.data_path, settings.columns)
-    except InputError as error:
-        problems += error.problems
-    if problems or engine is None or table is None:
-        raise InputError(problems)
-    for warning in table.warnings:
-        print(f"warning: {table.path}: {warning}", file=sys.stderr)
-    if settings.latent_dim >= len(table.columns):
-        print(
-            f"warning: latent size {settings.latent_dim} is not below the {len(table.columns)} columns: "
-            "nothing has to be compressed",
-            file=sys.stderr,
-        )
-    return engine, table
-
-
-def _plan(results: SearchResults) -> str:
-    settings = results.settings
-    widths = ",".join(map(str, sorted(settings.hidden_dims_search)))
-    cores = f"{settings.jobs} core{'s' if settings.jobs > 1 else ''}"
-    return (
-        f"{results.n_configurations:,} stacks of {widths}, up to {settings.max_layers} layers, "
-        f"latent size {settings.latent_dim}, {settings.epochs} epochs\n"
-        f"{settings.data_path}: {results.n_rows:,} rows x {len(results.columns)} columns, "
-        f"{results.n_train:,} to train on, {results.n_test:,} to test on\n"
-        f"engine {results.engine}, {cores}"
+def _tell_disk_error(job: SearchJob, error: OSError) -> None:
+    where = f" ({error.filename})" if error.filename else ""
+    print(
+        f"error: cannot write to {job.paths.folder}: {error.strerror or error}{where}; the earlier files "
+        f"are as they were, and what {job.record_place} holds is safe\n"
+        f"make room, then resume with: {_same_command()}",
+        file=sys.stderr,
     )
 
 
-def _train(results: SearchResults, fits: list[Fit], split: Split, engine: Engine) -> dict[Fit, Outcome]:
-    outcomes: dict[Fit, Outcome] = {}
-    best = float("inf")
-    settings = results.settings
-    with tqdm(total=len(fits), unit="stack", disable=settings.quiet, leave=True) as bar:
-
-        def done(fit: Fit, outcome: Outcome) -> None:
-            nonlocal best
-            outcomes[fit] = outcome
-            name = format_architecture(fit.architecture)
-            if outcome.failure is None and outcome.final_test_loss < best:
-                best = outcome.final_test_loss
-                bar.set_postfix_str(f"best {name} {best:.5f}", refresh=False)
-            if settings.verbose:
-                told = outcome.failure or f"test loss {outcome.final_test_loss:.5f}"
-                bar.write(
-                    f"{name:>20}  {told}  {results.n_parameters(fit):,} parameters  {outcome.seconds:.2f} s"
-                )
-            bar.update()
-
-        run_fits(fits, split, engine, settings.jobs, done)
-    return outcomes
-
-
-def _write_best(
-    results: SearchResults, paths: OutputPaths, engine: Engine, table: Table, split: Split, scaling: Scaling
-) -> list[tuple[str, Path]]:
-    """Save the best model and draw its latent plane, as far as they are wanted."""
-    settings = results.settings
-    plane = settings.latent_dim == 2
-    if not settings.save_models and not plane:
-        return []
-    from autoenc.checkpoint import fitted_model, save_model
-
-    fit, outcome = results.ranked[0]
-    # Outcomes keep no parameters; a fit trained again comes to the same ones, bit for bit.
-    state = engine.fit(split, fit).state
-    info = {
-        "final_test_loss": outcome.final_test_loss,
-        "seed": fit.seed,
-        "n_train": results.n_train,
-        "data_fingerprint": results.fingerprint,
-    }
-    model = fitted_model(state, fit.recipe, table.columns, scaling, info)
-    written = []
-    if plane:
-        written.append(("latent plane", write_latent_plane(results, paths, model, table, split)))
-    if settings.save_models:
-        save_model(paths.best_model, model)
-        written.append(("best model", paths.best_model))
-    return written
-
-
-def _summary(results: SearchResults, written: list[tuple[str, Path]]) -> str:
-    fit, outcome = results.ranked[0]
-    lines = [
-        "",
-        f"best stack    {format_architecture(fit.architecture)}",
-        f"test loss     {outcome.final_test_loss:.6f}",
-        f"parameters    {results.n_parameters(fit):,}",
-    ]
+def _summary(job: SearchJob, results: SearchResults, written: list[tuple[str, Path]]) -> str:
+    lines = [""]
+    if results.ranked:
+        fit, outcome = results.ranked[0]
+        loss, pca = outcome.final_test_loss, results.baselines["pca"]
+        lines += [
+            f"best stack    {format_architecture(fit.architecture)}",
+            f"test loss     {loss:.6f}, {compared_with_pca(loss, pca)}",
+            f"parameters    {results.n_parameters(fit):,}",
+        ]
     if results.failed:
-        lines.append(f"failed        {len(results.failed)} of {results.n_configurations}")
-    lines += ["", *(f"{word:<13} {path}" for word, path in written)]
+        lines.append(
+            f"failed        {len(results.failed)} of {len(results.fits)}; --retry_failed tries them again"
+        )
+        for fit, outcome in results.failed[:5]:
+            lines.append(f"              {format_architecture(fit.architecture)}: {outcome.failure}")
+    if job.shard:
+        lines += ["", f"shard {job.shard[0]} of {job.shard[1]} is done; `autoenc merge` joins the shards"]
+    lines += ["", *(f"{word:<13} {path}" for word, path in written), f"{'record':<13} {job.record_place}"]
     return "\n".join(lines)
+
+
+def compared_with_pca(loss: float, pca: float) -> str:
+    """The best loss in relation to PCA of the same latent size, in words."""
+    if pca == 0:
+        return "PCA of the same latent size loses nothing"
+    share = 100 * (loss / pca - 1)
+    if share > 0:
+        return f"{share:.0f} % ABOVE PCA of the same latent size ({pca:.6f}): PCA is better"
+    return f"{-share:.0f} % below PCA of the same latent size ({pca:.6f})"
+
+
+def _same_command() -> str:
+    """What the user typed, ready to be typed again."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        words = ["python", "-m", program.parent.name]
+    else:
+        words = ["python", sys.argv[0]] if program.suffix == ".py" else [program.name]
+    # Starting over is the one thing that resuming must not do.
+    return shlex.join([*words, *(word for word in sys.argv[1:] if word != "--fresh")])
+
+
+def _say(settings: SearchSettings, text: str) -> None:
+    if not settings.quiet:
+        print(text)

@@ -12,6 +12,7 @@ from autoenc.engines.contract import (
     Recipe,
     Split,
     State,
+    StopFlag,
     Stopped,
 )
 from autoenc.errors import InputError
@@ -24,6 +25,7 @@ __all__ = [
     "Recipe",
     "Split",
     "State",
+    "StopFlag",
     "Stopped",
     "make_engine",
 ]

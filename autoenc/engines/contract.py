@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, pi
 from typing import Literal, Protocol
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from autoenc.grid import Architecture, NetworkShape
 
-__all__ = ["ACTIVATIONS", "Engine", "Fit", "Outcome", "Recipe", "Split", "State", "Stopped"]
+__all__ = ["ACTIVATIONS", "Engine", "Fit", "Outcome", "Recipe", "Split", "State", "StopFlag", "Stopped"]
 
 State = dict[str, NDArray[np.floating]]
 """Parameters by their state-dict names."""
@@ -20,11 +19,28 @@ State = dict[str, NDArray[np.floating]]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh")
 
-_UNSTOPPABLE: Callable[[], bool] = lambda: False  # noqa: E731
-
 
 class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
     """Raised out of a fit that was asked to stop before its last epoch."""
+
+
+class StopFlag:
+    """Asks fits to stop; compiled code can look at it between batches.
+
+    Attributes:
+        array: uint8 ``[1]``, not 0 once it is set.
+    """
+
+    def __init__(self) -> None:
+        self.array = np.zeros(1, np.uint8)
+
+    def set(self) -> None:
+        """Ask every fit that was given this flag to stop, for good."""
+        self.array[0] = 1
+
+    def is_set(self) -> bool:
+        """Whether fits were asked to stop."""
+        return bool(self.array[0])
 
 
 @dataclass(frozen=True)
@@ -130,18 +146,18 @@ class Engine(Protocol):
         """Do what takes time once per process; may run beside other work, and need not be called."""
         ...
 
-    def fit(self, split: Split, fit: Fit, should_stop: Callable[[], bool] = _UNSTOPPABLE) -> Outcome:
+    def fit(self, split: Split, fit: Fit, stop: StopFlag | None = None) -> Outcome:
         """Train ``fit`` on ``split``.
 
         Args:
             split: The data; not changed.
             fit: What to train.
-            should_stop: Asked between epochs.
+            stop: Looked at between epochs or more often.
 
         Returns:
             The outcome; a fit whose losses stop being finite ends there with ``failure`` set.
 
         Raises:
-            Stopped: If ``should_stop`` said so.
+            Stopped: If ``stop`` was set before the end.
         """
         ...

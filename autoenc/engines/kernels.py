@@ -309,7 +309,7 @@ def _backward_and_update(
 @njit(**JIT)
 def run_pass(
     p, m, v, g, layers, has_norm, activation, values, rows, batch_size, stride, x, observed, h, xhat, rstd,
-    slopes, d, other, d_rows, keys, sums, learning, seed, epoch, threshold, scale, learning_rate,
+    slopes, d, other, d_rows, keys, sums, stop, learning, seed, epoch, threshold, scale, learning_rate,
     weight_decay, nonzero_weight, all_weight, step,
 ):  # fmt: skip
     """One pass over ``rows`` in their order, ``batch_size`` at a time, with updates if ``learning``.
@@ -327,6 +327,8 @@ def run_pass(
     n_layers = layers.shape[0]
     out = layers[n_layers - 1, H_OUT]
     for batch in range((rows.size + batch_size - 1) // batch_size):
+        if stop[0]:
+            break
         start = batch * batch_size
         n = min(batch_size, rows.size - start)
         lanes = (n + lanes_per_vector - 1) // lanes_per_vector * lanes_per_vector

@@ -8,7 +8,6 @@ trains one fit per core.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
 
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines import kernels
-from autoenc.engines.contract import ACTIVATIONS, Fit, Outcome, Recipe, Split, State, Stopped
+from autoenc.engines.contract import ACTIVATIONS, Fit, Outcome, Recipe, Split, State, StopFlag, Stopped
 from autoenc.engines.randomness import batch_order, initial_state, keep_threshold
 from autoenc.engines.simd import VECTOR_BYTES
 from autoenc.grid import NetworkShape
@@ -106,9 +105,9 @@ class _Layout:
 class _Training:
     """The arrays of one fit, and its epochs."""
 
-    def __init__(self, split: Split, fit: Fit, dtype: np.dtype) -> None:
+    def __init__(self, split: Split, fit: Fit, dtype: np.dtype, stop: StopFlag) -> None:
         recipe = fit.recipe
-        self.split, self.fit = split, fit
+        self.split, self.fit, self.stop = split, fit, stop
         vector = VECTOR_BYTES // dtype.itemsize
         self.stride = -(-min(recipe.batch_size, split.train.size) // vector) * vector
         self.layout = _Layout.of(fit.network(split.values.shape[1]), self.stride, vector)
@@ -150,7 +149,7 @@ class _Training:
                 self.p, self.m, self.v, self.g, self.layout.table, recipe.norm == "layer",
                 ACTIVATIONS.index(recipe.activation), self.split.values, rows, batch_size, self.stride,
                 self.x, self.observed, self.h, self.xhat, self.rstd, self.slopes, self.d, self.other,
-                self.d_rows, self.keys, self.sums, learning, self.fit.seed, epoch,
+                self.d_rows, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
                 np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
                 recipe.learning_rate(epoch), recipe.weight_decay, recipe.nonzero_weight, recipe.all_weight,
                 epoch * self.n_steps_per_epoch,
@@ -175,26 +174,25 @@ class NativeEngine:
         split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
         self.fit(split, Fit((1,), 1, Recipe(epochs=1)))
 
-    def fit(self, split: Split, fit: Fit, should_stop: Callable[[], bool] = lambda: False) -> Outcome:
+    def fit(self, split: Split, fit: Fit, stop: StopFlag | None = None) -> Outcome:
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
         started = time.perf_counter()
-        training = _Training(split, fit, self.dtype)
+        stop = stop or StopFlag()
+        training = _Training(split, fit, self.dtype, stop)
         train_losses: list[float] = []
         test_losses: list[float] = []
         failure = None
         for epoch in range(fit.recipe.epochs):
-            if should_stop():
-                raise Stopped
             train_losses.append(training.epoch(epoch))
             test_losses.append(training.loss(split.test))
+            if stop.is_set():  # the kernels then broke off between two batches
+                raise Stopped
             if not (isfinite(train_losses[-1]) and isfinite(test_losses[-1])):
                 failure = f"the loss stopped being finite in epoch {epoch + 1}"
                 break
-        return Outcome(
-            train_losses,
-            test_losses,
-            training.loss(split.train),
-            time.perf_counter() - started,
-            training.layout.unpack(training.p),
-            failure,
-        )
+        final_train_loss = training.loss(split.train)
+        if stop.is_set():
+            raise Stopped
+        state = training.layout.unpack(training.p)
+        seconds = time.perf_counter() - started
+        return Outcome(train_losses, test_losses, final_train_loss, seconds, state, failure)

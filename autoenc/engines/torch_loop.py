@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from math import isfinite
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from autoenc.engines.contract import Fit, Outcome, Split, State, Stopped
+from autoenc.engines.contract import Fit, Outcome, Split, State, StopFlag, Stopped
 from autoenc.engines.randomness import batch_order, dropout_mask, initial_state
 from autoenc.loss import sparse_aware_loss
 from autoenc.model import DynamicAutoencoder
@@ -53,7 +52,7 @@ class TorchEngine:
     def prepare(self) -> None:
         """Nothing takes time once."""
 
-    def fit(self, split: Split, fit: Fit, should_stop: Callable[[], bool] = lambda: False) -> Outcome:
+    def fit(self, split: Split, fit: Fit, stop: StopFlag | None = None) -> Outcome:
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
         started = time.perf_counter()
         recipe = fit.recipe
@@ -65,7 +64,7 @@ class TorchEngine:
         test_losses: list[float] = []
         failure = None
         for epoch in range(recipe.epochs):
-            if should_stop():
+            if stop is not None and stop.is_set():
                 raise Stopped
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate(epoch)

@@ -5,62 +5,91 @@ from __future__ import annotations
 import csv
 import io
 import json
-import platform
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from autoenc.engines import Fit, Outcome
-from autoenc.grid import format_architecture
+from autoenc.grid import ArchitectureGrid, format_architecture
 from autoenc.settings import SearchSettings
+from autoenc.study import Record
 
-__all__ = ["SearchResults", "csv_text", "environment", "json_bytes", "results_document"]
-
-_PACKAGES = ("torch", "numba", "numpy", "pandas", "scikit-learn", "scipy", "matplotlib", "optuna")
+__all__ = ["SearchResults", "csv_text", "fits_of", "json_bytes", "results_document"]
 
 
 @dataclass(frozen=True)
 class SearchResults:
-    """The outcomes of a search with what they came from.
+    """A search as its record tells it: the one source of every report.
 
     Attributes:
         settings: The options.
-        columns: Columns learned from.
-        fingerprint: Of the table.
-        n_rows, n_train, n_test: Sizes of table and split.
-        engine: Name of the engine.
-        n_configurations: Size of the grid.
-        outcomes: What is done so far, in the order of the grid.
+        search: What the search noted about itself: ``columns``, ``fingerprint``, ``n_rows``, ``n_train``,
+            ``n_test``, ``engine``, ``environment`` and ``baselines``.
+        fits: The grid, in its order.
+        outcomes: What is done so far, in the order in which it was recorded.
     """
 
     settings: SearchSettings
-    columns: list[str]
-    fingerprint: str
-    n_rows: int
-    n_train: int
-    n_test: int
-    engine: str
-    n_configurations: int
+    search: dict[str, Any]
+    fits: list[Fit]
     outcomes: dict[Fit, Outcome]
+
+    @classmethod
+    def of(cls, settings: SearchSettings, record: Record) -> SearchResults:
+        """The results that a record holds for the grid of these settings."""
+        fits = fits_of(settings)
+        wanted = set(fits)
+        outcomes = {fit: outcome for fit, outcome in record.outcomes().items() if fit in wanted}
+        return cls(settings, record.search, fits, outcomes)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns learned from."""
+        columns: list[str] = self.search["columns"]
+        return columns
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        """Test losses of ``pca`` and ``mean``."""
+        baselines: dict[str, float] = self.search["baselines"]
+        return baselines
+
+    @property
+    def finished(self) -> list[tuple[Fit, Outcome]]:
+        """Fits that succeeded, in the order of the grid."""
+        return [
+            (fit, self.outcomes[fit]) for fit in self.fits if fit in self.outcomes and not self._failed(fit)
+        ]
+
+    @property
+    def failed(self) -> list[tuple[Fit, Outcome]]:
+        """Fits that came to nothing, in the order of the grid."""
+        return [(fit, self.outcomes[fit]) for fit in self.fits if fit in self.outcomes and self._failed(fit)]
+
+    @property
+    def missing(self) -> list[Fit]:
+        """Fits that nobody has tried yet, in the order of the grid."""
+        return [fit for fit in self.fits if fit not in self.outcomes]
 
     @property
     def ranked(self) -> list[tuple[Fit, Outcome]]:
         """Finished fits, lowest final test loss first; ties go to the earlier in the grid."""
-        done = [item for item in self.outcomes.items() if item[1].failure is None]
-        return sorted(done, key=lambda item: item[1].final_test_loss)
-
-    @property
-    def failed(self) -> list[tuple[Fit, Outcome]]:
-        """Fits that came to nothing."""
-        return [item for item in self.outcomes.items() if item[1].failure is not None]
+        return sorted(self.finished, key=lambda item: item[1].final_test_loss)
 
     def n_parameters(self, fit: Fit) -> int:
         """Trainable parameters of a fit's network."""
         return fit.network(len(self.columns)).count_parameters()
+
+    def _failed(self, fit: Fit) -> bool:
+        return self.outcomes[fit].failure is not None
+
+
+def fits_of(settings: SearchSettings) -> list[Fit]:
+    """The fits that these options ask for, in the order of the grid."""
+    grid = ArchitectureGrid(settings.hidden_dims_search, settings.max_layers)
+    recipe = settings.recipe()
+    return [Fit(stack, settings.latent_dim, recipe, settings.seed) for stack in grid]
 
 
 def results_document(results: SearchResults) -> dict[str, Any]:
@@ -69,20 +98,25 @@ def results_document(results: SearchResults) -> dict[str, Any]:
     document = {
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "args": settings.model_dump(mode="json"),
-        "total_configurations": results.n_configurations,
+        "total_configurations": len(results.fits),
         "best_configuration": _best(results),
-        "all_results": [_entry(results, *item) for item in results.outcomes.items() if not item[1].failure],
+        "baselines": results.baselines,
+        "all_results": [_entry(results, *item) for item in results.finished],
         "failed_configurations": [
             {"config": list(fit.architecture), "reason": outcome.failure} for fit, outcome in results.failed
         ],
         "environment": {
-            **environment(),
+            **results.search["environment"],
             "device": settings.device,
-            "engine": results.engine,
+            "engine": results.search["engine"],
             "seed": settings.seed,
             "columns": results.columns,
-            "rows": {"all": results.n_rows, "train": results.n_train, "test": results.n_test},
-            "data_fingerprint": results.fingerprint,
+            "rows": {
+                "all": results.search["n_rows"],
+                "train": results.search["n_train"],
+                "test": results.search["n_test"],
+            },
+            "data_fingerprint": results.search["fingerprint"],
         },
     }
     finite: dict[str, Any] = _finite(document)
@@ -158,42 +192,3 @@ def csv_text(results: SearchResults) -> str:
         row = [format_architecture(fit.architecture), len(fit.architecture), results.n_parameters(fit)]
         writer.writerow(["", *row, "", "", "", "", outcome.failure])
     return text.getvalue()
-
-
-def environment() -> dict[str, Any]:
-    """Versions and the commit of the source, where there is one."""
-    versions = {"autoenc": _version("autoenc"), "python": platform.python_version()}
-    versions |= {name: _version(name) for name in _PACKAGES}
-    return {
-        "versions": versions,
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "git_commit": _git_commit(Path(__file__).resolve().parents[2]),
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-
-
-def _git_commit(folder: Path) -> str | None:
-    if not (folder / ".git").exists():
-        return None
-    try:
-        run = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return run.stdout.strip() or None

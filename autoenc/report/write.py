@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from autoenc.grid import format_architecture
-from autoenc.paths import OutputPaths, write_atomically
+from autoenc.paths import OutputPaths, png_content, write_atomically
 from autoenc.report.latent import draw_latent, latent_plot
 from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves
 from autoenc.report.results import SearchResults, csv_text, json_bytes, results_document
@@ -31,12 +28,14 @@ def write_reports(results: SearchResults, paths: OutputPaths) -> list[tuple[str,
     Raises:
         OSError: If a file cannot be written; every file is then whole, the old one or the new one.
     """
-    write_atomically(paths.results_json, _bytes(json_bytes(results_document(results))))
-    write_atomically(paths.results_csv, _bytes(csv_text(results).encode()))
+    document = json_bytes(results_document(results))
+    write_atomically(paths.results_json, lambda file: file.write(document))
+    lines = csv_text(results).encode()
+    write_atomically(paths.results_csv, lambda file: file.write(lines))
     written = [("results", paths.results_json), ("table", paths.results_csv)]
     if results.ranked:
-        write_atomically(paths.curves_png, _png(draw_curves(curves_plot(results))))
-        write_atomically(paths.complexity_png, _png(draw_complexity(complexity_plot(results))))
+        write_atomically(paths.curves_png, png_content(draw_curves(curves_plot(results))))
+        write_atomically(paths.complexity_png, png_content(draw_complexity(complexity_plot(results))))
         written += [("loss curves", paths.curves_png), ("size and loss", paths.complexity_png)]
     return written
 
@@ -46,15 +45,7 @@ def write_latent_plane(
 ) -> Path:
     """Draw the latent points of all rows under the best model; the latent space must be a plane."""
     name = format_architecture(results.ranked[0][0].architecture)
-    title = f"Latent plane of stack {name}, {results.n_rows:,} rows"
+    title = f"Latent plane of stack {name}, {results.search['n_rows']:,} rows"
     plot = latent_plot(model.encode(table.values), split.test, title, results.settings.seed)
-    write_atomically(paths.latent_png, _png(draw_latent(plot)))
+    write_atomically(paths.latent_png, png_content(draw_latent(plot)))
     return paths.latent_png
-
-
-def _bytes(content: bytes) -> Callable[[IO[bytes]], object]:
-    return lambda file: file.write(content)
-
-
-def _png(figure: Figure) -> Callable[[IO[bytes]], object]:
-    return lambda file: figure.savefig(file, format="png")

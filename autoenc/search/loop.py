@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 
-from autoenc.engines import Engine, Fit, Outcome, Split, Stopped
+from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
 
 __all__ = ["run_fits"]
 
@@ -18,6 +17,7 @@ def run_fits(
     engine: Engine,
     jobs: int,
     on_done: Callable[[Fit, Outcome], None],
+    stop: StopFlag | None = None,
     executor: Executor | None = None,
 ) -> None:
     """Train every fit and hand each outcome over as soon as it is there.
@@ -30,35 +30,39 @@ def run_fits(
         on_done: Called in this thread, in the order in which fits end. Outcomes come without
             their parameters, which would not fit in memory for large grids; a fit that is wanted again
             can be trained again, to the same bits.
+        stop: Ends the loop early, giving up the fits in training.
         executor: Where to train; by default ``jobs`` threads, which suffices because the engines
             release the GIL.
     """
     # Longest first: the short ones then fill the gaps at the end.
     input_dim = split.values.shape[1]
     queue = sorted(fits, key=lambda fit: fit.network(input_dim).count_multiply_adds())
-    stopping = threading.Event()
+    stop = stop or StopFlag()
     pool = executor or ThreadPoolExecutor(jobs)
     pending: dict[Future[Outcome], Fit] = {}
     try:
-        while queue or pending:
+        while (queue or pending) and not stop.is_set():
             # A bounded number in flight, so that a grid of any length needs no more memory.
             while queue and len(pending) < 2 * jobs:
                 fit = queue.pop()
-                pending[pool.submit(_train, engine, split, fit, stopping.is_set)] = fit
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                pending[pool.submit(_train, engine, split, fit, stop)] = fit
+            # The pause bounds how long a signal's flag goes unseen.
+            done, _ = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
             for future in done:
-                on_done(pending.pop(future), future.result())
+                fit = pending.pop(future)
+                if not isinstance(future.exception(), Stopped):
+                    on_done(fit, future.result())
     finally:
-        stopping.set()
+        stop.set()
         for future in pending:
             future.cancel()
         if executor is None:
             pool.shutdown(wait=True)
 
 
-def _train(engine: Engine, split: Split, fit: Fit, should_stop: Callable[[], bool]) -> Outcome:
+def _train(engine: Engine, split: Split, fit: Fit, stop: StopFlag) -> Outcome:
     try:
-        outcome = engine.fit(split, fit, should_stop)
+        outcome = engine.fit(split, fit, stop)
     except Stopped:
         raise
     except Exception as error:  # whatever it was, it belongs to this fit and not to the search

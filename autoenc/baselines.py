@@ -1,0 +1,45 @@
+"""What an autoencoder must beat: the column mean and PCA of the same latent size."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.engines import Recipe, Split
+
+__all__ = ["baseline_losses", "reconstruction_loss"]
+
+
+def reconstruction_loss(
+    reconstruction: NDArray[np.floating], target: NDArray[np.floating], recipe: Recipe
+) -> float:
+    """The sparse-aware loss (see :func:`autoenc.loss.sparse_aware_loss`) of arrays, summed in float64."""
+    observed = ~np.isnan(target)
+    error = np.square(np.where(observed, reconstruction - target, 0.0), dtype=np.float64)
+    nonzero = observed & (target != 0)
+    over_all = error.sum() / max(observed.sum(), 1)
+    over_nonzero = error[nonzero].sum() / max(nonzero.sum(), 1)
+    return float(recipe.all_weight * over_all + recipe.nonzero_weight * over_nonzero)
+
+
+def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, float]:
+    """Test losses of the baselines, fitted on the training rows.
+
+    PCA needs whole rows: a missing cell, in training and in test rows, is given its column's mean over
+    the training rows. As everywhere, only observed cells enter the loss.
+
+    Returns:
+        ``mean`` and ``pca``.
+    """
+    from sklearn.decomposition import PCA
+
+    train, test = split.values[split.train], split.values[split.test]
+    counts = np.maximum((~np.isnan(train)).sum(axis=0), 1)
+    means = (np.nansum(train, axis=0, dtype=np.float64) / counts).astype(np.float32)
+    train = np.where(np.isnan(train), means, train)
+    filled = np.where(np.isnan(test), means, test)
+    pca = PCA(min(latent_dim, *train.shape), random_state=0).fit(train)
+    return {
+        "mean": reconstruction_loss(np.broadcast_to(means, test.shape), test, recipe),
+        "pca": reconstruction_loss(pca.inverse_transform(pca.transform(filled)), test, recipe),
+    }

@@ -1,0 +1,116 @@
+"""``merge``: join the records of shards, with a certificate that nothing is missing or doubled."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from autoenc.engines import Fit, Outcome
+from autoenc.errors import InputError
+from autoenc.grid import format_architecture
+from autoenc.lock import RecordLock
+from autoenc.paths import OutputPaths
+from autoenc.report import SearchResults, write_reports
+from autoenc.report.live import LiveView
+from autoenc.report.results import fits_of
+from autoenc.settings import MergeSettings, SearchSettings
+from autoenc.study import Record, journal_path, open_storage, records_in
+
+__all__ = ["merge"]
+
+
+def merge(settings: MergeSettings) -> int:
+    """Join every record found in the folders into one in the output folder; doing it again changes nothing.
+
+    Returns:
+        The exit code: 1 while a fit of the grid is missing.
+
+    Raises:
+        InputError: If a folder holds no record, or the output folder cannot be used.
+    """
+    sources = _sources([Path(folder) for folder in settings.folders])
+    out = Path(settings.output_dir)
+    OutputPaths(out, 0).prepare()
+    complete = True
+    with RecordLock(journal_path(out)):
+        storage = open_storage(journal_path(out))
+        for name in sorted({record.context.name for record in sources}):
+            parts = [record for record in sources if record.context.name == name]
+            complete &= _join(parts, Record.open(storage, parts[0].context), out)
+    return 0 if complete else 1
+
+
+def _sources(folders: list[Path]) -> list[Record]:
+    problems, records = [], []
+    for folder in folders:
+        journals = sorted([*folder.glob("study.journal"), *folder.glob("study.shard-*-of-*.journal")])
+        found = [
+            r for journal in journals for r in records_in(open_storage(journal, read_only=True)) if r.search
+        ]
+        if not found:
+            problems.append(f"{folder}: holds no record of a search")
+        records += found
+    if problems:
+        raise InputError(problems)
+    return records
+
+
+def _join(parts: list[Record], target: Record, out: Path) -> bool:
+    """Join the records of one context; prints the certificate and says whether it is complete."""
+    options = [SearchSettings.model_validate({**p.search["settings"], "shard": None}) for p in parts]
+    # Where the grids differ the joined one is that which holds most; the rest would not be its own.
+    widest = max(options, key=lambda option: len(fits_of(option)))
+    option = widest.model_copy(update={"output_dir": str(out)})
+    found, n_twice, engines = _collect(parts)
+    known = target.outcomes()
+    for fit in fits_of(option):
+        if fit in found and (fit not in known or (known[fit].failure and not found[fit].failure)):
+            target.add(fit, found[fit], engines[fit])
+    target.note_search({**parts[0].search, "settings": option.model_dump(mode="json")})
+    results = SearchResults.of(option, target)
+    paths = OutputPaths(out, option.latent_dim)
+    LiveView(results, paths, 0).refresh("finished" if not results.missing else "incomplete")
+    written = write_reports(results, paths)
+    print(_certificate(results, len(parts), n_twice))
+    for word, path in [*written, ("record", journal_path(out))]:
+        print(f"{word:<13} {path}")
+    return not results.missing
+
+
+def _collect(parts: list[Record]) -> tuple[dict[Fit, Outcome], int, dict[Fit, str]]:
+    """Every fit of the parts once, how many stand in more than one, and which engine trained each."""
+    found: dict[Fit, Outcome] = {}
+    engines: dict[Fit, str] = {}
+    twice: set[Fit] = set()
+    for part in parts:
+        for fit, outcome in part.outcomes().items():
+            earlier = found.get(fit)
+            if earlier is not None and earlier.failure is None and outcome.failure is None:
+                twice.add(fit)
+                if earlier.test_losses != outcome.test_losses and engines[fit] == part.search["engine"]:
+                    print(
+                        f"warning: {format_architecture(fit.architecture)} stands in two records with other "
+                        f"losses, {earlier.final_test_loss!r} and {outcome.final_test_loss!r}; "
+                        "the first is kept",
+                        file=sys.stderr,
+                    )
+            elif earlier is None or earlier.failure is not None:
+                found[fit], engines[fit] = outcome, part.search["engine"]
+    return found, len(twice), engines
+
+
+def _certificate(results: SearchResults, n_records: int, n_twice: int) -> str:
+    n_done = len(results.fits) - len(results.missing)
+    lines = [
+        f"latent size {results.settings.latent_dim}: {n_done:,} of {len(results.fits):,} stacks from "
+        f"{n_records} record(s)",
+        "none twice" if not n_twice else f"{n_twice:,} in more than one record, counted once",
+    ]
+    if results.failed:
+        lines.append(f"{len(results.failed):,} of them failed")
+    if results.missing:
+        names = [format_architecture(fit.architecture) for fit in results.missing]
+        lines.append(f"MISSING {len(names):,}: {', '.join(names[:20])}{' ...' if len(names) > 20 else ''}")
+    else:
+        lines.append("complete")
+    return "\n".join(lines)

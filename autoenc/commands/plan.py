@@ -1,0 +1,87 @@
+"""The plan of a search: what it will do, printed before it does it; or instead (``--dry_run``)."""
+
+from __future__ import annotations
+
+from autoenc.commands.job import SearchJob
+from autoenc.search.estimate import estimate_seconds
+from autoenc.study import journal_path, open_storage, records_in
+
+__all__ = ["dry_run", "plan"]
+
+
+def plan(job: SearchJob, n_done: int) -> str:
+    """How many stacks, rows, columns, which engine, how many cores, what is already done."""
+    settings, table = job.settings, job.table
+    widths = ",".join(map(str, sorted(settings.hidden_dims_search)))
+    part = f" (shard {job.shard[0]} of {job.shard[1]})" if job.shard else ""
+    cores = f"{settings.jobs} core{'s' if settings.jobs > 1 else ''}"
+    n_rows = len(table.values)
+    n_test = -(-n_rows // 5)
+    lines = [
+        f"{len(job.fits):,} stacks{part} of {widths}, up to {settings.max_layers} layers, "
+        f"latent size {settings.latent_dim}, {settings.epochs} epochs",
+        f"{settings.data_path}: {n_rows:,} rows x {len(table.columns)} columns, "
+        f"{n_rows - n_test:,} to train on, {n_test:,} to test on",
+        f"engine {job.engine.name}, {cores}",
+    ]
+    if n_done:
+        lines.append(f"{n_done:,} of {len(job.fits):,} already trained")
+    return "\n".join(lines)
+
+
+def dry_run(job: SearchJob) -> int:
+    """Print the plan with sizes, memory and an estimate of the time; train nothing, write nothing."""
+    settings, input_dim = job.settings, len(job.table.columns)
+    done = _recorded(job)
+    pending = [fit for fit in job.fits if fit not in done]
+    sizes = [fit.network(input_dim).count_parameters() for fit in job.fits]
+    print(plan(job, len(job.fits) - len(pending)))
+    print(f"{len(job.fits):,} fits, {len(pending):,} of them to be trained")
+    if sizes:
+        print(f"parameters from {min(sizes):,} to {max(sizes):,}")
+    print(f"memory about {_memory_bytes(job) / 2**20:,.0f} MiB")
+    seconds = estimate_seconds(pending, job.split, job.engine, settings.jobs)
+    print(f"training will take about {_duration(seconds)} on this machine")
+    return 0
+
+
+def _recorded(job: SearchJob) -> set[object]:
+    """Fits that the record holds, without touching it."""
+    journal = journal_path(job.paths.folder, job.shard)
+    place = job.settings.storage or journal
+    if job.settings.fresh or (place == journal and not journal.exists()):
+        return set()
+    for record in records_in(open_storage(place, read_only=True)):
+        if record.context == job.context:
+            retried = job.settings.retry_failed
+            return {fit for fit, outcome in record.outcomes().items() if not (retried and outcome.failure)}
+    return set()
+
+
+def _memory_bytes(job: SearchJob) -> float:
+    """Process as it stands, the scaled table, and each core's largest fit."""
+    largest = 0
+    for fit in job.fits:
+        network = fit.network(len(job.table.columns))
+        widths = sum(layer.n_out for layer in network.layers())
+        # Parameters, two moments, gradients; activations, their normalized form and work space.
+        fit_bytes = 4 * (4 * network.count_parameters() + 5 * widths * max(fit.recipe.batch_size, 16))
+        largest = max(largest, fit_bytes)
+    n_results = len(job.fits) * (2 * job.settings.epochs * 32 + 1000)
+    return _resident_bytes() + 2 * job.table.values.nbytes + job.settings.jobs * largest + n_results
+
+
+def _resident_bytes() -> int:
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"

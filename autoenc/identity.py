@@ -1,0 +1,71 @@
+"""What a result is known by: a hash of everything that determines it, and of nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from autoenc.engines.contract import Fit, Recipe
+
+__all__ = ["FORMAT_VERSION", "Context"]
+
+FORMAT_VERSION = 1
+"""Raised when the same inputs would come to another result: a new split, loss, hash or schedule."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all fits of one search share; fits of different contexts are never compared.
+
+    Attributes:
+        fingerprint: Of the table's cells.
+        columns: Columns learned from.
+        scaling: Kind of scaling.
+        split_seed: Seed of the train/test split.
+        test_share: Share of the rows held out.
+        latent_dim: Size of the latent space.
+        recipe: How each fit is trained.
+    """
+
+    fingerprint: str
+    columns: tuple[str, ...]
+    scaling: str
+    split_seed: int
+    test_share: float
+    latent_dim: int
+    recipe: Recipe
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, from which :meth:`from_dict` makes the same context."""
+        return {"format_version": FORMAT_VERSION, **dataclasses.asdict(self), "columns": list(self.columns)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Context:
+        """The context of :meth:`as_dict`.
+
+        Raises:
+            ValueError: If it was written under another format version.
+        """
+        rest = dict(values)
+        version = rest.pop("format_version")
+        if version != FORMAT_VERSION:
+            raise ValueError(f"the record is of format {version}, but this version reads {FORMAT_VERSION}")
+        rest["columns"] = tuple(rest["columns"])
+        return cls(**{**rest, "recipe": Recipe(**rest["recipe"])})
+
+    @property
+    def name(self) -> str:
+        """A short name that differs between contexts, e.g. ``latent3-5f0c2a9be71d``."""
+        return f"latent{self.latent_dim}-{_hash(self.as_dict())[:12]}"
+
+    def identity(self, fit: Fit) -> str:
+        """What a fit's result is known by, 32 hexadecimal digits."""
+        return _hash([self.as_dict(), list(fit.architecture), fit.fold, fit.seed])[:32]
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,89 @@
+"""The search in words: what is done, what is best, what remains."""
+
+from __future__ import annotations
+
+from autoenc.grid import format_architecture
+from autoenc.report.results import SearchResults
+
+__all__ = ["overview", "pareto_front"]
+
+
+def pareto_front(points: list[tuple[int, float]]) -> list[int]:
+    """Indices of the points that no other beats in size and loss at once, smallest first.
+
+    Args:
+        points: Size and loss of each; smaller is better in both.
+    """
+    front: list[int] = []
+    for i in sorted(range(len(points)), key=lambda i: points[i]):
+        if not front or points[i][1] < points[front[-1]][1]:
+            front.append(i)
+    return front
+
+
+def overview(results: SearchResults, n_best: int = 10) -> str:
+    """Overview, best of each depth, parameter efficiency, best configurations, and what remains."""
+    settings, search = results.settings, results.search
+    lines = [
+        f"latent size {settings.latent_dim}, {settings.epochs} epochs, widths "
+        f"{','.join(map(str, sorted(settings.hidden_dims_search)))}, up to {settings.max_layers} layers",
+        f"{settings.data_path}: {search['n_rows']:,} rows x {len(results.columns)} columns "
+        f"(fingerprint {search['fingerprint'][:12]})",
+        f"{len(results.finished):,} of {len(results.fits):,} stacks trained, {len(results.failed)} failed, "
+        f"{len(results.missing):,} remain",
+    ]
+    if results.finished:
+        lines += _best(results, n_best) + _by_depth(results) + _efficiency(results)
+    lines += _failures(results) + _remaining(results)
+    return "\n".join(lines)
+
+
+def _row(results: SearchResults, index: int) -> str:
+    fit, outcome = results.ranked[index]
+    return (
+        f"{format_architecture(fit.architecture):>20}  {outcome.final_test_loss:.6f}"
+        f"  {results.n_parameters(fit):>10,}  {outcome.seconds:>8.2f} s"
+    )
+
+
+_HEADER = f"{'stack':>20}  {'loss':>8}  {'parameters':>10}  {'time':>10}"
+
+
+def _best(results: SearchResults, n_best: int) -> list[str]:
+    ranked = results.ranked
+    pca = results.baselines["pca"]
+    shown = [_row(results, i) for i in range(min(n_best, len(ranked)))]
+    compared = f"PCA of the same latent size {pca:.6f}, column mean {results.baselines['mean']:.6f}"
+    return ["", "best configurations", _HEADER, *shown, f"{'':>20}  ({compared})"]
+
+
+def _by_depth(results: SearchResults) -> list[str]:
+    ranked = results.ranked
+    first: dict[int, int] = {}
+    for i, (fit, _) in enumerate(ranked):
+        first.setdefault(len(fit.architecture), i)
+    return ["", "best by depth", _HEADER, *(_row(results, first[depth]) for depth in sorted(first))]
+
+
+def _efficiency(results: SearchResults) -> list[str]:
+    points = [(results.n_parameters(fit), outcome.final_test_loss) for fit, outcome in results.ranked]
+    front = pareto_front(points)
+    told = "parameter efficiency: no smaller stack has a lower loss than these"
+    return ["", told, _HEADER, *(_row(results, i) for i in front)]
+
+
+def _failures(results: SearchResults) -> list[str]:
+    if not results.failed:
+        return []
+    rows = [
+        f"{format_architecture(fit.architecture):>20}  {outcome.failure}" for fit, outcome in results.failed
+    ]
+    return ["", "failed (--retry_failed tries them again)", *rows]
+
+
+def _remaining(results: SearchResults, most: int = 8) -> list[str]:
+    names = [format_architecture(fit.architecture) for fit in results.missing]
+    if not names:
+        return []
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ["", f"not trained yet: {', '.join(names[:most])}{more}"]

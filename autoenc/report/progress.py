@@ -1,0 +1,94 @@
+"""How a search went: loss against trial with its minima, thresholds, and the sizes tried."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from autoenc.grid import format_architecture
+from autoenc.report.plots import COLOURS, new_figure, plain_ticks
+from autoenc.report.results import SearchResults
+
+__all__ = ["THRESHOLDS", "ProgressPlot", "draw_progress", "progress_plot"]
+
+THRESHOLDS = {"good": 1.0, "excellent": 0.9, "breakthrough": 0.8}
+"""Multiples of the PCA baseline's loss."""
+
+_LABELLED = 4  # of the minima, the last ones: earlier ones stand close together and matter less
+
+
+class Minimum(NamedTuple):
+    """A trial that was better than all before it."""
+
+    trial: int
+    loss: float
+    label: str
+
+
+class ProgressPlot(NamedTuple):
+    """Trials in the order in which they ended."""
+
+    title: str
+    losses: list[float]
+    parameters: list[int]
+    minima: list[Minimum]
+    thresholds: dict[str, float]
+
+
+def progress_plot(results: SearchResults) -> ProgressPlot:
+    """What the picture of the progress will show."""
+    losses: list[float] = []
+    parameters: list[int] = []
+    minima: list[Minimum] = []
+    for fit, outcome in results.outcomes.items():
+        if outcome.failure is not None:
+            continue
+        losses.append(outcome.final_test_loss)
+        parameters.append(results.n_parameters(fit))
+        if not minima or outcome.final_test_loss < minima[-1].loss:
+            label = f"{format_architecture(fit.architecture)}  {outcome.final_test_loss:.5f}"
+            minima.append(Minimum(len(losses), outcome.final_test_loss, label))
+    pca = results.baselines["pca"]
+    thresholds = {f"{name} ({share:g} x PCA)": share * pca for name, share in THRESHOLDS.items()}
+    title = f"{len(losses):,} of {len(results.fits):,} stacks, latent size {results.settings.latent_dim}"
+    return ProgressPlot(title, losses, parameters, minima, thresholds)
+
+
+def draw_progress(plot: ProgressPlot) -> Figure:
+    """Draw losses with their minima above, numbers of parameters below."""
+    figure = new_figure(10.0, 7.0)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
+    trials = range(1, len(plot.losses) + 1)
+    upper.scatter(trials, plot.losses, s=16, color=COLOURS[0], alpha=0.75, label="stack")
+    steps = [*plot.minima, Minimum(len(plot.losses), plot.minima[-1].loss, "")]
+    upper.step(
+        [m.trial for m in steps], [m.loss for m in steps], where="post", color=COLOURS[1], label="best so far"
+    )
+    upper.scatter(
+        [m.trial for m in plot.minima], [m.loss for m in plot.minima], s=110, facecolor="none",
+        edgecolor="black", label="minimum", zorder=3,
+    )  # fmt: skip
+    for n, minimum in enumerate(plot.minima[-_LABELLED:]):
+        upper.annotate(
+            minimum.label, (minimum.trial, minimum.loss), xytext=(9, -13 - 11 * (n % 2)),
+            textcoords="offset points", fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        )  # fmt: skip
+    for i, (name, loss) in enumerate(plot.thresholds.items()):
+        upper.axhline(
+            loss, linestyle=("--", "-.", ":")[i % 3], color=COLOURS[2 + i], linewidth=1.2, label=name
+        )
+    upper.set_yscale("log")
+    upper.set_ylabel("final test loss")
+    upper.margins(y=0.12)
+    plain_ticks(upper)
+    upper.set_title(plot.title, loc="left")
+    upper.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    lower.scatter(trials, plot.parameters, s=16, color=COLOURS[3], marker="s")
+    lower.set_yscale("log")
+    lower.set_ylabel("trainable parameters")
+    lower.set_xlabel("trial, in the order in which they ended")
+    for axis in (upper, lower):
+        axis.grid(alpha=0.3)
+    return figure

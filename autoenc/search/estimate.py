@@ -1,0 +1,69 @@
+"""How long a search will take and how much memory, from a short calibration on this machine."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+from autoenc.engines import Engine, Fit, Split
+
+__all__ = ["estimate_seconds"]
+
+_ROWS = 4000  # of a large table, enough to time an epoch
+_SECONDS = 0.25  # for each measured fit
+_PROBES = 4
+
+
+def estimate_seconds(fits: Sequence[Fit], split: Split, engine: Engine, jobs: int) -> float:
+    """Estimate the wall time of training ``fits``, ``jobs`` at a time.
+
+    A few fits from the smallest to the largest are trained for a fraction of a second, with every core
+    busy as in the search; the others' times are interpolated over their multiply-adds, and the schedule
+    (longest first) is played through.
+
+    Args:
+        fits: What would be trained.
+        split: The data; a large table is calibrated on some of its rows.
+        engine: What would train.
+        jobs: Fits at once.
+
+    Returns:
+        Seconds; 0 without fits.
+    """
+    if not fits:
+        return 0.0
+    input_dim = split.values.shape[1]
+    work = np.array([fit.network(input_dim).count_multiply_adds() for fit in fits], float)
+    order = np.argsort(work, kind="stable")
+    probes = sorted(
+        {int(order[round(i)]) for i in np.linspace(0, len(fits) - 1, _PROBES)}, key=lambda i: work[i]
+    )
+    engine.prepare()
+    measured = [_seconds_of(fits[i], split, engine, jobs) for i in probes]
+    seconds = np.interp(work, work[probes], measured)
+    loads = [0.0] * jobs
+    for each in sorted(seconds, reverse=True):
+        heapq.heappush(loads, heapq.heappop(loads) + float(each))
+    return max(loads)
+
+
+def _seconds_of(fit: Fit, split: Split, engine: Engine, jobs: int) -> float:
+    """Time of one fit when ``jobs`` like it train at once."""
+    sample = Split(split.values, split.train[:_ROWS], split.test[: _ROWS // 4])
+    share = sample.train.size / split.train.size
+
+    def train(epochs: int) -> float:
+        started = time.perf_counter()
+        engine.fit(sample, replace(fit, recipe=replace(fit.recipe, epochs=epochs)))
+        return time.perf_counter() - started
+
+    once = train(1)
+    epochs = max(1, min(fit.recipe.epochs, int(_SECONDS / max(once, 1e-4))))
+    with ThreadPoolExecutor(jobs) as pool:
+        together = float(np.mean(list(pool.map(train, [epochs] * jobs))))
+    return together / epochs * fit.recipe.epochs / share

@@ -1,0 +1,56 @@
+"""Dividing a search among independent tasks: a fixed part each, of about equal work."""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Mapping, Sequence
+
+from autoenc.engines import Fit
+
+__all__ = ["parse_shard", "partition", "shard_from_environment"]
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """``"2/8"`` as ``(2, 8)``.
+
+    Raises:
+        ValueError: If it is not i/N with 0 <= i < N.
+    """
+    index, slash, count = text.partition("/")
+    if not (slash and index.isascii() and index.isdigit() and count.isascii() and count.isdigit()):
+        raise ValueError(f"must be i/N, e.g. 0/4, got {text!r}")
+    if int(index) >= int(count):
+        raise ValueError(f"must be i/N with i from 0 to N-1, got {text!r}")
+    return int(index), int(count)
+
+
+def shard_from_environment(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
+    """The shard that a SLURM array task is to train; None outside of one, or where it stands alone."""
+    task, count = environment.get("SLURM_ARRAY_TASK_ID"), environment.get("SLURM_ARRAY_TASK_COUNT")
+    if task is None or count is None or int(count) < 2:
+        return None
+    first = int(environment.get("SLURM_ARRAY_TASK_MIN", "0"))
+    step = int(environment.get("SLURM_ARRAY_TASK_STEP", "1") or "1")
+    index = (int(task) - first) // step
+    return (index, int(count)) if 0 <= index < int(count) else None
+
+
+def partition(fits: Sequence[Fit], input_dim: int, n_shards: int) -> list[list[Fit]]:
+    """Divide fits into shards of about equal work.
+
+    The longest goes to the shard with the least so far (longest processing time first: at most a third
+    above the best possible, Graham, 1969). The parts depend on the fits alone, so every task finds the
+    same ones.
+
+    Returns:
+        ``n_shards`` lists, each in the order of ``fits``; some are empty if there are fewer fits.
+    """
+    costs = [fit.network(input_dim).count_multiply_adds() * fit.recipe.epochs for fit in fits]
+    loads = [(0, shard) for shard in range(n_shards)]
+    chosen: list[list[int]] = [[] for _ in range(n_shards)]
+    for i in sorted(range(len(fits)), key=lambda i: (-costs[i], i)):
+        load, shard = heapq.heappop(loads)
+        chosen[shard].append(i)
+        heapq.heappush(loads, (load + costs[i], shard))
+    return [[fits[i] for i in sorted(part)] for part in chosen]

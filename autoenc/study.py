@@ -1,0 +1,218 @@
+"""The durable record of a search: an Optuna study with a trial per finished fit.
+
+A study holds the fits of one :class:`~autoenc.identity.Context`; a journal or database holds any number
+of studies. Each finished fit is one append of a whole trial, on disk before the next is taken. Optuna's
+own tools read it: ``optuna.load_study``, the dashboard.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, IntDistribution
+from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from autoenc.engines.contract import Fit, Outcome
+from autoenc.errors import InputError
+from autoenc.identity import Context
+
+__all__ = ["Record", "journal_path", "keep_aside", "keep_study_aside", "open_storage", "records_in"]
+
+_DEPTH = IntDistribution(1, 1024)
+_WIDTH = IntDistribution(1, 65536, log=True)
+_CONTEXT, _SEARCH, _USED = "autoenc_context", "autoenc_search", "autoenc_last_used"
+
+
+def journal_path(folder: Path, shard: tuple[int, int] | None = None) -> Path:
+    """Where a search in this folder keeps its journal; every shard has its own."""
+    return folder / ("study.journal" if shard is None else f"study.shard-{shard[0]}-of-{shard[1]}.journal")
+
+
+def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
+    """Open a journal file or an Optuna storage URL.
+
+    Args:
+        place: A journal's path, or a URL such as ``sqlite:///study.db``.
+        read_only: Leave a journal as it is; otherwise what a killed process left at its end is
+            removed, which only the holder of its lock may do.
+
+    Raises:
+        InputError: If it cannot be opened or is not a record.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if isinstance(place, Path):
+        if not read_only:
+            _mend(place)
+        return _journal(place)
+    try:
+        return get_storage(place)
+    except Exception as error:  # whatever the database's driver raises
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"--storage {place}: cannot be opened: {reason}; expected a URL such as sqlite:///study.db"
+        ) from None
+
+
+def _journal(path: Path) -> BaseStorage:
+    lock = JournalFileSymlinkLock(str(path), grace_period=5)
+    try:
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
+    except (ValueError, KeyError, AssertionError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"{path}: is not a record that can be read ({error}); --fresh keeps it aside and starts over"
+        ) from None
+
+
+def _mend(path: Path) -> None:
+    """Remove what a killed process can leave: Optuna's lock, and a last line that is not whole."""
+    Path(f"{path}.lock").unlink(missing_ok=True)
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        content = file.read()
+        end = content.rfind(b"\n") + 1
+        last = content.rfind(b"\n", 0, max(end - 1, 0)) + 1
+        try:
+            json.loads(content[last:end] or b"null")
+        except ValueError:
+            end = last
+        if end != len(content):
+            file.truncate(end)
+
+
+def keep_aside(path: Path) -> Path | None:
+    """Rename a journal so that a fresh one can begin; returns its new name, None if there was none."""
+    if not path.exists():
+        return None
+    stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    kept, n = path.with_name(f"{path.name}.{stamp}"), 1
+    while kept.exists():
+        n += 1
+        kept = path.with_name(f"{path.name}.{stamp}-{n}")
+    path.rename(kept)
+    return kept
+
+
+def keep_study_aside(storage: BaseStorage, context: Context) -> str | None:
+    """Rename the study of a context in a database; returns its new name, None if there was none."""
+    names = {study.study_name for study in storage.get_all_studies()}
+    if context.name not in names:
+        return None
+    stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    kept, n = f"{context.name}.{stamp}", 1
+    while kept in names:
+        n += 1
+        kept = f"{context.name}.{stamp}-{n}"
+    optuna.copy_study(
+        from_study_name=context.name, from_storage=storage, to_storage=storage, to_study_name=kept
+    )
+    # The copy is no record any more: a search must not find two of the same context.
+    study = optuna.load_study(study_name=kept, storage=storage)
+    study.set_user_attr("autoenc_kept", study.user_attrs[_CONTEXT])
+    study.set_user_attr(_CONTEXT, None)
+    optuna.delete_study(study_name=context.name, storage=storage)
+    return kept
+
+
+class Record:
+    """The fits of one context, as they were recorded, and a way to record more.
+
+    Args:
+        study: The Optuna study behind it.
+        context: What its fits share.
+    """
+
+    def __init__(self, study: optuna.Study, context: Context) -> None:
+        self.study = study
+        self.context = context
+
+    @classmethod
+    def open(cls, storage: BaseStorage, context: Context) -> Record:
+        """Open the record of this context, beginning it where there is none."""
+        study = optuna.create_study(study_name=context.name, storage=storage, load_if_exists=True)
+        if study.user_attrs.get(_CONTEXT) != context.as_dict():
+            study.set_user_attr(_CONTEXT, context.as_dict())
+        return cls(study, context)
+
+    @property
+    def search(self) -> dict[str, Any]:
+        """What the last search noted about itself: options, sizes, environment; plain values."""
+        return dict(self.study.user_attrs.get(_SEARCH, {}))
+
+    @property
+    def last_used(self) -> str:
+        """When a search last noted itself, as ISO text that sorts by time."""
+        return str(self.study.user_attrs.get(_USED, ""))
+
+    def note_search(self, search: dict[str, Any]) -> None:
+        """Note what a search should be reported with."""
+        if self.search != search:
+            self.study.set_user_attr(_SEARCH, search)
+        self.study.set_user_attr(_USED, datetime.now(UTC).isoformat())
+
+    def add(self, fit: Fit, outcome: Outcome, engine: str) -> None:
+        """Record a finished fit: one append, on disk when this returns."""
+        self.study.add_trial(_as_trial(self.context, fit, outcome, engine))
+
+    def outcomes(self) -> dict[Fit, Outcome]:
+        """Every recorded fit's outcome; a success stands for good, else the last attempt counts."""
+        found: dict[Fit, Outcome] = {}
+        for trial in self.study.get_trials(deepcopy=False):
+            if "identity" not in trial.user_attrs:
+                continue  # somebody else's trial, e.g. one enqueued from the dashboard
+            fit, outcome = _from_trial(self.context, trial)
+            known = found.get(fit)
+            if known is None or known.failure is not None:
+                found[fit] = outcome
+        return found
+
+
+def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> FrozenTrial:
+    params: dict[str, int] = {"n_layers": len(fit.architecture)}
+    distributions: dict[str, BaseDistribution] = {"n_layers": _DEPTH}
+    for i, width in enumerate(fit.architecture, 1):
+        params[f"width_{i}"], distributions[f"width_{i}"] = width, _WIDTH
+    failed = outcome.failure is not None
+    return create_trial(
+        state=TrialState.FAIL if failed else TrialState.COMPLETE,
+        value=None if failed else outcome.final_test_loss,
+        params=params,
+        distributions=distributions,
+        intermediate_values={} if failed else dict(enumerate(outcome.test_losses)),
+        user_attrs={
+            "identity": context.identity(fit),
+            "architecture": list(fit.architecture),
+            "seed": fit.seed,
+            "fold": fit.fold,
+            "engine": engine,
+            "seconds": outcome.seconds,
+            "train_losses": [] if failed else outcome.train_losses,
+            "final_train_loss": None if failed else outcome.final_train_loss,
+            "failure": outcome.failure,
+            "recorded": datetime.now(UTC).isoformat(),
+        },
+    )
+
+
+def _from_trial(context: Context, trial: FrozenTrial) -> tuple[Fit, Outcome]:
+    attrs = trial.user_attrs
+    fit = Fit(tuple(attrs["architecture"]), context.latent_dim, context.recipe, attrs["seed"], attrs["fold"])
+    final = attrs["final_train_loss"]
+    losses = [trial.intermediate_values[epoch] for epoch in sorted(trial.intermediate_values)]
+    train = float("nan") if final is None else final
+    return fit, Outcome(attrs["train_losses"], losses, train, attrs["seconds"], {}, attrs["failure"])
+
+
+def records_in(storage: BaseStorage) -> Iterator[Record]:
+    """Every record of a storage, in the order in which they were begun."""
+    for frozen in storage.get_all_studies():
+        if frozen.user_attrs.get(_CONTEXT):
+            study = optuna.load_study(study_name=frozen.study_name, storage=storage)
+            yield Record(study, Context.from_dict(frozen.user_attrs[_CONTEXT]))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["OutputPaths", "png_content", "write_atomically"]
 
 
+_LEFTOVERS = (".hyperparam_", ".config_performance_", ".latent_space_", ".best_model_", ".search_")
+
+
 @dataclass(frozen=True)
 class OutputPaths:
     """Where a search with this latent size leaves its files."""
@@ -68,6 +71,12 @@ class OutputPaths:
     def progress_png(self) -> Path:
         """Loss against trial."""
         return self.folder / "search_progress.png"
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process had begun to write; only the folder's one user may do this."""
+        for path in self.folder.glob(".*.tmp"):
+            if path.name.startswith(_LEFTOVERS):
+                path.unlink(missing_ok=True)
 
     def prepare(self) -> None:
         """Make the folder and see that files can be written there.

@@ -33,6 +33,7 @@ def merge(settings: MergeSettings) -> int:
     OutputPaths(out, 0).prepare()
     complete = True
     with RecordLock(journal_path(out)):
+        OutputPaths(out, 0).remove_leftovers()
         storage = open_storage(journal_path(out))
         for name in sorted({record.context.name for record in sources}):
             parts = [record for record in sources if record.context.name == name]

@@ -43,6 +43,8 @@ def search(settings: SearchSettings) -> int:
         return dry_run(job)
     journal = journal_path(job.paths.folder, job.shard)
     with RecordLock(journal):
+        if not job.shard:
+            job.paths.remove_leftovers()
         return _run(job, _open_record(job, journal))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, nan, pi
 from typing import Literal, Protocol
 
 import numpy as np
@@ -128,13 +128,13 @@ class Outcome:
 
     @property
     def final_test_loss(self) -> float:
-        """Test loss after the last epoch."""
-        return self.test_losses[-1]
+        """Test loss after the last epoch; NaN where there was none."""
+        return self.test_losses[-1] if self.test_losses else nan
 
     @property
     def best_test_loss(self) -> float:
-        """Lowest test loss of any epoch."""
-        return min(self.test_losses)
+        """Lowest test loss of any epoch; NaN where there was none."""
+        return min(self.test_losses, default=nan)
 
 
 class Engine(Protocol):

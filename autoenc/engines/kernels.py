@@ -12,12 +12,14 @@ A layer is one row of the int64 table ``layers``; the columns are the constants 
 
 from __future__ import annotations
 
+import hashlib
 import math
+from pathlib import Path
 
 import numpy as np
 from numba import njit
 
-from autoenc.engines import simd
+from autoenc.engines import randomness, simd
 from autoenc.engines.randomness import combine, layer_key
 from autoenc.engines.simd import INNER, JIT, VECTOR_BYTES, matmul
 
@@ -33,6 +35,17 @@ N_IN, N_OUT, PADDED, WEIGHT, HAS_NORM, HIDDEN, H_IN, H_OUT, XHAT = range(9)
 N_COLUMNS = 9
 RELU, LEAKY_RELU, ELU, GELU, SILU, TANH = range(6)  # in the order of contract.ACTIVATIONS
 NORM_EPS = 1e-6
+
+
+def _sources_digest() -> int:
+    """A number that changes with the files the kernels are made of.
+
+    Numba renews a cached function when its own file changes, but not when a file does that it calls into;
+    what a function closes over is part of the cache's key.
+    """
+    files = (Path(str(module.__file__)) for module in (simd, randomness))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
+    return int(digest.hexdigest()[:12], 16)
 
 
 # Slice assignments would do, but their error paths triple the time that compiling takes.
@@ -306,50 +319,60 @@ def _backward_and_update(
         _adamw(p, m, v, g, at, size, learning_rate, weight_decay, step)
 
 
-@njit(**JIT)
-def run_pass(
-    p, m, v, g, layers, has_norm, activation, values, rows, batch_size, stride, x, observed, h, xhat, rstd,
-    slopes, d, other, d_rows, keys, sums, stop, learning, seed, epoch, threshold, scale, learning_rate,
-    weight_decay, nonzero_weight, all_weight, step,
-):  # fmt: skip
-    """One pass over ``rows`` in their order, ``batch_size`` at a time, with updates if ``learning``.
+def _compile_pass(sources: int):
+    """The one entry point; ``sources`` makes the cache notice a change in any file that it is made of."""
 
-    Without them there is no dropout either, and only the loss is measured. One function does both, and
-    allocates nothing, because each further one, and each allocation, adds a second to the compilation.
+    @njit(**JIT)
+    def run_pass(
+        p, m, v, g, layers, has_norm, activation, values, rows, batch_size, stride, x, observed, h, xhat,
+        rstd, slopes, d, other, d_rows, keys, sums, stop, learning, seed, epoch, threshold, scale,
+        learning_rate, weight_decay, nonzero_weight, all_weight, step,
+    ):  # fmt: skip
+        """One pass over ``rows`` in their order, ``batch_size`` at a time, with updates if ``learning``.
 
-    Returns:
-        The loss over all rows at once, each batch as it was met.
-    """
-    lanes_per_vector = VECTOR_BYTES // p.itemsize
-    n_columns = values.shape[1]
-    for i in range(sums.size):
-        sums[i] = 0
-    n_layers = layers.shape[0]
-    out = layers[n_layers - 1, H_OUT]
-    for batch in range((rows.size + batch_size - 1) // batch_size):
-        if stop[0]:
-            break
-        start = batch * batch_size
-        n = min(batch_size, rows.size - start)
-        lanes = (n + lanes_per_vector - 1) // lanes_per_vector * lanes_per_vector
-        n_observed, n_nonzero = _gather(values, rows, start, n, lanes, stride, x, observed)
-        if learning:
-            for slot in range(n_layers):
-                keys[slot] = layer_key(seed, epoch, batch, slot)
-        _forward(
-            p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys,
-            threshold if learning else np.uint32(0), scale,
-        )  # fmt: skip
-        over_all, over_nonzero = _squared_errors(x, observed, h, out, n_columns, lanes, stride)
-        sums[0] += over_all
-        sums[1] += over_nonzero
-        sums[2] += n_observed
-        sums[3] += n_nonzero
-        if learning:
-            weight_all, weight_nonzero = all_weight / max(n_observed, 1), nonzero_weight / max(n_nonzero, 1)
-            _loss_gradient(x, observed, h, out, n_columns, lanes, stride, weight_all, weight_nonzero, d)
-            _backward_and_update(
-                p, m, v, g, layers, has_norm, activation, n, lanes, stride, h, xhat, rstd, slopes, d, other,
-                d_rows, scale, learning_rate, weight_decay, step + batch + 1,
+        Without them there is no dropout either, and only the loss is measured. One function does both, and
+        allocates nothing, because each further one, and each allocation, adds a second to the compilation.
+
+        Returns:
+            The loss over all rows at once, each batch as it was met.
+        """
+        key = sources  # noqa: F841  (only to be part of the cache's key)
+        lanes_per_vector = VECTOR_BYTES // p.itemsize
+        n_columns = values.shape[1]
+        for i in range(sums.size):
+            sums[i] = 0
+        n_layers = layers.shape[0]
+        out = layers[n_layers - 1, H_OUT]
+        for batch in range((rows.size + batch_size - 1) // batch_size):
+            if stop[0]:
+                break
+            start = batch * batch_size
+            n = min(batch_size, rows.size - start)
+            lanes = (n + lanes_per_vector - 1) // lanes_per_vector * lanes_per_vector
+            n_observed, n_nonzero = _gather(values, rows, start, n, lanes, stride, x, observed)
+            if learning:
+                for slot in range(n_layers):
+                    keys[slot] = layer_key(seed, epoch, batch, slot)
+            _forward(
+                p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys,
+                threshold if learning else np.uint32(0), scale,
             )  # fmt: skip
-    return all_weight * sums[0] / max(sums[2], 1) + nonzero_weight * sums[1] / max(sums[3], 1)
+            over_all, over_nonzero = _squared_errors(x, observed, h, out, n_columns, lanes, stride)
+            sums[0] += over_all
+            sums[1] += over_nonzero
+            sums[2] += n_observed
+            sums[3] += n_nonzero
+            if learning:
+                weight_all = all_weight / max(n_observed, 1)
+                weight_nonzero = nonzero_weight / max(n_nonzero, 1)
+                _loss_gradient(x, observed, h, out, n_columns, lanes, stride, weight_all, weight_nonzero, d)
+                _backward_and_update(
+                    p, m, v, g, layers, has_norm, activation, n, lanes, stride, h, xhat, rstd, slopes, d,
+                    other, d_rows, scale, learning_rate, weight_decay, step + batch + 1,
+                )  # fmt: skip
+        return all_weight * sums[0] / max(sums[2], 1) + nonzero_weight * sums[1] / max(sums[3], 1)
+
+    return run_pass
+
+
+run_pass = _compile_pass(_sources_digest())

@@ -1,0 +1,43 @@
+"""Searches in processes of their own that tests may kill, forked from a server that has the imports done."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
+    ["autoenc.commands.search", "autoenc.engines.native", "autoenc.baselines", "sklearn.model_selection",
+     "sklearn.decomposition", "sklearn.preprocessing"]
+)  # fmt: skip
+
+
+def _main(arguments: list[str], log: str) -> None:
+    from autoenc.cli import main
+
+    with open(log, "a") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    code = main(arguments)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def start(arguments: list[str], log: Path) -> Any:
+    """Run the command line in a process; its output is appended to ``log``."""
+    process = CONTEXT.Process(target=_main, args=(arguments, str(log)))
+    process.start()
+    return process
+
+
+def results_but_time(folder: Path, latent_dim: int = 3) -> dict[str, Any]:
+    """The JSON results without what may differ between two runs of the same search."""
+    document = json.loads((folder / f"hyperparam_results_latent{latent_dim}.json").read_text())
+    del document["timestamp"], document["args"]
+    for entry in document["all_results"]:
+        del entry["seconds"]
+    return document

@@ -78,13 +78,21 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Fit:
-    """One training: an architecture with a recipe, on one fold with one seed."""
+    """One training: an architecture with a recipe, on one fold with one seed.
+
+    Attributes:
+        architecture: Hidden widths of the encoder.
+        latent_dim: Size of the latent space.
+        recipe: How it is trained.
+        seed: Of initial weights, batch order and dropout.
+        fold: Which rows train and which test; ``holdout`` for all training rows and the test rows.
+    """
 
     architecture: Architecture
     latent_dim: int
     recipe: Recipe
     seed: int = 42
-    fold: int = 0
+    fold: str = "holdout"
 
     def network(self, input_dim: int) -> NetworkShape:
         """The network that this fit trains on a table of ``input_dim`` columns."""

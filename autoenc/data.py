@@ -11,11 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Split
 from autoenc.errors import InputError
-from autoenc.tables import choose_columns, numeric_column, read_frame
+from autoenc.tables import choose_columns, label_column, numeric_column, read_frame
 
-__all__ = ["Scaling", "Table", "load_table", "split_table"]
+__all__ = ["TEST_SHARE", "Scaling", "ScalingKind", "Table", "label_fingerprint", "load_table"]
 
 ScalingKind = Literal["maxabs", "none", "minmax", "standard", "robust"]
 TEST_SHARE = 0.2
@@ -30,12 +29,14 @@ class Table:
         columns: The columns' names.
         path: Where it came from.
         warnings: What was left out or looks odd, a sentence each.
+        labels: Other columns that were asked for, as text, by name; they say which rows belong together.
     """
 
     values: NDArray[np.float32]
     columns: list[str]
     path: str
     warnings: list[str] = field(default_factory=list)
+    labels: dict[str, NDArray[np.str_]] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -46,6 +47,11 @@ class Table:
             block = self.values[start : start + 65536]
             digest.update(np.where(np.isnan(block), np.float32(np.nan), block + np.float32(0)).tobytes())
         return digest.hexdigest()
+
+
+def label_fingerprint(labels: NDArray[np.str_]) -> str:
+    """SHA-256 over a column of labels, as hexadecimal."""
+    return hashlib.sha256("\n".join(labels).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -101,18 +107,22 @@ def _center_and_scale(kind: ScalingKind, column: NDArray[np.float64]) -> tuple[f
     return float(scaler.center_[0]), float(scaler.scale_[0])
 
 
-def load_table(path: str | Path, columns: Sequence[str] | None = None) -> Table:
+def load_table(path: str | Path, columns: Sequence[str] | None = None, labels: Sequence[str] = ()) -> Table:
     """Load the columns to learn from.
 
     Args:
         path: CSV or Parquet file.
-        columns: Names of the columns; by default the COPUS columns if all are there, else all numeric ones.
+        columns: Names of the columns; by default the COPUS columns if all are there, else all numeric ones
+            that are no labels.
+        labels: Names of columns to keep beside them.
 
     Raises:
         InputError: If the file or a cell of it cannot be used; it says which and why.
     """
     frame = read_frame(path)
-    names, warnings = choose_columns(frame, path, columns)
+    kept_labels = {name: label_column(frame, name, path) for name in labels}
+    features = frame if columns is not None else frame.drop(columns=list(labels))
+    names, warnings = choose_columns(features, path, columns)
     values = np.empty((len(frame), len(names)), np.float32)
     empty, constant = [], []
     for j, name in enumerate(names):
@@ -130,24 +140,4 @@ def load_table(path: str | Path, columns: Sequence[str] | None = None) -> Table:
         values, names = np.ascontiguousarray(values[:, kept]), [names[j] for j in kept]
     if constant:
         warnings.append(f"constant, kept but without information: {', '.join(constant)}")
-    return Table(values, names, str(path), warnings)
-
-
-def split_table(table: Table, scaling_kind: ScalingKind, seed: int) -> tuple[Split, Scaling]:
-    """Divide the rows 80/20 and scale all of them by the training rows.
-
-    Raises:
-        InputError: If there are too few rows, or a side has no observed cell.
-    """
-    from sklearn.model_selection import train_test_split
-
-    n_rows = len(table.values)
-    if n_rows < 2:
-        raise InputError(f"{table.path}: has {n_rows} row, but a train/test split needs at least 2")
-    train, test = train_test_split(np.arange(n_rows), test_size=TEST_SHARE, random_state=seed)
-    train, test = np.sort(train), np.sort(test)
-    for name, rows in (("training", train), ("test", test)):
-        if np.isnan(table.values[rows]).all():
-            raise InputError(f"{table.path}: all cells of the {rows.size} {name} rows are missing")
-    scaling = Scaling.fit(scaling_kind, table.values, train)
-    return Split(scaling.apply(table.values), train, test), scaling
+    return Table(values, names, str(path), warnings, kept_labels)

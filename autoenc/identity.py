@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from autoenc.engines.contract import Fit, Recipe
+from autoenc.engines.contract import Fit
 
 __all__ = ["FORMAT_VERSION", "Context"]
 
@@ -26,8 +26,8 @@ class Context:
         scaling: Kind of scaling.
         split_seed: Seed of the train/test split.
         test_share: Share of the rows held out.
+        division: What else the split depends on: the labels that stratify or group the rows.
         latent_dim: Size of the latent space.
-        recipe: How each fit is trained.
     """
 
     fingerprint: str
@@ -35,8 +35,8 @@ class Context:
     scaling: str
     split_seed: int
     test_share: float
+    division: str
     latent_dim: int
-    recipe: Recipe
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, from which :meth:`from_dict` makes the same context."""
@@ -54,7 +54,7 @@ class Context:
         if version != FORMAT_VERSION:
             raise ValueError(f"the record is of format {version}, but this version reads {FORMAT_VERSION}")
         rest["columns"] = tuple(rest["columns"])
-        return cls(**{**rest, "recipe": Recipe(**rest["recipe"])})
+        return cls(**rest)
 
     @property
     def name(self) -> str:
@@ -63,7 +63,7 @@ class Context:
 
     def identity(self, fit: Fit) -> str:
         """What a fit's result is known by, 32 hexadecimal digits."""
-        return _hash([self.as_dict(), list(fit.architecture), fit.fold, fit.seed])[:32]
+        return _hash([self.as_dict(), list(fit.architecture), fit.recipe.as_dict(), fit.fold, fit.seed])[:32]
 
 
 def _hash(value: Any) -> str:

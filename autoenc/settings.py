@@ -98,6 +98,20 @@ class SearchSettings(DataSettings):
     batch_size: int = Field(32, ge=1, description="rows of a training step")
     initial_lr: FiniteFloat = Field(1e-3, gt=0, description="learning rate of the first epoch")
     eta_min: FiniteFloat = Field(1e-6, ge=0, description="learning rate at the end of the cosine schedule")
+    patience: int = Field(
+        0,
+        ge=0,
+        description="stop a fit after so many epochs without a lower test loss and keep its best; 0: never",
+    )
+    min_epochs: int = Field(16, ge=1, description="early stopping never stops before this epoch")
+    folds: int = Field(
+        0,
+        ge=0,
+        description="choose by cross-validation with so many folds of the training rows; 0: by the test rows",
+    )
+    seeds: int = Field(1, ge=1, le=1000, description="train every stack with so many seeds")
+    stratify: str | None = Field(None, description="column whose shares every part of the rows keeps")
+    group: str | None = Field(None, description="column whose rows stay together on one side of every split")
     weight_decay: FiniteFloat = Field(1e-4, ge=0, description="weight decay of AdamW")
     dropout: float = Field(0.1, ge=0, lt=1, description="probability that a hidden unit is dropped")
     activation: Activation = Field("relu", description="activation of the hidden layers")
@@ -140,6 +154,10 @@ class SearchSettings(DataSettings):
         if self.engine == "native" and self.device == "cuda":
             text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
             found.append((("engine", "device"), text))
+        if self.folds == 1:
+            found.append((("folds",), "--folds must be 0 or at least 2, got 1"))
+        if self.seed + self.seeds > 2**32:
+            found.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
         if self.quiet and self.verbose:
             found.append((("quiet", "verbose"), "--quiet and --verbose exclude each other"))
         return found

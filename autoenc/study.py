@@ -19,7 +19,7 @@ from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autoenc.engines.contract import Fit, Outcome
+from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.identity import Context
 
@@ -189,10 +189,12 @@ def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> Froz
         user_attrs={
             "identity": context.identity(fit),
             "architecture": list(fit.architecture),
+            "recipe": fit.recipe.as_dict(),
             "seed": fit.seed,
             "fold": fit.fold,
             "engine": engine,
             "seconds": outcome.seconds,
+            "kept_epoch": outcome.kept_epoch,
             "train_losses": [] if failed else outcome.train_losses,
             "final_train_loss": None if failed else outcome.final_train_loss,
             "failure": outcome.failure,
@@ -203,16 +205,27 @@ def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> Froz
 
 def _from_trial(context: Context, trial: FrozenTrial) -> tuple[Fit, Outcome]:
     attrs = trial.user_attrs
-    fit = Fit(tuple(attrs["architecture"]), context.latent_dim, context.recipe, attrs["seed"], attrs["fold"])
+    recipe = Recipe(**attrs["recipe"])
+    fit = Fit(tuple(attrs["architecture"]), context.latent_dim, recipe, attrs["seed"], attrs["fold"])
     final = attrs["final_train_loss"]
     losses = [trial.intermediate_values[epoch] for epoch in sorted(trial.intermediate_values)]
     train = float("nan") if final is None else final
-    return fit, Outcome(attrs["train_losses"], losses, train, attrs["seconds"], {}, attrs["failure"])
+    return fit, Outcome(
+        attrs["train_losses"], losses, train, attrs["seconds"], {}, attrs["kept_epoch"], attrs["failure"]
+    )
 
 
 def records_in(storage: BaseStorage) -> Iterator[Record]:
-    """Every record of a storage, in the order in which they were begun."""
+    """Every record of a storage, in the order in which they were begun.
+
+    Raises:
+        InputError: If one is of another format.
+    """
     for frozen in storage.get_all_studies():
         if frozen.user_attrs.get(_CONTEXT):
             study = optuna.load_study(study_name=frozen.study_name, storage=storage)
-            yield Record(study, Context.from_dict(frozen.user_attrs[_CONTEXT]))
+            try:
+                context = Context.from_dict(frozen.user_attrs[_CONTEXT])
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(f"study {frozen.study_name}: cannot be read: {error}") from None
+            yield Record(study, context)

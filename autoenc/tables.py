@@ -13,7 +13,7 @@ import pandas as pd
 
 from autoenc.errors import InputError
 
-__all__ = ["COPUS_COLUMNS", "choose_columns", "numeric_column", "read_frame"]
+__all__ = ["COPUS_COLUMNS", "choose_columns", "label_column", "numeric_column", "read_frame"]
 
 COPUS_COLUMNS: tuple[str, ...] = (
     "L", "Ind", "CG", "WG", "OG", "S_Anq", "SQ", "WC", "PRD", "SP", "TQ", "S_W", "S_O",
@@ -180,6 +180,17 @@ def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarr
         what = "is infinite in single precision"
         raise InputError(_bad_cell(path, name, infinite, column, what))
     return values
+
+
+def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarray:
+    """A column of classes or groups as text; a missing cell is a class of its own, ``""``.
+
+    Raises:
+        InputError: If the column is not there.
+    """
+    if name not in frame.columns:
+        _wanted_columns([str(column) for column in frame.columns], path, [name])
+    return frame[name].astype("string").fillna("").to_numpy(dtype=str)
 
 
 def _bad_cell(path: str | Path, name: str, wrong: np.ndarray, column: pd.Series, what: str) -> str:

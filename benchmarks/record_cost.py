@@ -43,7 +43,7 @@ def train(job: SearchJob, live_view: bool = False, recorded: bool = True) -> tup
             spent_s += time.perf_counter() - started
 
         started = time.perf_counter()
-        run_fits(job.fits, job.split, job.engine, job.settings.jobs, done)
+        run_fits(job.fits, job.division.split, job.engine, job.settings.jobs, done)
         return time.perf_counter() - started, spent_s
 
 

@@ -39,5 +39,6 @@ def results_but_time(folder: Path, latent_dim: int = 3) -> dict[str, Any]:
     document = json.loads((folder / f"hyperparam_results_latent{latent_dim}.json").read_text())
     del document["timestamp"], document["args"]
     for entry in document["all_results"]:
-        del entry["seconds"]
+        for timed in (entry, *entry["fits"]):
+            del timed["seconds"]
     return document

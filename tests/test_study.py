@@ -13,7 +13,7 @@ from autoenc.identity import Context
 from autoenc.study import Record, journal_path, keep_aside, open_storage, records_in
 
 RECIPE = Recipe(epochs=2)
-CONTEXT = Context("f" * 64, ("a", "b"), "maxabs", 42, 0.2, 3, RECIPE)
+CONTEXT = Context("f" * 64, ("a", "b"), "maxabs", 42, 0.2, "{}", 3)
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -22,7 +22,7 @@ def fit_of(*architecture: int, seed: int = 42) -> Fit:
 
 
 def outcome_of(loss: float, failure: str | None = None) -> Outcome:
-    return Outcome([loss * 2, loss / 3], [loss / 7, loss], loss / 11, 0.25, {}, failure)
+    return Outcome([loss * 2, loss / 3], [loss / 7, loss], loss / 11, 0.25, {}, 1, failure)
 
 
 def filled(path: Path, n: int = 3) -> Record:
@@ -39,7 +39,7 @@ def reopened(path: Path) -> Record:
 
 def test_a_record_gives_back_every_bit(tmp_path: Path) -> None:
     path = journal_path(tmp_path)
-    awkward = Outcome([1 / 3, 2e-308], [0.1 + 0.2, 1e22 / 7], 5e-324, 1.5, {})
+    awkward = Outcome([1 / 3, 2e-308], [0.1 + 0.2, 1e22 / 7], 5e-324, 1.5, {}, 1)
     filled(path, 0).add(fit_of(64, 32), awkward, "torch")
     assert reopened(path).outcomes() == {fit_of(64, 32): awkward}
 
@@ -59,7 +59,7 @@ def test_every_storage_keeps_the_same(place: str, tmp_path: Path) -> None:
     "change",
     [
         {"fingerprint": "0" * 64}, {"columns": ("b", "a")}, {"scaling": "none"}, {"split_seed": 1},
-        {"test_share": 0.3}, {"latent_dim": 4}, {"recipe": dataclasses.replace(RECIPE, dropout=0.2)},
+        {"test_share": 0.3}, {"latent_dim": 4}, {"division": '{"group": "0"}'},
     ],
 )  # fmt: skip
 def test_whatever_determines_a_fit_is_in_its_identity(change: dict[str, object]) -> None:
@@ -68,20 +68,23 @@ def test_whatever_determines_a_fit_is_in_its_identity(change: dict[str, object])
     assert other.name != CONTEXT.name
 
 
-def test_architecture_seed_and_fold_are_in_the_identity() -> None:
-    fits = [fit_of(8), fit_of(8, 8), fit_of(16), fit_of(8, seed=1), dataclasses.replace(fit_of(8), fold="1/5")]
+def test_architecture_recipe_seed_and_fold_are_in_the_identity() -> None:
+    fit = fit_of(8)
+    other = [fit_of(8, 8), fit_of(16), fit_of(8, seed=1), dataclasses.replace(fit, fold="1/5")]
+    recipes = [dataclasses.replace(RECIPE, dropout=0.2), dataclasses.replace(RECIPE, patience=3)]
+    fits = [fit, *other, *(dataclasses.replace(fit, recipe=recipe) for recipe in recipes)]
     assert len({CONTEXT.identity(fit) for fit in fits}) == len(fits)
 
 
 def test_an_identity_does_not_change_between_versions() -> None:
-    assert CONTEXT.name == "latent3-33957fd90d8c"
-    assert CONTEXT.identity(fit_of(64, 32)) == "9526923bbe6394b89e3debc89d0ea719"
+    assert CONTEXT.name == "latent3-3c0fb7722348"
+    assert CONTEXT.identity(fit_of(64, 32)) == "ff665fb820a1b171ed53fb55fa69d849"
 
 
 def test_other_searches_never_mix_in(tmp_path: Path) -> None:
     path = journal_path(tmp_path)
     filled(path)
-    other = dataclasses.replace(CONTEXT, recipe=dataclasses.replace(RECIPE, epochs=3))
+    other = dataclasses.replace(CONTEXT, latent_dim=4)
     assert Record.open(open_storage(path), other).outcomes() == {}
     assert len(reopened(path).outcomes()) == 3
     assert {record.context.name for record in records_in(open_storage(path))} == {CONTEXT.name, other.name}

@@ -27,18 +27,20 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
         return []
     from autoenc.checkpoint import fitted_model, save_model
 
-    fit, outcome = results.ranked[0]
+    best = results.ranked[0]
+    fit = best.trial.refit(best)
+    split, scaling = job.division.split(fit.fold), job.division.scaling(fit.fold)
+    outcome = job.engine.fit(split, fit)
     info = {
         "final_test_loss": outcome.final_test_loss,
         "seed": fit.seed,
-        "n_train": job.split.train.size,
+        "n_train": split.train.size,
         "data_fingerprint": job.context.fingerprint,
     }
-    state = job.engine.fit(job.split, fit).state
-    model = fitted_model(state, fit.recipe, job.table.columns, job.scaling, info)
+    model = fitted_model(outcome.state, fit.recipe, job.table.columns, scaling, info)
     written = []
     if plane:
-        written.append(("latent plane", write_latent_plane(results, paths, model, job.table, job.split)))
+        written.append(("latent plane", write_latent_plane(results, paths, model, job.table, split)))
     if settings.save_models:
         save_model(paths.best_model, model)
         written.append(("best model", paths.best_model))

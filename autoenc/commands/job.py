@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import Any
 
-from autoenc.data import TEST_SHARE, Scaling, Table, load_table, split_table
-from autoenc.engines import Engine, Fit, Split, make_engine
+from autoenc.data import TEST_SHARE, Table, label_fingerprint, load_table
+from autoenc.division import HOLDOUT, Division
+from autoenc.engines import Engine, Fit, make_engine
 from autoenc.environment import describe_environment
 from autoenc.errors import InputError
 from autoenc.identity import Context
 from autoenc.paths import OutputPaths
-from autoenc.report.results import fits_of
 from autoenc.search.shards import parse_shard, partition, shard_from_environment
 from autoenc.settings import SearchSettings
 from autoenc.study import journal_path
+from autoenc.trials import Trial, trials_of
 
 __all__ = ["SearchJob"]
 
@@ -49,6 +52,7 @@ class SearchJob:
             InputError: With everything that is wrong about them.
         """
         paths = OutputPaths(Path(settings.output_dir), settings.latent_dim)
+        labels = [name for name in (settings.stratify, settings.group) if name]
         problems: list[str] = []
         engine = table = None
         try:
@@ -63,7 +67,7 @@ class SearchJob:
         except InputError as error:
             problems += error.problems
         try:
-            table = load_table(settings.data_path, settings.columns)
+            table = load_table(settings.data_path, settings.columns, labels)
         except InputError as error:
             problems += error.problems
         if problems or engine is None or table is None:
@@ -73,23 +77,20 @@ class SearchJob:
         return cls(settings, paths, engine, table, shard)
 
     @cached_property
-    def _divided(self) -> tuple[Split, Scaling]:
-        return split_table(self.table, self.settings.scaling, self.settings.seed)
+    def division(self) -> Division:
+        """Which rows train and which test."""
+        settings = self.settings
+        return Division(self.table, settings.scaling, settings.seed, settings.stratify, settings.group)
 
-    @property
-    def split(self) -> Split:
-        """Scaled values with training and test rows."""
-        return self._divided[0]
-
-    @property
-    def scaling(self) -> Scaling:
-        """The scaling of the columns."""
-        return self._divided[1]
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """What is compared, in the order of the grid."""
+        return trials_of(self.settings)
 
     @cached_property
     def fits(self) -> list[Fit]:
-        """What is to be trained, in the order of the grid: all of it, or the shard's part."""
-        fits = fits_of(self.settings)
+        """What is to be trained: the fits of all trials, or the shard's part of them."""
+        fits = [fit for trial in self.trials for fit in trial.fits]
         if self.shard is None:
             return fits
         return partition(fits, len(self.table.columns), self.shard[1])[self.shard[0]]
@@ -97,11 +98,30 @@ class SearchJob:
     @cached_property
     def context(self) -> Context:
         """What all its fits share."""
-        settings = self.settings
+        settings, labels = self.settings, self.table.labels
+        parts = {"stratify": settings.stratify, "group": settings.group}
+        division = {key: label_fingerprint(labels[name]) for key, name in parts.items() if name}
         return Context(
             self.table.fingerprint, tuple(self.table.columns), settings.scaling, settings.seed, TEST_SHARE,
-            settings.latent_dim, settings.recipe(),
+            json.dumps(division, sort_keys=True), settings.latent_dim,
         )  # fmt: skip
+
+    @property
+    def n_train(self) -> int:
+        """Training rows; known from the record without dividing the rows again."""
+        return self._sizes[0]
+
+    @property
+    def n_test(self) -> int:
+        """Test rows."""
+        return self._sizes[1]
+
+    @cached_property
+    def _sizes(self) -> tuple[int, int]:
+        if self.settings.group or self.settings.stratify or "division" in self.__dict__:
+            return self.division.train.size, self.division.test.size
+        n_test = ceil(len(self.table.values) * TEST_SHARE)
+        return len(self.table.values) - n_test, n_test
 
     @property
     def record_place(self) -> str:
@@ -112,17 +132,16 @@ class SearchJob:
         """What the record says about the search, for reports that have only the record.
 
         Args:
-            earlier: What it said before; sizes and baselines follow from the context and need not be
-                found again.
+            earlier: What it said before; what follows from the context need not be found again.
         """
-        if "baselines" not in earlier:
+        baselines = dict(earlier.get("baselines", {}))
+        for fold in {HOLDOUT, *self.trials[0].folds} - set(baselines):
             from autoenc.baselines import baseline_losses
 
-            earlier = {
-                "n_train": self.split.train.size,
-                "n_test": self.split.test.size,
-                "baselines": baseline_losses(self.split, self.settings.latent_dim, self.settings.recipe()),
-            }
+            split = self.division.split(fold)
+            baselines[fold] = baseline_losses(split, self.settings.latent_dim, self.settings.recipe())
+        if "n_train" not in earlier:
+            earlier = {"n_train": self.division.train.size, "n_test": self.division.test.size}
         return {
             "settings": self.settings.model_dump(mode="json"),
             "columns": self.table.columns,
@@ -130,7 +149,7 @@ class SearchJob:
             "n_rows": len(self.table.values),
             "n_train": earlier["n_train"],
             "n_test": earlier["n_test"],
-            "baselines": earlier["baselines"],
+            "baselines": dict(sorted(baselines.items())),
             "engine": self.engine.name,
             "environment": describe_environment(),
         }

@@ -12,9 +12,9 @@ from autoenc.lock import RecordLock
 from autoenc.paths import OutputPaths
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
-from autoenc.report.results import fits_of
 from autoenc.settings import MergeSettings, SearchSettings
 from autoenc.study import Record, journal_path, open_storage, records_in
+from autoenc.trials import trials_of
 
 __all__ = ["merge"]
 
@@ -60,11 +60,12 @@ def _join(parts: list[Record], target: Record, out: Path) -> bool:
     """Join the records of one context; prints the certificate and says whether it is complete."""
     options = [SearchSettings.model_validate({**p.search["settings"], "shard": None}) for p in parts]
     # Where the grids differ the joined one is that which holds most; the rest would not be its own.
-    widest = max(options, key=lambda option: len(fits_of(option)))
+    widest = max(options, key=lambda option: sum(len(trial.fits) for trial in trials_of(option)))
     option = widest.model_copy(update={"output_dir": str(out)})
     found, n_twice, engines = _collect(parts)
     known = target.outcomes()
-    for fit in fits_of(option):
+    wanted = (fit for trial in trials_of(option) for fit in trial.fits)
+    for fit in wanted:
         if fit in found and (fit not in known or (known[fit].failure and not found[fit].failure)):
             target.add(fit, found[fit], engines[fit])
     target.note_search({**parts[0].search, "settings": option.model_dump(mode="json")})
@@ -101,16 +102,16 @@ def _collect(parts: list[Record]) -> tuple[dict[Fit, Outcome], int, dict[Fit, st
 
 
 def _certificate(results: SearchResults, n_records: int, n_twice: int) -> str:
-    n_done = len(results.fits) - len(results.missing)
+    n_done = len(results.trials) - len(results.missing)
     lines = [
-        f"latent size {results.settings.latent_dim}: {n_done:,} of {len(results.fits):,} stacks from "
+        f"latent size {results.settings.latent_dim}: {n_done:,} of {len(results.trials):,} stacks from "
         f"{n_records} record(s)",
         "none twice" if not n_twice else f"{n_twice:,} in more than one record, counted once",
     ]
     if results.failed:
         lines.append(f"{len(results.failed):,} of them failed")
     if results.missing:
-        names = [format_architecture(fit.architecture) for fit in results.missing]
+        names = [trial.name for trial in results.missing]
         lines.append(f"MISSING {len(names):,}: {', '.join(names[:20])}{' ...' if len(names) > 20 else ''}")
     else:
         lines.append("complete")

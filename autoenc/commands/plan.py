@@ -15,15 +15,16 @@ def plan(job: SearchJob, n_done: int) -> str:
     widths = ",".join(map(str, sorted(settings.hidden_dims_search)))
     part = f" (shard {job.shard[0]} of {job.shard[1]})" if job.shard else ""
     cores = f"{settings.jobs} core{'s' if settings.jobs > 1 else ''}"
-    n_rows = len(table.values)
-    n_test = -(-n_rows // 5)
     lines = [
-        f"{len(job.fits):,} stacks{part} of {widths}, up to {settings.max_layers} layers, "
+        f"{len(job.trials):,} stacks of {widths}, up to {settings.max_layers} layers, "
         f"latent size {settings.latent_dim}, {settings.epochs} epochs",
-        f"{settings.data_path}: {n_rows:,} rows x {len(table.columns)} columns, "
-        f"{n_rows - n_test:,} to train on, {n_test:,} to test on",
-        f"engine {job.engine.name}, {cores}",
+        f"{settings.data_path}: {len(table.values):,} rows x {len(table.columns)} columns, "
+        f"{job.n_train:,} to train on, {job.n_test:,} to test on",
     ]
+    if len(job.fits) != len(job.trials):
+        folds = f"{settings.folds} folds of the training rows" if settings.folds else "one split"
+        lines.append(f"{len(job.fits):,} fits{part}: {folds}, {settings.seeds} seed(s) each")
+    lines.append(f"engine {job.engine.name}, {cores}")
     if n_done:
         lines.append(f"{n_done:,} of {len(job.fits):,} already trained")
     return "\n".join(lines)
@@ -40,7 +41,7 @@ def dry_run(job: SearchJob) -> int:
     if sizes:
         print(f"parameters from {min(sizes):,} to {max(sizes):,}")
     print(f"memory about {_memory_bytes(job) / 2**20:,.0f} MiB")
-    seconds = estimate_seconds(pending, job.split, job.engine, settings.jobs)
+    seconds = estimate_seconds(pending, job.division.split, job.engine, settings.jobs)
     print(f"training will take about {_duration(seconds)} on this machine")
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 import sys
 from pathlib import Path
@@ -13,8 +12,8 @@ from autoenc.commands.best import write_best
 from autoenc.commands.job import SearchJob
 from autoenc.commands.plan import dry_run, plan
 from autoenc.commands.verify import verify
+from autoenc.division import HOLDOUT
 from autoenc.engines import Fit, Outcome
-from autoenc.grid import format_architecture
 from autoenc.lock import RecordLock
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
@@ -38,7 +37,7 @@ def search(settings: SearchSettings) -> int:
     """
     job = SearchJob.prepare(settings)
     if settings.verify:
-        return verify(job.fits, settings.verify, job.split)
+        return verify(job.fits, settings.verify, job.division.split)
     if settings.dry_run:
         return dry_run(job)
     journal = journal_path(job.paths.folder, job.shard)
@@ -63,13 +62,15 @@ def _open_record(job: SearchJob, journal: Path) -> Record:
 def _run(job: SearchJob, record: Record) -> int:
     settings = job.settings
     results = SearchResults.of(settings, record)
-    results = dataclasses.replace(results, fits=job.fits)
-    pending = results.missing + ([fit for fit, _ in results.failed] if settings.retry_failed else [])
-    _say(settings, plan(job, n_done=len(results.fits) - len(pending)))
+    pending = [fit for fit in job.fits if _is_wanted(fit, results, settings)]
+    _say(settings, plan(job, n_done=len(job.fits) - len(pending)))
     with StopOnSignals() as signals:
         try:
+            live = None if job.shard else LiveView(results, job.paths, len(job.fits) - len(pending))
             if pending:
-                _train(job, record, results, pending, signals)
+                _train(job, record, results, pending, signals, live)
+            if not job.shard and not signals.number:
+                _measure_on_test_rows(job, record, results)
             written = [] if job.shard else write_reports(results, job.paths)
             if results.ranked and not signals.number and not job.shard:
                 written += write_best(job, results)
@@ -79,34 +80,57 @@ def _run(job: SearchJob, record: Record) -> int:
     return _conclude(job, results, written, signals)
 
 
+def _is_wanted(fit: Fit, results: SearchResults, settings: SearchSettings) -> bool:
+    outcome = results.outcomes.get(fit)
+    return outcome is None or (settings.retry_failed and outcome.failure is not None)
+
+
 def _train(
-    job: SearchJob, record: Record, results: SearchResults, pending: list[Fit], signals: StopOnSignals
+    job: SearchJob,
+    record: Record,
+    results: SearchResults,
+    pending: list[Fit],
+    signals: StopOnSignals,
+    live: LiveView | None,
 ) -> None:
     settings, engine = job.settings, job.engine
-    live = None if job.shard else LiveView(results, job.paths, len(results.fits) - len(pending))
-    best = results.ranked[0][1].final_test_loss if results.ranked else float("inf")
-    with tqdm(total=len(results.fits), initial=len(results.fits) - len(pending), unit="stack",
-              disable=settings.quiet) as bar:  # fmt: skip
+    trial_of = {fit: trial for trial in job.trials for fit in trial.fits}
+    best = results.ranked[0].loss if results.ranked else float("inf")
+    unit = "stack" if len(job.trials[0].fits) == 1 else "fit"
+    n_done = len(job.fits) - len(pending)
+    with tqdm(total=len(job.fits), initial=n_done, unit=unit, disable=settings.quiet) as bar:
 
         def done(fit: Fit, outcome: Outcome) -> None:
             nonlocal best
             record.add(fit, outcome, engine.name)
             results.outcomes[fit] = outcome
-            name = format_architecture(fit.architecture)
-            if outcome.failure is None and outcome.final_test_loss < best:
-                best = outcome.final_test_loss
-                bar.set_postfix_str(f"best {name} {best:.5f}", refresh=False)
-            if settings.verbose:
-                told = outcome.failure or f"test loss {outcome.final_test_loss:.5f}"
-                size = f"{results.n_parameters(fit):,} parameters"
-                bar.write(f"{name:>20}  {told}  {size}  {outcome.seconds:.2f} s")
+            result = trial_of[fit].result(results.outcomes)
+            if result and result.failure is None and result.loss < best:
+                best = result.loss
+                bar.set_postfix_str(f"best {result.trial.name} {best:.5f}", refresh=False)
+            if settings.verbose and result:
+                told = result.failure or f"test loss {result.loss:.5f}"
+                size = f"{results.n_parameters(result.trial):,} parameters"
+                bar.write(f"{result.trial.name:>20}  {told}  {size}  {result.seconds:.2f} s")
             bar.update()
             if live:
                 live.refresh()
 
-        run_fits(pending, job.split, engine, settings.jobs, done, signals.flag)
+        run_fits(pending, job.division.split, engine, settings.jobs, done, signals.flag)
     if live:
         live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
+
+
+def _measure_on_test_rows(job: SearchJob, record: Record, results: SearchResults) -> None:
+    """With folds: train the chosen trial on all training rows and use the test rows, this once."""
+    if not job.settings.folds or not results.ranked:
+        return
+    best = results.ranked[0]
+    fit = best.trial.refit(best)
+    if fit not in results.outcomes:
+        outcome = job.engine.fit(job.division.split(fit.fold), fit)
+        record.add(fit, outcome, job.engine.name)
+        results.outcomes[fit] = outcome
 
 
 def _conclude(
@@ -114,18 +138,18 @@ def _conclude(
 ) -> int:
     settings = job.settings
     if signals.number:
-        n_done = len(results.fits) - len(results.missing)
+        n_done = sum(fit in results.outcomes for fit in job.fits)
+        what = "stacks" if len(job.trials[0].fits) == 1 else "fits"
         print(
-            f"stopped by {signals.name}: {n_done} of {len(results.fits)} stacks are recorded in "
+            f"stopped by {signals.name}: {n_done} of {len(job.fits)} {what} are recorded in "
             f"{job.record_place}\nresume with: {_same_command()}",
             file=sys.stderr,
         )
         return signals.exit_code
     if results.failed and not results.finished:
-        fit, outcome = results.failed[0]
+        first = results.failed[0]
         print(
-            f"error: all {len(results.failed)} stacks failed; "
-            f"{format_architecture(fit.architecture)}: {outcome.failure}",
+            f"error: all {len(results.failed)} stacks failed; {first.trial.name}: {first.failure}",
             file=sys.stderr,
         )
         return 1
@@ -144,25 +168,40 @@ def _tell_disk_error(job: SearchJob, error: OSError) -> None:
 
 
 def _summary(job: SearchJob, results: SearchResults, written: list[tuple[str, Path]]) -> str:
-    lines = [""]
-    if results.ranked:
-        fit, outcome = results.ranked[0]
-        loss, pca = outcome.final_test_loss, results.baselines["pca"]
-        lines += [
-            f"best stack    {format_architecture(fit.architecture)}",
-            f"test loss     {loss:.6f}, {compared_with_pca(loss, pca)}",
-            f"parameters    {results.n_parameters(fit):,}",
-        ]
+    lines = ["", *_best_lines(results)]
     if results.failed:
-        lines.append(
-            f"failed        {len(results.failed)} of {len(results.fits)}; --retry_failed tries them again"
-        )
-        for fit, outcome in results.failed[:5]:
-            lines.append(f"              {format_architecture(fit.architecture)}: {outcome.failure}")
+        count = f"{len(results.failed)} of {len(results.trials)}"
+        lines.append(f"failed        {count}; --retry_failed tries them again")
+        lines += [f"              {result.trial.name}: {result.failure}" for result in results.failed[:5]]
     if job.shard:
         lines += ["", f"shard {job.shard[0]} of {job.shard[1]} is done; `autoenc merge` joins the shards"]
     lines += ["", *(f"{word:<13} {path}" for word, path in written), f"{'record':<13} {job.record_place}"]
     return "\n".join(lines)
+
+
+def _best_lines(results: SearchResults) -> list[str]:
+    if not results.ranked:
+        return []
+    best, settings = results.ranked[0], results.settings
+    error = best.standard_error
+    spread = f" +- {error:.6f} over {len(best.losses)} fits" if error is not None else ""
+    compared = compared_with_pca(best.loss, results.baselines["pca"])
+    lines = [f"best stack    {best.trial.name}"]
+    if settings.folds:
+        lines.append(f"fold loss     {best.loss:.6f}{spread}, {compared}")
+        holdout = results.holdout_outcome
+        if holdout is not None and holdout.failure is None:
+            pca = results.search["baselines"][HOLDOUT]["pca"]
+            loss = holdout.final_test_loss
+            lines.append(
+                f"test loss     {loss:.6f} on rows that chose nothing, {compared_with_pca(loss, pca)}"
+            )
+    else:
+        lines.append(f"test loss     {best.loss:.6f}{spread}, {compared}")
+        lines.append(
+            "              the test rows chose this stack, so its loss is optimistic; --folds 5 avoids that"
+        )
+    return [*lines, f"parameters    {results.n_parameters(best.trial):,}"]
 
 
 def compared_with_pca(loss: float, pca: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from autoenc.engines import Fit, Split
 from autoenc.engines.verify import TOLERANCES, compare_engines, spread
@@ -11,7 +11,7 @@ from autoenc.grid import format_architecture
 __all__ = ["verify"]
 
 
-def verify(fits: Sequence[Fit], n_wanted: int, split: Split) -> int:
+def verify(fits: Sequence[Fit], n_wanted: int, split_of: Callable[[str], Split]) -> int:
     """Train some of the fits with both engines and print what came out.
 
     Returns:
@@ -23,7 +23,7 @@ def verify(fits: Sequence[Fit], n_wanted: int, split: Split) -> int:
     )
     print(f"{'stack':>20}  precision  {'native':>14}  {'torch':>14}  difference  speed-up")
     agree = True
-    for found in compare_engines(chosen, split):
+    for found in compare_engines(chosen, split_of):
         agree &= found.agrees
         print(
             f"{format_architecture(found.fit.architecture):>20}  {found.precision}    "

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import cos, nan, pi
-from typing import Literal, Protocol
+from dataclasses import dataclass, fields
+from math import cos, inf, nan, pi
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.grid import Architecture, NetworkShape
 
-__all__ = ["ACTIVATIONS", "Engine", "Fit", "Outcome", "Recipe", "Split", "State", "StopFlag", "Stopped"]
+__all__ = [
+    "ACTIVATIONS",
+    "EarlyStopping",
+    "Engine",
+    "Fit",
+    "Outcome",
+    "Recipe",
+    "Split",
+    "State",
+    "StopFlag",
+    "Stopped",
+]
 
 State = dict[str, NDArray[np.floating]]
 """Parameters by their state-dict names."""
@@ -58,6 +69,10 @@ class Recipe:
         norm: ``layer`` or ``none``.
         nonzero_weight: Loss weight of the observed non-zero cells.
         all_weight: Loss weight of all observed cells.
+        patience: Stop after this many epochs without a lower test loss, and keep the parameters of the
+            best epoch; 0 trains to the end and keeps the last.
+        min_epochs: Early stopping never stops before this epoch.
+        stop_after: Stop after this many epochs of the schedule; 0 for all of them.
     """
 
     epochs: int = 20
@@ -70,6 +85,23 @@ class Recipe:
     norm: Literal["layer", "none"] = "layer"
     nonzero_weight: float = 0.7
     all_weight: float = 0.3
+    patience: int = 0
+    min_epochs: int = 16
+    stop_after: int = 0
+
+    @property
+    def last_epoch(self) -> int:
+        """Epochs that are trained at most."""
+        return min(self.stop_after or self.epochs, self.epochs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What differs from the defaults, as plain values.
+
+        What does not is left out, so that a new option changes no identity of what was trained before it;
+        the defaults themselves are therefore part of the record's format.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value != getattr(Recipe, name)}
 
     def learning_rate(self, epoch: int) -> float:
         """Learning rate of ``epoch`` (from 0): cosine annealing with T_max = epochs."""
@@ -121,9 +153,10 @@ class Outcome:
         train_losses: Per epoch, over all training rows, as they were met in training (with dropout,
             each batch before its own update).
         test_losses: Per epoch, over all test rows, by the model as it stood after the epoch.
-        final_train_loss: Over all training rows at once, by the final model as ``test_losses`` is.
+        final_train_loss: Over all training rows at once, by the kept parameters as ``test_losses`` is.
         seconds: Wall time of the fit.
-        state: The final parameters.
+        state: The parameters that were kept.
+        kept_epoch: Index of the epoch whose parameters were kept.
         failure: Why the fit failed; None where it did not.
     """
 
@@ -132,17 +165,47 @@ class Outcome:
     final_train_loss: float
     seconds: float
     state: State
+    kept_epoch: int = -1
     failure: str | None = None
 
     @property
     def final_test_loss(self) -> float:
-        """Test loss after the last epoch; NaN where there was none."""
-        return self.test_losses[-1] if self.test_losses else nan
+        """Test loss of the parameters that were kept; NaN where there was no epoch."""
+        return self.test_losses[self.kept_epoch] if self.test_losses else nan
 
     @property
     def best_test_loss(self) -> float:
         """Lowest test loss of any epoch; NaN where there was none."""
         return min(self.test_losses, default=nan)
+
+
+class EarlyStopping:
+    """Watches the test losses of one fit.
+
+    Args:
+        recipe: Says how patient to be; with patience 0 the last epoch is always the best.
+
+    Attributes:
+        best_epoch: The epoch whose parameters are to be kept.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._best_loss = inf
+        self.best_epoch = -1
+
+    def is_best(self, epoch: int, test_loss: float) -> bool:
+        """Take the loss after ``epoch``; whether its parameters are the ones to keep so far."""
+        better = test_loss < self._best_loss or self._recipe.patience == 0
+        if better:
+            self._best_loss, self.best_epoch = test_loss, epoch
+        return better
+
+    def is_over(self, epoch: int) -> bool:
+        """Whether training stops after ``epoch``."""
+        patience = self._recipe.patience
+        waited = epoch - self.best_epoch
+        return patience > 0 and waited >= patience and epoch + 1 >= self._recipe.min_epochs
 
 
 class Engine(Protocol):

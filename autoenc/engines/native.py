@@ -15,7 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines import kernels
-from autoenc.engines.contract import ACTIVATIONS, Fit, Outcome, Recipe, Split, State, StopFlag, Stopped
+from autoenc.engines.contract import (
+    ACTIVATIONS,
+    EarlyStopping,
+    Fit,
+    Outcome,
+    Recipe,
+    Split,
+    State,
+    StopFlag,
+    Stopped,
+)
 from autoenc.engines.randomness import batch_order, initial_state, keep_threshold
 from autoenc.engines.simd import VECTOR_BYTES
 from autoenc.grid import NetworkShape
@@ -182,7 +192,9 @@ class NativeEngine:
         train_losses: list[float] = []
         test_losses: list[float] = []
         failure = None
-        for epoch in range(fit.recipe.epochs):
+        stopping = EarlyStopping(fit.recipe)
+        kept = training.p
+        for epoch in range(fit.recipe.last_epoch):
             train_losses.append(training.epoch(epoch))
             test_losses.append(training.loss(split.test))
             if stop.is_set():  # the kernels then broke off between two batches
@@ -190,9 +202,16 @@ class NativeEngine:
             if not (isfinite(train_losses[-1]) and isfinite(test_losses[-1])):
                 failure = f"the loss stopped being finite in epoch {epoch + 1}"
                 break
+            if stopping.is_best(epoch, test_losses[-1]) and fit.recipe.patience:
+                kept = training.p.copy()
+            if stopping.is_over(epoch):
+                break
+        training.p[:] = kept
         final_train_loss = training.loss(split.train)
         if stop.is_set():
             raise Stopped
         state = training.layout.unpack(training.p)
         seconds = time.perf_counter() - started
-        return Outcome(train_losses, test_losses, final_train_loss, seconds, state, failure)
+        return Outcome(
+            train_losses, test_losses, final_train_loss, seconds, state, stopping.best_epoch, failure
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from math import isfinite
 
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from autoenc.engines.contract import Fit, Outcome, Split, State, StopFlag, Stopped
+from autoenc.engines.contract import EarlyStopping, Fit, Outcome, Split, State, StopFlag, Stopped
 from autoenc.engines.randomness import batch_order, dropout_mask, initial_state
 from autoenc.loss import sparse_aware_loss
 from autoenc.model import DynamicAutoencoder
@@ -63,7 +64,9 @@ class TorchEngine:
         train_losses: list[float] = []
         test_losses: list[float] = []
         failure = None
-        for epoch in range(recipe.epochs):
+        stopping = EarlyStopping(recipe)
+        kept = model.state_dict()
+        for epoch in range(recipe.last_epoch):
             if stop is not None and stop.is_set():
                 raise Stopped
             for group in optimizer.param_groups:
@@ -73,10 +76,17 @@ class TorchEngine:
             if not (isfinite(train_losses[-1]) and isfinite(test_losses[-1])):
                 failure = f"the loss stopped being finite in epoch {epoch + 1}"
                 break
+            if stopping.is_best(epoch, test_losses[-1]) and recipe.patience:
+                kept = copy.deepcopy(model.state_dict())
+            if stopping.is_over(epoch):
+                break
+        model.load_state_dict(kept)
         final_train_loss = self._loss(model, split, split.train, fit)
         state: State = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
         seconds = time.perf_counter() - started
-        return Outcome(train_losses, test_losses, final_train_loss, seconds, state, failure)
+        return Outcome(
+            train_losses, test_losses, final_train_loss, seconds, state, stopping.best_epoch, failure
+        )
 
     def _build(self, split: Split, fit: Fit) -> tuple[DynamicAutoencoder, list[_CoordinateDropout]]:
         """The model with the fit's own weights, its dropout layers replaced by reproducible ones."""

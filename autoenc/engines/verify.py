@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,9 +42,10 @@ def spread(n_all: int, n_wanted: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, n_all - 1, min(n_wanted, n_all))})
 
 
-def compare_engines(fits: Sequence[Fit], split: Split) -> Iterator[Comparison]:
+def compare_engines(fits: Sequence[Fit], split_of: Callable[[str], Split]) -> Iterator[Comparison]:
     """Train each fit with both engines on the CPU, in both precisions."""
     for fit in fits:
+        split = split_of(fit.fold)
         for precision in ("float64", "float32"):
             native = make_engine("native", "cpu", precision).fit(split, fit)
             torch = make_engine("torch", "cpu", precision).fit(split, fit)

@@ -6,7 +6,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from autoenc.grid import format_architecture
 from autoenc.paths import OutputPaths, png_content, write_atomically
 from autoenc.report.progress import draw_progress, progress_plot
 from autoenc.report.results import SearchResults, csv_text, json_bytes
@@ -47,25 +46,26 @@ class LiveView:
     def _state(self, state: str) -> dict[str, Any]:
         results = self._results
         elapsed_s = time.monotonic() - self._started
-        n_here = len(results.outcomes) - self._n_before
-        n_left = len(results.missing)
+        n_left = sum(fit not in results.outcomes for trial in results.trials for fit in trial.fits)
+        n_here = sum(len(trial.fits) for trial in results.trials) - n_left - self._n_before
         best = results.ranked[0] if results.ranked else None
         return {
             "state": state,
             "updated": datetime.now(UTC).isoformat(timespec="seconds"),
-            "total": len(results.fits),
+            "total": len(results.trials),
             "finished": len(results.finished),
             "failed": len(results.failed),
-            "remaining": n_left,
+            "remaining": len(results.missing),
+            "remaining_fits": n_left,
             "elapsed_s": round(elapsed_s, 3),
             "remaining_s": round(elapsed_s / n_here * n_left, 1) if n_here and state == "running" else None,
             "best_configuration": None
             if best is None
             else {
-                "config": list(best[0].architecture),
-                "name": format_architecture(best[0].architecture),
-                "final_test_loss": best[1].final_test_loss,
-                "model_params": results.n_parameters(best[0]),
+                "config": list(best.trial.architecture),
+                "name": best.trial.name,
+                "final_test_loss": best.loss,
+                "model_params": results.n_parameters(best.trial),
             },
             "baselines": results.baselines,
         }

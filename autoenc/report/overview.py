@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from autoenc.grid import format_architecture
 from autoenc.report.results import SearchResults
 
 __all__ = ["overview", "pareto_front"]
@@ -29,7 +28,7 @@ def overview(results: SearchResults, n_best: int = 10) -> str:
         f"{','.join(map(str, sorted(settings.hidden_dims_search)))}, up to {settings.max_layers} layers",
         f"{settings.data_path}: {search['n_rows']:,} rows x {len(results.columns)} columns "
         f"(fingerprint {search['fingerprint'][:12]})",
-        f"{len(results.finished):,} of {len(results.fits):,} stacks trained, {len(results.failed)} failed, "
+        f"{len(results.finished):,} of {len(results.trials):,} stacks trained, {len(results.failed)} failed, "
         f"{len(results.missing):,} remain",
     ]
     if results.finished:
@@ -39,11 +38,9 @@ def overview(results: SearchResults, n_best: int = 10) -> str:
 
 
 def _row(results: SearchResults, index: int) -> str:
-    fit, outcome = results.ranked[index]
-    return (
-        f"{format_architecture(fit.architecture):>20}  {outcome.final_test_loss:.6f}"
-        f"  {results.n_parameters(fit):>10,}  {outcome.seconds:>8.2f} s"
-    )
+    result = results.ranked[index]
+    size = results.n_parameters(result.trial)
+    return f"{result.trial.name:>20}  {result.loss:.6f}  {size:>10,}  {result.seconds:>8.2f} s"
 
 
 _HEADER = f"{'stack':>20}  {'loss':>8}  {'parameters':>10}  {'time':>10}"
@@ -60,13 +57,13 @@ def _best(results: SearchResults, n_best: int) -> list[str]:
 def _by_depth(results: SearchResults) -> list[str]:
     ranked = results.ranked
     first: dict[int, int] = {}
-    for i, (fit, _) in enumerate(ranked):
-        first.setdefault(len(fit.architecture), i)
+    for i, result in enumerate(ranked):
+        first.setdefault(len(result.trial.architecture), i)
     return ["", "best by depth", _HEADER, *(_row(results, first[depth]) for depth in sorted(first))]
 
 
 def _efficiency(results: SearchResults) -> list[str]:
-    points = [(results.n_parameters(fit), outcome.final_test_loss) for fit, outcome in results.ranked]
+    points = [(results.n_parameters(result.trial), result.loss) for result in results.ranked]
     front = pareto_front(points)
     told = "parameter efficiency: no smaller stack has a lower loss than these"
     return ["", told, _HEADER, *(_row(results, i) for i in front)]
@@ -75,14 +72,12 @@ def _efficiency(results: SearchResults) -> list[str]:
 def _failures(results: SearchResults) -> list[str]:
     if not results.failed:
         return []
-    rows = [
-        f"{format_architecture(fit.architecture):>20}  {outcome.failure}" for fit, outcome in results.failed
-    ]
+    rows = [f"{result.trial.name:>20}  {result.failure}" for result in results.failed]
     return ["", "failed (--retry_failed tries them again)", *rows]
 
 
 def _remaining(results: SearchResults, most: int = 8) -> list[str]:
-    names = [format_architecture(fit.architecture) for fit in results.missing]
+    names = [trial.name for trial in results.missing]
     if not names:
         return []
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

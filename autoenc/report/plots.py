@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
-from autoenc.grid import format_architecture
 from autoenc.report.results import SearchResults
 
 __all__ = [
@@ -55,8 +54,8 @@ class CurvesPlot(NamedTuple):
 def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
     """What the picture of the best curves will show."""
     curves = [
-        Curve(f"{format_architecture(fit.architecture)}   {outcome.final_test_loss:.5f}", outcome.test_losses)
-        for fit, outcome in results.ranked[:n_best]
+        Curve(f"{result.trial.name}   {result.loss:.5f}", result.test_losses)
+        for result in results.ranked[:n_best]
     ]
     return CurvesPlot(f"Test loss of the best {len(curves)} of {_subject(results)}", curves)
 
@@ -93,19 +92,18 @@ class ComplexityPlot(NamedTuple):
     depths: list[int]
     best: int
     best_label: str
+    baselines: dict[str, float]
 
 
 def complexity_plot(results: SearchResults) -> ComplexityPlot:
     """What the picture of loss against size will show."""
     ranked = results.ranked
-    parameters = [results.n_parameters(fit) for fit, _ in ranked]
-    losses = [outcome.final_test_loss for _, outcome in ranked]
-    fit = ranked[0][0]
-    label = (
-        f"best: {format_architecture(fit.architecture)}\nloss {losses[0]:.5f}\n{parameters[0]:,} parameters"
-    )
-    depths = [len(fit.architecture) for fit, _ in ranked]
-    return ComplexityPlot(f"Size and test loss of {_subject(results)}", parameters, losses, depths, 0, label)
+    parameters = [results.n_parameters(result.trial) for result in ranked]
+    losses = [result.loss for result in ranked]
+    label = f"best: {ranked[0].trial.name}\nloss {losses[0]:.5f}\n{parameters[0]:,} parameters"
+    depths = [len(result.trial.architecture) for result in ranked]
+    title = f"Size and test loss of {_subject(results)}"
+    return ComplexityPlot(title, parameters, losses, depths, 0, label, results.baselines)
 
 
 def draw_complexity(plot: ComplexityPlot) -> Figure:
@@ -130,6 +128,11 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
         plot.parameters[plot.best], plot.losses[plot.best], s=190, facecolor="none", edgecolor="black",
         linewidth=1.5, zorder=4,
     )  # fmt: skip
+    for name, style, colour in (("pca", "--", "black"), ("mean", ":", "grey")):
+        # A baseline far above all points would squeeze them together.
+        if plot.baselines[name] < 2 * max(plot.losses):
+            label = {"pca": "PCA, same size", "mean": "column mean"}[name]
+            axis.axhline(plot.baselines[name], linestyle=style, color=colour, linewidth=1.2, label=label)
     axis.legend(title="hidden layers", loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
     # Beside the axes, under the legend: there the words can hide no point.
     axis.annotate(

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from autoenc.grid import format_architecture
 from autoenc.report.plots import COLOURS, new_figure, plain_ticks
 from autoenc.report.results import SearchResults
 
@@ -41,17 +40,14 @@ def progress_plot(results: SearchResults) -> ProgressPlot:
     losses: list[float] = []
     parameters: list[int] = []
     minima: list[Minimum] = []
-    for fit, outcome in results.outcomes.items():
-        if outcome.failure is not None:
-            continue
-        losses.append(outcome.final_test_loss)
-        parameters.append(results.n_parameters(fit))
-        if not minima or outcome.final_test_loss < minima[-1].loss:
-            label = f"{format_architecture(fit.architecture)}  {outcome.final_test_loss:.5f}"
-            minima.append(Minimum(len(losses), outcome.final_test_loss, label))
+    for result in results.in_order_of_ending:
+        losses.append(result.loss)
+        parameters.append(results.n_parameters(result.trial))
+        if not minima or result.loss < minima[-1].loss:
+            minima.append(Minimum(len(losses), result.loss, f"{result.trial.name}  {result.loss:.5f}"))
     pca = results.baselines["pca"]
     thresholds = {f"{name} ({share:g} x PCA)": share * pca for name, share in THRESHOLDS.items()}
-    title = f"{len(losses):,} of {len(results.fits):,} stacks, latent size {results.settings.latent_dim}"
+    title = f"{len(losses):,} of {len(results.trials):,} stacks, latent size {results.settings.latent_dim}"
     return ProgressPlot(title, losses, parameters, minima, thresholds)
 
 

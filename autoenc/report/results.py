@@ -8,14 +8,16 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
+from statistics import fmean
 from typing import Any
 
+from autoenc.division import HOLDOUT
 from autoenc.engines import Fit, Outcome
-from autoenc.grid import ArchitectureGrid, format_architecture
 from autoenc.settings import SearchSettings
 from autoenc.study import Record
+from autoenc.trials import Trial, TrialResult, trials_of
 
-__all__ = ["SearchResults", "csv_text", "fits_of", "json_bytes", "results_document"]
+__all__ = ["SearchResults", "csv_text", "json_bytes", "results_document"]
 
 
 @dataclass(frozen=True)
@@ -26,22 +28,19 @@ class SearchResults:
         settings: The options.
         search: What the search noted about itself: ``columns``, ``fingerprint``, ``n_rows``, ``n_train``,
             ``n_test``, ``engine``, ``environment`` and ``baselines``.
-        fits: The grid, in its order.
-        outcomes: What is done so far, in the order in which it was recorded.
+        trials: What is compared, in the order of the grid.
+        outcomes: Every fit that is done so far, in the order in which it was recorded.
     """
 
     settings: SearchSettings
     search: dict[str, Any]
-    fits: list[Fit]
+    trials: list[Trial]
     outcomes: dict[Fit, Outcome]
 
     @classmethod
     def of(cls, settings: SearchSettings, record: Record) -> SearchResults:
-        """The results that a record holds for the grid of these settings."""
-        fits = fits_of(settings)
-        wanted = set(fits)
-        outcomes = {fit: outcome for fit, outcome in record.outcomes().items() if fit in wanted}
-        return cls(settings, record.search, fits, outcomes)
+        """The results that a record holds for the trials of these settings."""
+        return cls(settings, record.search, trials_of(settings), record.outcomes())
 
     @property
     def columns(self) -> list[str]:
@@ -51,45 +50,54 @@ class SearchResults:
 
     @property
     def baselines(self) -> dict[str, float]:
-        """Test losses of ``pca`` and ``mean``."""
-        baselines: dict[str, float] = self.search["baselines"]
-        return baselines
+        """Losses of ``pca`` and ``mean`` on the rows that compare the trials: means over the folds."""
+        by_fold = self.search["baselines"]
+        folds = self.trials[0].folds
+        return {name: fmean(by_fold[fold][name] for fold in folds) for name in ("pca", "mean")}
 
     @property
-    def finished(self) -> list[tuple[Fit, Outcome]]:
-        """Fits that succeeded, in the order of the grid."""
-        return [
-            (fit, self.outcomes[fit]) for fit in self.fits if fit in self.outcomes and not self._failed(fit)
-        ]
+    def complete(self) -> list[TrialResult]:
+        """Trials whose fits are all done, in the order of the grid."""
+        found = (trial.result(self.outcomes) for trial in self.trials)
+        return [result for result in found if result is not None]
 
     @property
-    def failed(self) -> list[tuple[Fit, Outcome]]:
-        """Fits that came to nothing, in the order of the grid."""
-        return [(fit, self.outcomes[fit]) for fit in self.fits if fit in self.outcomes and self._failed(fit)]
+    def finished(self) -> list[TrialResult]:
+        """Trials that succeeded, in the order of the grid."""
+        return [result for result in self.complete if result.failure is None]
 
     @property
-    def missing(self) -> list[Fit]:
-        """Fits that nobody has tried yet, in the order of the grid."""
-        return [fit for fit in self.fits if fit not in self.outcomes]
+    def failed(self) -> list[TrialResult]:
+        """Trials of which a fit failed, in the order of the grid."""
+        return [result for result in self.complete if result.failure is not None]
 
     @property
-    def ranked(self) -> list[tuple[Fit, Outcome]]:
-        """Finished fits, lowest final test loss first; ties go to the earlier in the grid."""
-        return sorted(self.finished, key=lambda item: item[1].final_test_loss)
+    def missing(self) -> list[Trial]:
+        """Trials that want for a fit, in the order of the grid."""
+        return [trial for trial in self.trials if any(fit not in self.outcomes for fit in trial.fits)]
 
-    def n_parameters(self, fit: Fit) -> int:
-        """Trainable parameters of a fit's network."""
-        return fit.network(len(self.columns)).count_parameters()
+    @property
+    def ranked(self) -> list[TrialResult]:
+        """Trials that succeeded, lowest loss first; ties go to the earlier in the grid."""
+        return sorted(self.finished, key=lambda result: result.loss)
 
-    def _failed(self, fit: Fit) -> bool:
-        return self.outcomes[fit].failure is not None
+    @property
+    def in_order_of_ending(self) -> list[TrialResult]:
+        """Trials that succeeded, in the order in which their last fit was recorded."""
+        when = {fit: i for i, fit in enumerate(self.outcomes)}
+        return sorted(self.finished, key=lambda result: max(when[fit] for fit in result.trial.fits))
 
+    @property
+    def holdout_outcome(self) -> Outcome | None:
+        """With folds, the best trial trained on all training rows, measured on the test rows; if done."""
+        if not self.settings.folds or not self.ranked:
+            return None
+        best = self.ranked[0]
+        return self.outcomes.get(best.trial.refit(best))
 
-def fits_of(settings: SearchSettings) -> list[Fit]:
-    """The fits that these options ask for, in the order of the grid."""
-    grid = ArchitectureGrid(settings.hidden_dims_search, settings.max_layers)
-    recipe = settings.recipe()
-    return [Fit(stack, settings.latent_dim, recipe, settings.seed) for stack in grid]
+    def n_parameters(self, trial: Trial) -> int:
+        """Trainable parameters of a trial's network."""
+        return trial.n_parameters(len(self.columns))
 
 
 def results_document(results: SearchResults) -> dict[str, Any]:
@@ -98,12 +106,12 @@ def results_document(results: SearchResults) -> dict[str, Any]:
     document = {
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "args": settings.model_dump(mode="json"),
-        "total_configurations": len(results.fits),
+        "total_configurations": len(results.trials),
         "best_configuration": _best(results),
         "baselines": results.baselines,
-        "all_results": [_entry(results, *item) for item in results.finished],
+        "all_results": [_entry(results, result) for result in results.finished],
         "failed_configurations": [
-            {"config": list(fit.architecture), "reason": outcome.failure} for fit, outcome in results.failed
+            {"config": list(result.trial.architecture), "reason": result.failure} for result in results.failed
         ],
         "environment": {
             **results.search["environment"],
@@ -126,27 +134,48 @@ def results_document(results: SearchResults) -> dict[str, Any]:
 def _best(results: SearchResults) -> dict[str, Any] | None:
     if not results.ranked:
         return None
-    fit, outcome = results.ranked[0]
-    return {
-        "config": list(fit.architecture),
-        "final_test_loss": outcome.final_test_loss,
-        "best_test_loss": outcome.best_test_loss,
-        "final_train_loss": outcome.final_train_loss,
-        "model_info": fit.network(len(results.columns)).describe(fit.recipe.dropout),
+    best = results.ranked[0]
+    network = best.trial.fits[0].network(len(results.columns))
+    document = {
+        "config": list(best.trial.architecture),
+        "final_test_loss": best.loss,
+        "best_test_loss": best.best_test_loss,
+        "final_train_loss": best.final_train_loss,
+        "model_info": network.describe(best.trial.recipe.dropout),
     }
+    if results.settings.folds:
+        outcome = results.holdout_outcome
+        document["holdout_test_loss"] = None if outcome is None else outcome.final_test_loss
+        document["holdout_baselines"] = results.search["baselines"][HOLDOUT]
+    return document
 
 
-def _entry(results: SearchResults, fit: Fit, outcome: Outcome) -> dict[str, Any]:
+def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:
+    trial = result.trial
     return {
-        "config": list(fit.architecture),
-        "final_test_loss": outcome.final_test_loss,
-        "best_test_loss": outcome.best_test_loss,
-        "final_train_loss": outcome.final_train_loss,
-        "model_params": results.n_parameters(fit),
-        "num_layers": len(fit.architecture),
-        "train_losses": outcome.train_losses,
-        "test_losses": outcome.test_losses,
-        "seconds": outcome.seconds,
+        "config": list(trial.architecture),
+        "final_test_loss": result.loss,
+        "best_test_loss": result.best_test_loss,
+        "final_train_loss": result.final_train_loss,
+        "mean_test_loss": result.loss,
+        "standard_error": result.standard_error,
+        "model_params": results.n_parameters(trial),
+        "num_layers": len(trial.architecture),
+        "train_losses": result.train_losses,
+        "test_losses": result.test_losses,
+        "seconds": result.seconds,
+        "fits": [
+            {
+                "fold": fit.fold,
+                "seed": fit.seed,
+                "final_test_loss": outcome.final_test_loss,
+                "final_train_loss": outcome.final_train_loss,
+                "epochs": len(outcome.test_losses),
+                "kept_epoch": range(len(outcome.test_losses))[outcome.kept_epoch] + 1,
+                "seconds": outcome.seconds,
+            }
+            for fit, outcome in zip(trial.fits, result.outcomes, strict=True)
+        ],
     }
 
 
@@ -180,15 +209,19 @@ def csv_text(results: SearchResults) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["rank", "config", "num_layers", "model_params", "final_test_loss", "best_test_loss",
-         "final_train_loss", "seconds", "failure"]
+        ["rank", "config", "num_layers", "model_params", "final_test_loss", "standard_error",
+         "best_test_loss", "final_train_loss", "n_fits", "seconds", "failure"]
     )  # fmt: skip
-    for rank, (fit, outcome) in enumerate(results.ranked, 1):
+    for rank, result in enumerate(results.ranked, 1):
+        losses = [result.loss, result.standard_error, result.best_test_loss, result.final_train_loss]
+        writer.writerow([rank, *_named(results, result), *losses, len(result.losses), result.seconds, ""])
+    for result in results.failed:
         writer.writerow(
-            [rank, format_architecture(fit.architecture), len(fit.architecture), results.n_parameters(fit),
-             outcome.final_test_loss, outcome.best_test_loss, outcome.final_train_loss, outcome.seconds, ""]
-        )  # fmt: skip
-    for fit, outcome in results.failed:
-        row = [format_architecture(fit.architecture), len(fit.architecture), results.n_parameters(fit)]
-        writer.writerow(["", *row, "", "", "", "", outcome.failure])
+            ["", *_named(results, result), "", "", "", "", len(result.losses), "", result.failure]
+        )
     return text.getvalue()
+
+
+def _named(results: SearchResults, result: TrialResult) -> list[Any]:
+    trial = result.trial
+    return [trial.name, len(trial.architecture), results.n_parameters(trial)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoenc.grid import format_architecture
 from autoenc.paths import OutputPaths, png_content, write_atomically
 from autoenc.report.latent import draw_latent, latent_plot
 from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves
@@ -44,7 +43,7 @@ def write_latent_plane(
     results: SearchResults, paths: OutputPaths, model: FittedAutoencoder, table: Table, split: Split
 ) -> Path:
     """Draw the latent points of all rows under the best model; the latent space must be a plane."""
-    name = format_architecture(results.ranked[0][0].architecture)
+    name = results.ranked[0].trial.name
     title = f"Latent plane of stack {name}, {results.search['n_rows']:,} rows"
     plot = latent_plot(model.encode(table.values), split.test, title, results.settings.seed)
     write_atomically(paths.latent_png, png_content(draw_latent(plot)))

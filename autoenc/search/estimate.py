@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from autoenc.engines import Engine, Fit, Split
+from autoenc.search.loop import fit_work
 
 __all__ = ["estimate_seconds"]
 
@@ -19,16 +20,18 @@ _SECONDS = 0.25  # for each measured fit
 _PROBES = 4
 
 
-def estimate_seconds(fits: Sequence[Fit], split: Split, engine: Engine, jobs: int) -> float:
+def estimate_seconds(
+    fits: Sequence[Fit], split_of: Callable[[str], Split], engine: Engine, jobs: int
+) -> float:
     """Estimate the wall time of training ``fits``, ``jobs`` at a time.
 
     A few fits from the smallest to the largest are trained for a fraction of a second, with every core
-    busy as in the search; the others' times are interpolated over their multiply-adds, and the schedule
+    busy as in the search; the others' times are interpolated over their work, and the schedule
     (longest first) is played through.
 
     Args:
         fits: What would be trained.
-        split: The data; a large table is calibrated on some of its rows.
+        split_of: The data of a fold; a large table is calibrated on some of its rows.
         engine: What would train.
         jobs: Fits at once.
 
@@ -37,14 +40,13 @@ def estimate_seconds(fits: Sequence[Fit], split: Split, engine: Engine, jobs: in
     """
     if not fits:
         return 0.0
-    input_dim = split.values.shape[1]
-    work = np.array([fit.network(input_dim).count_multiply_adds() for fit in fits], float)
+    work = np.array([fit_work(fit, split_of(fit.fold)) for fit in fits], float)
     order = np.argsort(work, kind="stable")
     probes = sorted(
         {int(order[round(i)]) for i in np.linspace(0, len(fits) - 1, _PROBES)}, key=lambda i: work[i]
     )
     engine.prepare()
-    measured = [_seconds_of(fits[i], split, engine, jobs) for i in probes]
+    measured = [_seconds_of(fits[i], split_of(fits[i].fold), engine, jobs) for i in probes]
     seconds = np.interp(work, work[probes], measured)
     loads = [0.0] * jobs
     for each in sorted(seconds, reverse=True):
@@ -59,11 +61,11 @@ def _seconds_of(fit: Fit, split: Split, engine: Engine, jobs: int) -> float:
 
     def train(epochs: int) -> float:
         started = time.perf_counter()
-        engine.fit(sample, replace(fit, recipe=replace(fit.recipe, epochs=epochs)))
+        engine.fit(sample, replace(fit, recipe=replace(fit.recipe, stop_after=epochs, patience=0)))
         return time.perf_counter() - started
 
     once = train(1)
-    epochs = max(1, min(fit.recipe.epochs, int(_SECONDS / max(once, 1e-4))))
+    epochs = max(1, min(fit.recipe.last_epoch, int(_SECONDS / max(once, 1e-4))))
     with ThreadPoolExecutor(jobs) as pool:
         together = float(np.mean(list(pool.map(train, [epochs] * jobs))))
-    return together / epochs * fit.recipe.epochs / share
+    return together / epochs * fit.recipe.last_epoch / share

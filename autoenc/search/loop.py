@@ -8,12 +8,12 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
 
-__all__ = ["run_fits"]
+__all__ = ["fit_work", "run_fits"]
 
 
 def run_fits(
     fits: Sequence[Fit],
-    split: Split,
+    split_of: Callable[[str], Split],
     engine: Engine,
     jobs: int,
     on_done: Callable[[Fit, Outcome], None],
@@ -24,7 +24,7 @@ def run_fits(
 
     Args:
         fits: What to train; the order does not matter.
-        split: The data.
+        split_of: The data of a fold, by its name.
         engine: What trains.
         jobs: Fits in training at once.
         on_done: Called in this thread, in the order in which fits end. Outcomes come without
@@ -35,8 +35,7 @@ def run_fits(
             release the GIL.
     """
     # Longest first: the short ones then fill the gaps at the end.
-    input_dim = split.values.shape[1]
-    queue = sorted(fits, key=lambda fit: fit.network(input_dim).count_multiply_adds())
+    queue = sorted(fits, key=lambda fit: fit_work(fit, split_of(fit.fold)))
     stop = stop or StopFlag()
     pool = executor or ThreadPoolExecutor(jobs)
     pending: dict[Future[Outcome], Fit] = {}
@@ -45,7 +44,7 @@ def run_fits(
             # A bounded number in flight, so that a grid of any length needs no more memory.
             while queue and len(pending) < 2 * jobs:
                 fit = queue.pop()
-                pending[pool.submit(_train, engine, split, fit, stop)] = fit
+                pending[pool.submit(_train, engine, split_of(fit.fold), fit, stop)] = fit
             # The pause bounds how long a signal's flag goes unseen.
             done, _ = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
             for future in done:
@@ -60,11 +59,17 @@ def run_fits(
             pool.shutdown(wait=True)
 
 
+def fit_work(fit: Fit, split: Split) -> int:
+    """Multiply-adds of a fit's training, forward: what its duration is about proportional to."""
+    per_row = fit.network(split.values.shape[1]).count_multiply_adds()
+    return per_row * split.train.size * fit.recipe.last_epoch
+
+
 def _train(engine: Engine, split: Split, fit: Fit, stop: StopFlag) -> Outcome:
     try:
         outcome = engine.fit(split, fit, stop)
     except Stopped:
         raise
     except Exception as error:  # whatever it was, it belongs to this fit and not to the search
-        return Outcome([], [], float("nan"), 0.0, {}, f"{type(error).__name__}: {error}")
+        return Outcome([], [], float("nan"), 0.0, {}, failure=f"{type(error).__name__}: {error}")
     return dataclasses.replace(outcome, state={})

@@ -1,0 +1,118 @@
+"""Which rows train and which test: one holdout, and folds inside its training rows."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.data import TEST_SHARE, Scaling, ScalingKind, Table
+from autoenc.engines import Split
+from autoenc.errors import InputError
+
+__all__ = ["HOLDOUT", "Division", "fold_names"]
+
+HOLDOUT = "holdout"
+Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def fold_names(n_folds: int) -> list[str]:
+    """What the folds are called: ``1/5``, ``2/5``, ..."""
+    return [f"{k}/{n_folds}" for k in range(1, n_folds + 1)]
+
+
+class Division:
+    """The rows of a table, divided by scikit-learn's splitters.
+
+    A fold never sees the test rows of the holdout, and every split is scaled by its own training rows.
+
+    Args:
+        table: The table; with the columns ``stratify`` and ``group`` among its labels.
+        scaling_kind: How columns are scaled.
+        seed: Of the shuffles.
+        stratify: Label whose shares every part keeps.
+        group: Label whose rows stay together on one side.
+
+    Raises:
+        InputError: If there are too few rows, classes or groups, or a side has no observed cell.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        scaling_kind: ScalingKind,
+        seed: int,
+        stratify: str | None = None,
+        group: str | None = None,
+    ) -> None:
+        self.table, self.seed = table, seed
+        self._scaling_kind = scaling_kind
+        self._classes = None if stratify is None else table.labels[stratify]
+        self._groups = None if group is None else table.labels[group]
+        self._names = {"stratify": stratify, "group": group}
+        if len(table.values) < 2:
+            raise InputError(
+                f"{table.path}: has {len(table.values)} row, but a train/test split needs at least 2"
+            )
+        self.train, self.test = self._checked(self._holdout, "the train/test split")
+        # Splits of a large table are large: the last few are kept, one a fold.
+        self._split = lru_cache(maxsize=32)(self._make)
+
+    def split(self, fold: str = HOLDOUT) -> Split:
+        """The scaled data of a fold."""
+        return self._split(fold)[0]
+
+    def scaling(self, fold: str = HOLDOUT) -> Scaling:
+        """The scaling that a fold's training rows gave."""
+        return self._split(fold)[1]
+
+    def _make(self, fold: str) -> tuple[Split, Scaling]:
+        train, test = self.rows(fold)
+        for name, rows in (("training", train), ("test", test)):
+            if np.isnan(self.table.values[rows]).all():
+                raise InputError(f"{self.table.path}: all cells of the {rows.size} {name} rows are missing")
+        scaling = Scaling.fit(self._scaling_kind, self.table.values, train)
+        return Split(scaling.apply(self.table.values), train, test), scaling
+
+    def rows(self, fold: str) -> Rows:
+        """Training and test rows of a fold, in ascending order."""
+        if fold == HOLDOUT:
+            return self.train, self.test
+        index, _, count = fold.partition("/")
+        folds: list[Rows] = self._checked(lambda: self._folds(int(count)), f"--folds {count}")
+        return folds[int(index) - 1]
+
+    def _checked(self, divide: Any, what: str) -> Any:
+        try:
+            return divide()
+        except ValueError as error:
+            by = ", ".join(f"--{key} {name}" for key, name in self._names.items() if name)
+            raise InputError(f"{self.table.path}: {what}{' with ' + by if by else ''}: {error}") from None
+
+    def _holdout(self) -> Rows:
+        from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
+
+        rows = np.arange(len(self.table.values))
+        if self._groups is not None and self._classes is not None:
+            splitter = StratifiedGroupKFold(round(1 / TEST_SHARE), shuffle=True, random_state=self.seed)
+            train, test = next(splitter.split(rows, self._classes, self._groups))
+        elif self._groups is not None:
+            splitter = GroupShuffleSplit(1, test_size=TEST_SHARE, random_state=self.seed)
+            train, test = next(splitter.split(rows, groups=self._groups))
+        else:
+            train, test = train_test_split(
+                rows, test_size=TEST_SHARE, random_state=self.seed, stratify=self._classes
+            )
+        return np.sort(train), np.sort(test)
+
+    def _folds(self, n_folds: int) -> list[Rows]:
+        from sklearn import model_selection
+
+        classes = None if self._classes is None else self._classes[self.train]
+        groups = None if self._groups is None else self._groups[self.train]
+        name = f"{'Stratified' if classes is not None else ''}{'Group' if groups is not None else ''}KFold"
+        splitter = getattr(model_selection, name)(n_folds, shuffle=True, random_state=self.seed)
+        found = splitter.split(np.zeros(self.train.size), classes, groups)
+        return [(self.train[train], self.train[test]) for train, test in found]

@@ -22,6 +22,7 @@ from pydantic import (
 
 from autoenc.engines.contract import Activation, Recipe
 from autoenc.errors import InputError
+from autoenc.scores import parse_score
 from autoenc.search.shards import parse_shard
 
 __all__ = [
@@ -57,10 +58,16 @@ def _shard(text: str) -> str:
     return text
 
 
+def _score(text: str) -> str:
+    parse_score(text)
+    return text
+
+
 Width = Annotated[int, Field(ge=1, le=65536)]
 Widths = Annotated[
     tuple[Width, ...], BeforeValidator(_comma_list), Field(min_length=1), AfterValidator(_distinct)
 ]
+Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
 
@@ -110,6 +117,13 @@ class SearchSettings(DataSettings):
         description="choose by cross-validation with so many folds of the training rows; 0: by the test rows",
     )
     seeds: int = Field(1, ge=1, le=1000, description="train every stack with so many seeds")
+    select: Literal["best", "one_se", "pareto_knee"] = Field(
+        "best",
+        description="which stack is kept: lowest loss, smallest within one standard error, or the knee",
+    )
+    score: Score | None = Field(
+        None, description='keep the stack with the lowest weighted score instead, e.g. "0.8*loss+0.2*time"'
+    )
     stratify: str | None = Field(None, description="column whose shares every part of the rows keeps")
     group: str | None = Field(None, description="column whose rows stay together on one side of every split")
     weight_decay: FiniteFloat = Field(1e-4, ge=0, description="weight decay of AdamW")
@@ -154,6 +168,8 @@ class SearchSettings(DataSettings):
         if self.engine == "native" and self.device == "cuda":
             text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
             found.append((("engine", "device"), text))
+        if self.score is not None and self.select != "best":
+            found.append((("select", "score"), "--score decides by itself; leave out --select"))
         if self.folds == 1:
             found.append((("folds",), "--folds must be 0 or at least 2, got 1"))
         if self.seed + self.seeds > 2**32:

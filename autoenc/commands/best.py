@@ -27,7 +27,7 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
         return []
     from autoenc.checkpoint import fitted_model, save_model
 
-    best = results.ranked[0]
+    best = results.selection.chosen
     fit = best.trial.refit(best)
     split, scaling = job.division.split(fit.fold), job.division.scaling(fit.fold)
     outcome = job.engine.fit(split, fit)

@@ -19,6 +19,7 @@ from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
 from autoenc.search import run_fits
 from autoenc.search.signals import StopOnSignals
+from autoenc.selection import Selection
 from autoenc.settings import SearchSettings
 from autoenc.study import Record, journal_path, keep_aside, keep_study_aside, open_storage
 
@@ -123,10 +124,10 @@ def _train(
 
 def _measure_on_test_rows(job: SearchJob, record: Record, results: SearchResults) -> None:
     """With folds: train the chosen trial on all training rows and use the test rows, this once."""
-    if not job.settings.folds or not results.ranked:
+    if not job.settings.folds or not results.finished:
         return
-    best = results.ranked[0]
-    fit = best.trial.refit(best)
+    chosen = results.selection.chosen
+    fit = chosen.trial.refit(chosen)
     if fit not in results.outcomes:
         outcome = job.engine.fit(job.division.split(fit.fold), fit)
         record.add(fit, outcome, job.engine.name)
@@ -182,11 +183,14 @@ def _summary(job: SearchJob, results: SearchResults, written: list[tuple[str, Pa
 def _best_lines(results: SearchResults) -> list[str]:
     if not results.ranked:
         return []
-    best, settings = results.ranked[0], results.settings
+    found, settings = results.selection, results.settings
+    best = found.chosen
     error = best.standard_error
     spread = f" +- {error:.6f} over {len(best.losses)} fits" if error is not None else ""
     compared = compared_with_pca(best.loss, results.baselines["pca"])
-    lines = [f"best stack    {best.trial.name}"]
+    lines = [f"{'best stack' if best is found.best else 'chosen stack':<13} {best.trial.name}"]
+    if best is not found.best:
+        lines[0] += f" by {found.rule}; the lowest loss has {found.best.trial.name}, {found.best.loss:.6f}"
     if settings.folds:
         lines.append(f"fold loss     {best.loss:.6f}{spread}, {compared}")
         holdout = results.holdout_outcome
@@ -199,9 +203,22 @@ def _best_lines(results: SearchResults) -> list[str]:
     else:
         lines.append(f"test loss     {best.loss:.6f}{spread}, {compared}")
         lines.append(
-            "              the test rows chose this stack, so its loss is optimistic; --folds 5 avoids that"
+            "              the test rows chose it, so this loss is optimistic; --folds 5 avoids that"
         )
-    return [*lines, f"parameters    {results.n_parameters(best.trial):,}"]
+    lines.append(f"parameters    {results.n_parameters(best.trial):,}")
+    return lines + _tie_lines(found)
+
+
+def _tie_lines(found: Selection) -> list[str]:
+    if found.tied is None:
+        return []
+    others = len(found.tied) - 1
+    if others == 0:
+        return ["ties          none: every other stack is shown to be worse"]
+    lines = [f"ties          {others} other stack(s) may be as good as the best; {found.method}"]
+    if found.one_se is not found.best:
+        lines.append(f"simplest      {found.one_se.trial.name} is within one standard error of the best")
+    return lines
 
 
 def compared_with_pca(loss: float, pca: float) -> str:

@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from autoenc.report.results import SearchResults
 
-__all__ = ["overview", "pareto_front"]
-
-
-def pareto_front(points: list[tuple[int, float]]) -> list[int]:
-    """Indices of the points that no other beats in size and loss at once, smallest first.
-
-    Args:
-        points: Size and loss of each; smaller is better in both.
-    """
-    front: list[int] = []
-    for i in sorted(range(len(points)), key=lambda i: points[i]):
-        if not front or points[i][1] < points[front[-1]][1]:
-            front.append(i)
-    return front
+__all__ = ["overview"]
 
 
 def overview(results: SearchResults, n_best: int = 10) -> str:
@@ -63,10 +50,15 @@ def _by_depth(results: SearchResults) -> list[str]:
 
 
 def _efficiency(results: SearchResults) -> list[str]:
-    points = [(results.n_parameters(result.trial), result.loss) for result in results.ranked]
-    front = pareto_front(points)
+    found = results.selection
+    index = {id(result.trial): i for i, result in enumerate(results.ranked)}
     told = "parameter efficiency: no smaller stack has a lower loss than these"
-    return ["", told, _HEADER, *(_row(results, i) for i in front)]
+    lines = ["", told, _HEADER, *(_row(results, index[id(result.trial)]) for result in found.pareto)]
+    if found.tied is None:
+        return [*lines, "", f"ties with the best: {found.method}"]
+    names = [result.trial.name for result in found.tied]
+    lines += ["", f"tied with the best ({found.method}): {', '.join(names)}"]
+    return [*lines, f"smallest within one standard error of the best: {found.one_se.trial.name}"]
 
 
 def _failures(results: SearchResults) -> list[str]:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
 from autoenc.report.results import SearchResults
+from autoenc.selection import pareto_front
 
 __all__ = [
     "COLOURS", "ComplexityPlot", "Curve", "CurvesPlot", "complexity_plot", "curves_plot", "draw_complexity",
@@ -84,7 +85,7 @@ def draw_curves(plot: CurvesPlot) -> Figure:
 
 
 class ComplexityPlot(NamedTuple):
-    """Every architecture as a point: its size, its loss, its depth; the best one by index."""
+    """Every architecture as a point: its size, its loss, its depth; the chosen one and the front by index."""
 
     title: str
     parameters: list[int]
@@ -92,6 +93,7 @@ class ComplexityPlot(NamedTuple):
     depths: list[int]
     best: int
     best_label: str
+    front: list[int]
     baselines: dict[str, float]
 
 
@@ -100,10 +102,14 @@ def complexity_plot(results: SearchResults) -> ComplexityPlot:
     ranked = results.ranked
     parameters = [results.n_parameters(result.trial) for result in ranked]
     losses = [result.loss for result in ranked]
-    label = f"best: {ranked[0].trial.name}\nloss {losses[0]:.5f}\n{parameters[0]:,} parameters"
+    chosen = results.selection.chosen
+    best = next(i for i, result in enumerate(ranked) if result.trial is chosen.trial)
+    word = "best" if best == 0 else "chosen"
+    label = f"{word}: {chosen.trial.name}\nloss {losses[best]:.5f}\n{parameters[best]:,} parameters"
     depths = [len(result.trial.architecture) for result in ranked]
     title = f"Size and test loss of {_subject(results)}"
-    return ComplexityPlot(title, parameters, losses, depths, 0, label, results.baselines)
+    front = pareto_front(list(zip(parameters, losses, strict=True)))
+    return ComplexityPlot(title, parameters, losses, depths, best, label, front, results.baselines)
 
 
 def draw_complexity(plot: ComplexityPlot) -> Figure:
@@ -127,6 +133,10 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
     axis.scatter(
         plot.parameters[plot.best], plot.losses[plot.best], s=190, facecolor="none", edgecolor="black",
         linewidth=1.5, zorder=4,
+    )  # fmt: skip
+    axis.plot(
+        [plot.parameters[j] for j in plot.front], [plot.losses[j] for j in plot.front],
+        color="black", linewidth=0.9, alpha=0.6, zorder=1, label="Pareto front",
     )  # fmt: skip
     for name, style, colour in (("pca", "--", "black"), ("mean", ":", "grey")):
         # A baseline far above all points would squeeze them together.

@@ -13,6 +13,7 @@ from typing import Any
 
 from autoenc.division import HOLDOUT
 from autoenc.engines import Fit, Outcome
+from autoenc.selection import Selection, select
 from autoenc.settings import SearchSettings
 from autoenc.study import Record
 from autoenc.trials import Trial, TrialResult, trials_of
@@ -88,12 +89,17 @@ class SearchResults:
         return sorted(self.finished, key=lambda result: max(when[fit] for fit in result.trial.fits))
 
     @property
+    def selection(self) -> Selection:
+        """Which stack to keep, and how sure that is; there must be a finished trial."""
+        return select(self.finished, len(self.columns), self.settings.select, self.settings.score)
+
+    @property
     def holdout_outcome(self) -> Outcome | None:
-        """With folds, the best trial trained on all training rows, measured on the test rows; if done."""
-        if not self.settings.folds or not self.ranked:
+        """With folds, the chosen trial trained on all training rows, measured on the test rows; if done."""
+        if not self.settings.folds or not self.finished:
             return None
-        best = self.ranked[0]
-        return self.outcomes.get(best.trial.refit(best))
+        chosen = self.selection.chosen
+        return self.outcomes.get(chosen.trial.refit(chosen))
 
     def n_parameters(self, trial: Trial) -> int:
         """Trainable parameters of a trial's network."""
@@ -109,6 +115,7 @@ def results_document(results: SearchResults) -> dict[str, Any]:
         "total_configurations": len(results.trials),
         "best_configuration": _best(results),
         "baselines": results.baselines,
+        "selection": _selection(results),
         "all_results": [_entry(results, result) for result in results.finished],
         "failed_configurations": [
             {"config": list(result.trial.architecture), "reason": result.failure} for result in results.failed
@@ -134,7 +141,7 @@ def results_document(results: SearchResults) -> dict[str, Any]:
 def _best(results: SearchResults) -> dict[str, Any] | None:
     if not results.ranked:
         return None
-    best = results.ranked[0]
+    best = results.selection.chosen
     network = best.trial.fits[0].network(len(results.columns))
     document = {
         "config": list(best.trial.architecture),
@@ -148,6 +155,25 @@ def _best(results: SearchResults) -> dict[str, Any] | None:
         document["holdout_test_loss"] = None if outcome is None else outcome.final_test_loss
         document["holdout_baselines"] = results.search["baselines"][HOLDOUT]
     return document
+
+
+def _selection(results: SearchResults) -> dict[str, Any] | None:
+    if not results.finished:
+        return None
+    found = results.selection
+
+    def configs(chosen: list[TrialResult]) -> list[list[int]]:
+        return [list(result.trial.architecture) for result in chosen]
+
+    return {
+        "rule": found.rule,
+        "chosen": list(found.chosen.trial.architecture),
+        "best": list(found.best.trial.architecture),
+        "tied": None if found.tied is None else configs(found.tied),
+        "one_se": list(found.one_se.trial.architecture),
+        "pareto": configs(found.pareto),
+        "method": found.method,
+    }
 
 
 def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def write_latent_plane(
     results: SearchResults, paths: OutputPaths, model: FittedAutoencoder, table: Table, split: Split
 ) -> Path:
     """Draw the latent points of all rows under the best model; the latent space must be a plane."""
-    name = results.ranked[0].trial.name
+    name = results.selection.chosen.trial.name
     title = f"Latent plane of stack {name}, {results.search['n_rows']:,} rows"
     plot = latent_plot(model.encode(table.values), split.test, title, results.settings.seed)
     write_atomically(paths.latent_png, png_content(draw_latent(plot)))

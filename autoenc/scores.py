@@ -1,0 +1,37 @@
+"""Weightings of loss, size and time, read from text without evaluating it."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["parse_score"]
+
+_MEASURES = ("loss", "params", "time")
+
+
+def parse_score(text: str) -> dict[str, float]:
+    """Read a weighting such as ``0.8*loss + 0.2*time``.
+
+    Args:
+        text: A sum of weights times ``loss``, ``params`` or ``time``.
+
+    Returns:
+        Weights by name.
+
+    Raises:
+        ValueError: If it is no such sum, names something twice, or a weight is not positive.
+    """
+    weights: dict[str, float] = {}
+    for term in text.split("+"):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*\*\s*([a-z]+)\s*", term)
+        if not match or match[2] not in _MEASURES:
+            known = ", ".join(_MEASURES)
+            raise ValueError(
+                f"must be a sum of weights times {known}, e.g. 0.8*loss+0.2*time, got {term.strip()!r} in {text!r}"
+            )
+        if match[2] in weights:
+            raise ValueError(f"must name {match[2]} once, got {text!r}")
+        if float(match[1]) <= 0:
+            raise ValueError(f"must have positive weights, got {term.strip()!r}")
+        weights[match[2]] = float(match[1])
+    return weights

@@ -1,0 +1,179 @@
+"""Which stack to keep: the best, those that may be as good, the simplest of them, the Pareto front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+from statistics import fmean, stdev
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.division import HOLDOUT
+from autoenc.scores import parse_score
+from autoenc.trials import TrialResult
+
+__all__ = ["ALPHA", "Selection", "knee", "loss_matrix", "pareto_front", "select", "tied_with_best"]
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the results say about which stack to keep.
+
+    Attributes:
+        rule: How the stack to keep was chosen.
+        chosen: That stack.
+        best: The stack with the lowest mean loss.
+        tied: Stacks that no other is shown to beat, the best first; None where that cannot be tested.
+        one_se: The smallest stack within one standard error of the best; the best where there is none.
+        pareto: Stacks that no other beats in size and loss at once, smallest first.
+        method: How the ties were tested, or why they were not.
+    """
+
+    rule: str
+    chosen: TrialResult
+    best: TrialResult
+    tied: list[TrialResult] | None
+    one_se: TrialResult
+    pareto: list[TrialResult]
+    method: str
+
+
+def select(
+    results: Sequence[TrialResult], input_dim: int, rule: str = "best", score: str | None = None
+) -> Selection:
+    """Choose among finished trials.
+
+    Args:
+        results: At least one, all measured by the same fits.
+        input_dim: Columns of the table.
+        rule: ``best``, ``one_se`` or ``pareto_knee``.
+        score: A weighting as :func:`parse_score` reads it, which then decides instead of the loss.
+    """
+    ranked = sorted(results, key=lambda result: result.loss)
+    sizes = [result.trial.n_parameters(input_dim) for result in ranked]
+    front = pareto_front([(size, result.loss) for size, result in zip(sizes, ranked, strict=True)])
+    pareto = [ranked[i] for i in front]
+    limit = ranked[0].loss + (_standard_error(ranked[0]) or 0.0)
+    within = [i for i, result in enumerate(ranked) if result.loss <= limit]
+    one_se = ranked[min(within, key=lambda i: (sizes[i], i))]
+    tied, method = _ties(ranked)
+    if score is not None:
+        rule, chosen = f"score {score}", ranked[_lowest_score(ranked, sizes, score)]
+    elif rule == "pareto_knee":
+        chosen = pareto[knee([(sizes[i], ranked[i].loss) for i in front])]
+    else:
+        chosen = one_se if rule == "one_se" else ranked[0]
+    return Selection(rule, chosen, ranked[0], tied, one_se, pareto, method)
+
+
+def loss_matrix(results: Sequence[TrialResult]) -> NDArray[np.float64]:
+    """Losses that may be compared in pairs: by fold, averaged over seeds, or by seed where there are no folds.
+
+    Returns:
+        ``[trials, folds or seeds]``.
+    """
+    trial = results[0].trial
+    shape = (len(results), len(trial.folds), len(trial.seeds))
+    losses = np.array([result.losses for result in results], float).reshape(shape)
+    return losses[:, 0] if trial.folds == (HOLDOUT,) else losses.mean(axis=2)
+
+
+def _ties(ranked: Sequence[TrialResult]) -> tuple[list[TrialResult] | None, str]:
+    losses = loss_matrix(ranked)
+    n = losses.shape[1]
+    if n < 3:
+        return None, "not tested: that takes at least 3 folds or, without folds, 3 seeds"
+    folds = ranked[0].trial.folds
+    over_folds = folds != (HOLDOUT,)
+    ratio = 1 / (len(folds) - 1) if over_folds else 0.0
+    what = f"{n} folds" if over_folds else f"{n} seeds on one split, so it speaks of this split alone"
+    method = f"paired corrected resampled t over {what}; Holm over all pairs of stacks, {1 - ALPHA:.0%} simultaneously"
+    return [ranked[i] for i in tied_with_best(losses, ratio)], method
+
+
+def tied_with_best(losses: NDArray[np.float64], test_train_ratio: float, alpha: float = ALPHA) -> list[int]:
+    """Rows that the row with the lowest mean is not shown to beat.
+
+    One-sided paired t tests of every row against the lowest, with the variance of Nadeau and Bengio (Machine
+    Learning 52, 2003), which allows for training sets that overlap: 1/n + n_test/n_train instead of 1/n. The
+    lowest row was itself picked among all, so the p values are adjusted by Holm's method for all pairs of
+    rows and not only for those with the lowest. With probability 1 - alpha at least the truly best row is
+    among the result, and where all rows are equal, all are.
+
+    Args:
+        losses: ``[rows, n]``, paired by column, n at least 2.
+        test_train_ratio: n_test / n_train of a column; 0 for repetitions on the same rows.
+        alpha: Chance that a row is wrongly left out.
+
+    Returns:
+        Indices, lowest mean first.
+    """
+    from scipy import stats
+
+    n_rows, n = losses.shape
+    means = losses.mean(axis=1)
+    order = np.argsort(means, kind="stable")
+    differences = losses - losses[order[0]]
+    spread = differences.std(axis=1, ddof=1) * sqrt(1 / n + test_train_ratio)
+    gap = means - means[order[0]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(gap > 0, gap / spread, 0.0)
+    p = stats.t.sf(t, n - 1)
+    n_pairs = n_rows * (n_rows - 1) // 2
+    beaten: set[int] = set()
+    for step, i in enumerate(i for i in np.argsort(p, kind="stable") if i != order[0]):
+        if p[i] * (n_pairs - step) >= alpha:
+            break
+        beaten.add(int(i))
+    return [int(i) for i in order if int(i) not in beaten]
+
+
+def _standard_error(result: TrialResult) -> float | None:
+    losses = loss_matrix([result])[0].tolist()
+    return stdev(losses) / sqrt(len(losses)) if len(losses) > 1 else None
+
+
+def pareto_front(points: Sequence[tuple[int, float]]) -> list[int]:
+    """Indices of the points that no other beats in size and loss at once, smallest first.
+
+    Args:
+        points: Size and loss of each; smaller is better in both.
+    """
+    front: list[int] = []
+    for i in sorted(range(len(points)), key=lambda i: points[i]):
+        if not front or points[i][1] < points[front[-1]][1]:
+            front.append(i)
+    return front
+
+
+def knee(points: Sequence[tuple[int, float]]) -> int:
+    """Index of the point of a Pareto front where more size stops paying.
+
+    It is the one farthest below the line between the ends, sizes taken as logarithms and both axes scaled to
+    the unit interval (the idea of Satopaa et al., ICDCS Workshops 2011).
+
+    Args:
+        points: Size and loss, smallest size first.
+    """
+    if len(points) < 3:
+        return len(points) - 1
+    sizes = np.array([log(size) for size, _ in points])
+    losses = np.array([loss for _, loss in points])
+    x = (sizes - sizes[0]) / (sizes[-1] - sizes[0])
+    y = (losses - losses[-1]) / (losses[0] - losses[-1])
+    return int(np.argmax((1 - x) - y))
+
+
+def _lowest_score(ranked: Sequence[TrialResult], sizes: Sequence[int], score: str) -> int:
+    """Each measure runs from 0, its lowest among the trials, to 1, its highest: weights need no units."""
+    seconds = [fmean(outcome.seconds for outcome in result.outcomes) for result in ranked]
+    measures = {"loss": [result.loss for result in ranked], "params": sizes, "time": seconds}
+    scores = np.zeros(len(ranked))
+    for name, weight in parse_score(score).items():
+        values = np.array(measures[name], float)
+        scores += weight * (values - values.min()) / (np.ptp(values) or 1.0)
+    return int(np.argmin(scores))

@@ -13,6 +13,7 @@ from autoenc import __version__
 from autoenc.errors import InputError
 from autoenc.settings import (
     AnalyzeSettings,
+    CompareSettings,
     EncodeSettings,
     MergeSettings,
     SearchSettings,
@@ -53,11 +54,18 @@ def _merge(settings: MergeSettings) -> int:
     return merge(settings)
 
 
+def _compare(settings: CompareSettings) -> int:
+    from autoenc.commands.compare import compare
+
+    return compare(settings)
+
+
 COMMANDS = {
     "search": _Command("train every hidden-layer stack and show the best", SearchSettings, _search),
     "analyze": _Command(
         "show a search, also while it runs, and rebuild its reports", AnalyzeSettings, _analyze
     ),
+    "compare": _Command("draw the best loss against the latent size", CompareSettings, _compare),
     "merge": _Command("join the records of shards", MergeSettings, _merge),
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, _encode),
 }
@@ -176,7 +184,7 @@ def _default_text(field: Any) -> str:
     default = field.get_default(call_default_factory=True)
     if default is None:
         return ""
-    shown = ",".join(map(str, default)) if isinstance(default, tuple) else f"{default}"
+    shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
     return f" (default: {shown})"
 
 

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["OutputPaths", "png_content", "write_atomically"]
 
 
-_LEFTOVERS = (".hyperparam_", ".config_performance_", ".latent_space_", ".best_model_", ".search_")
+_LEFTOVERS = (
+    ".hyperparam_",
+    ".factor_effects_",
+    ".config_performance_",
+    ".latent_space_",
+    ".best_model_",
+    ".search_",
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,11 @@ class OutputPaths:
     def complexity_png(self) -> Path:
         """Final test loss against number of parameters."""
         return self.folder / f"config_performance_latent{self.latent_dim}.png"
+
+    @property
+    def effects_png(self) -> Path:
+        """What the options that were given as lists change."""
+        return self.folder / f"factor_effects_latent{self.latent_dim}.png"
 
     @property
     def latent_png(self) -> Path:

@@ -27,7 +27,8 @@ def parse_score(text: str) -> dict[str, float]:
         if not match or match[2] not in _MEASURES:
             known = ", ".join(_MEASURES)
             raise ValueError(
-                f"must be a sum of weights times {known}, e.g. 0.8*loss+0.2*time, got {term.strip()!r} in {text!r}"
+                f"must be a sum of weights times {known}, e.g. 0.8*loss+0.2*time, "
+                f"got {term.strip()!r} in {text!r}"
             )
         if match[2] in weights:
             raise ValueError(f"must name {match[2]} once, got {text!r}")

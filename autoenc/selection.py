@@ -14,7 +14,7 @@ from autoenc.division import HOLDOUT
 from autoenc.scores import parse_score
 from autoenc.trials import TrialResult
 
-__all__ = ["ALPHA", "Selection", "knee", "loss_matrix", "pareto_front", "select", "tied_with_best"]
+__all__ = ["ALPHA", "Selection", "elbow", "knee", "loss_matrix", "pareto_front", "select", "tied_with_best"]
 
 ALPHA = 0.05
 
@@ -71,7 +71,7 @@ def select(
 
 
 def loss_matrix(results: Sequence[TrialResult]) -> NDArray[np.float64]:
-    """Losses that may be compared in pairs: by fold, averaged over seeds, or by seed where there are no folds.
+    """Losses that may be compared in pairs: by fold, averaged over seeds; without folds by seed.
 
     Returns:
         ``[trials, folds or seeds]``.
@@ -86,11 +86,11 @@ def _ties(ranked: Sequence[TrialResult]) -> tuple[list[TrialResult] | None, str]
     losses = loss_matrix(ranked)
     n = losses.shape[1]
     if n < 3:
-        return None, "not tested: that takes at least 3 folds or, without folds, 3 seeds"
+        return None, "not tested: that takes at least 3 folds, or 3 seeds"
     folds = ranked[0].trial.folds
     over_folds = folds != (HOLDOUT,)
     ratio = 1 / (len(folds) - 1) if over_folds else 0.0
-    what = f"{n} folds" if over_folds else f"{n} seeds on one split, so it speaks of this split alone"
+    what = f"{n} folds" if over_folds else f"{n} seeds on this one split"
     method = f"paired corrected resampled t over {what}; Holm over all pairs of stacks, {1 - ALPHA:.0%} simultaneously"
     return [ranked[i] for i in tied_with_best(losses, ratio)], method
 
@@ -151,21 +151,34 @@ def pareto_front(points: Sequence[tuple[int, float]]) -> list[int]:
 
 
 def knee(points: Sequence[tuple[int, float]]) -> int:
-    """Index of the point of a Pareto front where more size stops paying.
-
-    It is the one farthest below the line between the ends, sizes taken as logarithms and both axes scaled to
-    the unit interval (the idea of Satopaa et al., ICDCS Workshops 2011).
+    """Index of the point of a Pareto front where more size stops paying; sizes count as logarithms.
 
     Args:
         points: Size and loss, smallest size first.
     """
-    if len(points) < 3:
-        return len(points) - 1
-    sizes = np.array([log(size) for size, _ in points])
-    losses = np.array([loss for _, loss in points])
-    x = (sizes - sizes[0]) / (sizes[-1] - sizes[0])
-    y = (losses - losses[-1]) / (losses[0] - losses[-1])
-    return int(np.argmax((1 - x) - y))
+    at = _farthest_below([(log(size), loss) for size, loss in points])
+    return len(points) - 1 if at is None else at
+
+
+def elbow(points: Sequence[tuple[int, float]]) -> int | None:
+    """Index of the latent size beyond which the loss falls more slowly; None where there is no such bend.
+
+    Args:
+        points: Latent size and loss, smallest size first.
+    """
+    return _farthest_below([(float(size), loss) for size, loss in points])
+
+
+def _farthest_below(points: Sequence[tuple[float, float]]) -> int | None:
+    """The point farthest below the line between the ends, both axes scaled to the unit interval.
+
+    This is the idea of Satopaa et al. (ICDCS Workshops 2011). None without a point below that line.
+    """
+    x, y = (np.array(values) for values in zip(*points, strict=True))
+    if len(points) < 3 or y[0] <= y[-1]:
+        return None
+    below = (1 - (x - x[0]) / (x[-1] - x[0])) - (y - y[-1]) / (y[0] - y[-1])
+    return int(np.argmax(below)) if below.max() > 1e-12 else None
 
 
 def _lowest_score(ranked: Sequence[TrialResult], sizes: Sequence[int], score: str) -> int:

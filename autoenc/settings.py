@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from itertools import product
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -17,16 +18,18 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    PlainSerializer,
     ValidationError,
 )
 
-from autoenc.engines.contract import Activation, Recipe
+from autoenc.engines.contract import Activation, Norm, Recipe
 from autoenc.errors import InputError
 from autoenc.scores import parse_score
 from autoenc.search.shards import parse_shard
 
 __all__ = [
     "AnalyzeSettings",
+    "CompareSettings",
     "DataSettings",
     "EncodeSettings",
     "MergeSettings",
@@ -43,13 +46,15 @@ def _available_cores() -> int:
 
 def _comma_list(value: Any) -> Any:
     """``"16,32"`` as ``["16", "32"]``; empty pieces stay, to be told as wrong."""
-    return [piece.strip() for piece in value.split(",")] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return [piece.strip() for piece in value.split(",")]
+    return value if isinstance(value, list | tuple) else [value]
 
 
-def _distinct(values: tuple[int, ...]) -> tuple[int, ...]:
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     repeated = sorted({value for value in values if values.count(value) > 1})
     if repeated:
-        raise ValueError(f"must not repeat a width, got {', '.join(map(str, repeated))} twice")
+        raise ValueError(f"must not repeat a value, got {', '.join(map(str, repeated))} twice")
     return values
 
 
@@ -63,10 +68,17 @@ def _score(text: str) -> str:
     return text
 
 
+# A comma-separated list of distinct values; where one is usual, one alone is written out alone again.
+_SPLIT, _SOME, _DISTINCT = BeforeValidator(_comma_list), Field(min_length=1), AfterValidator(_distinct)
+_ALONE = PlainSerializer(lambda values: values[0] if len(values) == 1 else list(values))
 Width = Annotated[int, Field(ge=1, le=65536)]
-Widths = Annotated[
-    tuple[Width, ...], BeforeValidator(_comma_list), Field(min_length=1), AfterValidator(_distinct)
-]
+Widths = Annotated[tuple[Width, ...], _SPLIT, _SOME, _DISTINCT]
+LatentSizes = Annotated[tuple[Width, ...], _SPLIT, _SOME, _DISTINCT, _ALONE]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Dropouts = Annotated[tuple[Dropout, ...], _SPLIT, _SOME, _DISTINCT, _ALONE]
+WeightDecay = Annotated[FiniteFloat, Field(ge=0)]
+WeightDecays = Annotated[tuple[WeightDecay, ...], _SPLIT, _SOME, _DISTINCT, _ALONE]
+Norms = Annotated[tuple[Norm, ...], _SPLIT, _SOME, _DISTINCT, _ALONE]
 Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
@@ -96,7 +108,9 @@ class DataSettings(Settings):
 class SearchSettings(DataSettings):
     """Options of the exhaustive search."""
 
-    latent_dim: int = Field(3, ge=1, le=65536, description="size of the latent space")
+    latent_dim: LatentSizes = Field(
+        (3,), description='size of the latent space; several, e.g. "2,3,4,8", are searched in turn'
+    )
     hidden_dims_search: Widths = Field(
         (16, 32, 64, 128), description='hidden widths to combine, e.g. "16,32,64"'
     )
@@ -126,10 +140,17 @@ class SearchSettings(DataSettings):
     )
     stratify: str | None = Field(None, description="column whose shares every part of the rows keeps")
     group: str | None = Field(None, description="column whose rows stay together on one side of every split")
-    weight_decay: FiniteFloat = Field(1e-4, ge=0, description="weight decay of AdamW")
-    dropout: float = Field(0.1, ge=0, lt=1, description="probability that a hidden unit is dropped")
+    weight_decay: WeightDecays = Field(
+        (1e-4,), description='weight decay of AdamW; several, e.g. "0,1e-4", multiply the grid'
+    )
+    dropout: Dropouts = Field(
+        (0.1,),
+        description='probability that a hidden unit is dropped; several, e.g. "0,0.1,0.2", multiply the grid',
+    )
     activation: Activation = Field("relu", description="activation of the hidden layers")
-    norm: Literal["layer", "none"] = Field("layer", description="normalization of the layers")
+    norm: Norms = Field(
+        ("layer",), description='normalization of the layers, layer or none; "layer,none" multiplies the grid'
+    )
     scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
         "maxabs", description="scaling of the columns, fitted on the training rows; maxabs keeps zeros"
     )
@@ -178,11 +199,33 @@ class SearchSettings(DataSettings):
             found.append((("quiet", "verbose"), "--quiet and --verbose exclude each other"))
         return found
 
-    def recipe(self) -> Recipe:
-        """The part of the options that fixes a training."""
-        return Recipe(
-            **{name: getattr(self, name) for name in Recipe.__dataclass_fields__ if hasattr(self, name)}
-        )
+    @property
+    def latent_size(self) -> int:
+        """The latent size of a search for one; :meth:`for_each_latent_size` gives those of several."""
+        (size,) = self.latent_dim
+        return size
+
+    def for_each_latent_size(self) -> list[SearchSettings]:
+        """The same search for each latent size alone."""
+        return [self.model_copy(update={"latent_dim": (size,)}) for size in self.latent_dim]
+
+    @property
+    def factors(self) -> dict[str, tuple[Any, ...]]:
+        """Options of the recipe that were given several values."""
+        lists = {name: getattr(self, name) for name in ("dropout", "norm", "weight_decay")}
+        return {name: values for name, values in lists.items() if len(values) > 1}
+
+    def recipes(self) -> list[Recipe]:
+        """How stacks are trained: one recipe, or the product of the options that were given as lists."""
+        plain = {
+            name: getattr(self, name)
+            for name in Recipe.__dataclass_fields__
+            if name in type(self).model_fields and name not in ("dropout", "norm", "weight_decay")
+        }
+        return [
+            Recipe(**plain, dropout=dropout, norm=norm, weight_decay=weight_decay)
+            for dropout, norm, weight_decay in product(self.dropout, self.norm, self.weight_decay)
+        ]
 
 
 class AnalyzeSettings(Settings):
@@ -199,6 +242,17 @@ class MergeSettings(Settings):
         min_length=1, description="folders with the shards' records", json_schema_extra={"positional": True}
     )
     output_dir: str = Field(description="folder for the joined record and its reports")
+
+
+class CompareSettings(Settings):
+    """Options of ``compare``."""
+
+    folders: tuple[str, ...] = Field(
+        min_length=1,
+        description="folders of searches with different latent sizes",
+        json_schema_extra={"positional": True},
+    )
+    output: str = Field("latent_comparison.png", description="picture of the best loss against latent size")
 
 
 class EncodeSettings(Settings):

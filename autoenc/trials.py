@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from statistics import fmean, stdev
+from typing import Any
 
 from autoenc.division import HOLDOUT, fold_names
 from autoenc.engines import Fit, Outcome, Recipe
@@ -18,18 +19,33 @@ __all__ = ["Trial", "TrialResult", "trials_of"]
 
 @dataclass(frozen=True)
 class Trial:
-    """What is compared: an architecture with a recipe, and the fits that measure it."""
+    """What is compared: an architecture with a recipe, and the fits that measure it.
+
+    Attributes:
+        architecture: Hidden widths.
+        latent_dim: Size of the latent space.
+        recipe: How it is trained.
+        folds, seeds: Each fold is trained with each seed.
+        factors: Names of the recipe's options that vary in the search.
+    """
 
     architecture: Architecture
     latent_dim: int
     recipe: Recipe
     folds: tuple[str, ...]
     seeds: tuple[int, ...]
+    factors: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """The stack as people write it."""
-        return format_architecture(self.architecture)
+        """The stack as people write it, and the options of its recipe that vary in the search."""
+        parts = [f"{name} {value}" for name, value in self.varied.items()]
+        return ", ".join([format_architecture(self.architecture), *parts])
+
+    @property
+    def varied(self) -> dict[str, Any]:
+        """Options of the recipe that vary in the search, with this trial's values."""
+        return {name: getattr(self.recipe, name) for name in self.factors}
 
     @cached_property
     def fits(self) -> list[Fit]:
@@ -136,5 +152,9 @@ def trials_of(settings: SearchSettings) -> list[Trial]:
     grid = ArchitectureGrid(settings.hidden_dims_search, settings.max_layers)
     folds = tuple(fold_names(settings.folds)) or (HOLDOUT,)
     seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
-    recipe = settings.recipe()
-    return [Trial(stack, settings.latent_dim, recipe, folds, seeds) for stack in grid]
+    factors = tuple(settings.factors)
+    return [
+        Trial(stack, settings.latent_size, recipe, folds, seeds, factors)
+        for stack in grid
+        for recipe in settings.recipes()
+    ]

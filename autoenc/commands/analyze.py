@@ -53,7 +53,7 @@ def _show(record: Record, folder: Path, running: bool) -> None:
     if running:
         print("\na search is running here; it writes the reports itself", file=sys.stderr)
         return
-    paths = OutputPaths(folder, options.latent_dim)
+    paths = OutputPaths(folder, options.latent_size)
     LiveView(results, paths, 0).refresh("finished" if not results.missing else "stopped")
     print()
     for word, path in write_reports(results, paths):

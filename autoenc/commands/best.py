@@ -22,7 +22,7 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
         OSError: If a file cannot be written.
     """
     settings, paths = job.settings, job.paths
-    plane = settings.latent_dim == 2
+    plane = settings.latent_size == 2
     if not settings.save_models and not plane:
         return []
     from autoenc.checkpoint import fitted_model, save_model

@@ -51,7 +51,7 @@ class SearchJob:
         Raises:
             InputError: With everything that is wrong about them.
         """
-        paths = OutputPaths(Path(settings.output_dir), settings.latent_dim)
+        paths = OutputPaths(Path(settings.output_dir), settings.latent_size)
         labels = [name for name in (settings.stratify, settings.group) if name]
         problems: list[str] = []
         engine = table = None
@@ -103,7 +103,7 @@ class SearchJob:
         division = {key: label_fingerprint(labels[name]) for key, name in parts.items() if name}
         return Context(
             self.table.fingerprint, tuple(self.table.columns), settings.scaling, settings.seed, TEST_SHARE,
-            json.dumps(division, sort_keys=True), settings.latent_dim,
+            json.dumps(division, sort_keys=True), settings.latent_size,
         )  # fmt: skip
 
     @property
@@ -139,7 +139,7 @@ class SearchJob:
             from autoenc.baselines import baseline_losses
 
             split = self.division.split(fold)
-            baselines[fold] = baseline_losses(split, self.settings.latent_dim, self.settings.recipe())
+            baselines[fold] = baseline_losses(split, self.settings.latent_size, self.settings.recipes()[0])
         if "n_train" not in earlier:
             earlier = {"n_train": self.division.train.size, "n_test": self.division.test.size}
         return {
@@ -158,9 +158,9 @@ class SearchJob:
 def _warn(settings: SearchSettings, table: Table) -> None:
     for warning in table.warnings:
         print(f"warning: {table.path}: {warning}", file=sys.stderr)
-    if settings.latent_dim >= len(table.columns):
+    if settings.latent_size >= len(table.columns):
         print(
-            f"warning: latent size {settings.latent_dim} is not below the {len(table.columns)} columns: "
+            f"warning: latent size {settings.latent_size} is not below the {len(table.columns)} columns: "
             "nothing has to be compressed",
             file=sys.stderr,
         )

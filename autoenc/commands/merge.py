@@ -70,7 +70,7 @@ def _join(parts: list[Record], target: Record, out: Path) -> bool:
             target.add(fit, found[fit], engines[fit])
     target.note_search({**parts[0].search, "settings": option.model_dump(mode="json")})
     results = SearchResults.of(option, target)
-    paths = OutputPaths(out, option.latent_dim)
+    paths = OutputPaths(out, option.latent_size)
     LiveView(results, paths, 0).refresh("finished" if not results.missing else "incomplete")
     written = write_reports(results, paths)
     print(_certificate(results, len(parts), n_twice))
@@ -104,7 +104,7 @@ def _collect(parts: list[Record]) -> tuple[dict[Fit, Outcome], int, dict[Fit, st
 def _certificate(results: SearchResults, n_records: int, n_twice: int) -> str:
     n_done = len(results.trials) - len(results.missing)
     lines = [
-        f"latent size {results.settings.latent_dim}: {n_done:,} of {len(results.trials):,} stacks from "
+        f"latent size {results.settings.latent_size}: {n_done:,} of {len(results.trials):,} stacks from "
         f"{n_records} record(s)",
         "none twice" if not n_twice else f"{n_twice:,} in more than one record, counted once",
     ]

@@ -16,8 +16,8 @@ def plan(job: SearchJob, n_done: int) -> str:
     part = f" (shard {job.shard[0]} of {job.shard[1]})" if job.shard else ""
     cores = f"{settings.jobs} core{'s' if settings.jobs > 1 else ''}"
     lines = [
-        f"{len(job.trials):,} stacks of {widths}, up to {settings.max_layers} layers, "
-        f"latent size {settings.latent_dim}, {settings.epochs} epochs",
+        f"{_count(job)} of {widths}, up to {settings.max_layers} layers, "
+        f"latent size {settings.latent_size}, {settings.epochs} epochs",
         f"{settings.data_path}: {len(table.values):,} rows x {len(table.columns)} columns, "
         f"{job.n_train:,} to train on, {job.n_test:,} to test on",
     ]
@@ -28,6 +28,12 @@ def plan(job: SearchJob, n_done: int) -> str:
     if n_done:
         lines.append(f"{n_done:,} of {len(job.fits):,} already trained")
     return "\n".join(lines)
+
+
+def _count(job: SearchJob) -> str:
+    n_recipes = len(job.settings.recipes())
+    stacks = f"{len(job.trials) // n_recipes:,} stacks"
+    return stacks if n_recipes == 1 else f"{len(job.trials):,} trials ({stacks} x {n_recipes} recipes)"
 
 
 def dry_run(job: SearchJob) -> int:

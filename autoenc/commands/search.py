@@ -13,6 +13,7 @@ from autoenc.commands.job import SearchJob
 from autoenc.commands.plan import dry_run, plan
 from autoenc.commands.verify import verify
 from autoenc.division import HOLDOUT
+from autoenc.effects import Effect
 from autoenc.engines import Fit, Outcome
 from autoenc.lock import RecordLock
 from autoenc.report import SearchResults, write_reports
@@ -36,6 +37,15 @@ def search(settings: SearchSettings) -> int:
     Raises:
         InputError: If data, device, record or output folder cannot be used.
     """
+    code = 0
+    for single in settings.for_each_latent_size():
+        code = max(code, _search_one(single))
+        if code > 1:  # stopped by a signal, or its input was wrong
+            break
+    return code
+
+
+def _search_one(settings: SearchSettings) -> int:
     job = SearchJob.prepare(settings)
     if settings.verify:
         return verify(job.fits, settings.verify, job.division.split)
@@ -206,7 +216,14 @@ def _best_lines(results: SearchResults) -> list[str]:
             "              the test rows chose it, so this loss is optimistic; --folds 5 avoids that"
         )
     lines.append(f"parameters    {results.n_parameters(best.trial):,}")
-    return lines + _tie_lines(found)
+    return [*lines, *_tie_lines(found), *map(_effect_line, results.effects)]
+
+
+def _effect_line(effect: Effect) -> str:
+    told = f"{effect.factor} {effect.value} against {effect.against}: loss {100 * effect.difference:+.1f} %"
+    if effect.low is not None and effect.high is not None:
+        told += f" (95 %: {100 * effect.low:+.1f} to {100 * effect.high:+.1f})"
+    return f"{'effect':<13} {told} over {effect.n_pairs} pairs"
 
 
 def _tie_lines(found: Selection) -> list[str]:
@@ -215,7 +232,7 @@ def _tie_lines(found: Selection) -> list[str]:
     others = len(found.tied) - 1
     if others == 0:
         return ["ties          none: every other stack is shown to be worse"]
-    lines = [f"ties          {others} other stack(s) may be as good as the best; {found.method}"]
+    lines = [f"ties          {others} other stack(s) may be as good as the best ({found.method})"]
     if found.one_se is not found.best:
         lines.append(f"simplest      {found.one_se.trial.name} is within one standard error of the best")
     return lines

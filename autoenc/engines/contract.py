@@ -28,6 +28,7 @@ State = dict[str, NDArray[np.floating]]
 """Parameters by their state-dict names."""
 
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
+Norm = Literal["layer", "none"]
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh")
 
 
@@ -82,7 +83,7 @@ class Recipe:
     weight_decay: float = 1e-4
     dropout: float = 0.1
     activation: Activation = "relu"
-    norm: Literal["layer", "none"] = "layer"
+    norm: Norm = "layer"
     nonzero_weight: float = 0.7
     all_weight: float = 0.3
     patience: int = 0

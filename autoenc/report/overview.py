@@ -11,7 +11,7 @@ def overview(results: SearchResults, n_best: int = 10) -> str:
     """Overview, best of each depth, parameter efficiency, best configurations, and what remains."""
     settings, search = results.settings, results.search
     lines = [
-        f"latent size {settings.latent_dim}, {settings.epochs} epochs, widths "
+        f"latent size {settings.latent_size}, {settings.epochs} epochs, widths "
         f"{','.join(map(str, sorted(settings.hidden_dims_search)))}, up to {settings.max_layers} layers",
         f"{settings.data_path}: {search['n_rows']:,} rows x {len(results.columns)} columns "
         f"(fingerprint {search['fingerprint'][:12]})",

@@ -157,4 +157,4 @@ def _subject(results: SearchResults) -> str:
     size = f"{results.search['n_rows']:,} x {len(results.columns)} table"
     count = len(results.ranked)
     stacks = "1 stack" if count == 1 else f"{count:,} stacks"
-    return f"{stacks}, latent size {results.settings.latent_dim}, {size}"
+    return f"{stacks}, latent size {results.settings.latent_size}, {size}"

@@ -47,7 +47,7 @@ def progress_plot(results: SearchResults) -> ProgressPlot:
             minima.append(Minimum(len(losses), result.loss, f"{result.trial.name}  {result.loss:.5f}"))
     pca = results.baselines["pca"]
     thresholds = {f"{name} ({share:g} x PCA)": share * pca for name, share in THRESHOLDS.items()}
-    title = f"{len(losses):,} of {len(results.trials):,} stacks, latent size {results.settings.latent_dim}"
+    title = f"{len(losses):,} of {len(results.trials):,} stacks, latent size {results.settings.latent_size}"
     return ProgressPlot(title, losses, parameters, minima, thresholds)
 
 

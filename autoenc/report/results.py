@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from autoenc.division import HOLDOUT
+from autoenc.effects import Effect, factor_effects
 from autoenc.engines import Fit, Outcome
 from autoenc.selection import Selection, select
 from autoenc.settings import SearchSettings
@@ -94,6 +95,11 @@ class SearchResults:
         return select(self.finished, len(self.columns), self.settings.select, self.settings.score)
 
     @property
+    def effects(self) -> list[Effect]:
+        """What each option that varies does to the loss."""
+        return factor_effects(self.finished, self.settings.factors)
+
+    @property
     def holdout_outcome(self) -> Outcome | None:
         """With folds, the chosen trial trained on all training rows, measured on the test rows; if done."""
         if not self.settings.folds or not self.finished:
@@ -116,6 +122,7 @@ def results_document(results: SearchResults) -> dict[str, Any]:
         "best_configuration": _best(results),
         "baselines": results.baselines,
         "selection": _selection(results),
+        **({"factors": [effect._asdict() for effect in results.effects]} if settings.factors else {}),
         "all_results": [_entry(results, result) for result in results.finished],
         "failed_configurations": [
             {"config": list(result.trial.architecture), "reason": result.failure} for result in results.failed
@@ -145,6 +152,7 @@ def _best(results: SearchResults) -> dict[str, Any] | None:
     network = best.trial.fits[0].network(len(results.columns))
     document = {
         "config": list(best.trial.architecture),
+        **({"recipe": best.trial.varied} if best.trial.factors else {}),
         "final_test_loss": best.loss,
         "best_test_loss": best.best_test_loss,
         "final_train_loss": best.final_train_loss,
@@ -180,6 +188,7 @@ def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:
     trial = result.trial
     return {
         "config": list(trial.architecture),
+        **({"recipe": trial.varied} if trial.factors else {}),
         "final_test_loss": result.loss,
         "best_test_loss": result.best_test_loss,
         "final_train_loss": result.final_train_loss,

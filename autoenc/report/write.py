@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoenc.paths import OutputPaths, png_content, write_atomically
+from autoenc.report.effects_plot import draw_effects
 from autoenc.report.latent import draw_latent, latent_plot
 from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves
 from autoenc.report.results import SearchResults, csv_text, json_bytes, results_document
@@ -36,6 +37,10 @@ def write_reports(results: SearchResults, paths: OutputPaths) -> list[tuple[str,
         write_atomically(paths.curves_png, png_content(draw_curves(curves_plot(results))))
         write_atomically(paths.complexity_png, png_content(draw_complexity(complexity_plot(results))))
         written += [("loss curves", paths.curves_png), ("size and loss", paths.complexity_png)]
+    if results.effects:
+        title = f"What the options change, latent size {results.settings.latent_size}"
+        write_atomically(paths.effects_png, png_content(draw_effects(results.effects, title)))
+        written.append(("effects", paths.effects_png))
     return written
 
 

@@ -1,0 +1,119 @@
+"""``compare``: the best loss against the latent size, with PCA beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from autoenc.errors import InputError
+from autoenc.paths import OutputPaths, png_content, write_atomically
+from autoenc.report import SearchResults
+from autoenc.report.plots import COLOURS, new_figure
+from autoenc.selection import elbow
+from autoenc.settings import CompareSettings, SearchSettings
+from autoenc.study import Record, journal_path, open_storage, records_in
+
+__all__ = ["compare"]
+
+
+class Row(NamedTuple):
+    """The best of one latent size."""
+
+    latent_size: int
+    name: str
+    loss: float
+    standard_error: float | None
+    pca: float
+
+
+def compare(settings: CompareSettings) -> int:
+    """Print and draw the best loss of each latent size, and name the elbow.
+
+    Raises:
+        InputError: If a folder holds no record, fewer than two latent sizes were searched, or the
+            searches are of different data or splits and cannot be compared.
+    """
+    rows = _rows(_latest([Path(folder) for folder in settings.folders]))
+    if len(rows) < 2:
+        raise InputError(
+            "two latent sizes are needed at least, got "
+            f"{', '.join(str(row.latent_size) for row in rows) or 'none'}; e.g. search --latent_dim 2,3,4,8"
+        )
+    print(f"{'latent size':>11}  {'best stack':<20}  {'loss':>8}  {'PCA':>8}  against PCA")
+    for row in rows:
+        share = f"{100 * (row.loss / row.pca - 1):+.0f} %" if row.pca else "-"
+        print(f"{row.latent_size:>11}  {row.name:<20}  {row.loss:.6f}  {row.pca:.6f}  {share:>11}")
+    at = elbow([(row.latent_size, row.loss) for row in rows])
+    if at is None:
+        print("\nno elbow: that takes at least three latent sizes with falling loss")
+    else:
+        print(f"\nelbow at latent size {rows[at].latent_size}: beyond it the loss falls more slowly")
+    output = Path(settings.output)
+    OutputPaths(output.parent, 0).prepare()
+    write_atomically(output, png_content(draw(rows, at)))
+    print(f"{'picture':<13} {output}")
+    return 0
+
+
+def _latest(folders: list[Path]) -> list[Record]:
+    """The last search for each latent size."""
+    problems: list[str] = []
+    found: dict[int, Record] = {}
+    for folder in folders:
+        journal = journal_path(folder)
+        if not journal.exists():
+            problems.append(f"{folder}: there is no {journal.name} here")
+            continue
+        records = (record for record in records_in(open_storage(journal, read_only=True)) if record.search)
+        for record in sorted(records, key=lambda record: record.last_used):
+            found[record.context.latent_dim] = record
+    kinds = {dataclasses.replace(record.context, latent_dim=0) for record in found.values()}
+    if len(kinds) > 1:
+        problems.append(
+            "the searches are of different data, columns, scaling or split and cannot be compared; "
+            "name folders of one kind"
+        )
+    if problems:
+        raise InputError(problems)
+    return [found[size] for size in sorted(found)]
+
+
+def _rows(records: list[Record]) -> list[Row]:
+    rows = []
+    for record in records:
+        results = SearchResults.of(SearchSettings.model_validate(record.search["settings"]), record)
+        if results.ranked:
+            best = results.ranked[0]
+            pca = results.baselines["pca"]
+            rows.append(Row(record.context.latent_dim, best.trial.name, best.loss, best.standard_error, pca))
+    return rows
+
+
+def draw(rows: list[Row], at: int | None) -> Figure:
+    """Loss against latent size, autoencoder and PCA, the elbow circled."""
+    figure = new_figure()
+    axis = figure.add_subplot()
+    sizes = [row.latent_size for row in rows]
+    errors = [row.standard_error or 0.0 for row in rows]
+    axis.errorbar(
+        sizes, [row.loss for row in rows], yerr=errors if any(errors) else None, color=COLOURS[0], marker="o",
+        capsize=3, label="best autoencoder" + (", with standard error" if any(errors) else ""),
+    )  # fmt: skip
+    axis.plot(sizes, [row.pca for row in rows], color=COLOURS[1], marker="s", linestyle="--", label="PCA")
+    if at is not None:
+        axis.scatter(
+            sizes[at], rows[at].loss, s=190, facecolor="none", edgecolor="black", linewidth=1.5, zorder=4,
+            label=f"elbow: latent size {sizes[at]}",
+        )  # fmt: skip
+    axis.set_ylim(bottom=0)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlabel("latent size")
+    axis.set_ylabel("test loss (weighted squared error, scaled units)")
+    axis.set_title("Best loss against latent size", loc="left")
+    axis.grid(alpha=0.3)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    return figure

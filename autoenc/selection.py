@@ -91,7 +91,7 @@ def _ties(ranked: Sequence[TrialResult]) -> tuple[list[TrialResult] | None, str]
     over_folds = folds != (HOLDOUT,)
     ratio = 1 / (len(folds) - 1) if over_folds else 0.0
     what = f"{n} folds" if over_folds else f"{n} seeds on this one split"
-    method = f"paired corrected resampled t over {what}; Holm over all pairs of stacks, {1 - ALPHA:.0%} simultaneously"
+    method = f"{1 - ALPHA:.0%}: paired corrected t over {what}, Holm over all pairs"
     return [ranked[i] for i in tied_with_best(losses, ratio)], method
 
 

@@ -24,6 +24,7 @@ from pydantic import (
 
 from autoenc.engines.contract import Activation, Norm, Recipe
 from autoenc.errors import InputError
+from autoenc.grid import ArchitectureGrid
 from autoenc.scores import parse_score
 from autoenc.search.shards import parse_shard
 
@@ -119,6 +120,9 @@ class SearchSettings(DataSettings):
     batch_size: int = Field(32, ge=1, description="rows of a training step")
     initial_lr: FiniteFloat = Field(1e-3, gt=0, description="learning rate of the first epoch")
     eta_min: FiniteFloat = Field(1e-6, ge=0, description="learning rate at the end of the cosine schedule")
+    strategy: Literal["grid", "halving"] = Field(
+        "grid", description="grid: all stacks in full; halving: all briefly, the better third for longer"
+    )
     patience: int = Field(
         0,
         ge=0,
@@ -191,6 +195,9 @@ class SearchSettings(DataSettings):
             found.append((("engine", "device"), text))
         if self.score is not None and self.select != "best":
             found.append((("select", "score"), "--score decides by itself; leave out --select"))
+        if self.strategy == "halving" and self.shard is not None:
+            text = "--strategy halving needs all results to go on and cannot be divided with --shard"
+            found.append((("strategy", "shard"), text))
         if self.folds == 1:
             found.append((("folds",), "--folds must be 0 or at least 2, got 1"))
         if self.seed + self.seeds > 2**32:
@@ -208,6 +215,11 @@ class SearchSettings(DataSettings):
     def for_each_latent_size(self) -> list[SearchSettings]:
         """The same search for each latent size alone."""
         return [self.model_copy(update={"latent_dim": (size,)}) for size in self.latent_dim]
+
+    @property
+    def grid(self) -> ArchitectureGrid:
+        """The stacks."""
+        return ArchitectureGrid(self.hidden_dims_search, self.max_layers)
 
     @property
     def factors(self) -> dict[str, tuple[Any, ...]]:

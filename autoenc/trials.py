@@ -11,7 +11,7 @@ from typing import Any
 
 from autoenc.division import HOLDOUT, fold_names
 from autoenc.engines import Fit, Outcome, Recipe
-from autoenc.grid import Architecture, ArchitectureGrid, format_architecture
+from autoenc.grid import Architecture, format_architecture
 from autoenc.settings import SearchSettings
 
 __all__ = ["Trial", "TrialResult", "trials_of"]
@@ -149,12 +149,11 @@ def _mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:
 
 def trials_of(settings: SearchSettings) -> list[Trial]:
     """The trials that these options ask for, in the order of the grid."""
-    grid = ArchitectureGrid(settings.hidden_dims_search, settings.max_layers)
     folds = tuple(fold_names(settings.folds)) or (HOLDOUT,)
     seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
     factors = tuple(settings.factors)
     return [
         Trial(stack, settings.latent_size, recipe, folds, seeds, factors)
-        for stack in grid
+        for stack in settings.grid
         for recipe in settings.recipes()
     ]

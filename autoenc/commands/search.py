@@ -73,13 +73,17 @@ def _open_record(job: SearchJob, journal: Path) -> Record:
 def _run(job: SearchJob, record: Record) -> int:
     settings = job.settings
     results = SearchResults.of(settings, record)
-    pending = [fit for fit in job.fits if _is_wanted(fit, results, settings)]
-    _say(settings, plan(job, n_done=len(job.fits) - len(pending)))
+    pending = _pending(job, results, settings.retry_failed)
+    n_done = len(job.fits) - len(pending)
+    _say(settings, plan(job, n_done))
     with StopOnSignals() as signals:
         try:
-            live = None if job.shard else LiveView(results, job.paths, len(job.fits) - len(pending))
-            if pending:
+            live = None if job.shard else LiveView(results, job.paths, n_done)
+            while pending and not signals.number:
                 _train(job, record, results, pending, signals, live)
+                pending = _pending(job, results, retry_failed=False)
+            if live and n_done < len(results.outcomes):
+                live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
             if not job.shard and not signals.number:
                 _measure_on_test_rows(job, record, results)
             written = [] if job.shard else write_reports(results, job.paths)
@@ -91,9 +95,16 @@ def _run(job: SearchJob, record: Record) -> int:
     return _conclude(job, results, written, signals)
 
 
-def _is_wanted(fit: Fit, results: SearchResults, settings: SearchSettings) -> bool:
-    outcome = results.outcomes.get(fit)
-    return outcome is None or (settings.retry_failed and outcome.failure is not None)
+def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list[Fit]:
+    """What the strategy wants now and the record does not hold yet."""
+
+    def wanted(fit: Fit) -> bool:
+        outcome = results.outcomes.get(fit)
+        return outcome is None or (retry_failed and outcome.failure is not None)
+
+    proposed = results.strategy.propose(results.outcomes)
+    mine = set(job.fits) if job.shard else None
+    return [fit for fit in proposed if (mine is None or fit in mine) and wanted(fit)]
 
 
 def _train(
@@ -105,11 +116,11 @@ def _train(
     live: LiveView | None,
 ) -> None:
     settings, engine = job.settings, job.engine
-    trial_of = {fit: trial for trial in job.trials for fit in trial.fits}
+    trial_of = {fit: trial for trial in results.trials for fit in trial.fits}
     best = results.ranked[0].loss if results.ranked else float("inf")
     unit = "stack" if len(job.trials[0].fits) == 1 else "fit"
-    n_done = len(job.fits) - len(pending)
-    with tqdm(total=len(job.fits), initial=n_done, unit=unit, disable=settings.quiet) as bar:
+    total = len(job.fits) if job.shard else len(trial_of)
+    with tqdm(total=total, initial=total - len(pending), unit=unit, disable=settings.quiet) as bar:
 
         def done(fit: Fit, outcome: Outcome) -> None:
             nonlocal best
@@ -128,8 +139,6 @@ def _train(
                 live.refresh()
 
         run_fits(pending, job.division.split, engine, settings.jobs, done, signals.flag)
-    if live:
-        live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
 
 
 def _measure_on_test_rows(job: SearchJob, record: Record, results: SearchResults) -> None:
@@ -216,6 +225,9 @@ def _best_lines(results: SearchResults) -> list[str]:
             "              the test rows chose it, so this loss is optimistic; --folds 5 avoids that"
         )
     lines.append(f"parameters    {results.n_parameters(best.trial):,}")
+    if results.halving:
+        spent, full = results.halving["epochs_spent"], results.halving["epochs_of_the_grid"]
+        lines.append(f"halving       {spent:,} epochs instead of {full:,} of the whole grid")
     return [*lines, *_tie_lines(found), *map(_effect_line, results.effects)]
 
 

@@ -74,13 +74,16 @@ def _clusters(
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
+    from threadpoolctl import threadpool_limits
+
     n_distinct = len(np.unique(points[sample], axis=0))
     best = np.zeros(len(points), np.int64), float("nan")
-    for n_clusters in range(2, min(_MOST_CLUSTERS, n_distinct - 1) + 1):
-        model = KMeans(n_clusters, n_init=3, random_state=seed).fit(points[sample])
-        score = float(silhouette_score(points[sample], model.labels_))
-        if not score <= best[1]:
-            best = model.predict(points).astype(np.int64), score
+    with threadpool_limits(1):  # on samples this small, threads cost far more than they bring
+        for n_clusters in range(2, min(_MOST_CLUSTERS, n_distinct - 1) + 1):
+            model = KMeans(n_clusters, n_init=3, random_state=seed).fit(points[sample])
+            score = float(silhouette_score(points[sample], model.labels_))
+            if not score <= best[1]:
+                best = model.predict(points).astype(np.int64), score
     return best
 
 

@@ -14,10 +14,11 @@ from typing import Any
 from autoenc.division import HOLDOUT
 from autoenc.effects import Effect, factor_effects
 from autoenc.engines import Fit, Outcome
+from autoenc.search.strategies import Halving, Strategy, make_strategy
 from autoenc.selection import Selection, select
 from autoenc.settings import SearchSettings
 from autoenc.study import Record
-from autoenc.trials import Trial, TrialResult, trials_of
+from autoenc.trials import Trial, TrialResult
 
 __all__ = ["SearchResults", "csv_text", "json_bytes", "results_document"]
 
@@ -30,19 +31,24 @@ class SearchResults:
         settings: The options.
         search: What the search noted about itself: ``columns``, ``fingerprint``, ``n_rows``, ``n_train``,
             ``n_test``, ``engine``, ``environment`` and ``baselines``.
-        trials: What is compared, in the order of the grid.
+        strategy: What is tried.
         outcomes: Every fit that is done so far, in the order in which it was recorded.
     """
 
     settings: SearchSettings
     search: dict[str, Any]
-    trials: list[Trial]
+    strategy: Strategy
     outcomes: dict[Fit, Outcome]
 
     @classmethod
     def of(cls, settings: SearchSettings, record: Record) -> SearchResults:
         """The results that a record holds for the trials of these settings."""
-        return cls(settings, record.search, trials_of(settings), record.outcomes())
+        return cls(settings, record.search, make_strategy(settings), record.outcomes())
+
+    @property
+    def trials(self) -> list[Trial]:
+        """What is compared, in the order of the grid."""
+        return self.strategy.compared(self.outcomes)
 
     @property
     def columns(self) -> list[str]:
@@ -100,6 +106,13 @@ class SearchResults:
         return factor_effects(self.finished, self.settings.factors)
 
     @property
+    def halving(self) -> dict[str, Any] | None:
+        """What halving spent against the whole grid; None of another strategy."""
+        if not isinstance(self.strategy, Halving):
+            return None
+        return self.strategy.cost(self.outcomes, len(self.columns))
+
+    @property
     def holdout_outcome(self) -> Outcome | None:
         """With folds, the chosen trial trained on all training rows, measured on the test rows; if done."""
         if not self.settings.folds or not self.finished:
@@ -118,9 +131,10 @@ def results_document(results: SearchResults) -> dict[str, Any]:
     document = {
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "args": settings.model_dump(mode="json"),
-        "total_configurations": len(results.trials),
+        "total_configurations": len(results.settings.recipes()) * len(results.settings.grid),
         "best_configuration": _best(results),
         "baselines": results.baselines,
+        **({"halving": results.halving} if results.halving else {}),
         "selection": _selection(results),
         **({"factors": [effect._asdict() for effect in results.effects]} if settings.factors else {}),
         "all_results": [_entry(results, result) for result in results.finished],

@@ -52,7 +52,8 @@ def run_fits(
                 if not isinstance(future.exception(), Stopped):
                     on_done(fit, future.result())
     finally:
-        stop.set()
+        if pending:  # left early: nobody waits for what is still in training
+            stop.set()
         for future in pending:
             future.cancel()
         if executor is None:

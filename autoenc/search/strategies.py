@@ -1,0 +1,118 @@
+"""What is tried next: everything once, or everything briefly and the better third for longer.
+
+A strategy proposes fits from the outcomes so far; fits that are recorded need no training. It keeps no state
+of its own, so a search that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from autoenc.engines import Fit, Outcome
+from autoenc.settings import SearchSettings
+from autoenc.trials import Trial, trials_of
+
+__all__ = ["Grid", "Halving", "Rung", "Strategy", "make_strategy"]
+
+Outcomes = Mapping[Fit, Outcome]
+
+
+class Strategy(Protocol):
+    """Decides what is tried next."""
+
+    def propose(self, outcomes: Outcomes) -> list[Fit]:
+        """The fits wanted now, recorded ones among them; the search ends when all of them are recorded."""
+        ...
+
+    def compared(self, outcomes: Outcomes) -> list[Trial]:
+        """The trials that reports compare, in the order of the grid."""
+        ...
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Every trial once."""
+
+    trials: list[Trial]
+
+    def propose(self, outcomes: Outcomes) -> list[Fit]:
+        """See :class:`Strategy`."""
+        return [fit for trial in self.trials for fit in trial.fits]
+
+    def compared(self, outcomes: Outcomes) -> list[Trial]:
+        """See :class:`Strategy`."""
+        return self.trials
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A stage of halving: the trials that reached it, cut to its epochs."""
+
+    epochs: int
+    trials: list[Trial]
+
+
+@dataclass(frozen=True)
+class Halving:
+    """Every trial for a ninth of the epochs, the best third of them for a third, the best of those in full.
+
+    The idea of successive halving (Jamieson and Talwalkar, AISTATS 2016) with a factor of three. A trial that
+    is cut short follows the first epochs of its full training, with the same learning rates.
+    """
+
+    trials: list[Trial]
+
+    def rungs(self, outcomes: Outcomes) -> list[Rung]:
+        """The rungs that are reached: the last one may still be in training."""
+        alive = self.trials
+        found = []
+        full = alive[0].recipe.epochs
+        for epochs in sorted({max(1, full // 9), max(1, full // 3), full}):
+            if epochs < full:
+                cut = [replace(t, recipe=replace(t.recipe, stop_after=epochs, patience=0)) for t in alive]
+            else:
+                cut = alive
+            found.append(Rung(epochs, cut))
+            results = [trial.result(outcomes) for trial in cut]
+            if any(result is None for result in results):
+                break
+            succeeded = [i for i, result in enumerate(results) if result and result.failure is None]
+            succeeded.sort(key=lambda i: results[i].loss)  # type: ignore[union-attr]
+            kept = set(succeeded[: max(1, len(alive) // 3)])
+            alive = [trial for i, trial in enumerate(alive) if i in kept]
+            if not alive:
+                break
+        return found
+
+    def propose(self, outcomes: Outcomes) -> list[Fit]:
+        """See :class:`Strategy`."""
+        return [fit for trial in self.rungs(outcomes)[-1].trials for fit in trial.fits]
+
+    def compared(self, outcomes: Outcomes) -> list[Trial]:
+        """See :class:`Strategy`; trials of the last rung only, because others had fewer epochs."""
+        return self.rungs(outcomes)[-1].trials
+
+    def cost(self, outcomes: Outcomes, input_dim: int) -> dict[str, object]:
+        """What was spent against the whole grid, in epochs and in multiply-adds."""
+        rungs = self.rungs(outcomes)
+        full = self.trials[0].recipe.epochs
+
+        def work(trials: list[Trial], epochs: int) -> int:
+            return sum(trial.fits[0].network(input_dim).count_multiply_adds() * epochs for trial in trials)
+
+        n_fits = len(self.trials[0].fits)
+        return {
+            "rungs": [{"epochs": rung.epochs, "trials": len(rung.trials)} for rung in rungs],
+            "epochs_spent": n_fits * sum(rung.epochs * len(rung.trials) for rung in rungs),
+            "epochs_of_the_grid": n_fits * full * len(self.trials),
+            "multiply_adds_share": sum(work(rung.trials, rung.epochs) for rung in rungs)
+            / work(self.trials, full),
+        }
+
+
+def make_strategy(settings: SearchSettings) -> Strategy:
+    """The strategy that these options ask for."""
+    trials = trials_of(settings)
+    return Halving(trials) if settings.strategy == "halving" else Grid(trials)

@@ -12,7 +12,7 @@ from autoenc.data import TEST_SHARE, Scaling, ScalingKind, Table
 from autoenc.engines import Split
 from autoenc.errors import InputError
 
-__all__ = ["HOLDOUT", "Division", "fold_names"]
+__all__ = ["HOLDOUT", "Division", "fold_names", "split_table"]
 
 HOLDOUT = "holdout"
 Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -116,3 +116,9 @@ class Division:
         splitter = getattr(model_selection, name)(n_folds, shuffle=True, random_state=self.seed)
         found = splitter.split(np.zeros(self.train.size), classes, groups)
         return [(self.train[train], self.train[test]) for train, test in found]
+
+
+def split_table(table: Table, scaling_kind: ScalingKind, seed: int) -> tuple[Split, Scaling]:
+    """The plain holdout, 80/20, with its scaling; raises as :class:`Division` does."""
+    division = Division(table, scaling_kind, seed)
+    return division.split(), division.scaling()

@@ -38,7 +38,8 @@ def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, 
     means = (np.nansum(train, axis=0, dtype=np.float64) / counts).astype(np.float32)
     train = np.where(np.isnan(train), means, train)
     filled = np.where(np.isnan(test), means, test)
-    pca = PCA(min(latent_dim, *train.shape), random_state=0).fit(train)
+    with np.errstate(invalid="ignore"):  # shares of a variance that is 0, which nobody asks for here
+        pca = PCA(min(latent_dim, *train.shape), random_state=0).fit(train)
     return {
         "mean": reconstruction_loss(np.broadcast_to(means, test.shape), test, recipe),
         "pca": reconstruction_loss(pca.inverse_transform(pca.transform(filled)), test, recipe),

@@ -102,6 +102,8 @@ class FittedAutoencoder:
                 raise ValueError(f"the model needs columns that are not there: {', '.join(missing)}")
             data = data[self.columns]
         try:
+            if isinstance(data, pd.DataFrame):
+                data = data.to_numpy(dtype=np.float32, na_value=np.nan)
             values = np.asarray(data, dtype=np.float32)
         except (TypeError, ValueError) as error:
             raise ValueError(f"data must be numbers: {error}") from None
@@ -181,13 +183,14 @@ def load_model(path: str | Path) -> FittedAutoencoder:
     try:
         recipe = Recipe(**content["recipe"])
         kind, center, scale = (content["scaling"][name] for name in ("kind", "center", "scale"))
-        scaling = Scaling(kind, center.numpy(), scale.numpy())
+        scaling = Scaling(kind, center.double().numpy(), scale.double().numpy())
         model = _model(content["state_dict"], recipe)
-        if not len(content["columns"]) == len(scaling.center) == model.shape.input_dim:
+        expected = (model.shape.input_dim,)
+        if not ((len(content["columns"]),) == scaling.center.shape == scaling.scale.shape == expected):
             raise ValueError("columns, scaling and network do not fit together")
         info = {**content["info"], "recipe": dict(content["recipe"])}
         return FittedAutoencoder(model, list(content["columns"]), scaling, info)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
         raise InputError(f"{path}: is a damaged model file: {error}") from None
 
 
@@ -197,13 +200,15 @@ def _read(path: Path) -> Any:
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a model file")
     try:
+        path.open("rb").close()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise InputError(
             f"{path}: was refused: it is not a model file, or it holds more than tensors and plain values"
         ) from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:  # torch raises many kinds on damaged archives
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: is truncated or not a model file ({reason})") from None
@@ -214,14 +219,16 @@ def _bare(path: str | Path, content: Mapping[str, Any]) -> FittedAutoencoder:
         if isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
             break
-    if not content or not all(isinstance(value, torch.Tensor) for value in content.values()):
+    if not content or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
+    ):
         raise InputError(f"{path}: is not a model file: it holds no state dict")
     try:
         model = _model(content, Recipe(dropout=0.0))
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{path}: is not an autoencoder of this kind: {error}") from None
     n_columns = model.shape.input_dim
-    scaling = Scaling("none", np.zeros(n_columns, np.float32), np.ones(n_columns, np.float32))
+    scaling = Scaling("none", np.zeros(n_columns), np.ones(n_columns))
     return FittedAutoencoder(model, None, scaling, {})
 
 

@@ -7,7 +7,7 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from autoenc import __version__
 from autoenc.errors import InputError
@@ -105,9 +105,17 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc") -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells wrong usage as any other wrong input."""
+
+    def error(self, message: str) -> NoReturn:
+        message = message.removeprefix("argument ")
+        raise InputError(f"{message}; {self.prog} --help shows how it is used")
+
+
 def _parse(arguments: list[str], prog: str) -> tuple[str, dict[str, Any]]:
     """The command and its options as text; problems with the options' names are told with the rest."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=prog,
         description="Exhaustive search for the hidden layers of autoencoders on tables.",
         allow_abbrev=False,
@@ -129,7 +137,13 @@ def _parse(arguments: list[str], prog: str) -> tuple[str, dict[str, Any]]:
     given = {name: value for name, value in vars(namespace).items() if name != "command"}
     if unknown:
         _, problems = parse_settings(COMMANDS[namespace.command].settings, given)
-        raise InputError([*(_unknown(word, flags) for word in unknown), *problems])
+        # What follows an unknown flag is its value, and no second problem.
+        told = [
+            _unknown(word, flags)
+            for before, word in zip([None, *unknown], unknown, strict=False)
+            if word.startswith("-") or not (before and before.startswith("-") and "=" not in before)
+        ]
+        raise InputError([*told, *problems])
     return namespace.command, given
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -59,18 +59,18 @@ class Scaling:
     """An affine map of each column, ``(x - center) / scale``.
 
     Shape:
-        center, scale: float32 ``[columns]``.
+        center, scale: float64 ``[columns]``.
     """
 
     kind: ScalingKind
-    center: NDArray[np.float32]
-    scale: NDArray[np.float32]
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
 
     @classmethod
     def fit(cls, kind: ScalingKind, values: NDArray[np.float32], rows: NDArray[np.int64]) -> Scaling:
         """Fit scikit-learn's scaler of this kind on the given rows; missing cells are passed over."""
         n_columns = values.shape[1]
-        center, scale = np.zeros(n_columns, np.float32), np.ones(n_columns, np.float32)
+        center, scale = np.zeros(n_columns), np.ones(n_columns)
         if kind != "none":
             for j in range(n_columns):  # by column, so that the rows are never copied as a whole
                 column = values[rows, j]
@@ -80,15 +80,18 @@ class Scaling:
 
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scaled values, a new array."""
-        scaled = values - self.center
-        scaled /= self.scale
-        return scaled
+        return self._by_column(values, lambda x, center, scale: (x - center) / scale)
 
     def undo(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Values in the original units, a new array."""
-        values = scaled * self.scale
-        values += self.center
-        return values
+        return self._by_column(scaled, lambda x, center, scale: x * scale + center)
+
+    def _by_column(self, values: NDArray[np.float32], change: Callable[..., Any]) -> NDArray[np.float32]:
+        """In double precision, where no range of single numbers overflows; by column, to save memory."""
+        result = np.empty_like(values)
+        for j in range(values.shape[1]):
+            result[:, j] = change(values[:, j].astype(np.float64), self.center[j], self.scale[j])
+        return result
 
 
 def _center_and_scale(kind: ScalingKind, column: NDArray[np.float64]) -> tuple[float, float]:

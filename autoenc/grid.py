@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -126,14 +127,20 @@ class ArchitectureGrid(Sequence[Architecture]):
         """Number of non-increasing stacks of exactly ``depth`` layers over ``n_widths`` widths."""
         return comb(n_widths + depth - 1, depth)
 
-    def __len__(self) -> int:
+    @property
+    def n_stacks(self) -> int:
+        """Number of stacks, also where it is past what ``len()`` can say."""
         # Sum over the depths of the multiset counts, in closed form (hockey-stick identity).
-        return comb(len(self.widths) + self.max_layers, self.max_layers) - 1
+        return comb(len(self.widths) + self.max_layers, len(self.widths)) - 1
+
+    def __len__(self) -> int:
+        return self.n_stacks
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         """The stack at ``index``, or the list of stacks for a slice."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
+        index = operator.index(index)
         position = index + len(self) if index < 0 else index
         if not 0 <= position < len(self):
             raise IndexError(f"index must be within a grid of {len(self)} stacks, got {index}")

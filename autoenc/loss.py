@@ -38,7 +38,7 @@ def sparse_aware_loss(
         )
     observed = ~torch.isnan(target)
     filled = torch.where(observed, target, torch.zeros_like(target))
-    error = (reconstruction - filled).square() * observed
+    error = torch.where(observed, reconstruction - filled, torch.zeros_like(filled)).square()
     nonzero = filled != 0
     n_observed, n_nonzero = observed.sum(), nonzero.sum()
     over_all = error.sum() / n_observed.clamp(min=1)

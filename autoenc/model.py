@@ -120,6 +120,8 @@ def shape_of_state_dict(state: Mapping[str, torch.Tensor]) -> NetworkShape:
     """
     weights: dict[str, list[tuple[int, torch.Tensor]]] = {"encoder": [], "decoder": []}
     for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            raise ValueError("it must hold tensors by name, and does not")
         match = re.fullmatch(r"(encoder|decoder)\.(\d+)\.weight", name)
         if match and value.dim() == 2:
             weights[match[1]].append((int(match[2]), value))

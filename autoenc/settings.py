@@ -198,6 +198,13 @@ class SearchSettings(DataSettings):
         if self.strategy == "halving" and self.shard is not None:
             text = "--strategy halving needs all results to go on and cannot be divided with --shard"
             found.append((("strategy", "shard"), text))
+        n_fits = self.grid.n_stacks * len(self.recipes()) * max(self.folds, 1) * self.seeds
+        if n_fits > MOST_FITS:
+            text = (
+                f"--max_layers {self.max_layers} with these widths and recipes makes {n_fits:,} fits; "
+                f"at most {MOST_FITS:,} can be searched, so give fewer layers or widths"
+            )
+            found.append((("hidden_dims_search", "max_layers", "folds", "seeds"), text))
         if self.folds == 1:
             found.append((("folds",), "--folds must be 0 or at least 2, got 1"))
         if self.seed + self.seeds > 2**32:
@@ -275,6 +282,7 @@ class EncodeSettings(Settings):
     output: str = Field("latents.csv", description="CSV file for the latent points, a row per row")
 
 
+MOST_FITS = 10_000_000
 S = TypeVar("S", bound=Settings)
 
 

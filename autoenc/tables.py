@@ -44,6 +44,7 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     frame = _read_parquet(path) if start.startswith(_PARQUET_MAGIC) else _read_csv(path, start)
+    frame.columns = pd.Index([str(name) for name in frame.columns])
     if frame.shape[0] == 0:
         raise InputError(f"{path}: has a header but no rows")
     return frame
@@ -56,10 +57,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     except ImportError:
         raise InputError(f"{path}: reading Parquet needs pyarrow: pip install 'autoenc[parquet]'") from None
     try:
+        _refuse_duplicates(path, pyarrow.parquet.read_schema(path).names)
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"{path}: is not a readable Parquet file: {error}") from None
-    _refuse_duplicates(path, table.column_names)
     frame: pd.DataFrame = table.to_pandas()
     return frame
 
@@ -71,7 +72,7 @@ def _read_csv(path: Path, start: bytes) -> pd.DataFrame:
         raise InputError(f"{path}: is a binary file, not CSV or Parquet")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            header = next(csv.reader(file))
+            header = next(line for line in csv.reader(file) if line)
         _refuse_duplicates(path, header)
         if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
             raise InputError(f"{path}: its columns are not separated by commas; the header is {header[0]!r}")
@@ -197,7 +198,9 @@ def _bad_cell(path: str | Path, name: str, wrong: np.ndarray, column: pd.Series,
     row = int(wrong[0])
     more = f" (and {wrong.size - 1} more cells of this column)" if wrong.size > 1 else ""
     where = f"{path}: row {row + 1}, column {name!r}"
-    return f"{where}: {column.iloc[row]!r} {what}{more}; leave a missing cell empty"
+    value = column.iloc[row]
+    shown = repr(value) if isinstance(value, str) else str(value)
+    return f"{where}: {shown} {what}{more}; leave a missing cell empty"
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:

@@ -1,7 +1,7 @@
 """What the durable record and the live view add to a search.
 
-Run it: ``python benchmarks/record_cost.py [--repeats N]``. Each repeat trains the default grid without and with
-a record, in turn; then a longer search without and with record and live view.
+Run it: ``python benchmarks/record_cost.py [--repeats N]``. Each repeat trains the default grid without and
+with a record, in turn; then a longer search without and with record and live view.
 """
 
 from __future__ import annotations

@@ -62,8 +62,8 @@ def test_a_wider_grid_trains_only_what_is_new(search, count_fits, tmp_path) -> N
 
 
 @pytest.mark.parametrize(
-    "change", [["--epochs", "3"], ["--dropout", "0.2"], ["--seed", "1"], ["--scaling", "none"], ["--latent_dim", "2"],
-               ["--columns", "north,east,south,up"]],
+    "change", [["--epochs", "3"], ["--dropout", "0.2"], ["--seed", "1"], ["--scaling", "none"],
+               ["--latent_dim", "2"], ["--columns", "north,east,south,up"]],
 )  # fmt: skip
 def test_another_recipe_or_split_never_mixes_in(change, search, count_fits) -> None:
     search()

@@ -20,7 +20,7 @@ from autoenc.identity import Context
 from autoenc.paths import OutputPaths
 from autoenc.search.shards import parse_shard, partition, shard_from_environment
 from autoenc.settings import SearchSettings
-from autoenc.study import journal_path
+from autoenc.study import Record, journal_path, open_storage, records_in
 from autoenc.trials import Trial, trials_of
 
 __all__ = ["SearchJob"]
@@ -72,7 +72,6 @@ class SearchJob:
             problems += error.problems
         if problems or engine is None or table is None:
             raise InputError(problems)
-        _warn(settings, table)
         shard = parse_shard(settings.shard) if settings.shard else shard_from_environment()
         return cls(settings, paths, engine, table, shard)
 
@@ -151,16 +150,30 @@ class SearchJob:
             "n_test": earlier["n_test"],
             "baselines": dict(sorted(baselines.items())),
             "engine": self.engine.name,
+            "device": self.engine.device,
             "environment": describe_environment(),
         }
 
+    def recorded_note(self) -> dict[str, Any]:
+        """What the record says about an earlier search of this context; empty where there is none."""
+        return next((record.search for record in self.recorded()), {})
 
-def _warn(settings: SearchSettings, table: Table) -> None:
-    for warning in table.warnings:
-        print(f"warning: {table.path}: {warning}", file=sys.stderr)
-    if settings.latent_size >= len(table.columns):
-        print(
-            f"warning: latent size {settings.latent_size} is not below the {len(table.columns)} columns: "
-            "nothing has to be compressed",
-            file=sys.stderr,
-        )
+    def recorded(self) -> list[Record]:
+        """The record of this context, without touching it; none, or one."""
+        journal = journal_path(self.paths.folder, self.shard)
+        if self.settings.fresh or (self.settings.storage is None and not journal.exists()):
+            return []
+        storage = open_storage(self.settings.storage or journal, read_only=True)
+        return [record for record in records_in(storage) if record.context == self.context]
+
+    def warn(self) -> None:
+        """Print what was left out of the table or looks odd."""
+        for warning in self.table.warnings:
+            print(f"warning: {self.table.path}: {warning}", file=sys.stderr)
+        size, n_columns = self.settings.latent_size, len(self.table.columns)
+        if size >= n_columns:
+            print(
+                f"warning: latent size {size} is not below the {n_columns} columns: "
+                "nothing has to be compressed",
+                file=sys.stderr,
+            )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autoenc.commands.job import SearchJob
+from autoenc.engines import Fit
 from autoenc.search.estimate import estimate_seconds
-from autoenc.study import journal_path, open_storage, records_in
 
 __all__ = ["dry_run", "plan"]
 
@@ -52,17 +52,15 @@ def dry_run(job: SearchJob) -> int:
     return 0
 
 
-def _recorded(job: SearchJob) -> set[object]:
-    """Fits that the record holds, without touching it."""
-    journal = journal_path(job.paths.folder, job.shard)
-    place = job.settings.storage or journal
-    if job.settings.fresh or (place == journal and not journal.exists()):
-        return set()
-    for record in records_in(open_storage(place, read_only=True)):
-        if record.context == job.context:
-            retried = job.settings.retry_failed
-            return {fit for fit, outcome in record.outcomes().items() if not (retried and outcome.failure)}
-    return set()
+def _recorded(job: SearchJob) -> set[Fit]:
+    """Fits that the record holds and that would not be tried again."""
+    retried = job.settings.retry_failed
+    return {
+        fit
+        for record in job.recorded()
+        for fit, outcome in record.outcomes().items()
+        if not (retried and outcome.failure)
+    }
 
 
 def _memory_bytes(job: SearchJob) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -48,17 +49,22 @@ def search(settings: SearchSettings) -> int:
 def _search_one(settings: SearchSettings) -> int:
     job = SearchJob.prepare(settings)
     if settings.verify:
+        job.warn()
         return verify(job.fits, settings.verify, job.division.split)
     if settings.dry_run:
+        job.warn()
         return dry_run(job)
     journal = journal_path(job.paths.folder, job.shard)
+    # Dividing the rows may show that the table will not do; so far nothing is written.
+    note = job.note(job.recorded_note())
+    job.warn()
     with RecordLock(journal):
         if not job.shard:
             job.paths.remove_leftovers()
-        return _run(job, _open_record(job, journal))
+        return _run(job, _open_record(job, journal, note))
 
 
-def _open_record(job: SearchJob, journal: Path) -> Record:
+def _open_record(job: SearchJob, journal: Path, note: dict[str, Any]) -> Record:
     settings = job.settings
     if settings.fresh and settings.storage is None and (kept := keep_aside(journal)):
         _say(settings, f"the old record is kept as {kept}")
@@ -66,7 +72,7 @@ def _open_record(job: SearchJob, journal: Path) -> Record:
     if settings.fresh and settings.storage is not None and (name := keep_study_aside(storage, job.context)):
         _say(settings, f"the old record is kept as study {name}")
     record = Record.open(storage, job.context)
-    record.note_search(job.note(record.search))
+    record.note_search(note)
     return record
 
 

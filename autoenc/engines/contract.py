@@ -213,6 +213,7 @@ class Engine(Protocol):
     """Turns one fit into an outcome; knows nothing of searching, files or screens."""
 
     name: str
+    device: str
 
     def prepare(self) -> None:
         """Do what takes time once per process; may run beside other work, and need not be called."""

@@ -175,6 +175,7 @@ class NativeEngine:
     """
 
     name = "native"
+    device = "cpu"
 
     def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32) -> None:
         self.dtype = np.dtype(dtype)

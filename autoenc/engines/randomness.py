@@ -56,7 +56,7 @@ def row_hash(key: NDArray[np.uint32], row: NDArray[np.uint32]) -> NDArray[np.uin
 
 def keep_threshold(dropout: float) -> int:
     """A hash at or above this keeps its unit."""
-    return round(dropout * 2**32)
+    return min(round(dropout * 2**32), 2**32 - 1)
 
 
 def dropout_mask(

@@ -48,7 +48,7 @@ class TorchEngine:
 
     def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32, device: str = "cpu") -> None:
         self.dtype = torch.float32 if dtype == np.float32 else torch.float64
-        self.device = torch.device(device)
+        self.device = device
 
     def prepare(self) -> None:
         """Nothing takes time once."""

@@ -28,7 +28,9 @@ class Comparison(NamedTuple):
     @property
     def difference(self) -> float:
         """Relative difference of the final test losses; infinite where one is not finite."""
-        difference = abs(self.native_loss - self.torch_loss) / abs(self.torch_loss)
+        if self.native_loss == self.torch_loss:
+            return 0.0
+        difference = abs(self.native_loss - self.torch_loss) / max(abs(self.torch_loss), 1e-300)
         return difference if np.isfinite(difference) else float("inf")
 
     @property

@@ -73,7 +73,6 @@ def _clusters(
     """K-means with the number of clusters whose silhouette is highest (Rousseeuw, 1987)."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
-
     from threadpoolctl import threadpool_limits
 
     n_distinct = len(np.unique(points[sample], axis=0))

@@ -143,7 +143,7 @@ def results_document(results: SearchResults) -> dict[str, Any]:
         ],
         "environment": {
             **results.search["environment"],
-            "device": settings.device,
+            "device": results.search["device"],
             "engine": results.search["engine"],
             "seed": settings.seed,
             "columns": results.columns,
@@ -206,13 +206,13 @@ def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:
         "final_test_loss": result.loss,
         "best_test_loss": result.best_test_loss,
         "final_train_loss": result.final_train_loss,
-        "mean_test_loss": result.loss,
-        "standard_error": result.standard_error,
         "model_params": results.n_parameters(trial),
         "num_layers": len(trial.architecture),
         "train_losses": result.train_losses,
         "test_losses": result.test_losses,
         "seconds": result.seconds,
+        "mean_test_loss": result.loss,
+        "standard_error": result.standard_error,
         "fits": [
             {
                 "fold": fit.fold,

@@ -1,0 +1,30 @@
+"""The public names, loaded when they are first used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import autoenc
+
+
+def test_every_public_name_is_there():
+    for name in autoenc.__all__:
+        assert getattr(autoenc, name).__name__ == name
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'autoenc' has no attribute 'ArchitectureGird'"):
+        autoenc.ArchitectureGird  # noqa: B018
+
+
+def test_importing_the_package_does_not_import_torch(root):
+    code = "import sys, autoenc.cli; print({'torch', 'pandas', 'matplotlib'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+def test_the_package_says_that_it_is_typed(root):
+    assert (root / "autoenc" / "py.typed").exists()

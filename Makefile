@@ -9,7 +9,7 @@ search: $(VENV)/.installed
 	$(BIN)/python hyperparam_optimizer.py
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -52,7 +52,7 @@ def saved(fitted, tmp_path) -> Path:
 
 def by_hand(fitted: FittedAutoencoder, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Latent points and reconstructions, the scaling and the network applied step by step."""
-    scaled = (values - fitted.scaling.center) / fitted.scaling.scale
+    scaled = ((values - fitted.scaling.center) / fitted.scaling.scale).astype(np.float32)
     with torch.no_grad():
         reconstruction, latent = fitted.model(torch.from_numpy(np.nan_to_num(scaled)))
     return latent.numpy(), reconstruction.numpy() * fitted.scaling.scale + fitted.scaling.center

@@ -105,7 +105,7 @@ WRONG_OPTIONS = [
     (["--hidden_dims_search", "16,0"], "at least 1"),
     (["--hidden_dims_search", "-16"], "at least 1"),
     (["--hidden_dims_search", "16,-16"], "at least 1"),
-    (["--hidden_dims_search", "16,16"], "must not repeat a width, got 16 twice"),
+    (["--hidden_dims_search", "16,16"], "must not repeat a value, got 16 twice"),
     (["--max_layers", "0"], "--max_layers must be at least 1, got '0'"),
     (["--epochs", "-1"], "--epochs must be at least 1, got '-1'"),
     (["--batch_size", "0"], "--batch_size must be at least 1, got '0'"),

@@ -20,17 +20,17 @@ def problems_of(**given: object) -> list[str]:
 
 def test_defaults_are_those_promised():
     settings = SearchSettings()
-    assert settings.latent_dim == 3
+    assert settings.latent_dim == (3,)
     assert settings.hidden_dims_search == (16, 32, 64, 128)
     assert settings.max_layers == 3
     assert settings.epochs == 20
     assert settings.batch_size == 32
     assert settings.initial_lr == 1e-3
     assert settings.eta_min == 1e-6
-    assert settings.weight_decay == 1e-4
-    assert settings.dropout == 0.1
+    assert settings.weight_decay == (1e-4,)
+    assert settings.dropout == (0.1,)
     assert settings.activation == "relu"
-    assert settings.norm == "layer"
+    assert settings.norm == ("layer",)
     assert settings.scaling == "maxabs"
     assert settings.data_path == "data/stains.csv"
     assert settings.columns is None
@@ -41,7 +41,7 @@ def test_defaults_are_those_promised():
     assert settings.verify == 0
     assert (settings.save_models, settings.verbose, settings.quiet) == (False, False, False)
     assert 1 <= settings.jobs <= os.cpu_count()
-    assert settings.recipe() == Recipe()
+    assert settings.recipes() == [Recipe()]
 
 
 def test_text_becomes_values():
@@ -73,7 +73,7 @@ def test_the_recipe_takes_every_option_that_fixes_a_training():
         "activation": "gelu",
         "norm": "none",
     }
-    assert SearchSettings(**changed).recipe() == Recipe(**changed)
+    assert SearchSettings(**changed).recipes() == [Recipe(**changed)]
 
 
 WRONG = [
@@ -83,7 +83,7 @@ WRONG = [
     ("hidden_dims_search", "16,0", "must be at least 1, got '0' in '16,0'"),
     ("hidden_dims_search", "-16", "must be at least 1, got '-16'"),
     ("hidden_dims_search", "16.5", "must be a whole number, got '16.5'"),
-    ("hidden_dims_search", "16,32,16", "must not repeat a width, got 16 twice"),
+    ("hidden_dims_search", "16,32,16", "must not repeat a value, got 16 twice"),
     ("hidden_dims_search", "16;32", "must be a whole number"),
     ("hidden_dims_search", "1000000", "must be at most 65536"),
     ("latent_dim", "0", "must be at least 1, got '0'"),

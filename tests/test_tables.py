@@ -144,6 +144,7 @@ BAD_FILES = {
     "duplicate names": ("a,b,a\n1,2,3\n4,5,6\n", "column names must differ, .*: a$"),
     "quoted duplicate names": ('"a",a\n1,2\n4,5\n', "column names must differ, .*: a$"),
     "duplicate names behind an empty line": ("\na,a\n1,2\n4,5\n", "column names must differ, .*: a$"),
+    "duplicate names behind a line of spaces": ("  \na,a\n1,2\n4,5\n", "column names must differ, .*: a$"),
     "broken Parquet": (b"PAR1" + bytes(100), "is not a readable Parquet file"),
 }
 

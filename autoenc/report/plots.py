@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -12,9 +13,18 @@ from autoenc.report.results import SearchResults
 from autoenc.selection import pareto_front
 
 __all__ = [
-    "COLOURS", "ComplexityPlot", "Curve", "CurvesPlot", "complexity_plot", "curves_plot", "draw_complexity",
-    "draw_curves", "new_figure",
-]  # fmt: skip
+    "COLOURS",
+    "ComplexityPlot",
+    "Curve",
+    "CurvesPlot",
+    "complexity_plot",
+    "curves_plot",
+    "draw_complexity",
+    "draw_curves",
+    "log_scale",
+    "new_figure",
+    "plain_ticks",
+]
 
 # Okabe and Ito's palette without its yellow, which is faint on white; told apart by colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -25,6 +35,12 @@ DPI = 150
 def new_figure(width: float = 9.0, height: float = 5.5) -> Figure:
     """An empty figure, in inches, that keeps labels inside."""
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def log_scale(axis: Axes, losses: Sequence[float]) -> None:
+    """A log scale for losses, unless one is 0 and has no place there."""
+    if min(losses) > 0:
+        axis.set_yscale("log")
 
 
 def plain_ticks(axis: Axes) -> None:
@@ -71,7 +87,7 @@ def draw_curves(plot: CurvesPlot) -> Figure:
             epochs, curve.losses, color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)],
             markevery=max(1, len(curve.losses) // 15), markersize=5, linewidth=1.6, label=curve.label,
         )  # fmt: skip
-    axis.set_yscale("log")
+    log_scale(axis, [loss for curve in plot.curves for loss in curve.losses])
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epoch")
     axis.set_ylabel("test loss (weighted squared error, scaled units)")
@@ -124,7 +140,7 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
             edgecolor="white", linewidth=0.5, label=f"{depth}",
         )  # fmt: skip
     axis.set_xscale("log")
-    axis.set_yscale("log")
+    log_scale(axis, plot.losses)
     axis.set_xlabel("trainable parameters")
     axis.set_ylabel("final test loss (weighted squared error, scaled units)")
     axis.set_title(plot.title, loc="left")

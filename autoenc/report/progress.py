@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from autoenc.report.plots import COLOURS, new_figure, plain_ticks
+from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
 from autoenc.report.results import SearchResults
 
 __all__ = ["THRESHOLDS", "ProgressPlot", "draw_progress", "progress_plot"]
@@ -75,7 +75,7 @@ def draw_progress(plot: ProgressPlot) -> Figure:
         upper.axhline(
             loss, linestyle=("--", "-.", ":")[i % 3], color=COLOURS[2 + i], linewidth=1.2, label=name
         )
-    upper.set_yscale("log")
+    log_scale(upper, [*plot.losses, *plot.thresholds.values()])
     upper.set_ylabel("final test loss")
     upper.margins(y=0.12)
     plain_ticks(upper)

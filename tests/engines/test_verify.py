@@ -62,7 +62,8 @@ def test_difference_is_relative_to_the_reference():
 
 def test_every_fit_is_compared_in_both_precisions(make_split):
     fits = [FIT, Fit((5, 3), 2, Recipe(epochs=2))]
-    found = list(compare_engines(fits, make_split(n_rows=80)))
+    split = make_split(n_rows=80)
+    found = list(compare_engines(fits, lambda fold: split))
     assert [(one.fit, one.precision) for one in found] == [
         (fit, precision) for fit in fits for precision in ("float64", "float32")
     ]

@@ -1,0 +1,137 @@
+"""Folds, seeds, early stopping and factors, from outside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+OPTIONS = ["--hidden_dims_search", "4,8", "--max_layers", "2", "--epochs", "4"]
+
+
+@pytest.fixture
+def search(call, table_csv, tmp_path):
+    def run(*more: object, data=table_csv):
+        answer = call("search", "--data_path", data, "--output_dir", tmp_path, *OPTIONS, *more)
+        path = tmp_path / "hyperparam_results_latent3.json"
+        return answer, json.loads(path.read_text()) if path.exists() else None
+
+    return run
+
+
+def test_folds_choose_and_the_test_rows_measure_once(search) -> None:
+    _, plain = search()
+    answer, document = search("--folds", "3", "--seeds", "2")
+    assert answer.code == 0
+    assert "30 fits: 3 folds of the training rows, 2 seed(s) each" in answer.out
+    assert "on rows that chose nothing" in answer.out
+    for entry in document["all_results"]:
+        losses = [fit["final_test_loss"] for fit in entry["fits"]]
+        assert len(losses) == 6
+        assert entry["mean_test_loss"] == entry["final_test_loss"] == pytest.approx(sum(losses) / 6)
+        assert entry["standard_error"] == pytest.approx(pd.Series(losses).sem())
+    best = document["best_configuration"]
+    same = next(entry for entry in plain["all_results"] if entry["config"] == best["config"])
+    assert best["holdout_test_loss"] == same["final_test_loss"]  # the very fit of the plain search
+    assert set(document["selection"]) >= {"rule", "best", "tied", "one_se", "pareto"}
+    assert set(document["baselines"]) == {"pca", "mean"}
+
+
+def test_without_folds_the_optimism_is_told(search) -> None:
+    answer, _ = search()
+    assert "so this loss is optimistic" in answer.out
+
+
+def test_more_seeds_train_only_what_is_new(search) -> None:
+    search()
+    answer, _ = search("--seeds", "3")
+    assert "5 of 15 already trained" in answer.out
+
+
+def test_early_stopping_keeps_the_best_epoch(search) -> None:
+    answer, document = search(
+        "--epochs", "60", "--initial_lr", "0.05", "--patience", "2", "--min_epochs", "3"
+    )
+    assert answer.code == 0
+    assert any(len(entry["test_losses"]) < 60 for entry in document["all_results"])
+    for entry in document["all_results"]:
+        assert entry["final_test_loss"] == min(entry["test_losses"])
+        assert entry["fits"][0]["epochs"] >= 3
+
+
+def journal(folder: Path) -> list[str]:
+    return (folder / "study.journal").read_text().splitlines()
+
+
+def test_with_folds_the_test_rows_do_not_say_when_to_stop(search, tmp_path) -> None:
+    answer, document = search("--epochs", "60", "--initial_lr", "0.05", "--patience", "2", "--min_epochs", "3",
+                              "--folds", "3")  # fmt: skip
+    assert answer.code == 0
+    best = document["best_configuration"]
+    entry = next(entry for entry in document["all_results"] if entry["config"] == best["config"])
+    kept = sorted(fit["kept_epoch"] for fit in entry["fits"])
+    refit = [line for line in journal(tmp_path) if '"fold":"holdout"' in line]
+    assert len(refit) == 1, "the test rows were used once"
+    assert f'"stop_after":{kept[1]}' in refit[0]
+    assert '"patience"' not in refit[0]
+
+
+def test_labels_divide_the_rows(search, frame, tmp_path) -> None:
+    data = tmp_path / "labelled.csv"
+    frame.assign(kind=["x", "y", "y"] * 20, who=[i // 5 for i in range(60)]).to_csv(data, index=False)
+    answer, document = search("--stratify", "kind", "--group", "who", "--folds", "3", data=data)
+    assert answer.code == 0, answer.err
+    assert "who" not in document["environment"]["columns"]
+    answer, _ = search("--stratify", "kin", data=data)
+    assert answer.code == 2
+    assert "did you mean 'kind'?" in answer.err
+
+
+def test_lists_multiply_the_grid_and_their_effects_are_told(search, tmp_path) -> None:
+    answer, document = search("--dropout", "0,0.2", "--norm", "layer,none")
+    assert "20 trials (5 stacks x 4 recipes)" in answer.out
+    assert document["total_configurations"] == len(document["all_results"]) == 20
+    assert {(f["factor"], f["n_pairs"]) for f in document["factors"]} == {("dropout", 10), ("norm", 10)}
+    by_recipe = {
+        (tuple(e["config"]), *e["recipe"].values()): e["final_test_loss"] for e in document["all_results"]
+    }
+    ratios = [loss / by_recipe[(key[0], 0.0, key[2])] - 1 for key, loss in by_recipe.items() if key[1] == 0.2]
+    effect = next(f for f in document["factors"] if f["factor"] == "dropout")
+    assert effect["difference"] == pytest.approx(sum(ratios) / 10)
+    assert effect["low"] < effect["difference"] < effect["high"]
+    assert (tmp_path / "factor_effects_latent3.png").stat().st_size > 1000
+
+
+def test_latent_sizes_are_searched_in_turn_and_compared(call, search, tmp_path) -> None:
+    answer, _ = search("--latent_dim", "1,2,4")
+    assert answer.code == 0
+    assert len(list(tmp_path.glob("hyperparam_results_latent*.json"))) == 3
+    picture = tmp_path / "comparison.png"
+    answer = call("compare", tmp_path, "--output", picture)
+    assert answer.code == 0
+    assert [line.split()[0] for line in answer.out.splitlines()[1:4]] == ["1", "2", "4"]
+    assert "elbow" in answer.out
+    assert picture.stat().st_size > 1000
+
+
+def test_what_cannot_be_compared_is_refused(call, search, table_csv, tmp_path) -> None:
+    search("--latent_dim", "2")
+    assert "two latent sizes are needed" in call("compare", tmp_path).err
+    search("--latent_dim", "4", "--scaling", "none")
+    answer = call("compare", tmp_path)
+    assert answer.code == 2
+    assert "cannot be compared" in answer.err
+
+
+def test_halving_reports_what_it_spent(search) -> None:
+    answer, document = search("--strategy", "halving", "--epochs", "9")
+    assert answer.code == 0
+    assert document["halving"]["rungs"] == [
+        {"epochs": 1, "trials": 5}, {"epochs": 3, "trials": 1}, {"epochs": 9, "trials": 1}
+    ]  # fmt: skip
+    assert document["halving"]["epochs_spent"] == 17
+    assert document["halving"]["epochs_of_the_grid"] == 45
+    again, _ = search("--strategy", "halving", "--epochs", "9")
+    assert "%|" not in again.err, "nothing was left to train"

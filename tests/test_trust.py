@@ -66,8 +66,8 @@ def journal(folder: Path) -> list[str]:
 
 
 def test_with_folds_the_test_rows_do_not_say_when_to_stop(search, tmp_path) -> None:
-    answer, document = search("--epochs", "60", "--initial_lr", "0.05", "--patience", "2", "--min_epochs", "3",
-                              "--folds", "3")  # fmt: skip
+    stopping = ["--epochs", "60", "--initial_lr", "0.05", "--patience", "2", "--min_epochs", "3"]
+    answer, document = search(*stopping, "--folds", "3")
     assert answer.code == 0
     best = document["best_configuration"]
     entry = next(entry for entry in document["all_results"] if entry["config"] == best["config"])

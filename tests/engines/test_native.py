@@ -42,6 +42,8 @@ class Difference(NamedTuple):
 
 def difference(one: Outcome, other: Outcome) -> Difference:
     assert one.failure is other.failure is None
+    assert one.kept_epoch == other.kept_epoch
+    assert len(one.train_losses) == len(other.train_losses)
     losses, expected = (
         np.array([*outcome.train_losses, *outcome.test_losses, outcome.final_train_loss])
         for outcome in (one, other)
@@ -126,6 +128,8 @@ CASES = {
     "constant rate": ({}, (5,), 2, {"eta_min": 0.01}),
     "dropout": ({}, (5,), 2, {"dropout": 0.5}),
     "most units dropped": ({}, (50,), 2, {"dropout": 0.9}),
+    "early stopping": ({}, (9,), 2, {"epochs": 30, "initial_lr": 0.05, "patience": 2, "min_epochs": 1}),
+    "stopped on the way": ({}, (9,), 2, {"epochs": 9, "stop_after": 4}),
     "other loss weights": ({}, (5,), 2, {"nonzero_weight": 0.2, "all_weight": 1.5}),
 }
 

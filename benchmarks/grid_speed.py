@@ -63,7 +63,7 @@ class Sides:
         losses: list[float] = []
         run_fits(
             self.fits,
-            self.split,
+            lambda _: self.split,
             self.engine,
             threads,
             lambda _, outcome: losses.append(outcome.final_test_loss),

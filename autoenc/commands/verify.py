@@ -48,7 +48,7 @@ def _rounding(found: Sequence[Comparison]) -> str:
         for side in ("torch_loss", "native_loss")
     )
     return (
-        "in float64 they agree, so they compute the same; in float32 rounding switches single units, and the\n"
-        f"training takes another path: against float64 the loss moves by up to {100 * torch:.2f} % in torch and\n"
-        f"{100 * native:.2f} % in native"
+        "in float64 they agree, so they compute the same; in float32 rounding switches single units, and\n"
+        f"the training takes another path: against float64 the loss moves by up to {100 * torch:.2f} % in\n"
+        f"torch and {100 * native:.2f} % in native"
     )

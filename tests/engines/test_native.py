@@ -20,6 +20,8 @@ from autoenc.engines import ACTIVATIONS, Fit, Outcome, Recipe, Split, StopFlag, 
 from autoenc.engines.native import NativeEngine
 from autoenc.engines.randomness import initial_state
 from autoenc.engines.torch_loop import TorchEngine
+from autoenc.loss import sparse_aware_loss
+from autoenc.model import DynamicAutoencoder
 
 FLOAT64 = 1e-10  # largest relative difference of losses and parameters after a whole training
 FLOAT32 = 1e-3  # largest relative difference of final test losses
@@ -267,6 +269,26 @@ def test_bits_do_not_depend_on_where_the_table_lies_in_memory(make_split):
     for fit in FITS[:3]:
         moved = NativeEngine().fit(Split(elsewhere, split.train, split.test), fit)
         assert_same_bits(NativeEngine().fit(split, fit), moved)
+
+
+@pytest.mark.parametrize(
+    "engine", [NativeEngine(np.float64), TorchEngine(np.float64)], ids=["native", "torch"]
+)
+def test_early_stopping_keeps_the_parameters_of_the_best_epoch(make_split, engine):
+    split = make_split()
+    recipe = Recipe(epochs=40, batch_size=8, initial_lr=0.05, patience=2, min_epochs=1)
+    outcome = engine.fit(split, Fit((9,), 2, recipe))
+    n_epochs = len(outcome.test_losses)
+    assert n_epochs < 40
+    assert outcome.kept_epoch == int(np.argmin(outcome.test_losses)) == n_epochs - 3
+    assert outcome.final_test_loss == min(outcome.test_losses)
+    model = DynamicAutoencoder(6, 2, (9,)).double().eval()
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in outcome.state.items()})
+    for rows, expected in ((split.test, outcome.final_test_loss), (split.train, outcome.final_train_loss)):
+        target = torch.from_numpy(split.values[rows]).double()
+        with torch.no_grad():
+            loss = sparse_aware_loss(model(torch.nan_to_num(target, nan=0.0))[0], target).item()
+        assert loss == pytest.approx(expected, rel=1e-10)
 
 
 def test_the_data_are_left_alone(make_split):

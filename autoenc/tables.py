@@ -72,7 +72,7 @@ def _read_csv(path: Path, start: bytes) -> pd.DataFrame:
         raise InputError(f"{path}: is a binary file, not CSV or Parquet")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            header = next(line for line in csv.reader(file) if line)
+            header = next(line for line in csv.reader(file) if "".join(line).strip())
         _refuse_duplicates(path, header)
         if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
             raise InputError(f"{path}: its columns are not separated by commas; the header is {header[0]!r}")

@@ -43,7 +43,14 @@ class SearchResults:
     @classmethod
     def of(cls, settings: SearchSettings, record: Record) -> SearchResults:
         """The results that a record holds for the trials of these settings."""
-        return cls(settings, record.search, make_strategy(settings), record.outcomes())
+        return cls.of_outcomes(settings, record.search, record.outcomes())
+
+    @classmethod
+    def of_outcomes(
+        cls, settings: SearchSettings, search: dict[str, Any], outcomes: dict[Fit, Outcome]
+    ) -> SearchResults:
+        """The results that these outcomes make."""
+        return cls(settings, search, make_strategy(settings), outcomes)
 
     @property
     def trials(self) -> list[Trial]:

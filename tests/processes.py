@@ -38,6 +38,7 @@ def results_but_time(folder: Path, latent_dim: int = 3) -> dict[str, Any]:
     """The JSON results without what may differ between two runs of the same search."""
     document = json.loads((folder / f"hyperparam_results_latent{latent_dim}.json").read_text())
     del document["timestamp"], document["args"]
+    del document["environment"]["git_commit"]  # somebody may commit between two runs
     for entry in document["all_results"]:
         for timed in (entry, *entry["fits"]):
             del timed["seconds"]

@@ -40,6 +40,7 @@ def without_times(document: dict) -> dict:
     kept = json.loads(json.dumps(document))
     del kept["timestamp"]
     del kept["args"]["output_dir"], kept["args"]["jobs"]
+    del kept["environment"]["git_commit"]  # someone may commit between two searches
     for entry in kept["all_results"]:
         for timed in (entry, *entry.get("fits", [])):
             del timed["seconds"]

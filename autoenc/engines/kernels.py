@@ -63,54 +63,102 @@ def _copy(source, target, size):
 
 @njit(**INNER)
 def _normalize(h, h_at, width, lanes, stride, p, gain_at, shift_at, xhat, xhat_at, rstd, rstd_at):
-    """LayerNorm over the features, in place; keeps what the backward pass needs."""
+    """LayerNorm over the features, in place; keeps what the backward pass needs.
+
+    Sums run in four parts that do not wait for each other: an addition takes four cycles to come back.
+    """
     simd.outlined()
     v = VECTOR_BYTES // h.itemsize
     inverse_width, eps, one = simd.splat(h, 1.0 / width), simd.splat(h, NORM_EPS), simd.splat(h, 1.0)
     for lane in range(0, lanes, v):
-        mean = simd.splat(h, 0.0)
-        for j in range(width):
-            mean = mean + simd.load(h, h_at + j * stride + lane)
-        mean = mean * inverse_width
-        variance = simd.splat(h, 0.0)
-        for j in range(width):
-            d = simd.load(h, h_at + j * stride + lane) - mean
-            variance = simd.fma(d, d, variance)
-        r = one / simd.sqrt(simd.fma(variance, inverse_width, eps))
+        zero = simd.splat(h, 0.0)
+        m0, m1, m2, m3 = zero, zero, zero, zero
+        at = h_at + lane
+        whole = width // 4
+        for _ in range(whole):
+            m0 = m0 + simd.load(h, at)
+            m1 = m1 + simd.load(h, at + stride)
+            m2 = m2 + simd.load(h, at + 2 * stride)
+            m3 = m3 + simd.load(h, at + 3 * stride)
+            at += 4 * stride
+        for _ in range(width - 4 * whole):
+            m0 = m0 + simd.load(h, at)
+            at += stride
+        mean = ((m0 + m1) + (m2 + m3)) * inverse_width
+        m0, m1, m2, m3 = zero, zero, zero, zero
+        at = h_at + lane
+        for _ in range(whole):
+            d0 = simd.load(h, at) - mean
+            d1 = simd.load(h, at + stride) - mean
+            d2 = simd.load(h, at + 2 * stride) - mean
+            d3 = simd.load(h, at + 3 * stride) - mean
+            m0 = simd.fma(d0, d0, m0)
+            m1 = simd.fma(d1, d1, m1)
+            m2 = simd.fma(d2, d2, m2)
+            m3 = simd.fma(d3, d3, m3)
+            at += 4 * stride
+        for _ in range(width - 4 * whole):
+            d0 = simd.load(h, at) - mean
+            m0 = simd.fma(d0, d0, m0)
+            at += stride
+        r = one / simd.sqrt(simd.fma((m0 + m1) + (m2 + m3), inverse_width, eps))
         simd.store(rstd, rstd_at + lane, r)
+        at, to = h_at + lane, xhat_at + lane
         for j in range(width):
-            q = (simd.load(h, h_at + j * stride + lane) - mean) * r
-            simd.store(xhat, xhat_at + j * stride + lane, q)
-            y = simd.fma(q, simd.splat(p, p[gain_at + j]), simd.splat(p, p[shift_at + j]))
-            simd.store(h, h_at + j * stride + lane, y)
+            q = (simd.load(h, at) - mean) * r
+            simd.store(xhat, to, q)
+            simd.store(h, at, simd.fma(q, simd.spread(p, gain_at + j), simd.spread(p, shift_at + j)))
+            at += stride
+            to += stride
 
 
 @njit(**INNER)
 def _normalize_backward(
-    d, width, lanes, stride, p, gain_at, xhat, xhat_at, rstd, rstd_at, g, dgain_at, dshift_at
-):
-    """Gradient of LayerNorm: of its gains and shifts into ``g``, of its input in place of ``d``."""
+    d, width, lanes, stride, p, gain_at, xhat, xhat_at, rstd, rstd_at, g, dgain_at, dshift_at, h, h_at, factor,
+    masked,
+):  # fmt: skip
+    """Gradient of LayerNorm: of its gains and shifts into ``g``, of its input in place of ``d``.
+
+    Where ``masked``, ``d`` is the gradient behind ReLU and dropout, whose outputs are ``h``: it passes, times
+    ``factor``, where they are positive. Done here because the gradient is in registers here.
+    """
     simd.outlined()
     v = VECTOR_BYTES // d.itemsize
     inverse_width = simd.splat(d, 1.0 / width)
     for j in range(width):
-        dgain, dshift = simd.splat(d, 0.0), simd.splat(d, 0.0)
+        at, to = j * stride, xhat_at + j * stride
+        dshift, dgain = simd.splat(d, 0.0), simd.splat(d, 0.0)
         for lane in range(0, lanes, v):
-            dy = simd.load(d, j * stride + lane)
-            dgain = simd.fma(dy, simd.load(xhat, xhat_at + j * stride + lane), dgain)
+            dy = simd.load(d, at + lane)
+            if masked:
+                dy = simd.where_positive(simd.load(h, h_at + at + lane), dy * factor)
+                simd.store(d, at + lane, dy)
+            dgain = simd.fma(dy, simd.load(xhat, to + lane), dgain)
             dshift = dshift + dy
         g[dgain_at + j] = simd.total(dgain)
         g[dshift_at + j] = simd.total(dshift)
     for lane in range(0, lanes, v):
-        mean, slope = simd.splat(d, 0.0), simd.splat(d, 0.0)
-        for j in range(width):
-            q = simd.load(d, j * stride + lane) * simd.splat(p, p[gain_at + j])
-            mean = mean + q
-            slope = simd.fma(q, simd.load(xhat, xhat_at + j * stride + lane), slope)
-        mean, slope = mean * inverse_width, slope * inverse_width
+        zero = simd.splat(d, 0.0)
+        m0, m1, s0, s1 = zero, zero, zero, zero
+        at, to, gain = lane, xhat_at + lane, gain_at
+        for _ in range(width // 2):
+            q = simd.load(d, at) * simd.spread(p, gain)
+            m0 = m0 + q
+            s0 = simd.fma(q, simd.load(xhat, to), s0)
+            q = simd.load(d, at + stride) * simd.spread(p, gain + 1)
+            m1 = m1 + q
+            s1 = simd.fma(q, simd.load(xhat, to + stride), s1)
+            at += 2 * stride
+            to += 2 * stride
+            gain += 2
+        if width % 2:
+            q = simd.load(d, at) * simd.spread(p, gain)
+            m0 = m0 + q
+            s0 = simd.fma(q, simd.load(xhat, to), s0)
+        mean, slope = (m0 + m1) * inverse_width, (s0 + s1) * inverse_width
         r = simd.load(rstd, rstd_at + lane)
         for j in range(width):
-            q = simd.load(d, j * stride + lane) * simd.splat(p, p[gain_at + j]) - mean
+            q = simd.load(d, j * stride + lane) * simd.spread(p, gain_at + j) - mean
             q = q - simd.load(xhat, xhat_at + j * stride + lane) * slope
             simd.store(d, j * stride + lane, q * r)
 
@@ -164,25 +212,31 @@ def _dropout(h, at, width, lanes, stride, key, threshold, scale):
 def _gather(values, rows, start, n, lanes, stride, x, observed):
     """Rows of the table as lanes: cells with 0 for missing, and 1 or 0 for observed or not.
 
-    Returns the numbers of observed and of observed non-zero cells.
+    Returns:
+        The numbers of observed and of observed non-zero cells.
     """
     simd.outlined()
     n_observed, n_nonzero = 0, 0
-    for j in range(values.shape[1]):
-        at = j * stride
-        for i in range(n):
-            value = values[rows[start + i], j]
-            if value == value:
-                n_observed += 1
-                n_nonzero += value != 0
-                x[at + i] = value
-                observed[at + i] = 1
-            else:
-                x[at + i] = 0
-                observed[at + i] = 0
+    n_columns = values.shape[1]
+    for i in range(n):
+        row = rows[start + i]
+        for j in range(n_columns):
+            x[j * stride + i] = values[row, j]
+    one, nan = simd.splat(x, 1.0), x.dtype.type(np.nan)
+    for j in range(n_columns):
         for i in range(n, lanes):
-            x[at + i] = 0
-            observed[at + i] = 0
+            x[j * stride + i] = nan
+        seen, filled = simd.splat(x, 0.0), simd.splat(x, 0.0)
+        for i in range(j * stride, j * stride + lanes, VECTOR_BYTES // x.itemsize):
+            value = simd.load(x, i)
+            number = simd.where_number(value, one)
+            value = simd.where_number(value, value)
+            simd.store(x, i, value)
+            simd.store(observed, i, number)
+            seen = seen + number
+            filled = filled + simd.where_nonzero(value, one)
+        n_observed += int(simd.total(seen))
+        n_nonzero += int(simd.total(filled))
     return n_observed, n_nonzero
 
 
@@ -289,7 +343,8 @@ def _backward_and_update(
     for k in range(layers.shape[0] - 1, -1, -1):
         layer = layers[k]
         n_in, width, padded, weight = layer[N_IN], layer[N_OUT], layer[PADDED], layer[WEIGHT]
-        if layer[HIDDEN]:
+        # With ReLU and a norm the mask is applied on the way through the norm's gradient.
+        if layer[HIDDEN] and not (activation == RELU and layer[HAS_NORM]):
             for i in range(0, width * stride, VECTOR_BYTES // p.itemsize):
                 if activation == RELU:
                     kept = simd.load(h, layer[H_OUT] + i)
@@ -298,11 +353,13 @@ def _backward_and_update(
                     simd.store(d, i, simd.load(d, i) * simd.load(slopes, layer[XHAT] + i))
         size = (n_in + 1) * padded
         if layer[HAS_NORM]:
-            _fill_zero(g, size, size + 2 * padded)
+            _fill_zero(g, size + width, size + padded)
+            _fill_zero(g, size + padded + width, size + 2 * padded)
             gain, at = weight + size, layer[XHAT]
             _normalize_backward(
-                d, width, lanes, stride, p, gain, xhat, at, rstd, (k + 1) * stride, g, size, size + padded
-            )
+                d, width, lanes, stride, p, gain, xhat, at, rstd, (k + 1) * stride, g, size, size + padded,
+                h, layer[H_OUT], factor, activation == RELU,
+            )  # fmt: skip
         _transpose(d, width, padded, lanes, stride, d_rows)
         matmul(n_in + 1, padded, n, h, layer[H_IN], stride, 1, d_rows, 0, padded, g, 0, padded)
         if k > 0 or has_norm:
@@ -315,7 +372,9 @@ def _backward_and_update(
         first = layers[0]
         size, at = first[WEIGHT], first[H_IN]
         _fill_zero(g, at, size)
-        _normalize_backward(d, first[N_IN], lanes, stride, p, at, xhat, at, rstd, at, g, at, size // 2)
+        _normalize_backward(
+            d, first[N_IN], lanes, stride, p, at, xhat, at, rstd, at, g, at, size // 2, h, 0, factor, False
+        )
         _adamw(p, m, v, g, at, size, learning_rate, weight_decay, step)
 
 

@@ -128,6 +128,30 @@ def splat(typing: Any, array: Any, value: Any) -> Any:
 
 
 @intrinsic
+def spread(typing: Any, array: Any, offset: Any) -> Any:
+    """A vector with ``array[offset]`` in every lane."""
+    vector = VectorType(array.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = _data(context, builder, array, args[0])
+        scalar = builder.load(builder.gep(data, [args[1]]), typ=_llvm_vector(array.dtype).element)
+        return _splat(builder, scalar, vector.lanes)
+
+    return vector(array, types.intp), codegen
+
+
+@intrinsic
+def where_number(typing: Any, condition: Any, value: Any) -> Any:
+    """``value`` in lanes whose ``condition`` is not NaN, 0 elsewhere."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        zero = _constant(_llvm_vector(value.dtype), 0.0)
+        return builder.select(builder.fcmp_ordered("ord", args[0], args[0]), args[1], zero)
+
+    return value(condition, value), codegen
+
+
+@intrinsic
 def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
 

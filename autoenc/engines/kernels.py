@@ -114,13 +114,13 @@ def _normalize(h, h_at, width, lanes, stride, p, gain_at, shift_at, xhat, xhat_a
 
 @njit(**INNER)
 def _normalize_backward(
-    d, width, lanes, stride, p, gain_at, xhat, xhat_at, rstd, rstd_at, g, dgain_at, dshift_at, h, h_at, factor,
-    masked,
+    d, width, lanes, stride, p, gain_at, xhat, xhat_at, rstd, rstd_at, g, dgain_at, dshift_at, h, h_at,
+    factor, masked,
 ):  # fmt: skip
     """Gradient of LayerNorm: of its gains and shifts into ``g``, of its input in place of ``d``.
 
-    Where ``masked``, ``d`` is the gradient behind ReLU and dropout, whose outputs are ``h``: it passes, times
-    ``factor``, where they are positive. Done here because the gradient is in registers here.
+    Where ``masked``, ``d`` is the gradient behind ReLU and dropout, whose outputs are ``h``: it passes,
+    times ``factor``, where they are positive. Done here because the gradient is in registers here.
     """
     simd.outlined()
     v = VECTOR_BYTES // d.itemsize

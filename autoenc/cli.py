@@ -6,7 +6,8 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
 from autoenc import __version__
@@ -25,49 +26,26 @@ __all__ = ["main"]
 
 
 class _Command(NamedTuple):
+    """A verb: its help, its options, and where its function is, named so that only what runs is imported."""
+
     help: str
     settings: type[Settings]
-    run: Callable[[Any], int]
+    function: str
 
-
-def _search(settings: SearchSettings) -> int:
-    from autoenc.commands.search import search
-
-    return search(settings)
-
-
-def _encode(settings: EncodeSettings) -> int:
-    from autoenc.commands.encode import encode
-
-    return encode(settings)
-
-
-def _analyze(settings: AnalyzeSettings) -> int:
-    from autoenc.commands.analyze import analyze
-
-    return analyze(settings)
-
-
-def _merge(settings: MergeSettings) -> int:
-    from autoenc.commands.merge import merge
-
-    return merge(settings)
-
-
-def _compare(settings: CompareSettings) -> int:
-    from autoenc.commands.compare import compare
-
-    return compare(settings)
+    def run(self, settings: Any) -> int:
+        module, _, name = self.function.partition(":")
+        code: int = getattr(import_module(f"autoenc.commands.{module}"), name)(settings)
+        return code
 
 
 COMMANDS = {
-    "search": _Command("train every hidden-layer stack and show the best", SearchSettings, _search),
+    "search": _Command("train every hidden-layer stack and show the best", SearchSettings, "search:search"),
     "analyze": _Command(
-        "show a search, also while it runs, and rebuild its reports", AnalyzeSettings, _analyze
+        "show a search, also while it runs, and rebuild its reports", AnalyzeSettings, "analyze:analyze"
     ),
-    "compare": _Command("draw the best loss against the latent size", CompareSettings, _compare),
-    "merge": _Command("join the records of shards", MergeSettings, _merge),
-    "encode": _Command("write the latent points of a table's rows", EncodeSettings, _encode),
+    "compare": _Command("draw the best loss against the latent size", CompareSettings, "compare:compare"),
+    "merge": _Command("join the records of shards", MergeSettings, "merge:merge"),
+    "encode": _Command("write the latent points of a table's rows", EncodeSettings, "encode:encode"),
 }
 
 

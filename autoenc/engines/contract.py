@@ -15,6 +15,7 @@ __all__ = [
     "ACTIVATIONS",
     "EarlyStopping",
     "Engine",
+    "Family",
     "Fit",
     "Outcome",
     "Recipe",
@@ -29,6 +30,7 @@ State = dict[str, NDArray[np.floating]]
 
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
 Norm = Literal["layer", "none"]
+Family = Literal["ae", "dae", "vae"]
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh")
 
 

@@ -1,62 +1,29 @@
-"""Every option, declared once: name, type, default, bounds and help.
-
-Command line and Python both read the options from here. Problems are collected, so that all wrong options
-are told at once.
-"""
+"""Options of the exhaustive search."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from itertools import product
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    PlainSerializer,
-    ValidationError,
-)
+from pydantic import AfterValidator, Field, FiniteFloat
 
-from autoenc.engines.contract import Activation, Norm, Recipe
-from autoenc.errors import InputError
+from autoenc.engines.contract import Activation, Recipe
 from autoenc.grid import ArchitectureGrid
 from autoenc.scores import parse_score
 from autoenc.search.shards import parse_shard
+from autoenc.settings.base import (
+    DataSettings,
+    Dropouts,
+    LatentSizes,
+    Norms,
+    WeightDecays,
+    Widths,
+    available_cores,
+)
 
-__all__ = [
-    "AnalyzeSettings",
-    "CompareSettings",
-    "DataSettings",
-    "EncodeSettings",
-    "MergeSettings",
-    "SearchSettings",
-    "Settings",
-    "parse_settings",
-    "require_settings",
-]
+__all__ = ["SearchSettings"]
 
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _comma_list(value: Any) -> Any:
-    """``"16,32"`` as ``["16", "32"]``; empty pieces stay, to be told as wrong."""
-    if isinstance(value, str):
-        return [piece.strip() for piece in value.split(",")]
-    return value if isinstance(value, list | tuple) else [value]
-
-
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    repeated = sorted({value for value in values if values.count(value) > 1})
-    if repeated:
-        raise ValueError(f"must not repeat a value, got {', '.join(map(str, repeated))} twice")
-    return values
+MOST_FITS = 10_000_000
 
 
 def _shard(text: str) -> str:
@@ -69,41 +36,8 @@ def _score(text: str) -> str:
     return text
 
 
-# A comma-separated list of distinct values; where one is usual, one alone is written out alone again.
-_SPLIT, _SOME, _DISTINCT = BeforeValidator(_comma_list), Field(min_length=1), AfterValidator(_distinct)
-_ALONE = PlainSerializer(lambda values: values[0] if len(values) == 1 else list(values))
-Width = Annotated[int, Field(ge=1, le=65536)]
-Widths = Annotated[tuple[Width, ...], _SPLIT, _SOME, _DISTINCT]
-LatentSizes = Annotated[tuple[Width, ...], _SPLIT, _SOME, _DISTINCT, _ALONE]
-Dropout = Annotated[float, Field(ge=0, lt=1)]
-Dropouts = Annotated[tuple[Dropout, ...], _SPLIT, _SOME, _DISTINCT, _ALONE]
-WeightDecay = Annotated[FiniteFloat, Field(ge=0)]
-WeightDecays = Annotated[tuple[WeightDecay, ...], _SPLIT, _SOME, _DISTINCT, _ALONE]
-Norms = Annotated[tuple[Norm, ...], _SPLIT, _SOME, _DISTINCT, _ALONE]
 Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
-Names = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
-
-
-class Settings(BaseModel):
-    """Options of a command, checked and frozen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
-        """Options that are right by themselves but not together: their names and what is wrong."""
-        return []
-
-
-class DataSettings(Settings):
-    """Which table, and how it is read."""
-
-    data_path: str = Field("data/stains.csv", description="table to learn from, CSV or Parquet")
-    columns: Names | None = Field(
-        None,
-        description='columns to use, e.g. "L,Lec,CG"; by default the 24 COPUS columns if they are all '
-        "there, else all numeric ones",
-    )
 
 
 class SearchSettings(DataSettings):
@@ -163,7 +97,7 @@ class SearchSettings(DataSettings):
     engine: Literal["auto", "native", "torch"] = Field(
         "auto", description="native: the compiled CPU engine; torch: the plain reference"
     )
-    jobs: int = Field(default_factory=_available_cores, ge=1, description="fits trained at once, one a core")
+    jobs: int = Field(default_factory=available_cores, ge=1, description="fits trained at once, one a core")
     output_dir: str = Field("output", description="folder for results")
     save_models: bool = Field(False, description="save the best model")
     storage: str | None = Field(
@@ -245,114 +179,3 @@ class SearchSettings(DataSettings):
             Recipe(**plain, dropout=dropout, norm=norm, weight_decay=weight_decay)
             for dropout, norm, weight_decay in product(self.dropout, self.norm, self.weight_decay)
         ]
-
-
-class AnalyzeSettings(Settings):
-    """Options of ``analyze``."""
-
-    folder: str = Field(description="folder of a search", json_schema_extra={"positional": True})
-    storage: str | None = Field(None, description="the record, where it is not study.journal in the folder")
-
-
-class MergeSettings(Settings):
-    """Options of ``merge``."""
-
-    folders: tuple[str, ...] = Field(
-        min_length=1, description="folders with the shards' records", json_schema_extra={"positional": True}
-    )
-    output_dir: str = Field(description="folder for the joined record and its reports")
-
-
-class CompareSettings(Settings):
-    """Options of ``compare``."""
-
-    folders: tuple[str, ...] = Field(
-        min_length=1,
-        description="folders of searches with different latent sizes",
-        json_schema_extra={"positional": True},
-    )
-    output: str = Field("latent_comparison.png", description="picture of the best loss against latent size")
-
-
-class EncodeSettings(Settings):
-    """Options of ``encode``."""
-
-    model: str = Field(description="model file, e.g. output/best_model_latent3.pth")
-    data_path: str = Field("data/stains.csv", description="table to encode, CSV or Parquet")
-    output: str = Field("latents.csv", description="CSV file for the latent points, a row per row")
-
-
-MOST_FITS = 10_000_000
-S = TypeVar("S", bound=Settings)
-
-
-def parse_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, list[str]]:
-    """Check options; the rest take their defaults.
-
-    Args:
-        kind: Which settings.
-        given: Values by option name, as text or already typed.
-
-    Returns:
-        The settings, None where there are problems, and all problems, a sentence each.
-    """
-    problems: list[str] = []
-    wrong: set[str] = set()
-    try:
-        settings = kind.model_validate(dict(given))
-    except ValidationError as error:
-        for detail in error.errors():
-            wrong.add(str(detail["loc"][0]))
-            problems.append(_sentence(detail, given))
-        # What contradicts what is still told, among the options that are right by themselves.
-        try:
-            settings = kind.model_validate({name: given[name] for name in given if name not in wrong})
-        except ValidationError:  # a required option is missing
-            return None, problems
-    problems += [text for names, text in settings.contradictions() if not wrong.intersection(names)]
-    return (None if problems else settings), problems
-
-
-_RIGHT = {
-    "greater_than": "above {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "below {lt}",
-    "less_than_equal": "at most {le}",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "int_type": "a whole number",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "literal_error": "one of {expected}",
-    "too_short": "at least {min_length} value",
-    "bool_parsing": "true or false",
-}
-
-
-def _sentence(detail: Any, given: Mapping[str, Any]) -> str:
-    """One of pydantic's findings in a user's words."""
-    name = f"--{detail['loc'][0]}"
-    if detail["type"] == "value_error":
-        return f"{name} {detail['ctx']['error']}"
-    if detail["type"] == "missing":
-        return f"{name} is required"
-    if detail["type"] == "extra_forbidden":
-        return f"{name} is not an option"
-    right = _RIGHT.get(detail["type"])
-    rule = f"must be {right.format(**detail.get('ctx', {}))}" if right else str(detail["msg"])
-    whole = given.get(str(detail["loc"][0]))
-    piece = f" in {whole!r}" if len(detail["loc"]) > 1 and isinstance(whole, str) else ""
-    return f"{name} {rule}, got {detail['input']!r}{piece}"
-
-
-def require_settings(kind: type[S], given: Mapping[str, Any]) -> S:
-    """:func:`parse_settings`, with problems raised.
-
-    Raises:
-        InputError: If an option is wrong; it names all of them.
-    """
-    settings, problems = parse_settings(kind, given)
-    if settings is None:
-        raise InputError(problems)
-    return settings

@@ -1,0 +1,21 @@
+"""Every option, declared once: name, type, default, bounds and help."""
+
+from __future__ import annotations
+
+from autoenc.settings.base import DataSettings, Settings, parse_settings, require_settings
+from autoenc.settings.commands import AnalyzeSettings, CompareSettings, EncodeSettings, MergeSettings
+from autoenc.settings.search import SearchSettings
+from autoenc.settings.tune import TuneSettings
+
+__all__ = [
+    "AnalyzeSettings",
+    "CompareSettings",
+    "DataSettings",
+    "EncodeSettings",
+    "MergeSettings",
+    "SearchSettings",
+    "Settings",
+    "TuneSettings",
+    "parse_settings",
+    "require_settings",
+]

@@ -1,0 +1,173 @@
+"""What all options share: their types, how they are checked, and how a problem is told.
+
+Command line and Python both read the options from here. Problems are collected, so that all wrong options
+are told at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PlainSerializer,
+    ValidationError,
+)
+
+from autoenc.engines.contract import Norm
+from autoenc.errors import InputError
+
+__all__ = [
+    "DISTINCT",
+    "SOME",
+    "SPLIT",
+    "DataSettings",
+    "Dropouts",
+    "LatentSizes",
+    "Names",
+    "Norms",
+    "Settings",
+    "WeightDecays",
+    "Width",
+    "Widths",
+    "available_cores",
+    "comma_list",
+    "parse_settings",
+    "require_settings",
+]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def comma_list(value: Any) -> Any:
+    """``"16,32"`` as ``["16", "32"]``; empty pieces stay, to be told as wrong."""
+    if isinstance(value, str):
+        return [piece.strip() for piece in value.split(",")]
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    repeated = sorted({value for value in values if values.count(value) > 1})
+    if repeated:
+        raise ValueError(f"must not repeat a value, got {', '.join(map(str, repeated))} twice")
+    return values
+
+
+# A comma-separated list of distinct values; where one is usual, one alone is written out alone again.
+SPLIT, SOME, DISTINCT = BeforeValidator(comma_list), Field(min_length=1), AfterValidator(_distinct)
+_ALONE = PlainSerializer(lambda values: values[0] if len(values) == 1 else list(values))
+Width = Annotated[int, Field(ge=1, le=65536)]
+Widths = Annotated[tuple[Width, ...], SPLIT, SOME, DISTINCT]
+LatentSizes = Annotated[tuple[Width, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+Dropouts = Annotated[tuple[Dropout, ...], SPLIT, SOME, DISTINCT, _ALONE]
+WeightDecay = Annotated[FiniteFloat, Field(ge=0)]
+WeightDecays = Annotated[tuple[WeightDecay, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Norms = Annotated[tuple[Norm, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Names = Annotated[tuple[str, ...], BeforeValidator(comma_list)]
+
+
+class Settings(BaseModel):
+    """Options of a command, checked and frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
+        """Options that are right by themselves but not together: their names and what is wrong."""
+        return []
+
+
+class DataSettings(Settings):
+    """Which table, and how it is read."""
+
+    data_path: str = Field("data/stains.csv", description="table to learn from, CSV or Parquet")
+    columns: Names | None = Field(
+        None,
+        description='columns to use, e.g. "L,Lec,CG"; by default the 24 COPUS columns if they are all '
+        "there, else all numeric ones",
+    )
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def parse_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, list[str]]:
+    """Check options; the rest take their defaults.
+
+    Args:
+        kind: Which settings.
+        given: Values by option name, as text or already typed.
+
+    Returns:
+        The settings, None where there are problems, and all problems, a sentence each.
+    """
+    problems: list[str] = []
+    wrong: set[str] = set()
+    try:
+        settings = kind.model_validate(dict(given))
+    except ValidationError as error:
+        for detail in error.errors():
+            wrong.add(str(detail["loc"][0]))
+            problems.append(_sentence(detail, given))
+        # What contradicts what is still told, among the options that are right by themselves.
+        try:
+            settings = kind.model_validate({name: given[name] for name in given if name not in wrong})
+        except ValidationError:  # a required option is missing
+            return None, problems
+    problems += [text for names, text in settings.contradictions() if not wrong.intersection(names)]
+    return (None if problems else settings), problems
+
+
+_RIGHT = {
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "literal_error": "one of {expected}",
+    "too_short": "at least {min_length} value",
+    "bool_parsing": "true or false",
+}
+
+
+def _sentence(detail: Any, given: Mapping[str, Any]) -> str:
+    """One of pydantic's findings in a user's words."""
+    name = f"--{detail['loc'][0]}"
+    if detail["type"] == "value_error":
+        return f"{name} {detail['ctx']['error']}"
+    if detail["type"] == "missing":
+        return f"{name} is required"
+    if detail["type"] == "extra_forbidden":
+        return f"{name} is not an option"
+    right = _RIGHT.get(detail["type"])
+    rule = f"must be {right.format(**detail.get('ctx', {}))}" if right else str(detail["msg"])
+    whole = given.get(str(detail["loc"][0]))
+    piece = f" in {whole!r}" if len(detail["loc"]) > 1 and isinstance(whole, str) else ""
+    return f"{name} {rule}, got {detail['input']!r}{piece}"
+
+
+def require_settings(kind: type[S], given: Mapping[str, Any]) -> S:
+    """:func:`parse_settings`, with problems raised.
+
+    Raises:
+        InputError: If an option is wrong; it names all of them.
+    """
+    settings, problems = parse_settings(kind, given)
+    if settings is None:
+        raise InputError(problems)
+    return settings

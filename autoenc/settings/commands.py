@@ -1,0 +1,44 @@
+"""Options of the commands around a search."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from autoenc.settings.base import Settings
+
+__all__ = ["AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings"]
+
+
+class AnalyzeSettings(Settings):
+    """Options of ``analyze``."""
+
+    folder: str = Field(description="folder of a search", json_schema_extra={"positional": True})
+    storage: str | None = Field(None, description="the record, where it is not study.journal in the folder")
+
+
+class MergeSettings(Settings):
+    """Options of ``merge``."""
+
+    folders: tuple[str, ...] = Field(
+        min_length=1, description="folders with the shards' records", json_schema_extra={"positional": True}
+    )
+    output_dir: str = Field(description="folder for the joined record and its reports")
+
+
+class CompareSettings(Settings):
+    """Options of ``compare``."""
+
+    folders: tuple[str, ...] = Field(
+        min_length=1,
+        description="folders of searches with different latent sizes",
+        json_schema_extra={"positional": True},
+    )
+    output: str = Field("latent_comparison.png", description="picture of the best loss against latent size")
+
+
+class EncodeSettings(Settings):
+    """Options of ``encode``."""
+
+    model: str = Field(description="model file, e.g. output/best_model_latent3.pth")
+    data_path: str = Field("data/stains.csv", description="table to encode, CSV or Parquet")
+    output: str = Field("latents.csv", description="CSV file for the latent points, a row per row")

@@ -1,0 +1,58 @@
+"""The space of an adaptive search, declared once: each range can be narrowed, fixed or widened."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, PlainSerializer
+
+from autoenc.engines.contract import ACTIVATIONS, Activation, Norm
+from autoenc.settings.base import DISTINCT, SOME, SPLIT, Settings, Width, comma_list
+
+__all__ = ["SpaceSettings"]
+
+
+def _as_pair(value: Any) -> Any:
+    """``"8,64"`` as ``["8", "64"]``; one value alone is a range without width, which fixes the option."""
+    pieces = comma_list(value)
+    return [pieces[0], pieces[0]] if len(pieces) == 1 else pieces
+
+
+def _ordered(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"must be an ascending range, e.g. {pair[1]},{pair[0]}, got {pair[0]},{pair[1]}")
+    return pair
+
+
+_PAIR, _ASCENDING = BeforeValidator(_as_pair), AfterValidator(_ordered)
+_WRITTEN = PlainSerializer(lambda pair: pair[0] if pair[0] == pair[1] else list(pair))
+Depth = Annotated[int, Field(ge=1, le=1024)]
+Depths = Annotated[tuple[Depth, Depth], _PAIR, _ASCENDING, _WRITTEN]
+WidthRange = Annotated[tuple[Width, Width], _PAIR, _ASCENDING, _WRITTEN]
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+PositiveRange = Annotated[tuple[Positive, Positive], _PAIR, _ASCENDING, _WRITTEN]
+Share = Annotated[float, Field(ge=0, lt=1)]
+ShareRange = Annotated[tuple[Share, Share], _PAIR, _ASCENDING, _WRITTEN]
+BatchSize = Annotated[int, Field(ge=1)]
+BatchSizes = Annotated[tuple[BatchSize, ...], SPLIT, SOME, DISTINCT]
+Activations = Annotated[tuple[Activation, ...], SPLIT, SOME, DISTINCT]
+NormOptions = Annotated[tuple[Norm, ...], SPLIT, SOME, DISTINCT]
+
+
+class SpaceSettings(Settings):
+    """What is open in an adaptive search; a range is ``low,high``, one value alone fixes the option."""
+
+    num_layers_range: Depths = Field((1, 8), description="numbers of hidden layers to try")
+    hidden_size_range: WidthRange = Field(
+        (8, 1024), description="widths to try, on a log scale; no layer is wider than the one before it"
+    )
+    learning_rate_range: PositiveRange = Field(
+        (1e-5, 1e-2), description="first learning rates to try, on a log scale"
+    )
+    weight_decay_range: PositiveRange = Field(
+        (1e-6, 1e-2), description="weight decays to try, on a log scale"
+    )
+    dropout_range: ShareRange = Field((0.0, 0.5), description="dropout probabilities to try")
+    batch_size_options: BatchSizes = Field((16, 32, 64, 128), description="batch sizes to try")
+    activation_options: Activations = Field(ACTIVATIONS, description="activations to try")
+    norm_options: NormOptions = Field(("layer", "none"), description="normalizations to try")

@@ -1,0 +1,108 @@
+"""Options of the adaptive search and of training its best trial."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, FiniteFloat
+
+from autoenc.engines.contract import Family
+from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, Settings, Width, available_cores
+from autoenc.settings.space import SpaceSettings
+
+__all__ = ["ResilientSettings", "TuneSettings"]
+
+Families = Annotated[tuple[Family, ...], SPLIT, SOME, DISTINCT]
+Share = Annotated[FiniteFloat, Field(gt=0, le=1)]
+
+
+class ResilientSettings(Settings):
+    """Numbers of the resilient strategy."""
+
+    good_threshold: FiniteFloat = Field(1.0, gt=0, description="a good loss, as a multiple of PCA's")
+    excellent_threshold: FiniteFloat = Field(
+        0.9, gt=0, description="below this multiple of PCA's loss the neighbourhood is explored"
+    )
+    breakthrough_threshold: FiniteFloat = Field(
+        0.8, gt=0, description="a breakthrough, as a multiple of PCA's loss"
+    )
+    local_trials: int = Field(8, ge=1, description="trials of a local exploration")
+    local_steps: int = Field(2, ge=1, description="steps of a whole number in local exploration")
+    local_share: Share = Field(0.1, description="relative step of other numbers in local exploration")
+    local_limit: Share = Field(0.2, description="how far local exploration may go from where it began")
+    stagnation_trials: int = Field(8, ge=1, description="trials without improvement before a jump")
+    jump_probability: FiniteFloat = Field(
+        0.7, ge=0, le=1, description="chance that a jump is made, else a small step"
+    )
+    jump_width: Share = Field(0.7, description="a jump multiplies widths by this")
+    jump_layers: Share = Field(0.8, description="a jump multiplies the number of layers by this")
+    jump_learning_rate: Share = Field(0.5, description="a jump multiplies the learning rate by this")
+    conservative_widths: Annotated[tuple[Width, Width], SPLIT] = Field(
+        (64, 256), description="a jump stays within these widths"
+    )
+    conservative_layers: Annotated[tuple[Width, Width], SPLIT] = Field(
+        (2, 8), description="a jump stays within these numbers of layers"
+    )
+    most_growth: FiniteFloat = Field(
+        2.0, ge=1, description="no step goes to more than this times the parameters of the best so far"
+    )
+
+
+class TuneSettings(DataSettings, SpaceSettings, ResilientSettings):
+    """Options of the adaptive search."""
+
+    strategy: Literal["grid", "random", "tpe", "cmaes", "resilient"] = Field(
+        "tpe", description="how the next trial is chosen"
+    )
+    n_trials: int = Field(50, ge=1, description="trials in all, those of an earlier run counted")
+    timeout_hours: FiniteFloat | None = Field(None, gt=0, description="begin no trial after so many hours")
+    pruner: Literal["median", "hyperband", "none"] = Field(
+        "none", description="end trials early that do badly"
+    )
+    families: Families = Field(
+        ("ae",),
+        description="ae (plain), dae (denoising), vae (variational); several take turns in this order",
+    )
+    latent_dim: Width = Field(3, description="size of the latent space")
+    epochs: int | None = Field(
+        None, ge=1, description="passes over the training rows; by default 20, with resilient at most 128"
+    )
+    patience: int | None = Field(
+        None,
+        ge=0,
+        description="stop a fit after so many epochs without a lower loss and keep its best; 0: never; "
+        "by default 0, with resilient 36",
+    )
+    min_epochs: int = Field(16, ge=1, description="early stopping never stops before this epoch")
+    eta_min: FiniteFloat = Field(1e-6, gt=0, description="learning rate at the end of the cosine schedule")
+    corruption: FiniteFloat = Field(
+        0.2, ge=0, lt=1, description="probability that a cell is hidden from a denoising autoencoder"
+    )
+    kl_weight: FiniteFloat = Field(
+        1e-3, ge=0, description="weight of the KL divergence of a variational autoencoder"
+    )
+    folds: int = Field(
+        0,
+        ge=0,
+        description="judge trials by cross-validation with so many folds of the training rows; "
+        "0: by one fifth of them",
+    )
+    seeds: int = Field(1, ge=1, le=1000, description="train every trial with so many seeds")
+    stratify: str | None = Field(None, description="column whose shares every part of the rows keeps")
+    group: str | None = Field(None, description="column whose rows stay together on one side of every split")
+    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
+        "maxabs", description="scaling of the columns, fitted on the training rows; maxabs keeps zeros"
+    )
+    seed: int = Field(42, ge=0, lt=2**32, description="seed of split, weights, batches, dropout and search")
+    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")
+    engine: Literal["auto", "native", "torch"] = Field(
+        "auto", description="native: the compiled CPU engine; torch: the plain reference"
+    )
+    jobs: int = Field(default_factory=available_cores, ge=1, description="trials at once, one a core")
+    output_dir: str = Field("output", description="folder for results")
+    storage: str | None = Field(
+        None, description="record at this Optuna storage URL instead of study.journal in the output folder"
+    )
+    fresh: bool = Field(False, description="start over; the old record is kept under another name")
+    plot: bool = Field(False, description="draw the study into figures/")
+    quiet: bool = Field(False, description="print nothing but warnings and errors")

@@ -14,7 +14,7 @@ from autoenc.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["OutputPaths", "png_content", "write_atomically"]
+__all__ = ["OutputPaths", "png_content", "prepare_folder", "write_atomically"]
 
 
 _LEFTOVERS = (
@@ -90,20 +90,21 @@ class OutputPaths:
             if path.name.startswith(_LEFTOVERS):
                 path.unlink(missing_ok=True)
 
-    def prepare(self) -> None:
-        """Make the folder and see that files can be written there.
 
-        Raises:
-            InputError: If that is not so.
-        """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
-        except FileExistsError:
-            raise InputError(f"--output_dir {self.folder}: is a file, not a folder") from None
-        except OSError as error:
-            raise InputError(f"--output_dir {self.folder}: cannot be written: {error.strerror}") from None
+def prepare_folder(folder: Path) -> None:
+    """Make the folder and see that files can be written there.
+
+    Raises:
+        InputError: If that is not so.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileExistsError:
+        raise InputError(f"--output_dir {folder}: is a file, not a folder") from None
+    except OSError as error:
+        raise InputError(f"--output_dir {folder}: cannot be written: {error.strerror}") from None
 
 
 def png_content(figure: Figure) -> Callable[[IO[bytes]], object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoenc import InputError
-from autoenc.paths import OutputPaths, write_atomically
+from autoenc.paths import OutputPaths, prepare_folder, write_atomically
 
 
 def test_names_of_the_files():
@@ -25,22 +25,22 @@ def test_names_of_the_files():
 def test_prepare_makes_the_folder_and_leaves_nothing_in_it(tmp_path):
     folder = tmp_path / "a" / "b"
     for _ in range(2):
-        OutputPaths(folder, 3).prepare()
+        prepare_folder(folder)
         assert list(folder.iterdir()) == []
 
 
 def test_prepare_refuses_a_file_in_the_folders_place(tmp_path):
     (tmp_path / "file").write_text("kept")
     with pytest.raises(InputError, match=r"--output_dir .*file: is a file, not a folder"):
-        OutputPaths(tmp_path / "file", 3).prepare()
+        prepare_folder(tmp_path / "file")
     with pytest.raises(InputError, match=r"--output_dir .*sub: cannot be written: Not a directory"):
-        OutputPaths(tmp_path / "file" / "sub", 3).prepare()
+        prepare_folder(tmp_path / "file" / "sub")
     assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_prepare_refuses_a_folder_where_files_cannot_be_made():
     with pytest.raises(InputError, match="--output_dir /proc/self: cannot be written"):
-        OutputPaths(Path("/proc/self"), 3).prepare()
+        prepare_folder(Path("/proc/self"))
 
 
 def test_a_write_replaces_the_old_content(tmp_path):

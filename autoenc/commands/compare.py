@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from autoenc.errors import InputError
-from autoenc.paths import OutputPaths, png_content, write_atomically
+from autoenc.paths import png_content, prepare_folder, write_atomically
 from autoenc.report import SearchResults
 from autoenc.report.plots import COLOURS, new_figure
 from autoenc.selection import elbow
@@ -53,7 +53,7 @@ def compare(settings: CompareSettings) -> int:
     else:
         print(f"\nelbow at latent size {rows[at].latent_size}: beyond it the loss falls more slowly")
     output = Path(settings.output)
-    OutputPaths(output.parent, 0).prepare()
+    prepare_folder(output.parent)
     write_atomically(output, png_content(draw(rows, at)))
     print(f"{'picture':<13} {output}")
     return 0

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import threading
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-from autoenc.data import TEST_SHARE, Table, label_fingerprint, load_table
+from autoenc.commands.inputs import context_of, prepare_inputs, warn
+from autoenc.data import TEST_SHARE, Table
 from autoenc.division import HOLDOUT, Division
-from autoenc.engines import Engine, Fit, make_engine
+from autoenc.engines import Engine, Fit
 from autoenc.environment import describe_environment
-from autoenc.errors import InputError
 from autoenc.identity import Context
 from autoenc.paths import OutputPaths
 from autoenc.search.shards import parse_shard, partition, shard_from_environment
@@ -52,26 +49,8 @@ class SearchJob:
             InputError: With everything that is wrong about them.
         """
         paths = OutputPaths(Path(settings.output_dir), settings.latent_size)
-        labels = [name for name in (settings.stratify, settings.group) if name]
-        problems: list[str] = []
-        engine = table = None
-        try:
-            engine = make_engine(settings.engine, settings.device)
-            # Compiling, the first time, goes on while the table is read.
-            threading.Thread(target=engine.prepare, daemon=True).start()
-        except InputError as error:
-            problems += error.problems
-        try:
-            if not settings.verify and not settings.dry_run:
-                paths.prepare()
-        except InputError as error:
-            problems += error.problems
-        try:
-            table = load_table(settings.data_path, settings.columns, labels)
-        except InputError as error:
-            problems += error.problems
-        if problems or engine is None or table is None:
-            raise InputError(problems)
+        writes = not (settings.verify or settings.dry_run)
+        engine, table = prepare_inputs(settings, paths.folder if writes else None)
         shard = parse_shard(settings.shard) if settings.shard else shard_from_environment()
         return cls(settings, paths, engine, table, shard)
 
@@ -97,13 +76,7 @@ class SearchJob:
     @cached_property
     def context(self) -> Context:
         """What all its fits share."""
-        settings, labels = self.settings, self.table.labels
-        parts = {"stratify": settings.stratify, "group": settings.group}
-        division = {key: label_fingerprint(labels[name]) for key, name in parts.items() if name}
-        return Context(
-            self.table.fingerprint, tuple(self.table.columns), settings.scaling, settings.seed, TEST_SHARE,
-            json.dumps(division, sort_keys=True), settings.latent_size,
-        )  # fmt: skip
+        return context_of(self.settings, self.table, self.settings.latent_size)
 
     @property
     def n_train(self) -> int:
@@ -168,12 +141,4 @@ class SearchJob:
 
     def warn(self) -> None:
         """Print what was left out of the table or looks odd."""
-        for warning in self.table.warnings:
-            print(f"warning: {self.table.path}: {warning}", file=sys.stderr)
-        size, n_columns = self.settings.latent_size, len(self.table.columns)
-        if size >= n_columns:
-            print(
-                f"warning: latent size {size} is not below the {n_columns} columns: "
-                "nothing has to be compressed",
-                file=sys.stderr,
-            )
+        warn(self.table, self.settings.latent_size)

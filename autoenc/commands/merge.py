@@ -9,7 +9,7 @@ from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture
 from autoenc.lock import RecordLock
-from autoenc.paths import OutputPaths
+from autoenc.paths import OutputPaths, prepare_folder
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
 from autoenc.settings import MergeSettings, SearchSettings
@@ -30,7 +30,7 @@ def merge(settings: MergeSettings) -> int:
     """
     sources = _sources([Path(folder) for folder in settings.folders])
     out = Path(settings.output_dir)
-    OutputPaths(out, 0).prepare()
+    prepare_folder(out)
     complete = True
     with RecordLock(journal_path(out)):
         OutputPaths(out, 0).remove_leftovers()

@@ -1,0 +1,94 @@
+"""What every training command needs before it can start: an engine, a folder, a table."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import Literal, Protocol
+
+from autoenc.data import TEST_SHARE, ScalingKind, Table, label_fingerprint, load_table
+from autoenc.engines import Engine, make_engine
+from autoenc.errors import InputError
+from autoenc.identity import Context
+from autoenc.paths import prepare_folder
+
+__all__ = ["TrainingSettings", "context_of", "prepare_inputs", "warn"]
+
+
+class TrainingSettings(Protocol):
+    """The options of a training command that say what is learned from, and with what."""
+
+    @property
+    def data_path(self) -> str: ...
+    @property
+    def columns(self) -> tuple[str, ...] | None: ...
+    @property
+    def stratify(self) -> str | None: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def scaling(self) -> ScalingKind: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def engine(self) -> Literal["auto", "native", "torch"]: ...
+    @property
+    def device(self) -> Literal["auto", "cuda", "cpu"]: ...
+
+
+def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Engine, Table]:
+    """Find the engine, see that the folder can be written, load the table.
+
+    Args:
+        settings: The options.
+        folder: Where results will go; None where nothing will be written.
+
+    Raises:
+        InputError: With everything that is wrong about them.
+    """
+    problems: list[str] = []
+    engine = table = None
+    try:
+        engine = make_engine(settings.engine, settings.device)
+        # Compiling, the first time, goes on while the table is read.
+        threading.Thread(target=engine.prepare, daemon=True).start()
+    except InputError as error:
+        problems += error.problems
+    try:
+        if folder is not None:
+            prepare_folder(folder)
+    except InputError as error:
+        problems += error.problems
+    try:
+        labels = [name for name in (settings.stratify, settings.group) if name]
+        table = load_table(settings.data_path, settings.columns, labels)
+    except InputError as error:
+        problems += error.problems
+    if problems or engine is None or table is None:
+        raise InputError(problems)
+    return engine, table
+
+
+def context_of(settings: TrainingSettings, table: Table, latent_dim: int) -> Context:
+    """What all fits of a search share."""
+    parts = {"stratify": settings.stratify, "group": settings.group}
+    division = {key: label_fingerprint(table.labels[name]) for key, name in parts.items() if name}
+    return Context(
+        table.fingerprint, tuple(table.columns), settings.scaling, settings.seed, TEST_SHARE,
+        json.dumps(division, sort_keys=True), latent_dim,
+    )  # fmt: skip
+
+
+def warn(table: Table, latent_dim: int) -> None:
+    """Print what was left out of the table or looks odd."""
+    for warning in table.warnings:
+        print(f"warning: {table.path}: {warning}", file=sys.stderr)
+    n_columns = len(table.columns)
+    if latent_dim >= n_columns:
+        print(
+            f"warning: latent size {latent_dim} is not below the {n_columns} columns: "
+            "nothing has to be compressed",
+            file=sys.stderr,
+        )

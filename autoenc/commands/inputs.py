@@ -6,36 +6,15 @@ import json
 import sys
 import threading
 from pathlib import Path
-from typing import Literal, Protocol
 
-from autoenc.data import TEST_SHARE, ScalingKind, Table, label_fingerprint, load_table
+from autoenc.data import TEST_SHARE, Table, label_fingerprint, load_table
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
 from autoenc.identity import Context
 from autoenc.paths import prepare_folder
+from autoenc.settings import TrainingSettings
 
-__all__ = ["TrainingSettings", "context_of", "prepare_inputs", "warn"]
-
-
-class TrainingSettings(Protocol):
-    """The options of a training command that say what is learned from, and with what."""
-
-    @property
-    def data_path(self) -> str: ...
-    @property
-    def columns(self) -> tuple[str, ...] | None: ...
-    @property
-    def stratify(self) -> str | None: ...
-    @property
-    def group(self) -> str | None: ...
-    @property
-    def scaling(self) -> ScalingKind: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def engine(self) -> Literal["auto", "native", "torch"]: ...
-    @property
-    def device(self) -> Literal["auto", "cuda", "cpu"]: ...
+__all__ = ["context_of", "prepare_inputs", "warn"]
 
 
 def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Engine, Table]:

@@ -12,14 +12,13 @@ from autoenc.grid import ArchitectureGrid
 from autoenc.scores import parse_score
 from autoenc.search.shards import parse_shard
 from autoenc.settings.base import (
-    DataSettings,
     Dropouts,
     LatentSizes,
     Norms,
     WeightDecays,
     Widths,
-    available_cores,
 )
+from autoenc.settings.training import TrainingSettings
 
 __all__ = ["SearchSettings"]
 
@@ -40,7 +39,7 @@ Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
 
 
-class SearchSettings(DataSettings):
+class SearchSettings(TrainingSettings):
     """Options of the exhaustive search."""
 
     latent_dim: LatentSizes = Field(
@@ -76,8 +75,6 @@ class SearchSettings(DataSettings):
     score: Score | None = Field(
         None, description='keep the stack with the lowest weighted score instead, e.g. "0.8*loss+0.2*time"'
     )
-    stratify: str | None = Field(None, description="column whose shares every part of the rows keeps")
-    group: str | None = Field(None, description="column whose rows stay together on one side of every split")
     weight_decay: WeightDecays = Field(
         (1e-4,), description='weight decay of AdamW; several, e.g. "0,1e-4", multiply the grid'
     )
@@ -89,23 +86,7 @@ class SearchSettings(DataSettings):
     norm: Norms = Field(
         ("layer",), description='normalization of the layers, layer or none; "layer,none" multiplies the grid'
     )
-    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
-        "maxabs", description="scaling of the columns, fitted on the training rows; maxabs keeps zeros"
-    )
-    seed: int = Field(42, ge=0, lt=2**32, description="seed of split, weights, batches and dropout")
-    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")
-    engine: Literal["auto", "native", "torch"] = Field(
-        "auto", description="native: the compiled CPU engine; torch: the plain reference"
-    )
-    jobs: int = Field(default_factory=available_cores, ge=1, description="fits trained at once, one a core")
-    output_dir: str = Field("output", description="folder for results")
     save_models: bool = Field(False, description="save the best model")
-    storage: str | None = Field(
-        None,
-        description="record at this Optuna storage URL, e.g. sqlite:///study.db, instead of study.journal in "
-        "the output folder",
-    )
-    fresh: bool = Field(False, description="start over; the old record is kept under another name")
     retry_failed: bool = Field(False, description="train the stacks again that failed before")
     shard: Shard | None = Field(
         None,
@@ -116,7 +97,6 @@ class SearchSettings(DataSettings):
         0, ge=0, description="train this many stacks with both engines, print how they differ, and stop"
     )
     verbose: bool = Field(False, description="print a line per stack")
-    quiet: bool = Field(False, description="print nothing but warnings and errors")
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat
 
 from autoenc.engines.contract import Family
-from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, Settings, Width, available_cores
+from autoenc.settings.base import DISTINCT, SOME, SPLIT, Settings, Width
 from autoenc.settings.space import SpaceSettings
+from autoenc.settings.training import TrainingSettings
 
 __all__ = ["ResilientSettings", "TuneSettings"]
 
@@ -48,7 +49,7 @@ class ResilientSettings(Settings):
     )
 
 
-class TuneSettings(DataSettings, SpaceSettings, ResilientSettings):
+class TuneSettings(TrainingSettings, SpaceSettings, ResilientSettings):
     """Options of the adaptive search."""
 
     strategy: Literal["grid", "random", "tpe", "cmaes", "resilient"] = Field(
@@ -88,21 +89,4 @@ class TuneSettings(DataSettings, SpaceSettings, ResilientSettings):
         "0: by one fifth of them",
     )
     seeds: int = Field(1, ge=1, le=1000, description="train every trial with so many seeds")
-    stratify: str | None = Field(None, description="column whose shares every part of the rows keeps")
-    group: str | None = Field(None, description="column whose rows stay together on one side of every split")
-    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
-        "maxabs", description="scaling of the columns, fitted on the training rows; maxabs keeps zeros"
-    )
-    seed: int = Field(42, ge=0, lt=2**32, description="seed of split, weights, batches, dropout and search")
-    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")
-    engine: Literal["auto", "native", "torch"] = Field(
-        "auto", description="native: the compiled CPU engine; torch: the plain reference"
-    )
-    jobs: int = Field(default_factory=available_cores, ge=1, description="trials at once, one a core")
-    output_dir: str = Field("output", description="folder for results")
-    storage: str | None = Field(
-        None, description="record at this Optuna storage URL instead of study.journal in the output folder"
-    )
-    fresh: bool = Field(False, description="start over; the old record is kept under another name")
     plot: bool = Field(False, description="draw the study into figures/")
-    quiet: bool = Field(False, description="print nothing but warnings and errors")

@@ -1,0 +1,35 @@
+"""Options of every command that trains: how rows are divided and scaled, what trains, where results go."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from autoenc.settings.base import DataSettings, available_cores
+
+__all__ = ["TrainingSettings"]
+
+
+class TrainingSettings(DataSettings):
+    """What is learned from, with what, and where the results go."""
+
+    stratify: str | None = Field(None, description="column whose shares every part of the rows keeps")
+    group: str | None = Field(None, description="column whose rows stay together on one side of every split")
+    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
+        "maxabs", description="scaling of the columns, fitted on the training rows; maxabs keeps zeros"
+    )
+    seed: int = Field(42, ge=0, lt=2**32, description="seed of split, weights, batches and dropout")
+    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")
+    engine: Literal["auto", "native", "torch"] = Field(
+        "auto", description="native: the compiled CPU engine; torch: the plain reference"
+    )
+    jobs: int = Field(default_factory=available_cores, ge=1, description="fits trained at once, one a core")
+    output_dir: str = Field("output", description="folder for results")
+    storage: str | None = Field(
+        None,
+        description="record at this Optuna storage URL, e.g. sqlite:///study.db, instead of study.journal in "
+        "the output folder",
+    )
+    fresh: bool = Field(False, description="start over; the old record is kept under another name")
+    quiet: bool = Field(False, description="print nothing but warnings and errors")

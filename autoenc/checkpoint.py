@@ -235,7 +235,8 @@ def _bare(path: str | Path, content: Mapping[str, Any]) -> FittedAutoencoder:
 def _model(state: Mapping[str, torch.Tensor], recipe: Recipe) -> DynamicAutoencoder:
     shape = shape_of_state_dict(state)
     model = DynamicAutoencoder(
-        shape.input_dim, shape.latent_dim, shape.hidden_dims, recipe.dropout, recipe.activation, shape.norm
-    )
+        shape.input_dim, shape.latent_dim, shape.hidden_dims, recipe.dropout, recipe.activation, shape.norm,
+        shape.variational,
+    )  # fmt: skip
     model.load_state_dict(dict(state))
     return model

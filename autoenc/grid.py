@@ -47,12 +47,14 @@ class NetworkShape:
         hidden_dims: Hidden widths of the encoder; the decoder mirrors them.
         latent_dim: Size of the latent space.
         norm: ``layer`` for LayerNorm at the input and behind each hidden linear layer, or ``none``.
+        variational: Whether the encoder ends in means and log variances, twice the latent size.
     """
 
     input_dim: int
     hidden_dims: Architecture
     latent_dim: int
     norm: Literal["layer", "none"] = "layer"
+    variational: bool = False
 
     def layers(self) -> list[LayerShape]:
         """The linear layers from input to reconstruction, named as in the model's state dict."""
@@ -63,6 +65,8 @@ class NetworkShape:
             for i, (n_in, n_out) in enumerate(pairwise(dims)):
                 at = i * modules_per_block
                 hidden = i < len(dims) - 2
+                if self.variational and part == "encoder" and not hidden:
+                    n_out *= 2
                 norm = f"{part}.{at + 1}" if hidden and self.norm == "layer" else None
                 result.append(LayerShape(f"{part}.{at}", norm, n_in, n_out, hidden))
         return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -37,6 +37,8 @@ class DynamicAutoencoder(nn.Module):
         dropout: Probability that a hidden unit is dropped in training.
         activation: ``relu``, ``leaky_relu``, ``elu``, ``gelu``, ``silu`` or ``tanh``.
         norm: ``layer``, or ``none`` for a network without any LayerNorm.
+        variational: Whether the encoder ends in means and log variances (Kingma and Welling, ICLR 2014).
+            Latent points are then the means, and in training they are drawn.
 
     Shape:
         input: ``[rows, input_dim]``, missing cells already replaced by 0.
@@ -54,6 +56,7 @@ class DynamicAutoencoder(nn.Module):
         dropout: float = 0.1,
         activation: str = "relu",
         norm: Literal["layer", "none"] = "layer",
+        variational: bool = False,
     ) -> None:
         super().__init__()
         for name, sizes in (
@@ -69,7 +72,7 @@ class DynamicAutoencoder(nn.Module):
             raise ValueError(f"activation must be one of {', '.join(_ACTIVATIONS)}, got {activation!r}")
         if norm not in ("layer", "none"):
             raise ValueError(f"norm must be 'layer' or 'none', got {norm!r}")
-        self.shape = NetworkShape(input_dim, tuple(hidden_dims), latent_dim, norm)
+        self.shape = NetworkShape(input_dim, tuple(hidden_dims), latent_dim, norm, variational)
         self.dropout = dropout
         self.activation = activation
         self.input_norm: nn.Module = (
@@ -78,6 +81,7 @@ class DynamicAutoencoder(nn.Module):
         layers = self.shape.layers()
         self.encoder = self._build([layer for layer in layers if layer.linear.startswith("encoder")])
         self.decoder = self._build([layer for layer in layers if layer.linear.startswith("decoder")])
+        self.draw: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = draw_latent
 
     def _build(self, layers: list[LayerShape]) -> nn.Sequential:
         modules: list[nn.Module] = []
@@ -95,7 +99,7 @@ class DynamicAutoencoder(nn.Module):
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Latent points ``[rows, latent_dim]`` of the rows of ``x``."""
         latent: torch.Tensor = self.encoder(self.input_norm(x))
-        return latent
+        return latent[:, : self.shape.latent_dim]
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """Reconstructions ``[rows, input_dim]`` of latent points."""
@@ -104,12 +108,19 @@ class DynamicAutoencoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The reconstruction and the latent points of ``x``."""
-        latent = self.encode(x)
+        latent = self.encoder(self.input_norm(x))
+        if self.shape.variational:
+            latent = self.draw(*latent.chunk(2, dim=1)) if self.training else latent.chunk(2, dim=1)[0]
         return self.decode(latent), latent
 
     def get_model_info(self) -> dict[str, Any]:
         """Sizes and parameter counts, as plain values."""
         return self.shape.describe(self.dropout)
+
+
+def draw_latent(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    """Latent points of a variational autoencoder, drawn from torch's generator."""
+    return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
 
 
 def shape_of_state_dict(state: Mapping[str, torch.Tensor]) -> NetworkShape:
@@ -128,11 +139,13 @@ def shape_of_state_dict(state: Mapping[str, torch.Tensor]) -> NetworkShape:
     if not weights["encoder"] or not weights["decoder"]:
         raise ValueError("it must hold encoder.N.weight and decoder.N.weight, and does not")
     linears = [value for _, value in sorted(weights["encoder"], key=lambda item: item[0])]
+    latent_dim = min(weights["decoder"], key=lambda item: item[0])[1].shape[1]
     shape = NetworkShape(
         input_dim=linears[0].shape[1],
         hidden_dims=tuple(int(weight.shape[0]) for weight in linears[:-1]),
-        latent_dim=linears[-1].shape[0],
+        latent_dim=latent_dim,
         norm="layer" if "input_norm.weight" in state else "none",
+        variational=linears[-1].shape[0] == 2 * latent_dim,
     )
     expected = _expected_shapes(shape)
     found = {name: tuple(value.shape) for name, value in state.items()}

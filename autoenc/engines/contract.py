@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from math import cos, inf, nan, pi
 from typing import Any, Literal, Protocol
@@ -23,10 +24,14 @@ __all__ = [
     "State",
     "StopFlag",
     "Stopped",
+    "Watch",
 ]
 
 State = dict[str, NDArray[np.floating]]
 """Parameters by their state-dict names."""
+
+Watch = Callable[[int, float], None]
+"""Takes an epoch, from 0, and the test loss after it."""
 
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
 Norm = Literal["layer", "none"]
@@ -76,6 +81,11 @@ class Recipe:
             best epoch; 0 trains to the end and keeps the last.
         min_epochs: Early stopping never stops before this epoch.
         stop_after: Stop after this many epochs of the schedule; 0 for all of them.
+        family: ``ae``; ``dae``, which learns from cells that are partly hidden from it (Vincent et al., ICML
+            2008); or ``vae``, variational (Kingma and Welling, ICLR 2014).
+        corruption: Probability that a cell is hidden from a ``dae`` in training.
+        kl_weight: Weight of a ``vae``'s KL divergence, the sum over latent units, mean over a batch's rows.
+        kl_warmup: Epochs over which that weight rises to its full height.
     """
 
     epochs: int = 20
@@ -91,6 +101,10 @@ class Recipe:
     patience: int = 0
     min_epochs: int = 16
     stop_after: int = 0
+    family: Family = "ae"
+    corruption: float = 0.0
+    kl_weight: float = 0.0
+    kl_warmup: int = 10
 
     @property
     def last_epoch(self) -> int:
@@ -109,6 +123,10 @@ class Recipe:
     def learning_rate(self, epoch: int) -> float:
         """Learning rate of ``epoch`` (from 0): cosine annealing with T_max = epochs."""
         return self.eta_min + (self.initial_lr - self.eta_min) * (1 + cos(pi * epoch / self.epochs)) / 2
+
+    def kl_weight_in(self, epoch: int) -> float:
+        """Weight of the KL divergence in ``epoch`` (from 0), which rises linearly."""
+        return self.kl_weight * min(1.0, (epoch + 1) / max(self.kl_warmup, 1))
 
 
 @dataclass(frozen=True)
@@ -131,7 +149,9 @@ class Fit:
 
     def network(self, input_dim: int) -> NetworkShape:
         """The network that this fit trains on a table of ``input_dim`` columns."""
-        return NetworkShape(input_dim, self.architecture, self.latent_dim, self.recipe.norm)
+        return NetworkShape(
+            input_dim, self.architecture, self.latent_dim, self.recipe.norm, self.recipe.family == "vae"
+        )
 
 
 @dataclass(frozen=True)
@@ -221,13 +241,16 @@ class Engine(Protocol):
         """Do what takes time once per process; may run beside other work, and need not be called."""
         ...
 
-    def fit(self, split: Split, fit: Fit, stop: StopFlag | None = None) -> Outcome:
+    def fit(
+        self, split: Split, fit: Fit, stop: StopFlag | None = None, watch: Watch | None = None
+    ) -> Outcome:
         """Train ``fit`` on ``split``.
 
         Args:
             split: The data; not changed.
             fit: What to train.
             stop: Looked at between epochs or more often.
+            watch: Called after each epoch; what it raises ends the fit.
 
         Returns:
             The outcome; a fit whose losses stop being finite ends there with ``failure`` set.

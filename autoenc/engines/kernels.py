@@ -20,19 +20,20 @@ import numpy as np
 from numba import njit
 
 from autoenc.engines import randomness, simd
-from autoenc.engines.randomness import combine, layer_key
+from autoenc.engines.randomness import CORRUPTION, NOISE, combine, layer_key, standard_normal
 from autoenc.engines.simd import INNER, JIT, VECTOR_BYTES, matmul
 
 __all__ = [
-    "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT", "PADDED", "RELU", "WEIGHT", "XHAT",
-    "run_pass",
+    "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT", "PADDED", "RELU", "SAMPLED",
+    "WEIGHT", "XHAT", "run_pass",
 ]  # fmt: skip
 
 # Columns of the table of layers. WEIGHT is the place of the layer's block in the parameters:
 # (n_in + 1) rows of PADDED weights, the last one the bias, then PADDED gains and PADDED shifts if HAS_NORM.
-# H_IN, H_OUT and XHAT are places in the activations and in the normalized activations.
-N_IN, N_OUT, PADDED, WEIGHT, HAS_NORM, HIDDEN, H_IN, H_OUT, XHAT = range(9)
-N_COLUMNS = 9
+# H_IN, H_OUT and XHAT are places in the activations and in the normalized activations. SAMPLED is the latent
+# size where the layer ends in means and log variances; the noise is then kept at XHAT.
+N_IN, N_OUT, PADDED, WEIGHT, HAS_NORM, HIDDEN, H_IN, H_OUT, XHAT, SAMPLED = range(10)
+N_COLUMNS = 10
 RELU, LEAKY_RELU, ELU, GELU, SILU, TANH = range(6)  # in the order of contract.ACTIVATIONS
 NORM_EPS = 1e-6
 
@@ -241,14 +242,52 @@ def _gather(values, rows, start, n, lanes, stride, x, observed):
 
 
 @njit(**INNER)
+def _sample(h, at, to, size, lanes, stride, noise, noise_at, key, learning):
+    """Latent points from means and log variances: drawn while ``learning``, else the means."""
+    simd.outlined()
+    for j in range(size):
+        unit_key = combine(key, np.uint32(j))
+        for lane in range(lanes):
+            i = j * stride + lane
+            point = h[at + i]
+            if learning:
+                noise[noise_at + i] = standard_normal(unit_key, lane)
+                point += math.exp(0.5 * h[at + size * stride + i]) * noise[noise_at + i]
+            h[to + i] = point
+
+
+@njit(**INNER)
+def _sample_backward(d, h, at, size, n, stride, noise, noise_at, weight):
+    """Gradient of means and log variances, in place of that of latent points, with that of the KL term.
+
+    The term is ``weight`` times 0.5 (mean^2 + variance - 1 - log variance), summed over ``n`` lanes.
+    """
+    simd.outlined()
+    for j in range(size):
+        for lane in range(n):
+            i = j * stride + lane
+            mean, log_variance = h[at + i], h[at + size * stride + i]
+            deviation = math.exp(0.5 * log_variance)
+            through = d[i]
+            d[i] = through + weight * mean
+            d[size * stride + i] = 0.5 * (
+                through * noise[noise_at + i] * deviation + weight * (deviation * deviation - 1.0)
+            )
+        _fill_zero(d, (size + j) * stride + n, (size + j + 1) * stride)
+
+
+@njit(**INNER)
 def _forward(
-    p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys, threshold, scale
-):
-    """All layers on the rows in ``x``; dropout where ``threshold`` is not 0."""
+    p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys, threshold, scale,
+    corruption, learning,
+):  # fmt: skip
+    """All layers on the rows in ``x``; units are dropped by ``threshold``, cells hidden by ``corruption``."""
     simd.outlined()
     first = layers[0]
     width = first[N_IN]
     _copy(x, h, width * stride)
+    if corruption > 0:
+        _dropout(h, first[H_IN], width, lanes, stride, keys[layers.shape[0]], corruption, 1.0)
     if has_norm:
         at = first[H_IN]  # 0, as are the places of the input norm's gains and normalized values
         _normalize(h, at, width, lanes, stride, p, at, first[WEIGHT] // 2, xhat, at, rstd, at)
@@ -258,6 +297,9 @@ def _forward(
         out, width, weight, padded = layer[H_OUT], layer[N_OUT], layer[WEIGHT], layer[PADDED]
         matmul(width, lanes, layer[N_IN] + 1, p, weight, 1, padded, h, layer[H_IN], stride, h, out, stride)
         if not layer[HIDDEN]:
+            if layer[SAMPLED]:
+                to, size, key = layers[k + 1, H_IN], layer[SAMPLED], keys[layers.shape[0] + 1]
+                _sample(h, out, to, size, lanes, stride, xhat, layer[XHAT], key, learning)
             continue
         if layer[HAS_NORM]:
             gain = weight + (layer[N_IN] + 1) * padded
@@ -335,7 +377,7 @@ def _transpose(d, width, padded, lanes, stride, d_rows):
 @njit(**INNER)
 def _backward_and_update(
     p, m, v, g, layers, has_norm, activation, n, lanes, stride, h, xhat, rstd, slopes, d, other, d_rows,
-    scale, learning_rate, weight_decay, step,
+    scale, kl_weight, learning_rate, weight_decay, step,
 ):  # fmt: skip
     """Gradients from the last layer to the first, each layer updated as soon as its gradient is passed on."""
     simd.outlined()
@@ -343,6 +385,9 @@ def _backward_and_update(
     for k in range(layers.shape[0] - 1, -1, -1):
         layer = layers[k]
         n_in, width, padded, weight = layer[N_IN], layer[N_OUT], layer[PADDED], layer[WEIGHT]
+        if layer[SAMPLED]:
+            size, at = layer[SAMPLED], layer[XHAT]
+            _sample_backward(d, h, layer[H_OUT], size, n, stride, xhat, at, kl_weight / n)
         # With ReLU and a norm the mask is applied on the way through the norm's gradient.
         if layer[HIDDEN] and not (activation == RELU and layer[HAS_NORM]):
             for i in range(0, width * stride, VECTOR_BYTES // p.itemsize):
@@ -385,7 +430,7 @@ def _compile_pass(sources: int):
     def run_pass(
         p, m, v, g, layers, has_norm, activation, values, rows, batch_size, stride, x, observed, h, xhat,
         rstd, slopes, d, other, d_rows, keys, sums, stop, learning, seed, epoch, threshold, scale,
-        learning_rate, weight_decay, nonzero_weight, all_weight, step,
+        corruption, kl_weight, learning_rate, weight_decay, nonzero_weight, all_weight, step,
     ):  # fmt: skip
         """One pass over ``rows`` in their order, ``batch_size`` at a time, with updates if ``learning``.
 
@@ -412,9 +457,12 @@ def _compile_pass(sources: int):
             if learning:
                 for slot in range(n_layers):
                     keys[slot] = layer_key(seed, epoch, batch, slot)
+                keys[n_layers] = layer_key(seed, epoch, batch, CORRUPTION)
+                keys[n_layers + 1] = layer_key(seed, epoch, batch, NOISE)
             _forward(
                 p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys,
                 threshold if learning else np.uint32(0), scale,
+                corruption if learning else np.uint32(0), learning,
             )  # fmt: skip
             over_all, over_nonzero = _squared_errors(x, observed, h, out, n_columns, lanes, stride)
             sums[0] += over_all
@@ -427,7 +475,7 @@ def _compile_pass(sources: int):
                 _loss_gradient(x, observed, h, out, n_columns, lanes, stride, weight_all, weight_nonzero, d)
                 _backward_and_update(
                     p, m, v, g, layers, has_norm, activation, n, lanes, stride, h, xhat, rstd, slopes, d,
-                    other, d_rows, scale, learning_rate, weight_decay, step + batch + 1,
+                    other, d_rows, scale, kl_weight, learning_rate, weight_decay, step + batch + 1,
                 )  # fmt: skip
         return all_weight * sums[0] / max(sums[2], 1) + nonzero_weight * sums[1] / max(sums[3], 1)
 

@@ -25,6 +25,7 @@ from autoenc.engines.contract import (
     State,
     StopFlag,
     Stopped,
+    Watch,
 )
 from autoenc.engines.randomness import batch_order, initial_state, keep_threshold
 from autoenc.engines.simd import VECTOR_BYTES
@@ -79,6 +80,11 @@ class _Layout:
             at += block
             h_in, h_out = h_out, h_out + (layer.n_out + 1) * stride
             xhat += layer.n_out * stride if layer.hidden else 0
+            if network.variational and layer.linear.startswith("encoder") and not layer.hidden:
+                # Latent points that are drawn have a place of their own, and so has their noise.
+                row[kernels.SAMPLED] = size = network.latent_dim
+                h_in, h_out = h_out, h_out + (size + 1) * stride
+                xhat += size * stride
         widest = max(padded(max(layer.n_in, layer.n_out)) for layer in network.layers())
         return cls(network, np.array(rows), at, h_out, xhat, largest, widest, vector)
 
@@ -134,7 +140,7 @@ class _Training:
         self.d, self.other, self.d_rows = (
             _aligned(self.layout.widest * self.stride, dtype) for _ in range(3)
         )
-        self.keys, self.sums = np.zeros(len(self.layout.table), np.uint32), np.zeros(4)
+        self.keys, self.sums = np.zeros(len(self.layout.table) + 2, np.uint32), np.zeros(4)
         self.n_steps_per_epoch = -(-split.train.size // recipe.batch_size)
 
     def _set_ones(self) -> None:
@@ -161,6 +167,8 @@ class _Training:
                 self.x, self.observed, self.h, self.xhat, self.rstd, self.slopes, self.d, self.other,
                 self.d_rows, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
                 np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
+                np.uint32(keep_threshold(recipe.corruption if recipe.family == "dae" else 0.0)),
+                recipe.kl_weight_in(epoch),
                 recipe.learning_rate(epoch), recipe.weight_decay, recipe.nonzero_weight, recipe.all_weight,
                 epoch * self.n_steps_per_epoch,
             )
@@ -185,7 +193,9 @@ class NativeEngine:
         split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
         self.fit(split, Fit((1,), 1, Recipe(epochs=1)))
 
-    def fit(self, split: Split, fit: Fit, stop: StopFlag | None = None) -> Outcome:
+    def fit(
+        self, split: Split, fit: Fit, stop: StopFlag | None = None, watch: Watch | None = None
+    ) -> Outcome:
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
         started = time.perf_counter()
         stop = stop or StopFlag()
@@ -205,6 +215,8 @@ class NativeEngine:
                 break
             if stopping.is_best(epoch, test_losses[-1]) and fit.recipe.patience:
                 kept = training.p.copy()
+            if watch is not None:
+                watch(epoch, test_losses[-1])
             if stopping.is_over(epoch):
                 break
         training.p[:] = kept

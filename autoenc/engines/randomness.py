@@ -11,6 +11,7 @@ The hash is a 32-bit finalizer of the xor-shift-multiply kind with the constants
 
 from __future__ import annotations
 
+import math
 from math import sqrt
 from typing import Any
 
@@ -22,7 +23,22 @@ from autoenc.engines.contract import State
 from autoenc.engines.simd import INNER, JIT
 from autoenc.grid import NetworkShape
 
-__all__ = ["batch_order", "dropout_mask", "initial_state", "keep_threshold", "layer_key", "row_hash"]
+__all__ = [
+    "CORRUPTION",
+    "NOISE",
+    "batch_order",
+    "dropout_mask",
+    "initial_state",
+    "keep_threshold",
+    "latent_noise",
+    "layer_key",
+    "row_hash",
+    "standard_normal",
+]
+
+# Where hidden layers count from 0, the cells that a denoising autoencoder does not see and the noise of a
+# variational one have places that no depth reaches, so that all architectures meet the same ones.
+CORRUPTION, NOISE = 2**32 - 1, 2**32 - 2
 
 _GOLDEN = np.uint32(0x9E3779B1)  # 2**32 divided by the golden ratio: spreads consecutive integers
 
@@ -47,6 +63,25 @@ def layer_key(seed, epoch, step, layer):  # type: ignore[no-untyped-def]
     key = combine(np.uint32(seed), np.uint32(epoch))
     key = combine(key, np.uint32(step))
     return combine(key, np.uint32(layer))
+
+
+@njit(**INNER)
+def standard_normal(unit_key, row):  # type: ignore[no-untyped-def]
+    """A draw for one latent unit and row, by the transform of Box and Muller (1958)."""
+    first, second = combine(unit_key, np.uint32(2 * row)), combine(unit_key, np.uint32(2 * row + 1))
+    radius = math.sqrt(-2.0 * math.log((first + 0.5) / 2.0**32))
+    return radius * math.cos(2.0 * math.pi * (second / 2.0**32))
+
+
+def latent_noise(seed: int, epoch: int, step: int, n_rows: int, n_units: int) -> NDArray[np.float64]:
+    """The noise of a variational autoencoder's step, ``[n_rows, n_units]``, standard normal."""
+    key = np.full(n_units, layer_key(seed, epoch, step, NOISE), dtype=np.uint32)
+    unit_keys = row_hash(key, np.arange(n_units, dtype=np.uint32))[None, :]
+    rows = np.arange(n_rows, dtype=np.uint32)[:, None]
+    first, second = row_hash(unit_keys, 2 * rows), row_hash(unit_keys, 2 * rows + 1)
+    radius = np.sqrt(-2 * np.log((first + 0.5) / 2.0**32))
+    noise: NDArray[np.float64] = radius * np.cos(2 * np.pi * (second / 2.0**32))
+    return noise
 
 
 def row_hash(key: NDArray[np.uint32], row: NDArray[np.uint32]) -> NDArray[np.uint32]:

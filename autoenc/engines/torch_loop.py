@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import time
 from math import isfinite
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from autoenc.engines.contract import EarlyStopping, Fit, Outcome, Split, State, StopFlag, Stopped
-from autoenc.engines.randomness import batch_order, dropout_mask, initial_state
+from autoenc.engines.contract import EarlyStopping, Fit, Outcome, Split, State, StopFlag, Stopped, Watch
+from autoenc.engines.randomness import CORRUPTION, batch_order, dropout_mask, initial_state, latent_noise
 from autoenc.loss import sparse_aware_loss
 from autoenc.model import DynamicAutoencoder
 
@@ -36,6 +37,21 @@ class _CoordinateDropout(nn.Module):
         return x * torch.from_numpy(mask).to(x.device) / (1 - self.dropout)
 
 
+class _CoordinateDraw:
+    """Draws latent points from coordinates, and keeps the batch's KL divergence, a mean over its rows."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.epoch = self.step = 0
+        self.divergence = torch.zeros(())
+
+    def __call__(self, mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+        noise = torch.from_numpy(latent_noise(self.seed, self.epoch, self.step, *mean.shape)).to(mean)
+        terms = mean.square() + log_variance.exp() - 1 - log_variance
+        self.divergence = 0.5 * terms.sum(dim=1).mean()
+        return mean + torch.exp(0.5 * log_variance) * noise
+
+
 class TorchEngine:
     """Trains fits with autograd and ``torch.optim.AdamW``, one operation after the other.
 
@@ -53,7 +69,9 @@ class TorchEngine:
     def prepare(self) -> None:
         """Nothing takes time once."""
 
-    def fit(self, split: Split, fit: Fit, stop: StopFlag | None = None) -> Outcome:
+    def fit(
+        self, split: Split, fit: Fit, stop: StopFlag | None = None, watch: Watch | None = None
+    ) -> Outcome:
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
         started = time.perf_counter()
         recipe = fit.recipe
@@ -78,6 +96,8 @@ class TorchEngine:
                 break
             if stopping.is_best(epoch, test_losses[-1]) and recipe.patience:
                 kept = copy.deepcopy(model.state_dict())
+            if watch is not None:
+                watch(epoch, test_losses[-1])
             if stopping.is_over(epoch):
                 break
         model.load_state_dict(kept)
@@ -93,8 +113,9 @@ class TorchEngine:
         recipe, network = fit.recipe, fit.network(split.values.shape[1])
         model = DynamicAutoencoder(
             network.input_dim, network.latent_dim, network.hidden_dims,
-            recipe.dropout, recipe.activation, recipe.norm,
+            recipe.dropout, recipe.activation, recipe.norm, network.variational,
         )  # fmt: skip
+        model.draw = _CoordinateDraw(fit.seed)
         dropouts: list[_CoordinateDropout] = []
         for part in (model.encoder, model.decoder):
             for i, module in enumerate(part):
@@ -121,13 +142,21 @@ class TorchEngine:
         recipe = fit.recipe
         order = split.train[batch_order(fit.seed, epoch, split.train.size)]
         sums = _LossSums()
+        draw = cast(_CoordinateDraw, model.draw)
         model.train()
         for step, start in enumerate(range(0, order.size, recipe.batch_size)):
             for dropout in dropouts:
                 dropout.epoch, dropout.step = epoch, step
+            draw.epoch, draw.step = epoch, step
             target = self._rows(split, order[start : start + recipe.batch_size])
-            reconstruction, _ = model(torch.nan_to_num(target, nan=0.0))
+            seen = torch.nan_to_num(target, nan=0.0)
+            if recipe.family == "dae":
+                n_rows, n_columns = seen.shape
+                mask = dropout_mask(fit.seed, epoch, step, CORRUPTION, n_rows, n_columns, recipe.corruption)
+                seen = seen * torch.from_numpy(mask).to(seen)
+            reconstruction, _ = model(seen)
             loss = sparse_aware_loss(reconstruction, target, recipe.nonzero_weight, recipe.all_weight)
+            loss = loss + recipe.kl_weight_in(epoch) * draw.divergence
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

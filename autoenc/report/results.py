@@ -20,7 +20,7 @@ from autoenc.settings import SearchSettings
 from autoenc.study import Record
 from autoenc.trials import Trial, TrialResult
 
-__all__ = ["SearchResults", "csv_text", "json_bytes", "results_document"]
+__all__ = ["SearchResults", "csv_text", "finite", "json_bytes", "results_document"]
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,8 @@ def results_document(results: SearchResults) -> dict[str, Any]:
             "data_fingerprint": results.search["fingerprint"],
         },
     }
-    finite: dict[str, Any] = _finite(document)
-    return finite
+    strict: dict[str, Any] = finite(document)
+    return strict
 
 
 def _best(results: SearchResults) -> dict[str, Any] | None:
@@ -235,12 +235,12 @@ def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """The same with null for numbers that strict JSON cannot hold."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value
 
 

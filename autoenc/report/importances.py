@@ -1,0 +1,55 @@
+"""How much each parameter of a study had to do with reaching its best values."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import optuna
+
+from autoenc.report.study_tables import parameter_names, ranked_trials
+
+__all__ = ["Importances", "study_importances"]
+
+_FEW = 20
+
+
+class Importances(NamedTuple):
+    """Shares of the parameters, largest first.
+
+    Attributes:
+        shares: By name; they add up to 1. Empty where they cannot be computed.
+        caution: What a reader must know: why there are none, or how far to trust them; else empty.
+    """
+
+    shares: dict[str, float]
+    caution: str
+
+
+def study_importances(study: optuna.Study) -> Importances:
+    """Importances by Optuna's default evaluator, over complete trials with a finite value.
+
+    From Optuna 5 that is PED-ANOVA (Watanabe et al., IJCAI 2023), which also takes parameters that not
+    every trial has.
+    """
+    trials = ranked_trials(study)
+    if not parameter_names(trials):
+        return Importances({}, "no complete trial with parameters yet")
+    if len({trial.value for trial in trials}) < 2:
+        told = (
+            "one complete trial" if len(trials) == 1 else f"{len(trials):,} complete trials, all of one value"
+        )
+        return Importances({}, f"{told}: nothing to compare")
+    # In a study of their own: an infinite value would otherwise enter the computation.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    finite = optuna.create_study()
+    finite.add_trials(trials)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there are few trials is said below
+        found = optuna.importance.get_param_importances(finite, normalize=False)
+    total = sum(found.values())
+    if total <= 0:
+        return Importances({}, "no parameter made a difference")
+    shares = {name: value / total for name, value in sorted(found.items(), key=lambda item: -item[1])}
+    caution = f"only {len(trials)} complete trials: these shares say little yet" if len(trials) < _FEW else ""
+    return Importances(shares, caution)

@@ -1,0 +1,190 @@
+"""Any Optuna study as tables and documents: its best trial, all trials, and a report for people.
+
+Everything is a view of the study alone, lower values are better, and what is not a finite number becomes
+null in JSON and an empty cell in CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf, isfinite
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import FrozenTrial, TrialState
+
+from autoenc.report.results import finite
+
+__all__ = [
+    "best_document",
+    "count_states",
+    "describe_distribution",
+    "duration_s",
+    "parameter_names",
+    "ranked_trials",
+    "results_document",
+    "search_space",
+    "study_trials",
+    "top_trials_csv",
+    "trials_csv",
+]
+
+_LEADING = ("number", "state", "value", "duration_s")
+
+
+def study_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """All trials in the order of their numbers, not copied; not to be changed."""
+    return sorted(study.get_trials(deepcopy=False), key=lambda trial: trial.number)
+
+
+def ranked_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Complete trials with a finite value, best first; of equal ones the earlier one."""
+    complete = [trial for trial in study_trials(study) if trial.state == TrialState.COMPLETE]
+    return sorted((trial for trial in complete if isfinite(_value(trial))), key=_value)
+
+
+def _value(trial: FrozenTrial) -> float:
+    return inf if trial.value is None else trial.value
+
+
+def parameter_names(trials: Iterable[FrozenTrial]) -> list[str]:
+    """Names of all parameters, in the order in which they first appear."""
+    return list(dict.fromkeys(name for trial in trials for name in trial.params))
+
+
+def search_space(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
+    """What each parameter was drawn from, the last time that it was."""
+    space: dict[str, BaseDistribution] = {}
+    for trial in trials:
+        space.update(trial.distributions)
+    return space
+
+
+def describe_distribution(distribution: BaseDistribution) -> str:
+    """A parameter's range in words, e.g. ``1e-05 to 0.01, log``."""
+    if isinstance(distribution, CategoricalDistribution):
+        return f"one of {', '.join(map(str, distribution.choices))}"
+    if not isinstance(distribution, FloatDistribution | IntDistribution):
+        return str(distribution)
+    if distribution.single():
+        return f"{distribution.low:g}"
+    scale = ", log" if distribution.log else ""
+    default_step = 1 if isinstance(distribution, IntDistribution) else None
+    step = f", in steps of {distribution.step:g}" if distribution.step != default_step else ""
+    return f"{distribution.low:g} to {distribution.high:g}{scale}{step}"
+
+
+def count_states(trials: Iterable[FrozenTrial]) -> dict[str, int]:
+    """How many trials there are in each state, by Optuna's names of states in lower case."""
+    counts = {state.name.lower(): 0 for state in TrialState}
+    for trial in trials:
+        counts[trial.state.name.lower()] += 1
+    return counts
+
+
+def best_document(study: optuna.Study, total_time_s: float) -> dict[str, Any]:
+    """The best trial, for ``best_hyperparameters.json``; nulls where no trial is complete.
+
+    ``n_trials`` counts those that ended, whatever their state.
+    """
+    trials, ranked = study_trials(study), ranked_trials(study)
+    best = ranked[0] if ranked else None
+    document: dict[str, Any] = finite(
+        {
+            "best_params": None if best is None else dict(best.params),
+            "best_value": None if best is None else best.value,
+            "n_trials": sum(trial.state.is_finished() for trial in trials),
+            "total_time": total_time_s,
+            "best_trial_number": None if best is None else best.number,
+        }
+    )
+    return document
+
+
+def results_document(study: optuna.Study, settings: Mapping[str, Any], total_time_s: float) -> dict[str, Any]:
+    """Settings, counts and every trial with its values and times, for ``optimization_results.json``."""
+    trials = study_trials(study)
+    document: dict[str, Any] = finite(
+        {
+            "study_name": study.study_name,
+            "settings": dict(settings),
+            "trial_states": count_states(trials),
+            **best_document(study, total_time_s),
+            "search_space": {
+                name: describe_distribution(each) for name, each in search_space(trials).items()
+            },
+            "trials": [_entry(trial) for trial in trials],
+        }
+    )
+    return document
+
+
+def _entry(trial: FrozenTrial) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "state": trial.state.name,
+        "value": trial.value,
+        "params": dict(trial.params),
+        "intermediate_values": {str(step): value for step, value in trial.intermediate_values.items()},
+        "user_attrs": dict(trial.user_attrs),
+        "started": None if trial.datetime_start is None else trial.datetime_start.isoformat(),
+        "ended": None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
+        "duration_s": duration_s(trial),
+    }
+
+
+def duration_s(trial: FrozenTrial) -> float | None:
+    """Wall time of a trial that ended."""
+    return None if trial.duration is None else trial.duration.total_seconds()
+
+
+def trials_csv(study: optuna.Study) -> str:
+    """A line per trial in the order of their numbers, whatever its state: ``all_trials.csv``."""
+    trials = study_trials(study)
+    return _csv(trials, trials)
+
+
+def top_trials_csv(study: optuna.Study, n: int = 20) -> str:
+    """The best complete trials, best first, in the columns of :func:`trials_csv`."""
+    return _csv(ranked_trials(study)[:n], study_trials(study))
+
+
+def _csv(shown: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> str:
+    """Lines of some trials; the columns are those of all."""
+    params = parameter_names(trials)
+    attributes = _scalar_attributes(trials)
+    # A parameter and an attribute may share a name, with each other or with what leads the line.
+    heads = list(_LEADING)
+    for name in params:
+        heads.append(f"params_{name}" if name in heads else name)
+    for name in attributes:
+        heads.append(f"user_attrs_{name}" if name in heads else name)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heads)
+    for trial in shown:
+        cells = [trial.number, trial.state.name, trial.value, duration_s(trial)]
+        cells += [trial.params.get(name) for name in params]
+        cells += [_scalar(trial.user_attrs.get(name)) for name in attributes]
+        writer.writerow(finite(cells))
+    return text.getvalue()
+
+
+def _scalar_attributes(trials: Iterable[FrozenTrial]) -> list[str]:
+    """Names of user attributes that hold one value, in the order in which they first appear."""
+    found: dict[str, None] = {}
+    for trial in trials:
+        found.update((name, None) for name, value in trial.user_attrs.items() if _scalar(value) is not None)
+    return list(found)
+
+
+def _scalar(value: Any) -> bool | int | float | str | None:
+    return value if isinstance(value, bool | int | float | str) else None

@@ -1,0 +1,82 @@
+"""A study in words: what was searched, what was found, what mattered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from autoenc.report.importances import study_importances
+from autoenc.report.study_tables import (
+    count_states,
+    describe_distribution,
+    ranked_trials,
+    search_space,
+    study_trials,
+)
+
+__all__ = ["report_text"]
+
+_TOP = 5
+
+
+def report_text(study: optuna.Study, settings: Mapping[str, Any], total_time_s: float) -> str:
+    """The report for ``optimization_report.txt``.
+
+    Args:
+        study: What is reported.
+        settings: Options of the search, by name.
+        total_time_s: What the search took so far.
+    """
+    trials, ranked = study_trials(study), ranked_trials(study)
+    counts = count_states(trials)
+    told = [f"{counts['complete']:,} complete", f"{counts['pruned']:,} pruned", f"{counts['fail']:,} failed"]
+    told += [f"{counts[state]:,} {state}" for state in ("running", "waiting") if counts[state]]
+    lines = [f"Search {study.study_name}", "", f"trials      {len(trials):,}: {', '.join(told)}"]
+    n_infinite = counts["complete"] - len(ranked)
+    if n_infinite:
+        lines.append(f"            not ranked, as their value is not finite: {n_infinite:,} of the complete")
+    lines += [f"total time  {total_time_s:,.1f} s", *_best(ranked), *_space(trials), *_importance(study)]
+    lines += [*_table(ranked), "", "Settings", *_aligned({name: str(settings[name]) for name in settings})]
+    return "\n".join(lines) + "\n"
+
+
+def _best(ranked: list[FrozenTrial]) -> list[str]:
+    if not ranked:
+        return ["best value  none yet: no complete trial with a finite value"]
+    best = ranked[0]
+    lines = [f"best value  {best.value:.6g} in trial {best.number}", "", "Best parameters"]
+    return lines + _aligned({name: _shown(value) for name, value in best.params.items()})
+
+
+def _space(trials: list[FrozenTrial]) -> list[str]:
+    space = search_space(trials)
+    described = {name: describe_distribution(space[name]) for name in space}
+    return ["", "What was searched", *_aligned(described)] if space else []
+
+
+def _importance(study: optuna.Study) -> list[str]:
+    found = study_importances(study)
+    lines = ["", "Importance of the parameters", *([f"  {found.caution}"] if found.caution else [])]
+    return lines + _aligned({name: f"{100 * share:5.1f} %" for name, share in found.shares.items()})
+
+
+def _table(ranked: list[FrozenTrial]) -> list[str]:
+    if not ranked:
+        return []
+    lines = ["", f"Best {min(_TOP, len(ranked))} of {len(ranked):,} complete trials"]
+    for place, trial in enumerate(ranked[:_TOP], 1):
+        params = ", ".join(f"{name} {_shown(value)}" for name, value in trial.params.items())
+        lines.append(f"  {place}. trial {trial.number:<5} {trial.value:<12.6g} {params}")
+    return lines
+
+
+def _aligned(rows: Mapping[str, str]) -> list[str]:
+    width = max(map(len, rows), default=0)
+    return [f"  {name:<{width}}  {text}" for name, text in rows.items()]
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

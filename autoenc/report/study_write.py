@@ -1,0 +1,86 @@
+"""Writing every report of a study into its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+
+from autoenc.paths import png_content, write_atomically
+from autoenc.report.results import json_bytes
+from autoenc.report.study_tables import best_document, results_document, top_trials_csv, trials_csv
+from autoenc.report.study_text import report_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["write_study_figures", "write_study_reports"]
+
+
+def write_study_reports(
+    study: optuna.Study, folder: Path, settings: Mapping[str, Any], plot: bool, total_time_s: float
+) -> list[tuple[str, Path]]:
+    """Write tables and documents, and pictures where they are wanted.
+
+    Without pictures the work is proportional to the number of trials, a few milliseconds for hundreds, so
+    that it can be done after every trial.
+
+    Args:
+        study: What is reported; nothing else is looked at.
+        folder: An existing folder.
+        settings: Options of the search by name, plain values.
+        plot: Also draw the pictures into ``figures/``.
+        total_time_s: What the search took so far.
+
+    Returns:
+        What was written: a word for it, and the file.
+
+    Raises:
+        OSError: If a file cannot be written; every file is then whole, the old one or the new one.
+    """
+    contents = {
+        "best": ("best_hyperparameters.json", json_bytes(best_document(study, total_time_s))),
+        "results": ("optimization_results.json", json_bytes(results_document(study, settings, total_time_s))),
+        "all trials": ("all_trials.csv", trials_csv(study).encode()),
+        "top trials": ("top_20_trials.csv", top_trials_csv(study).encode()),
+        "report": ("optimization_report.txt", report_text(study, settings, total_time_s).encode()),
+    }
+    written = []
+    for word, (name, content) in contents.items():
+        _write(folder / name, content)
+        written.append((word, folder / name))
+    return written + (write_study_figures(study, folder / "figures") if plot else [])
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_atomically(path, lambda file: file.write(content))
+
+
+def write_study_figures(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
+    """Draw history, importances, parallel coordinates and slices; raises as above."""
+    # matplotlib takes a while to import, and tables alone do not need it.
+    from autoenc.report.study_figures import (
+        draw_history,
+        draw_importances,
+        draw_parallel,
+        draw_slices,
+        history_plot,
+        importances_plot,
+        parallel_plot,
+        slices_plot,
+    )
+
+    folder.mkdir(exist_ok=True)
+    figures: dict[str, tuple[str, Callable[[], Figure]]] = {
+        "history": ("optimization_history.png", lambda: draw_history(history_plot(study))),
+        "importances": ("param_importances.png", lambda: draw_importances(importances_plot(study))),
+        "parallel": ("parallel_coordinate.png", lambda: draw_parallel(parallel_plot(study))),
+        "slices": ("slice_plot.png", lambda: draw_slices(slices_plot(study))),
+    }
+    written = []
+    for word, (name, draw) in figures.items():
+        write_atomically(folder / name, png_content(draw()))
+        written.append((word, folder / name))
+    return written

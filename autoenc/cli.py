@@ -19,6 +19,7 @@ from autoenc.settings import (
     MergeSettings,
     SearchSettings,
     Settings,
+    TuneSettings,
     parse_settings,
 )
 
@@ -40,6 +41,7 @@ class _Command(NamedTuple):
 
 COMMANDS = {
     "search": _Command("train every hidden-layer stack and show the best", SearchSettings, "search:search"),
+    "tune": _Command("search stacks and recipes adaptively", TuneSettings, "tune:tune"),
     "analyze": _Command(
         "show a search, also while it runs, and rebuild its reports", AnalyzeSettings, "analyze:analyze"
     ),

@@ -23,11 +23,13 @@ from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.identity import Context
 
-__all__ = ["Record", "journal_path", "keep_aside", "keep_study_aside", "open_storage", "records_in"]
+__all__ = ["TUNE", "Record", "journal_path", "keep_aside", "keep_study_aside", "open_storage", "records_in"]
 
 _DEPTH = IntDistribution(1, 1024)
 _WIDTH = IntDistribution(1, 65536, log=True)
 _CONTEXT, _SEARCH, _USED = "autoenc_context", "autoenc_search", "autoenc_last_used"
+TUNE = "autoenc_tune"
+"""The attribute by which the study of an adaptive search is known."""
 
 
 def journal_path(folder: Path, shard: tuple[int, int] | None = None) -> Path:
@@ -100,24 +102,24 @@ def keep_aside(path: Path) -> Path | None:
     return kept
 
 
-def keep_study_aside(storage: BaseStorage, context: Context) -> str | None:
-    """Rename the study of a context in a database; returns its new name, None if there was none."""
+def keep_study_aside(storage: BaseStorage, name: str) -> str | None:
+    """Rename a study of a storage; returns its new name, None if there was none."""
     names = {study.study_name for study in storage.get_all_studies()}
-    if context.name not in names:
+    if name not in names:
         return None
     stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-    kept, n = f"{context.name}.{stamp}", 1
+    kept, n = f"{name}.{stamp}", 1
     while kept in names:
         n += 1
-        kept = f"{context.name}.{stamp}-{n}"
-    optuna.copy_study(
-        from_study_name=context.name, from_storage=storage, to_storage=storage, to_study_name=kept
-    )
-    # The copy is no record any more: a search must not find two of the same context.
+        kept = f"{name}.{stamp}-{n}"
+    optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=kept)
+    # The copy is no record any more: a search must not find two of the same kind.
     study = optuna.load_study(study_name=kept, storage=storage)
-    study.set_user_attr("autoenc_kept", study.user_attrs[_CONTEXT])
-    study.set_user_attr(_CONTEXT, None)
-    optuna.delete_study(study_name=context.name, storage=storage)
+    for key in (_CONTEXT, TUNE):
+        if key in study.user_attrs:
+            study.set_user_attr(f"{key}_kept", study.user_attrs[key])
+            study.set_user_attr(key, None)
+    optuna.delete_study(study_name=name, storage=storage)
     return kept
 
 

@@ -25,7 +25,7 @@ from autoenc.selection import Selection
 from autoenc.settings import SearchSettings
 from autoenc.study import Record, journal_path, keep_aside, keep_study_aside, open_storage
 
-__all__ = ["search"]
+__all__ = ["same_command", "search"]
 
 
 def search(settings: SearchSettings) -> int:
@@ -69,8 +69,10 @@ def _open_record(job: SearchJob, journal: Path, note: dict[str, Any]) -> Record:
     if settings.fresh and settings.storage is None and (kept := keep_aside(journal)):
         _say(settings, f"the old record is kept as {kept}")
     storage = open_storage(settings.storage or journal)
-    if settings.fresh and settings.storage is not None and (name := keep_study_aside(storage, job.context)):
-        _say(settings, f"the old record is kept as study {name}")
+    if settings.fresh and settings.storage is not None:
+        name = keep_study_aside(storage, job.context.name)
+        if name is not None:
+            _say(settings, f"the old record is kept as study {name}")
     record = Record.open(storage, job.context)
     record.note_search(note)
     return record
@@ -168,7 +170,7 @@ def _conclude(
         what = "stacks" if len(job.trials[0].fits) == 1 else "fits"
         print(
             f"stopped by {signals.name}: {n_done} of {len(job.fits)} {what} are recorded in "
-            f"{job.record_place}\nresume with: {_same_command()}",
+            f"{job.record_place}\nresume with: {same_command()}",
             file=sys.stderr,
         )
         return signals.exit_code
@@ -188,7 +190,7 @@ def _tell_disk_error(job: SearchJob, error: OSError) -> None:
     print(
         f"error: cannot write to {job.paths.folder}: {error.strerror or error}{where}; the earlier files "
         f"are as they were, and what {job.record_place} holds is safe\n"
-        f"make room, then resume with: {_same_command()}",
+        f"make room, then resume with: {same_command()}",
         file=sys.stderr,
     )
 
@@ -266,7 +268,7 @@ def compared_with_pca(loss: float, pca: float) -> str:
     return f"{-share:.0f} % below PCA of the same latent size ({pca:.6f})"
 
 
-def _same_command() -> str:
+def same_command() -> str:
     """What the user typed, ready to be typed again."""
     program = Path(sys.argv[0])
     if program.name == "__main__.py":

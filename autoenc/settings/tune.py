@@ -27,6 +27,7 @@ class ResilientSettings(Settings):
     breakthrough_threshold: FiniteFloat = Field(
         0.8, gt=0, description="a breakthrough, as a multiple of PCA's loss"
     )
+    startup_trials: int = Field(8, ge=1, description="trials of the resilient strategy drawn at random first")
     local_trials: int = Field(8, ge=1, description="trials of a local exploration")
     local_steps: int = Field(2, ge=1, description="steps of a whole number in local exploration")
     local_share: Share = Field(0.1, description="relative step of other numbers in local exploration")
@@ -90,3 +91,26 @@ class TuneSettings(TrainingSettings, SpaceSettings, ResilientSettings):
     )
     seeds: int = Field(1, ge=1, le=1000, description="train every trial with so many seeds")
     plot: bool = Field(False, description="draw the study into figures/")
+
+    def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
+        """See :meth:`Settings.contradictions`."""
+        found: list[tuple[tuple[str, ...], str]] = []
+        if self.strategy == "grid" and len(self.families) > 1:
+            text = "--strategy grid tries one family; run it once for each of --families"
+            found.append((("strategy", "families"), text))
+        if self.folds == 1:
+            found.append((("folds",), "--folds must be 0 or at least 2, got 1"))
+        if self.seed + self.seeds > 2**32:
+            found.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
+        if self.n_trials < len(self.families):
+            text = f"--n_trials must give each of the {len(self.families)} families one, got {self.n_trials}"
+            found.append((("n_trials", "families"), text))
+        names = ("good_threshold", "excellent_threshold", "breakthrough_threshold")
+        values = [getattr(self, name) for name in names]
+        if values != sorted(values, reverse=True):
+            found.append((names, f"{', '.join(f'--{name}' for name in names)} must descend, got {values}"))
+        for name in ("conservative_widths", "conservative_layers"):
+            low, high = getattr(self, name)
+            if low > high:
+                found.append(((name,), f"--{name} must be an ascending range, got {low},{high}"))
+        return found

@@ -1,0 +1,118 @@
+"""``tune``: an adaptive search over stacks and recipes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from pathlib import Path
+
+import optuna
+from filelock import FileLock
+
+from autoenc.commands.inputs import warn
+from autoenc.commands.search import compared_with_pca, same_command
+from autoenc.lock import RecordLock
+from autoenc.report.tuning import step_line, steps_of
+from autoenc.report.tuning_write import TuneReports
+from autoenc.search.signals import StopOnSignals
+from autoenc.settings import TuneSettings
+from autoenc.study import Record, journal_path, open_storage
+from autoenc.tuning.job import TuneJob
+from autoenc.tuning.loop import Tuning
+from autoenc.tuning.study import open_study
+
+__all__ = ["tune"]
+
+
+def tune(settings: TuneSettings) -> int:
+    """Run the search, or as much of it as the record does not hold yet.
+
+    Returns:
+        The exit code: 0; 1 if no trial succeeded; 128 and the signal's number if one stopped it.
+
+    Raises:
+        InputError: If data, device, space, record or output folder cannot be used.
+    """
+    job = TuneJob.prepare(settings)
+    warn(job.table, settings.latent_dim)
+    _ = (
+        job.n_trials,
+        job.division,
+    )  # what is wrong with the space or the rows is told before anything is written
+    journal = journal_path(job.folder)
+    # A database may have several searchers; a journal has one, which may mend it.
+    alone = settings.storage is None
+    with RecordLock(journal) if alone else contextlib.nullcontext():
+        storage = open_storage(settings.storage or journal)
+        study = open_study(storage, job)
+        return _run(job, study, Record.open(storage, job.context), alone)
+
+
+def _run(job: TuneJob, study: optuna.Study, record: Record, alone: bool) -> int:
+    settings = job.settings
+    reports = TuneReports(study, job.folder, lambda: job.modes(study))
+    n_before = len(steps_of(study))
+    if not settings.quiet:
+        print(_plan(job, n_before))
+
+    def told(number: int) -> None:
+        step = next(step for step in steps_of(study) if step.trial.number == number)
+        if not settings.quiet:
+            print(step_line(step, job.baselines["pca"]), flush=True)
+        reports.refresh("running")
+
+    deadline = None if settings.timeout_hours is None else time.monotonic() + 3600 * settings.timeout_hours
+    asking = FileLock(job.folder / ".ask.lock")
+    with StopOnSignals() as signals:
+        try:
+            Tuning(job, study, record, alone, told, asking).run(signals.flag, deadline)
+            n_done = len(steps_of(study))
+            state = "finished" if n_done >= job.n_trials else "stopped"
+            written = reports.write(state, plot=settings.plot)
+        except OSError as error:
+            print(f"error: {error.filename or job.folder}: {error.strerror or error}", file=sys.stderr)
+            print(f"what is recorded is safe; make room, then resume with: {same_command()}", file=sys.stderr)
+            return 1
+    if signals.number:
+        print(
+            f"stopped by {signals.name}: {n_done} of {job.n_trials} trials are recorded\n"
+            f"resume with: {same_command()}",
+            file=sys.stderr,
+        )
+        return signals.exit_code
+    if not settings.quiet:
+        print(_summary(study, job, written))
+    return 0 if any(step.value is not None for step in steps_of(study)) else 1
+
+
+def _plan(job: TuneJob, n_before: int) -> str:
+    settings = job.settings
+    depth, width = settings.num_layers_range, settings.hidden_size_range
+    folds = f"{settings.folds} folds" if settings.folds else "one fifth"
+    n_rows, n_columns = job.table.values.shape
+    lines = [
+        f"{settings.strategy}: {job.n_trials:,} trials of {', '.join(settings.families)}, "
+        f"{depth[0]} to {depth[1]} layers of {width[0]} to {width[1]}, latent size {settings.latent_dim}, "
+        f"up to {job.epochs} epochs",
+        f"{settings.data_path}: {n_rows:,} rows x {n_columns} columns; {folds} of the training rows judge "
+        "the trials, the test rows are left alone",
+        f"PCA of the same latent size has a loss of {job.baselines['pca']:.5f} there",
+    ]
+    if n_before:
+        lines.append(f"{n_before:,} of {job.n_trials:,} trials already done")
+    return "\n".join(lines)
+
+
+def _summary(study: optuna.Study, job: TuneJob, written: list[tuple[str, Path]]) -> str:
+    improved = [step for step in steps_of(study) if step.improved]
+    lines = [""]
+    if improved:
+        best = improved[-1]
+        compared = compared_with_pca(best.value or 0.0, job.baselines["pca"])
+        lines += [
+            f"best trial    {best.trial.number}: {best.family} {best.stack}",
+            f"loss          {best.value:.6f} on validation rows, {compared}",
+            "              these rows chose it, so this loss is optimistic; train-best measures it on test rows",
+        ]
+    return "\n".join([*lines, "", *(f"{word:<13} {path}" for word, path in written)])

@@ -1,0 +1,163 @@
+"""How an adaptive search went, trial by trial: lines, a table, and where it stands."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+from math import inf
+from typing import Any, NamedTuple
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autoenc.report.results import finite
+from autoenc.report.study_tables import duration_s, parameter_names, study_trials
+from autoenc.study import TUNE
+
+__all__ = ["Step", "changes", "level_of", "progress_csv", "state_document", "step_line", "steps_of"]
+
+
+class Step(NamedTuple):
+    """A trial that ended, and what it meant for the search.
+
+    Attributes:
+        trial: The trial.
+        family: Its family.
+        value: Its loss; None where it failed or was ended early.
+        mode: How it was proposed.
+        best: The best trial before it, of any family.
+        improved: Whether it is better than that.
+        level: The best threshold that it is below, by name; empty if none.
+    """
+
+    trial: FrozenTrial
+    family: str
+    value: float | None
+    mode: str
+    best: FrozenTrial | None
+    improved: bool
+    level: str
+
+    @property
+    def stack(self) -> str:
+        """The hidden widths, as people write them."""
+        return str(self.trial.user_attrs.get("stack", "?"))
+
+
+def level_of(value: float | None, thresholds: dict[str, float]) -> str:
+    """The lowest threshold that a loss is below, by name; empty where it is below none."""
+    below = [name for name, limit in thresholds.items() if value is not None and value < limit]
+    return min(below, key=lambda name: thresholds[name], default="")
+
+
+def steps_of(study: optuna.Study) -> list[Step]:
+    """The trials that ended, by their numbers."""
+    note = study.user_attrs[TUNE]
+    steps: list[Step] = []
+    best: FrozenTrial | None = None
+    for trial in study_trials(study):
+        if not trial.state.is_finished():
+            continue
+        value = trial.value if trial.state == TrialState.COMPLETE else None
+        improved = value is not None and value < (inf if best is None else best.value or 0.0)
+        family = trial.params.get("family", note["settings"]["families"][0])
+        mode = trial.user_attrs.get("mode", "")
+        steps.append(Step(trial, family, value, mode, best, improved, level_of(value, note["thresholds"])))
+        best = trial if improved else best
+    return steps
+
+
+def changes(step: Step) -> str:
+    """What is other than in the best trial before, e.g. ``dropout 0.1 -> 0.05``."""
+    if step.best is None:
+        return ""
+    old, new = step.best.params, step.trial.params
+    told = [f"{n} {_shown(old.get(n))} -> {_shown(new[n])}" for n in new if new[n] != old.get(n)]
+    return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+
+
+def step_line(step: Step, pca: float) -> str:
+    """A trial for the screen: when, which, what, how good, what it improved, how it was proposed."""
+    p = step.trial.params
+    when = (step.trial.datetime_complete or datetime.now()).strftime("%H:%M:%S")
+    options = f"lr {p['learning_rate']:.2g} decay {p['weight_decay']:.2g} dropout {p['dropout']:.2f}"
+    words = f"{options} batch {p['batch_size']} {p['activation']} {p['norm']}"
+    head = f"{when} {step.trial.number:>4} {step.family:<3} {step.stack:<20} {words:<66}"
+    if step.value is None:
+        return f"{head} {step.trial.user_attrs.get('failure', 'ended early by the pruner')}"
+    told = f"{head} {step.value:.5f}"
+    if step.improved and step.best is not None and step.best.value:
+        told += f"  improved by {100 * (1 - step.value / step.best.value):.1f} %"
+    elif step.improved:
+        told += f"  first, {100 * (step.value / pca - 1):+.0f} % against PCA" if pca else "  first"
+    if step.improved and step.level:
+        told += f", {step.level}"
+    return f"{told}  [{step.mode}]" if step.mode else told
+
+
+def progress_csv(study: optuna.Study) -> str:
+    """A line per trial with its mode, the best so far, and all parameters."""
+    steps = steps_of(study)
+    names = parameter_names([step.trial for step in steps])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    head = ["number", "family", "mode", "stack", "model_params", "value", "best_so_far", "improved", "level",
+            "state", "duration_s", *names]  # fmt: skip
+    writer.writerow(head)
+    for step in steps:
+        values = [step.value, None if step.best is None else step.best.value]
+        so_far = min((value for value in values if value is not None), default=None)
+        size, state = step.trial.user_attrs.get("model_params"), step.trial.state.name.lower()
+        writer.writerow(
+            [step.trial.number, step.family, step.mode, step.stack, size, step.value, so_far, step.improved,
+             step.level, state, duration_s(step.trial), *(step.trial.params.get(name) for name in names)]
+        )  # fmt: skip
+    return text.getvalue()
+
+
+def state_document(study: optuna.Study, state: str, modes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Where the search stands.
+
+    Args:
+        study: The search.
+        state: ``running``, ``stopped`` or ``finished``.
+        modes: Of each family, what the strategy does next.
+    """
+    note = study.user_attrs[TUNE]
+    steps = steps_of(study)
+    families: dict[str, Any] = {}
+    for family in note["settings"]["families"]:
+        own = [step for step in steps if step.family == family]
+        done = [step for step in own if step.value is not None]
+        best = min(done, key=lambda step: step.value or 0.0, default=None)
+        families[family] = {"trials": len(own), "best": _named(best), **modes.get(family, {})}
+        if own and own[0].best is not None:
+            families[family]["started_from_trial"] = own[0].best.number
+    improved = [step for step in steps if step.improved]
+    document: dict[str, Any] = finite(
+        {
+            "state": state,
+            "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+            "n_trials": note["settings"]["n_trials"],
+            "finished": len(steps),
+            "best": _named(improved[-1] if improved else None),
+            "families": families,
+            "thresholds": note["thresholds"],
+            "baselines": note["baselines"],
+        }
+    )
+    return document
+
+
+def _named(step: Step | None) -> dict[str, Any] | None:
+    if step is None:
+        return None
+    return {
+        "trial": step.trial.number, "value": step.value, "stack": step.stack, "level": step.level,
+        "params": dict(step.trial.params),
+    }  # fmt: skip
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,91 @@
+"""Writing the files of an adaptive search, all of them views of its study."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from autoenc.paths import png_content, write_atomically
+from autoenc.report.results import json_bytes
+from autoenc.report.study_tables import duration_s, study_trials
+from autoenc.report.study_write import write_study_reports
+from autoenc.report.tuning import progress_csv, state_document, steps_of
+from autoenc.report.tuning_plots import analysis_plot, draw_analysis, draw_tune_progress, tune_progress_plot
+from autoenc.study import TUNE
+
+__all__ = ["TuneReports"]
+
+Modes = Callable[[], dict[str, dict[str, Any]]]
+
+
+class TuneReports:
+    """The files of an adaptive search, all views of its study.
+
+    Args:
+        study: The search.
+        folder: Where they go.
+        modes: Says what the strategy does next in each family.
+    """
+
+    def __init__(self, study: optuna.Study, folder: Path, modes: Modes) -> None:
+        self._study, self._folder, self._modes = study, folder, modes
+        self._drawn, self._cost = 0.0, 0.0
+
+    def refresh(self, state: str) -> None:
+        """Bring tables and documents up to date, and pictures unless drawing would slow the search down."""
+        self._tables(state)
+        if time.monotonic() - self._drawn > 10 * self._cost:
+            started = time.monotonic()
+            self._pictures()
+            self._drawn = time.monotonic()
+            self._cost = self._drawn - started
+
+    def write(self, state: str, plot: bool) -> list[tuple[str, Path]]:
+        """Write everything; returns a word for each file, and the file."""
+        return self._tables(state, plot) + self._pictures()
+
+    @property
+    def _note(self) -> dict[str, Any]:
+        note: dict[str, Any] = self._study.user_attrs[TUNE]
+        return note
+
+    @property
+    def _resilient(self) -> bool:
+        return bool(self._note["settings"]["strategy"] == "resilient")
+
+    def _tables(self, state: str, plot: bool = False) -> list[tuple[str, Path]]:
+        settings, total = self._note["settings"], _total_s(self._study)
+        written = write_study_reports(self._study, self._folder, settings, plot, total)
+        if not self._resilient:
+            return written
+        document = state_document(self._study, state, self._modes())
+        return [
+            *written,
+            self._written("state", "resilient_search_state.json", json_bytes(document)),
+            self._written("progress", "resilient_search_results.csv", progress_csv(self._study).encode()),
+        ]
+
+    def _written(self, word: str, name: str, content: bytes) -> tuple[str, Path]:
+        path = self._folder / name
+        write_atomically(path, lambda file: file.write(content))
+        return word, path
+
+    def _pictures(self) -> list[tuple[str, Path]]:
+        if not (self._resilient and any(step.value is not None for step in steps_of(self._study))):
+            return []
+        paths = [
+            self._folder / f"{name}.png"
+            for name in ("resilient_search_progress", "detailed_progress_analysis")
+        ]
+        write_atomically(paths[0], png_content(draw_tune_progress(tune_progress_plot(self._study))))
+        write_atomically(paths[1], png_content(draw_analysis(analysis_plot(self._study))))
+        return list(zip(("progress", "analysis"), paths, strict=True))
+
+
+def _total_s(study: optuna.Study) -> float:
+    """Time of all trials that ended, one after the other."""
+    return sum(duration_s(trial) or 0.0 for trial in study_trials(study) if trial.state.is_finished())

@@ -1,0 +1,227 @@
+"""What an adaptive search works on: its options, its table, and how it measures a configuration."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial
+
+from autoenc.commands.inputs import context_of, prepare_inputs
+from autoenc.data import Table
+from autoenc.division import Division, fold_names
+from autoenc.engines import Engine, Recipe
+from autoenc.engines.contract import Family
+from autoenc.identity import Context
+from autoenc.settings import TuneSettings
+from autoenc.trials import Trial
+from autoenc.tuning.resilient import JUMPS, Jump, ResilientOptions, ResilientSampler, Situation, replay
+from autoenc.tuning.sampling import PerTrialSampler
+from autoenc.tuning.space import Configuration, HyperparameterSearchSpace
+
+__all__ = ["THRESHOLDS", "TuneJob"]
+
+THRESHOLDS = ("good", "excellent", "breakthrough")
+_RESILIENT_EPOCHS, _RESILIENT_PATIENCE, _EPOCHS = 128, 36, 20
+
+
+@dataclass
+class TuneJob:
+    """An adaptive search that is ready to run.
+
+    Attributes:
+        settings: The options.
+        engine: What trains.
+        table: What it learns from.
+    """
+
+    settings: TuneSettings
+    engine: Engine
+    table: Table
+
+    @classmethod
+    def prepare(cls, settings: TuneSettings, writes: bool = True) -> TuneJob:
+        """Find engine, folder and table.
+
+        Raises:
+            InputError: With everything that is wrong about them.
+        """
+        folder = Path(settings.output_dir)
+        engine, table = prepare_inputs(settings, folder if writes else None)
+        return cls(settings, engine, table)
+
+    @property
+    def folder(self) -> Path:
+        """Where its files go."""
+        return Path(self.settings.output_dir)
+
+    @cached_property
+    def context(self) -> Context:
+        """What all its fits share."""
+        return context_of(self.settings, self.table, self.settings.latent_dim)
+
+    @cached_property
+    def division(self) -> Division:
+        """Which rows train and which test."""
+        settings = self.settings
+        return Division(self.table, settings.scaling, settings.seed, settings.stratify, settings.group)
+
+    @cached_property
+    def folds(self) -> tuple[str, ...]:
+        """Where trials are judged: never on the test rows, which are for the model that is kept."""
+        return tuple(fold_names(self.settings.folds)) or (fold_names(5)[0],)
+
+    @cached_property
+    def baselines(self) -> dict[str, float]:
+        """Losses of ``pca`` and ``mean`` on the rows that judge trials."""
+        from autoenc.baselines import baseline_losses
+
+        found = [
+            baseline_losses(self.division.split(fold), self.settings.latent_dim, Recipe())
+            for fold in self.folds
+        ]
+        return {name: fmean(losses[name] for losses in found) for name in ("pca", "mean")}
+
+    @cached_property
+    def thresholds(self) -> dict[str, float]:
+        """Losses that count as good, excellent and a breakthrough."""
+        shares = {name: getattr(self.settings, f"{name}_threshold") for name in THRESHOLDS}
+        return {name: share * self.baselines["pca"] for name, share in shares.items()}
+
+    @cached_property
+    def space(self) -> HyperparameterSearchSpace:
+        """What is open."""
+        fields = HyperparameterSearchSpace.model_fields
+        values = {name: getattr(self.settings, name) for name in fields if name != "num_epochs"}
+        return HyperparameterSearchSpace(**values, num_epochs=self.epochs)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a fit, at most."""
+        resilient = self.settings.strategy == "resilient"
+        return self.settings.epochs or (_RESILIENT_EPOCHS if resilient else _EPOCHS)
+
+    @property
+    def patience(self) -> int:
+        """Epochs without a lower loss after which a fit stops; 0 for never."""
+        if self.settings.patience is not None:
+            return self.settings.patience
+        return _RESILIENT_PATIENCE if self.settings.strategy == "resilient" else 0
+
+    @cached_property
+    def grid(self) -> dict[str, list[Any]] | None:
+        """The points of strategy ``grid``; None for the others."""
+        return self.space.grid() if self.settings.strategy == "grid" else None
+
+    @cached_property
+    def n_trials(self) -> int:
+        """Trials in all."""
+        if self.grid is None:
+            return self.settings.n_trials
+        n_points = 1
+        for values in self.grid.values():
+            n_points *= len(values)
+        return min(self.settings.n_trials, n_points)
+
+    def family_of(self, number: int) -> Family:
+        """The family of a trial: each has its part of the trials, one after the other."""
+        families = self.settings.families
+        return families[min(number * len(families) // self.n_trials, len(families) - 1)]
+
+    def trial_of(self, configuration: Configuration, family: Family) -> Trial:
+        """What is trained to measure a configuration."""
+        settings = self.settings
+        extra: dict[str, Any] = {"dae": {"corruption": settings.corruption}}.get(family, {})
+        if family == "vae":
+            extra = {"kl_weight": settings.kl_weight}
+        open_options = dict(configuration.recipe)
+        recipe = Recipe(
+            epochs=self.epochs, patience=self.patience, min_epochs=settings.min_epochs,
+            eta_min=min(settings.eta_min, open_options["initial_lr"]), family=family, **open_options, **extra,
+        )  # fmt: skip
+        seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
+        return Trial(configuration.architecture, settings.latent_dim, recipe, self.folds, seeds)
+
+    def n_parameters(self, params: Mapping[str, Any], family: Family = "ae") -> int:
+        """Size of the network that these parameters mean."""
+        return self.trial_of(self.space.configuration(params), family).n_parameters(len(self.table.columns))
+
+    @property
+    def resilient_options(self) -> ResilientOptions:
+        """Numbers of the resilient strategy, its threshold as a loss."""
+        s = self.settings
+        jumps = {
+            "hidden_size*": Jump(s.jump_width, *s.conservative_widths),
+            "num_layers": Jump(s.jump_layers, *s.conservative_layers),
+            "learning_rate": Jump(s.jump_learning_rate),
+        }
+        assert jumps.keys() == JUMPS.keys()
+        return ResilientOptions(
+            self.thresholds["excellent"], s.startup_trials, s.local_trials, s.local_steps, s.local_share,
+            s.local_limit, s.stagnation_trials, s.jump_probability, jumps, s.most_growth,
+        )  # fmt: skip
+
+    def sampler(self) -> PerTrialSampler:
+        """What proposes; its state follows from the study and the seed alone."""
+        several = len(self.settings.families) > 1
+        return PerTrialSampler(
+            self._sampler_for,
+            self.settings.seed,
+            lambda number: {"family": self.family_of(number)} if several else {},
+        )
+
+    def considered(self, trial: FrozenTrial, family: Family) -> bool:
+        """Whether a trial is of this family."""
+        return bool(trial.params.get("family", family) == family)
+
+    def situation(self, study: optuna.Study, family: Family) -> Situation:
+        """Where the resilient strategy stands in a family."""
+        finished = [
+            trial
+            for trial in study.get_trials(deepcopy=False)
+            if trial.state.is_finished() and self.considered(trial, family)
+        ]
+        return replay(finished, self.resilient_options_of(family))
+
+    def resilient_options_of(self, family: Family) -> ResilientOptions:
+        """The numbers for a family; those after the first begin from the best, and not at random."""
+        first = family == self.settings.families[0]
+        return self.resilient_options if first else replace(self.resilient_options, startup_trials=1)
+
+    def modes(self, study: optuna.Study) -> dict[str, dict[str, Any]]:
+        """What the resilient strategy does next in each family."""
+        found: dict[str, dict[str, Any]] = {}
+        for family in self.settings.families:
+            now = self.situation(study, family)
+            found[family] = {
+                "mode": str(now.mode),
+                "stagnation": now.stagnation,
+                "local_left": now.local_left,
+            }
+        return found
+
+    def _sampler_for(self, seed: int, number: int) -> BaseSampler:
+        family = self.family_of(number)
+        make: dict[str, Callable[[], BaseSampler]] = {
+            # The order of a grid's points is shuffled by the seed, so that it must be the same throughout.
+            "grid": lambda: GridSampler(self.grid or {}, self.settings.seed),
+            "random": lambda: RandomSampler(seed),
+            "tpe": lambda: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
+            "cmaes": lambda: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+            "resilient": lambda: ResilientSampler(
+                seed, self.resilient_options_of(family), self.space.distributions(), self.n_parameters,
+                lambda trial: self.considered(trial, family),
+            ),
+        }  # fmt: skip
+        with warnings.catch_warnings():
+            # Grouped and multivariate TPE are called experimental, and have been so for years.
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return make[self.settings.strategy]()

@@ -1,0 +1,120 @@
+"""The Optuna study of an adaptive search: begun, found again, refused where it is another search's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from autoenc.errors import InputError
+from autoenc.processes import is_alive, this_process
+from autoenc.study import TUNE, keep_study_aside
+from autoenc.tuning.job import TuneJob
+
+__all__ = ["abandoned", "identity_of", "mark_process", "open_study", "study_name", "tune_studies"]
+
+_USED = "autoenc_last_used"
+_PROCESS = "process"
+_MARKING = timedelta(minutes=1)
+_SILENCE = timedelta(hours=6)  # after which a trial of another host counts as abandoned
+
+# Options that do not change what a trial comes to, or that may grow while a study goes on.
+_FREE = {
+    "n_trials", "timeout_hours", "jobs", "output_dir", "storage", "fresh", "plot", "quiet", "data_path",
+    "columns", "engine", "device",
+}  # fmt: skip
+
+
+def study_name(strategy: str, latent_dim: int) -> str:
+    """A record holds one adaptive search for each strategy and latent size."""
+    return f"tune-{strategy}-latent{latent_dim}"
+
+
+def identity_of(job: TuneJob) -> dict[str, Any]:
+    """What a study's trials depend on, by the options' names, as plain values."""
+    options = job.settings.model_dump(mode="json", exclude=_FREE)
+    resolved = {"epochs": job.epochs, "patience": job.patience}
+    return {**options, **resolved, "data": job.context.fingerprint, "columns": list(job.context.columns)}
+
+
+def open_study(storage: BaseStorage, job: TuneJob) -> optuna.Study:
+    """Open the study of this search, beginning it where there is none.
+
+    Raises:
+        InputError: If the record holds another search under this name.
+    """
+    name = study_name(job.settings.strategy, job.settings.latent_dim)
+    if job.settings.fresh:
+        keep_study_aside(storage, name)
+    pruner = {
+        "median": optuna.pruners.MedianPruner(n_warmup_steps=max(job.epochs // 5, 1)),
+        "hyperband": optuna.pruners.HyperbandPruner(max_resource=job.epochs),
+        "none": optuna.pruners.NopPruner(),
+    }[job.settings.pruner]
+    study = optuna.create_study(
+        study_name=name, storage=storage, sampler=job.sampler(), pruner=pruner, load_if_exists=True
+    )
+    wanted = identity_of(job)
+    found = study.user_attrs.get(TUNE, {}).get("identity")
+    if found is not None and found != wanted:
+        differing = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+        told = ", ".join(_difference(key, found.get(key), wanted.get(key)) for key in differing)
+        raise InputError(
+            f"the record holds another search by {job.settings.strategy} for latent size "
+            f"{job.settings.latent_dim}; it differs in {told}; --fresh keeps it aside and starts over, or "
+            "give another --output_dir"
+        )
+    note = {
+        "identity": wanted, "settings": job.settings.model_dump(mode="json"), "baselines": job.baselines,
+        "thresholds": job.thresholds, "context": job.context.as_dict(), "input_dim": len(job.table.columns),
+    }  # fmt: skip
+    if study.user_attrs.get(TUNE) != note:
+        study.set_user_attr(TUNE, note)
+    study.set_user_attr(_USED, datetime.now(UTC).isoformat())
+    return study
+
+
+def _difference(key: str, found: Any, wanted: Any) -> str:
+    return "the data" if key == "data" else f"--{key} ({_short(found)}, now {_short(wanted)})"
+
+
+def _short(value: Any) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) < 40 else f"{text[:37]}..."
+
+
+def tune_studies(storage: BaseStorage) -> list[optuna.Study]:
+    """The adaptive searches of a record, the last used one last."""
+    found = [
+        optuna.load_study(study_name=frozen.study_name, storage=storage)
+        for frozen in storage.get_all_studies()
+        if frozen.user_attrs.get(TUNE)
+    ]
+    return sorted(found, key=lambda study: str(study.user_attrs.get(_USED, "")))
+
+
+def mark_process(trial: optuna.Trial) -> None:
+    """Note which process trains this trial, so that another can tell whether it is still at it."""
+    trial.set_user_attr(_PROCESS, this_process())
+
+
+def abandoned(study: optuna.Study, alone: bool) -> list[FrozenTrial]:
+    """Trials that a process began and cannot end, the oldest first.
+
+    Args:
+        study: The study.
+        alone: Whether no other process can be at work here, because this one holds the record's lock.
+    """
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return [trial for trial in running if alone or _is_abandoned(trial)]
+
+
+def _is_abandoned(trial: FrozenTrial) -> bool:
+    started = trial.datetime_start or datetime.now()
+    if _PROCESS not in trial.user_attrs:  # a living process marks its trial at once
+        return datetime.now() - started > _MARKING
+    alive = is_alive(trial.user_attrs[_PROCESS])
+    return datetime.now() - started > _SILENCE if alive is None else not alive

@@ -113,6 +113,6 @@ def _summary(study: optuna.Study, job: TuneJob, written: list[tuple[str, Path]])
         lines += [
             f"best trial    {best.trial.number}: {best.family} {best.stack}",
             f"loss          {best.value:.6f} on validation rows, {compared}",
-            "              these rows chose it, so this loss is optimistic; train-best measures it on test rows",
+            "              these rows chose it, so it is optimistic; train-best measures it on the test rows",
         ]
     return "\n".join([*lines, "", *(f"{word:<13} {path}" for word, path in written)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_uppercase
 from typing import NamedTuple
 
 import optuna
@@ -16,7 +17,7 @@ from autoenc.study import TUNE
 __all__ = ["AnalysisPlot", "TuneProgressPlot", "analysis_plot", "draw_analysis", "draw_tune_progress",
            "tune_progress_plot"]  # fmt: skip
 
-_LABELLED = 4  # of the minima, the last ones
+_LABELLED = 6  # of the minima, the last ones
 _MODES = ("startup", "normal", "local exploration", "conservative jump", "best of the families before")
 
 
@@ -52,10 +53,9 @@ def tune_progress_plot(study: optuna.Study) -> TuneProgressPlot:
 
 
 def _label(step: Step) -> str:
-    params = step.trial.params
-    return (
-        f"{step.value:.5f}  {step.stack}\nlr {params['learning_rate']:.2g}, dropout {params['dropout']:.2f}"
-    )
+    p = step.trial.params
+    words = f"lr {p['learning_rate']:.2g}, dropout {p['dropout']:.2f}, batch {p['batch_size']}"
+    return f"{step.value:.5f}  {step.stack}\n{words}, {p['activation']}, {p['norm']}"
 
 
 def draw_tune_progress(plot: TuneProgressPlot) -> Figure:
@@ -83,14 +83,13 @@ def draw_tune_progress(plot: TuneProgressPlot) -> Figure:
         log_scale(axis, [*losses, *plot.thresholds.values()])
         axis.margins(y=0.16)
         plain_ticks(axis)
-    for n, (number, loss, label) in enumerate(plot.minima[-_LABELLED:]):
+    for letter, (number, loss, label) in zip(ascii_uppercase, plot.minima[-_LABELLED:], strict=False):
         axis.annotate(
-            label, (number, loss), xytext=(10, -26 - 26 * (n % 2)), textcoords="offset points", fontsize=7.5,
-            arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.6},
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
-        )  # fmt: skip
+            letter, (number, loss), xytext=(0, -19), textcoords="offset points", ha="center", fontsize=9
+        )
+        axis.scatter([], [], marker=f"${letter}$", color="black", s=50, label=label)
     _finish(axis, "validation loss", plot.title)
-    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=8.5)
     return figure
 
 

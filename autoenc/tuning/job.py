@@ -23,7 +23,14 @@ from autoenc.engines.contract import Family
 from autoenc.identity import Context
 from autoenc.settings import TuneSettings
 from autoenc.trials import Trial
-from autoenc.tuning.resilient import JUMPS, Jump, ResilientOptions, ResilientSampler, Situation, replay
+from autoenc.tuning.resilient import (
+    JUMPS,
+    Jump,
+    ResilientOptions,
+    ResilientSampler,
+    Situation,
+    situation_of,
+)
 from autoenc.tuning.sampling import PerTrialSampler
 from autoenc.tuning.space import Configuration, HyperparameterSearchSpace
 
@@ -184,12 +191,9 @@ class TuneJob:
 
     def situation(self, study: optuna.Study, family: Family) -> Situation:
         """Where the resilient strategy stands in a family."""
-        finished = [
-            trial
-            for trial in study.get_trials(deepcopy=False)
-            if trial.state.is_finished() and self.considered(trial, family)
-        ]
-        return replay(finished, self.resilient_options_of(family))
+        trials = study.get_trials(deepcopy=False)
+        options = self.resilient_options_of(family)
+        return situation_of(trials, options, lambda trial: self.considered(trial, family))
 
     def resilient_options_of(self, family: Family) -> ResilientOptions:
         """The numbers for a family; those after the first begin from the best, and not at random."""

@@ -21,7 +21,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.tuning.steps import Reach, clipped, drawn, near, shrunk, stepped
 
-__all__ = ["JUMPS", "Jump", "Mode", "ResilientOptions", "ResilientSampler", "Situation", "replay"]
+__all__ = [
+    "JUMPS",
+    "Jump",
+    "Mode",
+    "ResilientOptions",
+    "ResilientSampler",
+    "Situation",
+    "replay",
+    "situation_of",
+]
 
 Params = dict[str, Any]
 _DRAWS = 60  # of a proposal that must be new and not too large, before the rules are relaxed
@@ -126,6 +135,14 @@ def replay(trials: Sequence[FrozenTrial], options: ResilientOptions) -> Situatio
     return now
 
 
+def situation_of(
+    trials: Sequence[FrozenTrial], options: ResilientOptions, considered: Callable[[FrozenTrial], bool]
+) -> Situation:
+    """The situation after those trials that count; of all trials, while none of those has ended."""
+    finished = [trial for trial in trials if trial.state.is_finished()]
+    return replay([trial for trial in finished if considered(trial)] or finished, options)
+
+
 def _mode(now: Situation, n_seen: int, options: ResilientOptions) -> Mode:
     if now.best is None or (n_seen < options.startup_trials and not now.local_left):
         return Mode.STARTUP
@@ -195,8 +212,8 @@ class ResilientSampler(BaseSampler):
     ) -> Params:
         """Propose values for all parameters of ``search_space``."""
         trials = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
+        now = situation_of(trials, self.options, self._considered)
         trials = [t for t in trials if self._considered(t)]
-        now = replay([t for t in trials if t.state.is_finished()], self.options)
         if not search_space:
             return {}
         limit = inf

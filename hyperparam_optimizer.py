@@ -1,10 +1,10 @@
-"""The ``search`` command: train every hidden-layer stack of a grid and show which one to keep."""
+"""Search an autoencoder's hidden layers: exhaustively, adaptively, or training the best of a search."""
 
 from __future__ import annotations
 
 import sys
 
-from autoenc.cli import main
+from autoenc.cli import main_by_mode
 
 if __name__ == "__main__":
-    sys.exit(main(["search", *sys.argv[1:]], prog="hyperparam_optimizer.py"))
+    sys.exit(main_by_mode(sys.argv[1:], prog="hyperparam_optimizer.py"))

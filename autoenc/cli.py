@@ -19,11 +19,12 @@ from autoenc.settings import (
     MergeSettings,
     SearchSettings,
     Settings,
+    TrainBestSettings,
     TuneSettings,
     parse_settings,
 )
 
-__all__ = ["main"]
+__all__ = ["main", "main_by_mode"]
 
 
 class _Command(NamedTuple):
@@ -42,6 +43,9 @@ class _Command(NamedTuple):
 COMMANDS = {
     "search": _Command("train every hidden-layer stack and show the best", SearchSettings, "search:search"),
     "tune": _Command("search stacks and recipes adaptively", TuneSettings, "tune:tune"),
+    "train-best": _Command(
+        "train the best trial of a search in full", TrainBestSettings, "train_best:train_best"
+    ),
     "analyze": _Command(
         "show a search, also while it runs, and rebuild its reports", AnalyzeSettings, "analyze:analyze"
     ),
@@ -83,6 +87,26 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc") -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+MODES = {"search": "search", "tune": "tune", "train_best": "train-best"}
+
+
+def main_by_mode(argv: Sequence[str], prog: str) -> int:
+    """:func:`main` for a program whose command is named by ``--mode``, ``search`` by default."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--mode", default="search")
+    try:
+        options, rest = parser.parse_known_args(list(argv))
+    except argparse.ArgumentError as error:
+        print(f"error: --mode: {error.message}; it is one of {', '.join(MODES)}", file=sys.stderr)
+        return 2
+    if options.mode not in MODES:
+        print(f"error: --mode must be one of {', '.join(MODES)}, got {options.mode!r}", file=sys.stderr)
+        return 2
+    if {"-h", "--help"} & set(rest):
+        print(f"--mode is one of {', '.join(MODES)}, by default search; help for {options.mode}:\n")
+    return main([MODES[options.mode], *rest], prog)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -130,16 +154,16 @@ def _parse(arguments: list[str], prog: str) -> tuple[str, dict[str, Any]]:
 def _flags(settings: type[Settings]) -> dict[str, bool]:
     """Every spelling of every flag, and whether a value follows it."""
     return {
-        f"--{spelling}": field.annotation is not bool
+        spelling: field.annotation is not bool
         for name, field in settings.model_fields.items()
         if not _is_positional(field)
-        for spelling in {name, name.replace("_", "-")}
+        for spelling in _spellings(name, field)
     }
 
 
 def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> None:
     for name, field in settings.model_fields.items():
-        spellings = [f"--{name}"] + ([f"--{name.replace('_', '-')}"] if "_" in name else [])
+        spellings = _spellings(name, field)
         text = f"{field.description}{_default_text(field)}".replace("%", "%%")
         if _is_positional(field):
             many = "+" if field.annotation is not str else None
@@ -153,6 +177,12 @@ def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
             parser.add_argument(
                 *spellings, dest=name, default=argparse.SUPPRESS, metavar=_metavar(field), help=text
             )
+
+
+def _spellings(name: str, field: Any) -> list[str]:
+    """A flag with ``_`` and with ``-``; some are words that no Python name can be."""
+    name = (field.json_schema_extra or {}).get("flag", name)
+    return list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"]))
 
 
 def _is_positional(field: Any) -> bool:

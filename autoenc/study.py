@@ -163,6 +163,10 @@ class Record:
         """Record a finished fit: one append, on disk when this returns."""
         self.study.add_trial(_as_trial(self.context, fit, outcome, engine))
 
+    def fit_of(self, number: int) -> Fit:
+        """The fit that an Optuna trial of the record holds."""
+        return _from_trial(self.context, self.study.get_trials(deepcopy=False)[number])[0]
+
     def outcomes(self) -> dict[Fit, Outcome]:
         """Every recorded fit's outcome; a success stands for good, else the last attempt counts."""
         found: dict[Fit, Outcome] = {}

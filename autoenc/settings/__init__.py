@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoenc.settings.base import DataSettings, Settings, parse_settings, require_settings
 from autoenc.settings.commands import AnalyzeSettings, CompareSettings, EncodeSettings, MergeSettings
 from autoenc.settings.search import SearchSettings
+from autoenc.settings.train_best import TrainBestSettings
 from autoenc.settings.training import TrainingSettings
 from autoenc.settings.tune import TuneSettings
 
@@ -16,6 +17,7 @@ __all__ = [
     "MergeSettings",
     "SearchSettings",
     "Settings",
+    "TrainBestSettings",
     "TrainingSettings",
     "TuneSettings",
     "parse_settings",

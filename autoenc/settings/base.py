@@ -147,7 +147,7 @@ _RIGHT = {
 
 def _sentence(detail: Any, given: Mapping[str, Any]) -> str:
     """One of pydantic's findings in a user's words."""
-    name = f"--{detail['loc'][0]}"
+    name = f"--{str(detail['loc'][0]).rstrip('_')}"
     if detail["type"] == "value_error":
         return f"{name} {detail['ctx']['error']}"
     if detail["type"] == "missing":

@@ -1,0 +1,171 @@
+"""``train-best``: the best trial of a record, trained in full on all training rows, and measured once."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from autoenc.baselines import baseline_losses
+from autoenc.commands.inputs import prepare_inputs
+from autoenc.commands.search import compared_with_pca
+from autoenc.data import Table
+from autoenc.division import HOLDOUT, Division, fold_names
+from autoenc.engines import Engine, Fit, Outcome, StopFlag, Stopped
+from autoenc.environment import describe_environment
+from autoenc.errors import InputError
+from autoenc.grid import format_architecture
+from autoenc.paths import OutputPaths, png_content, write_atomically
+from autoenc.report.results import finite, json_bytes
+from autoenc.report.training_plot import TrainingPlot, draw_training
+from autoenc.search.signals import StopOnSignals
+from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
+from autoenc.tuning.chosen import Chosen, chosen_trial
+
+__all__ = ["train_best"]
+
+_OVERRIDES = (
+    "epochs", "batch_size", "initial_lr", "eta_min", "weight_decay", "dropout", "activation", "norm",
+    "corruption", "kl_weight",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A finished training, and what it is compared with."""
+
+    chosen: Chosen
+    fit: Fit
+    outcome: Outcome
+    baselines: dict[str, float]
+    n_parameters: int
+
+
+def train_best(settings: TrainBestSettings) -> int:
+    """Train the best trial of a record in full, save its model, and report its test loss.
+
+    Returns:
+        The exit code: 0; 1 if the training failed; 128 and the signal's number if one stopped it.
+
+    Raises:
+        InputError: If record, trial, data or folder cannot be used.
+    """
+    source = Path(settings.from_)
+    chosen = chosen_trial(source, settings.storage, settings.trial)
+    chosen = replace(chosen, **_overridden(chosen, settings))
+    folder = Path(settings.output_dir or source)
+    data = _data_settings(chosen, settings)
+    engine, table = prepare_inputs(data, folder)
+    if table.fingerprint != chosen.fingerprint:
+        print(f"warning: {table.path}: is not the table that was searched", file=sys.stderr)
+    division = Division(table, data.scaling, data.seed, data.stratify, data.group)
+    seed = data.seed if settings.seed is None else settings.seed
+    fit = Fit(chosen.architecture, chosen.latent_dim, chosen.recipe, seed)
+    with StopOnSignals() as signals:
+        try:
+            if settings.patience:
+                fit = _until_best(engine, division, fit, settings.patience, signals.flag)
+            outcome = engine.fit(division.split(HOLDOUT), fit, signals.flag)
+        except Stopped:
+            print(f"stopped by {signals.name}; nothing was written", file=sys.stderr)
+            return signals.exit_code
+    if outcome.failure:
+        print(f"error: the training failed: {outcome.failure}", file=sys.stderr)
+        return 1
+    baselines = baseline_losses(division.split(HOLDOUT), fit.latent_dim, fit.recipe)
+    n_parameters = fit.network(len(table.columns)).count_parameters()
+    trained = _Trained(chosen, fit, outcome, baselines, n_parameters)
+    written = [_save(trained, table, division, folder), *_report(trained, folder)]
+    if not settings.quiet:
+        print("\n".join([*_told(trained), "", *(f"{word:<13} {path}" for word, path in written)]))
+    return 0
+
+
+def _overridden(chosen: Chosen, settings: TrainBestSettings) -> dict[str, Any]:
+    """What the command line changes in a trial: its recipe, its stack."""
+    given = {name: getattr(settings, name) for name in _OVERRIDES}
+    changed = {name: value for name, value in given.items() if value is not None}
+    if "epochs" in changed:
+        changed["stop_after"] = 0
+    found: dict[str, Any] = {"recipe": replace(chosen.recipe, **changed)}
+    if found["recipe"].eta_min > found["recipe"].initial_lr:
+        text = f"{found['recipe'].eta_min:g} and {found['recipe'].initial_lr:g}"
+        raise InputError(f"--eta_min must not be above --initial_lr, got {text}")
+    if settings.hidden_dims:
+        if list(settings.hidden_dims) != sorted(settings.hidden_dims, reverse=True):
+            got = ",".join(map(str, settings.hidden_dims))
+            raise InputError(f"--hidden_dims must not increase, got {got}")
+        found["architecture"] = settings.hidden_dims
+    return found
+
+
+def _data_settings(chosen: Chosen, settings: TrainBestSettings) -> TrainingSettings:
+    kept = {name: chosen.data.get(name) for name in ("columns", "scaling", "stratify", "group", "seed")}
+    where = {"data_path": settings.data_path or chosen.data["data_path"]}
+    return require_settings(
+        TrainingSettings, {**kept, **where, "engine": settings.engine, "device": settings.device}
+    )
+
+
+def _until_best(engine: Engine, division: Division, fit: Fit, patience: int, stop: StopFlag) -> Fit:
+    """The fit for as many epochs as are best on one fifth of the training rows; test rows must not say."""
+    fold = fold_names(5)[0]
+    tried = replace(fit, fold=fold, recipe=replace(fit.recipe, patience=patience))
+    outcome = engine.fit(division.split(fold), tried, stop)
+    epochs = range(len(outcome.test_losses))[outcome.kept_epoch] + 1
+    return replace(fit, recipe=replace(fit.recipe, stop_after=epochs))
+
+
+def _save(trained: _Trained, table: Table, division: Division, folder: Path) -> tuple[str, Path]:
+    from autoenc.checkpoint import fitted_model, save_model  # torch takes seconds to import
+
+    fit, outcome = trained.fit, trained.outcome
+    info = {
+        "final_test_loss": outcome.final_test_loss, "seed": fit.seed, "n_train": division.train.size,
+        "data_fingerprint": table.fingerprint,
+    }  # fmt: skip
+    path = OutputPaths(folder, fit.latent_dim).best_model
+    save_model(path, fitted_model(outcome.state, fit.recipe, table.columns, division.scaling(HOLDOUT), info))
+    return "best model", path
+
+
+def _report(trained: _Trained, folder: Path) -> list[tuple[str, Path]]:
+    fit, outcome = trained.fit, trained.outcome
+    document = {
+        "origin": trained.chosen.origin,
+        "config": list(fit.architecture),
+        "latent_dim": fit.latent_dim,
+        "recipe": asdict(fit.recipe),
+        "seed": fit.seed,
+        "test_rows_chose_it": trained.chosen.by_test_rows,
+        "test_loss": outcome.final_test_loss,
+        "train_loss": outcome.final_train_loss,
+        "baselines": trained.baselines,
+        "model_params": trained.n_parameters,
+        "seconds": outcome.seconds,
+        "train_losses": outcome.train_losses,
+        "test_losses": outcome.test_losses,
+        "environment": describe_environment(),
+    }
+    paths = [folder / "train_best.json", folder / "train_best_curves.png"]
+    content = json_bytes(finite(document))
+    write_atomically(paths[0], lambda file: file.write(content))
+    title = f"Stack {format_architecture(fit.architecture)}, {len(outcome.test_losses)} epochs"
+    plot = TrainingPlot(title, outcome.train_losses, outcome.test_losses, trained.baselines["pca"])
+    write_atomically(paths[1], png_content(draw_training(plot)))
+    return list(zip(("results", "loss curves"), paths, strict=True))
+
+
+def _told(trained: _Trained) -> list[str]:
+    fit, outcome = trained.fit, trained.outcome
+    compared = compared_with_pca(outcome.final_test_loss, trained.baselines["pca"])
+    name = f"{fit.recipe.family} {format_architecture(fit.architecture)}"
+    blind = "rows that chose nothing"
+    rows = "rows that chose it, so it is optimistic" if trained.chosen.by_test_rows else blind
+    return [
+        f"trained       {trained.chosen.origin}: {name}, latent size {fit.latent_dim}, "
+        f"{len(outcome.test_losses)} epochs in {outcome.seconds:.1f} s",
+        f"test loss     {outcome.final_test_loss:.6f} on {rows}, {compared}",
+        f"parameters    {trained.n_parameters:,}",
+    ]

@@ -1,0 +1,41 @@
+"""The losses of one training, epoch by epoch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
+
+__all__ = ["TrainingPlot", "draw_training"]
+
+
+class TrainingPlot(NamedTuple):
+    """Losses after each epoch, and that of PCA on the test rows."""
+
+    title: str
+    train_losses: list[float]
+    test_losses: list[float]
+    pca: float
+
+
+def draw_training(plot: TrainingPlot) -> Figure:
+    """Draw both curves, with PCA as a line."""
+    figure = new_figure()
+    axis = figure.add_subplot()
+    epochs = range(1, len(plot.test_losses) + 1)
+    train = "training rows, as they were met, with dropout"
+    axis.plot(epochs, plot.train_losses, color=COLOURS[1], linestyle="--", label=train)
+    axis.plot(epochs, plot.test_losses, color=COLOURS[0], label="test rows")
+    axis.axhline(plot.pca, color=COLOURS[2], linestyle=":", label="PCA, test rows")
+    log_scale(axis, [*plot.train_losses, *plot.test_losses, plot.pca])
+    plain_ticks(axis)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("loss (weighted squared error, scaled units)")
+    axis.set_title(plot.title, loc="left")
+    axis.grid(alpha=0.3)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    return figure

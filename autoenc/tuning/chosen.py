@@ -1,0 +1,113 @@
+"""A trial of a record, ready to be trained again: its stack, its recipe, and the data it was tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autoenc.engines import Recipe
+from autoenc.errors import InputError
+from autoenc.grid import Architecture
+from autoenc.report import SearchResults
+from autoenc.report.study_tables import ranked_trials
+from autoenc.settings import SearchSettings
+from autoenc.study import TUNE, Record, journal_path, open_storage, records_in
+from autoenc.tuning.study import tune_studies
+
+__all__ = ["Chosen", "chosen_trial"]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a record says about the trial to train.
+
+    Attributes:
+        origin: Where it comes from, for people.
+        architecture: Hidden widths.
+        latent_dim: Size of the latent space.
+        recipe: As it was tried; where that stopped early, for as many epochs as it kept.
+        data: Options that say which table and how its rows are divided, by name.
+        fingerprint: Of the table it was tried on.
+        by_test_rows: Whether the test rows had a part in choosing it.
+    """
+
+    origin: str
+    architecture: Architecture
+    latent_dim: int
+    recipe: Recipe
+    data: Mapping[str, Any]
+    fingerprint: str
+    by_test_rows: bool
+
+
+def chosen_trial(folder: Path, storage: str | None, number: int | None) -> Chosen:
+    """The best trial of the search that was last used in a folder, or the one of this number.
+
+    Raises:
+        InputError: If there is no record, no finished trial, or no trial of this number.
+    """
+    journal = journal_path(folder)
+    if storage is None and not journal.exists():
+        raise InputError(f"--from {folder}: there is no {journal.name} here; tune or search make one")
+    opened = open_storage(storage or journal, read_only=True)
+    studies = tune_studies(opened)
+    records = sorted((r for r in records_in(opened) if r.search), key=lambda record: record.last_used)
+    if studies and (not records or str(studies[-1].user_attrs["autoenc_last_used"]) > records[-1].last_used):
+        return _of_study(studies[-1], number)
+    if not records:
+        raise InputError(f"--from {folder}: holds no search yet")
+    return _of_record(records[-1], number)
+
+
+def _of_study(study: optuna.Study, number: int | None) -> Chosen:
+    note = study.user_attrs[TUNE]
+    trial = _trial(study, number)
+    recipe = Recipe(**trial.user_attrs["recipe"])
+    if recipe.patience:
+        # The rows that said when to stop are among the training rows now.
+        recipe = replace(recipe, patience=0, stop_after=trial.user_attrs["epochs"])
+    return Chosen(
+        f"trial {trial.number} of {study.study_name}", tuple(trial.user_attrs["architecture"]),
+        note["settings"]["latent_dim"], recipe, note["settings"], note["context"]["fingerprint"],
+        by_test_rows=False,
+    )  # fmt: skip
+
+
+def _trial(study: optuna.Study, number: int | None) -> FrozenTrial:
+    ranked = ranked_trials(study)
+    if number is None:
+        if not ranked:
+            raise InputError(f"{study.study_name}: no trial has succeeded yet")
+        return ranked[0]
+    trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+    if number not in trials:
+        raise InputError(f"--trial {number}: {study.study_name} has trials 0 to {len(trials) - 1}")
+    if trials[number].state != TrialState.COMPLETE:
+        state = trials[number].state.name.lower()
+        raise InputError(f"--trial {number}: is {state} and not complete; all_trials.csv lists them")
+    return trials[number]
+
+
+def _of_record(record: Record, number: int | None) -> Chosen:
+    settings = SearchSettings.model_validate(record.search["settings"])
+    results = SearchResults.of(settings, record)
+    if number is not None:
+        _trial(record.study, number)
+        fit = record.fit_of(number)
+        name = f"trial {number} of {record.study.study_name}"
+    elif not results.finished:
+        raise InputError(f"{record.study.study_name}: no stack has succeeded yet")
+    else:
+        best = results.selection.chosen
+        fit = best.trial.refit(best)
+        name = f"stack {best.trial.name} of {record.study.study_name}"
+    return Chosen(
+        name, fit.architecture, fit.latent_dim, replace(fit.recipe, patience=0),
+        settings.model_dump(mode="json"), record.context.fingerprint,
+        by_test_rows=not settings.folds,
+    )  # fmt: skip

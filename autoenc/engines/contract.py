@@ -23,6 +23,7 @@ __all__ = [
     "State",
     "StopFlag",
     "Stopped",
+    "check_initial",
 ]
 
 State = dict[str, NDArray[np.floating]]
@@ -76,6 +77,8 @@ class Recipe:
             best epoch; 0 trains to the end and keeps the last.
         min_epochs: Early stopping never stops before this epoch.
         stop_after: Stop after this many epochs of the schedule; 0 for all of them.
+        warm_start: Begin from the trained stack without the last hidden layer instead of from weights of
+            its own; see :mod:`autoenc.engines.warm`.
     """
 
     epochs: int = 20
@@ -91,6 +94,7 @@ class Recipe:
     patience: int = 0
     min_epochs: int = 16
     stop_after: int = 0
+    warm_start: bool = False
 
     @property
     def last_epoch(self) -> int:
@@ -221,18 +225,35 @@ class Engine(Protocol):
         """Do what takes time once per process; may run beside other work, and need not be called."""
         ...
 
-    def fit(self, split: Split, fit: Fit, stop: StopFlag | None = None) -> Outcome:
+    def fit(
+        self, split: Split, fit: Fit, stop: StopFlag | None = None, initial: State | None = None
+    ) -> Outcome:
         """Train ``fit`` on ``split``.
 
         Args:
             split: The data; not changed.
             fit: What to train.
             stop: Looked at between epochs or more often.
+            initial: Where a fit with ``warm_start`` begins, every parameter of its network; others begin
+                where their seed says, and are given none.
 
         Returns:
             The outcome; a fit whose losses stop being finite ends there with ``failure`` set.
 
         Raises:
             Stopped: If ``stop`` was set before the end.
+            ValueError: If ``initial`` is missing where it is needed, or given where it is not.
         """
         ...
+
+
+def check_initial(fit: Fit, initial: State | None) -> None:
+    """See that a fit was given parameters to begin from exactly if its recipe says so.
+
+    Raises:
+        ValueError: If that is not so; the outcome would then not be what the fit's recipe says.
+    """
+    if fit.recipe.warm_start and initial is None:
+        raise ValueError("initial must be given where the recipe says warm_start, got None")
+    if initial is not None and not fit.recipe.warm_start:
+        raise ValueError("initial must be None where the recipe does not say warm_start, got parameters")

@@ -8,7 +8,6 @@ from statistics import median
 from typing import Any
 
 from autoenc.engines import Fit, Outcome
-from autoenc.engines.warm import parent_of
 from autoenc.grid import Architecture
 from autoenc.trials import Trial, TrialResult
 
@@ -60,7 +59,7 @@ def compare_warm_starts(trials: Sequence[Trial], outcomes: Mapping[Fit, Outcome]
         trial = result.trial
         if not trial.recipe.warm_start:
             continue
-        parent_fit = parent_of(trial.fits[0])
+        parent_fit = trial.fits[0].parent
         cold = done.get((trial.architecture, parent_fit.recipe))
         parent = done.get((parent_fit.architecture, parent_fit.recipe))
         if cold and parent:

@@ -228,15 +228,14 @@ def test_where_fits_fail_the_rest_is_used(search, tmp_path, monkeypatch, n_good,
     assert (document["ensemble"]["test_loss"] is None) == (n_good == 1)
 
 
-@pytest.mark.parametrize("n_rows", [5, 6])
-def test_the_smallest_tables(call, tmp_path, n_rows) -> None:
-    values = np.random.default_rng(0).random((n_rows, 3))
+def test_a_single_test_row_gives_no_interval(call, tmp_path) -> None:
+    values = np.random.default_rng(0).random((5, 3))
     pd.DataFrame(values, columns=list("abc")).to_csv(tmp_path / "t.csv", index=False)
     answer = call(
         "search", "--data_path", tmp_path / "t.csv", "--output_dir", tmp_path, "--ensemble", "2", *GRID
     )
     assert answer.code == 0, answer.err
-    assert ("no interval: a single test row" in answer.out) == (n_rows == 5)
+    assert "no interval: a single test row" in answer.out
 
 
 @pytest.mark.parametrize(

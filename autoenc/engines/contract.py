@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import cos, inf, nan, pi
 from typing import Any, Literal, Protocol
 
@@ -136,6 +136,20 @@ class Fit:
     def network(self, input_dim: int) -> NetworkShape:
         """The network that this fit trains on a table of ``input_dim`` columns."""
         return NetworkShape(input_dim, self.architecture, self.latent_dim, self.recipe.norm)
+
+    @property
+    def parent(self) -> Fit:
+        """The cold fit of the stack without its last hidden layer, from which a warm start begins.
+
+        Raises:
+            ValueError: If the stack has a single hidden layer and extends none.
+        """
+        if len(self.architecture) < 2:
+            raise ValueError(
+                f"architecture must have two hidden layers to extend another, got {self.architecture}"
+            )
+        cold = replace(self.recipe, warm_start=False)
+        return replace(self, architecture=self.architecture[:-1], recipe=cold)
 
 
 @dataclass(frozen=True)

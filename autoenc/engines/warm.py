@@ -16,22 +16,9 @@ from autoenc.engines.contract import Engine, Fit, Outcome, Split, State, StopFla
 from autoenc.engines.randomness import initial_state
 from autoenc.grid import NetworkShape, format_architecture
 
-__all__ = ["WarmStarting", "extended_state", "parent_of"]
+__all__ = ["WarmStarting", "extended_state"]
 
 _MEMORY_BYTES = 256 * 2**20
-
-
-def parent_of(fit: Fit) -> Fit:
-    """The cold fit that a warm one begins from.
-
-    Raises:
-        ValueError: If the stack has a single hidden layer and extends none.
-    """
-    if len(fit.architecture) < 2:
-        raise ValueError(
-            f"architecture must have two hidden layers to extend another, got {fit.architecture}"
-        )
-    return replace(fit, architecture=fit.architecture[:-1], recipe=replace(fit.recipe, warm_start=False))
 
 
 def extended_state(network: NetworkShape, seed: int, parent: NetworkShape, trained: State) -> State:
@@ -107,7 +94,7 @@ class WarmStarting:
         if not fit.recipe.warm_start:
             may_be_parent = len(fit.architecture) < self._max_layers
             return self._once(split, fit, stop) if may_be_parent else self._base.fit(split, fit, stop)
-        parent = parent_of(fit)
+        parent = fit.parent
         trained = self._once(split, parent, stop)
         if trained.failure:
             name = format_architecture(parent.architecture)

@@ -13,7 +13,7 @@ import pytest
 from autoenc.engines import Fit, Outcome, Recipe, Split, StopFlag, Stopped, make_engine
 from autoenc.engines.native import NativeEngine
 from autoenc.engines.randomness import initial_state
-from autoenc.engines.warm import WarmStarting, extended_state, parent_of
+from autoenc.engines.warm import WarmStarting, extended_state
 from autoenc.search import run_fits
 
 WARM = Recipe(epochs=3, warm_start=True)
@@ -54,7 +54,7 @@ def bits(outcome: Outcome) -> tuple:
 @pytest.mark.parametrize("stack", [(5, 4), (5, 5, 2), (6, 2, 2)])
 def test_a_warm_stack_begins_with_its_parents_layers_and_its_own_around_the_latent_space(norm, stack) -> None:
     fit = Fit(stack, 2, replace(WARM, norm=norm), 7)
-    network, parent = fit.network(6), parent_of(fit).network(6)
+    network, parent = fit.network(6), fit.parent.network(6)
     rng = np.random.default_rng(0)
     trained = {name: rng.random(value.shape) for name, value in initial_state(parent, 7).items()}
     own, begun = initial_state(network, 7), extended_state(network, 7, parent, trained)
@@ -80,9 +80,9 @@ def test_a_warm_stack_begins_with_its_parents_layers_and_its_own_around_the_late
 
 def test_a_parent_is_the_cold_fit_without_the_last_layer() -> None:
     fit = Fit((8, 4, 4), 2, WARM, 9, "2/3")
-    assert parent_of(fit) == Fit((8, 4), 2, COLD, 9, "2/3")
+    assert fit.parent == Fit((8, 4), 2, COLD, 9, "2/3")
     with pytest.raises(ValueError, match="must have two hidden layers"):
-        parent_of(Fit((8,), 2, WARM))
+        _ = Fit((8,), 2, WARM).parent
 
 
 @pytest.mark.parametrize("engine", ["native", "torch"])

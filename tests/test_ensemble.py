@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from processes import results_but_time
 from autoenc import FittedEnsemble, InputError, load_model
 from autoenc.baselines import reconstruction_loss
 from autoenc.checkpoint import FittedAutoencoder, fitted_model
+from autoenc.commands import ensemble as commands_ensemble
 from autoenc.data import Scaling, load_table
 from autoenc.division import split_table
 from autoenc.engines import Fit, Recipe
@@ -199,6 +202,21 @@ def test_analyze_tells_the_same_from_the_record_alone(search, call, tmp_path) ->
     assert results_but_time(tmp_path) == expected
     search("--ensemble", "2", "--jobs", "1")
     assert results_but_time(tmp_path) == expected
+
+
+def test_a_signal_while_members_are_trained_stops_in_order(search, tmp_path, monkeypatch) -> None:
+    candidates = commands_ensemble._candidates
+
+    def interrupted(job, results):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return candidates(job, results)
+
+    monkeypatch.setattr(commands_ensemble, "_candidates", interrupted)
+    answer, document = search("--ensemble", "2")
+    assert answer.code == 128 + signal.SIGTERM
+    assert "5 of 5 stacks are recorded" in answer.err
+    assert document["ensemble"] is None
+    assert not (tmp_path / "best_ensemble_latent3.pth").exists()
 
 
 def test_encode_refuses_an_ensemble(saved, call, tmp_path, table_csv) -> None:

@@ -41,7 +41,7 @@ Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
 
 
-class SearchSettings(DataSettings, EnsembleSettings, WarmStartSettings):
+class SearchSettings(WarmStartSettings, EnsembleSettings, DataSettings):
     """Options of the exhaustive search."""
 
     latent_dim: LatentSizes = Field(

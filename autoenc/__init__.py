@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autoenc.checkpoint import FittedAutoencoder, load_model
     from autoenc.dataset import COPUSDataset
+    from autoenc.ensemble import FittedEnsemble
     from autoenc.errors import InputError
     from autoenc.grid import ArchitectureGrid
     from autoenc.loss import sparse_aware_loss
@@ -19,6 +20,7 @@ __all__ = [
     "COPUSDataset",
     "DynamicAutoencoder",
     "FittedAutoencoder",
+    "FittedEnsemble",
     "InputError",
     "load_model",
     "sparse_aware_loss",
@@ -29,6 +31,7 @@ _HOMES = {
     "COPUSDataset": "dataset",
     "DynamicAutoencoder": "model",
     "FittedAutoencoder": "checkpoint",
+    "FittedEnsemble": "ensemble",
     "InputError": "errors",
     "load_model": "checkpoint",
     "sparse_aware_loss": "loss",

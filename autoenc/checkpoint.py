@@ -6,7 +6,7 @@ import dataclasses
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,22 @@ from autoenc.errors import InputError
 from autoenc.model import DynamicAutoencoder, shape_of_state_dict
 from autoenc.paths import write_atomically
 
-__all__ = ["FittedAutoencoder", "fitted_model", "load_model", "save_model"]
+if TYPE_CHECKING:
+    from autoenc.ensemble import FittedEnsemble
+
+__all__ = [
+    "FORMAT_VERSION",
+    "FittedAutoencoder",
+    "fitted_model",
+    "load_model",
+    "model_content",
+    "model_of_content",
+    "save_model",
+]
 
 _FORMAT = "autoenc-model"
-_VERSION = 1
+FORMAT_VERSION = 1
+"""Of the files of models and ensembles."""
 _ROWS_AT_ONCE = 65536
 
 
@@ -76,10 +88,14 @@ class FittedAutoencoder:
 
         Takes and raises what :meth:`encode` does; returns ``[rows, columns]``.
         """
-        rows = self.scaling.undo(self._through(data, lambda x: self.model(x)[0]))
+        rows = self.scaling.undo(self.reconstruct_scaled(data))
         if isinstance(data, pd.DataFrame):
             return pd.DataFrame(rows, index=data.index, columns=self.columns)
         return rows
+
+    def reconstruct_scaled(self, data: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
+        """The same in scaled units, where the loss is measured, as an array."""
+        return self._through(data, lambda x: self.model(x)[0])
 
     @torch.inference_mode()
     def _through(self, data: pd.DataFrame | NDArray[Any], network: Any) -> NDArray[np.float32]:
@@ -140,13 +156,23 @@ def save_model(path: Path, fitted: FittedAutoencoder) -> None:
         ValueError: If the model does not know its columns or its recipe.
         OSError: If the file cannot be written; an earlier one is then as it was.
     """
+    content = model_content(fitted)
+    write_atomically(path, lambda file: torch.save(content, file))
+
+
+def model_content(fitted: FittedAutoencoder) -> dict[str, Any]:
+    """What a model file holds.
+
+    Raises:
+        ValueError: If the model does not know its columns or its recipe.
+    """
     if fitted.columns is None or "recipe" not in fitted.info:
         raise ValueError("fitted must know its columns and its recipe; a bare state dict names neither")
     scaling, recipe = fitted.scaling, fitted.info["recipe"]
     derived = {*FittedAutoencoder(fitted.model, fitted.columns, scaling, {}).info, "recipe"}
-    content = {
+    return {
         "format": _FORMAT,
-        "version": _VERSION,
+        "version": FORMAT_VERSION,
         "state_dict": fitted.model.state_dict(),
         "recipe": dict(recipe),
         "columns": list(fitted.columns),
@@ -157,11 +183,10 @@ def save_model(path: Path, fitted: FittedAutoencoder) -> None:
         },
         "info": {name: value for name, value in fitted.info.items() if name not in derived},
     }
-    write_atomically(path, lambda file: torch.save(content, file))
 
 
-def load_model(path: str | Path) -> FittedAutoencoder:
-    """Load a saved model, or a bare state dict of the same names, whose sizes are read off its shapes.
+def load_model(path: str | Path) -> FittedAutoencoder | FittedEnsemble:
+    """Load a saved model or ensemble, or a bare state dict of the same names, its sizes read off its shapes.
 
     A bare state dict names neither columns nor scaling: it takes arrays in scaled units, and a ReLU
     is assumed.
@@ -173,25 +198,38 @@ def load_model(path: str | Path) -> FittedAutoencoder:
     content = _read(Path(path))
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: is not a model file: it holds a {type(content).__name__}")
-    if content.get("format") != _FORMAT:
+    from autoenc.ensemble import ENSEMBLE_FORMAT, ensemble_of_content
+
+    if content.get("format") not in (_FORMAT, ENSEMBLE_FORMAT):
         return _bare(path, content)
-    if content.get("version") != _VERSION:
+    if content.get("version") != FORMAT_VERSION:
         raise InputError(
-            f"{path}: is of model format {content.get('version')}, but this version reads {_VERSION}; "
+            f"{path}: is of model format {content.get('version')}, but this version reads {FORMAT_VERSION}; "
             "update autoenc"
         )
     try:
-        recipe = Recipe(**content["recipe"])
-        kind, center, scale = (content["scaling"][name] for name in ("kind", "center", "scale"))
-        scaling = Scaling(kind, center.double().numpy(), scale.double().numpy())
-        model = _model(content["state_dict"], recipe)
-        expected = (model.shape.input_dim,)
-        if not ((len(content["columns"]),) == scaling.center.shape == scaling.scale.shape == expected):
-            raise ValueError("columns, scaling and network do not fit together")
-        info = {**content["info"], "recipe": dict(content["recipe"])}
-        return FittedAutoencoder(model, list(content["columns"]), scaling, info)
+        if content["format"] == ENSEMBLE_FORMAT:
+            return ensemble_of_content(content)
+        return model_of_content(content)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
         raise InputError(f"{path}: is a damaged model file: {error}") from None
+
+
+def model_of_content(content: Mapping[str, Any]) -> FittedAutoencoder:
+    """The model that a file's content describes.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError: If it is damaged.
+    """
+    recipe = Recipe(**content["recipe"])
+    kind, center, scale = (content["scaling"][name] for name in ("kind", "center", "scale"))
+    scaling = Scaling(kind, center.double().numpy(), scale.double().numpy())
+    model = _model(content["state_dict"], recipe)
+    expected = (model.shape.input_dim,)
+    if not ((len(content["columns"]),) == scaling.center.shape == scaling.scale.shape == expected):
+        raise ValueError("columns, scaling and network do not fit together")
+    info = {**content["info"], "recipe": dict(content["recipe"])}
+    return FittedAutoencoder(model, list(content["columns"]), scaling, info)
 
 
 def _read(path: Path) -> Any:

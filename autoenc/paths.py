@@ -23,6 +23,7 @@ _LEFTOVERS = (
     ".config_performance_",
     ".latent_space_",
     ".best_model_",
+    ".best_ensemble_",
     ".search_",
 )
 
@@ -68,6 +69,11 @@ class OutputPaths:
     def best_model(self) -> Path:
         """The best model."""
         return self.folder / f"best_model_latent{self.latent_dim}.pth"
+
+    @property
+    def best_ensemble(self) -> Path:
+        """The best models as one."""
+        return self.folder / f"best_ensemble_latent{self.latent_dim}.pth"
 
     @property
     def state_json(self) -> Path:

@@ -14,7 +14,7 @@ from autoenc.engines import Fit, Outcome, Recipe
 from autoenc.grid import Architecture, format_architecture
 from autoenc.settings import SearchSettings
 
-__all__ = ["Trial", "TrialResult", "trials_of"]
+__all__ = ["Trial", "TrialResult", "trained_trials_of", "trials_of"]
 
 
 @dataclass(frozen=True)
@@ -148,12 +148,26 @@ def _mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:
 
 
 def trials_of(settings: SearchSettings) -> list[Trial]:
-    """The trials that these options ask for, in the order of the grid."""
+    """The trials that these options compare, in the order of the grid."""
+    return [
+        trial for trial in trained_trials_of(settings) if settings.compare_warm or not trial.recipe.warm_start
+    ]
+
+
+def trained_trials_of(settings: SearchSettings) -> list[Trial]:
+    """The trials that these options train, in the order of the grid, a warm one right after its cold twin."""
     folds = tuple(fold_names(settings.folds)) or (HOLDOUT,)
     seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
     factors = tuple(settings.factors)
+
+    def trial(stack: Architecture, recipe: Recipe) -> Trial:
+        # Where warm trials are not compared the names of the others need not say that they are cold.
+        own = (*factors, "warm_start") if recipe.warm_start and "warm_start" not in factors else factors
+        return Trial(stack, settings.latent_size, recipe, folds, seeds, own)
+
     return [
-        Trial(stack, settings.latent_size, recipe, folds, seeds, factors)
+        trial(stack, replace(recipe, warm_start=warm))
         for stack in settings.grid
         for recipe in settings.recipes()
+        for warm in ((False, True) if settings.warm_start and len(stack) > 1 else (False,))
     ]

@@ -20,6 +20,7 @@ def test_names_of_the_files():
     assert paths.complexity_png == Path("results/config_performance_latent3.png")
     assert paths.latent_png == Path("results/latent_space_2d_best_config.png")
     assert paths.best_model == Path("results/best_model_latent3.pth")
+    assert paths.best_ensemble == Path("results/best_ensemble_latent3.pth")
 
 
 def test_prepare_makes_the_folder_and_leaves_nothing_in_it(tmp_path):

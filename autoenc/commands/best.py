@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autoenc.commands.job import SearchJob
+from autoenc.engines import Fit, StopFlag
 from autoenc.report import SearchResults, write_latent_plane
 
-__all__ = ["write_best"]
+if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
+    from autoenc.checkpoint import FittedAutoencoder
+
+__all__ = ["trained_model", "write_best"]
 
 
 def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]:
     """Save the best model if that is wanted, draw its latent points if they lie in a plane.
-
-    The record keeps no parameters: a fit trained again comes to the same ones, bit for bit.
 
     Returns:
         What was written: a word for it, and the file.
@@ -25,19 +28,14 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
     plane = settings.latent_size == 2
     if not settings.save_models and not plane:
         return []
-    from autoenc.checkpoint import fitted_model, save_model
+    from autoenc.checkpoint import save_model
 
     best = results.selection.chosen
     fit = best.trial.refit(best)
-    split, scaling = job.division.split(fit.fold), job.division.scaling(fit.fold)
-    outcome = job.engine.fit(split, fit)
-    info = {
-        "final_test_loss": outcome.final_test_loss,
-        "seed": fit.seed,
-        "n_train": split.train.size,
-        "data_fingerprint": job.context.fingerprint,
-    }
-    model = fitted_model(outcome.state, fit.recipe, job.table.columns, scaling, info)
+    model = trained_model(job, fit)
+    if model is None:  # with folds: its fit on all training rows failed
+        return []
+    split = job.division.split(fit.fold)
     written = []
     if plane:
         written.append(("latent plane", write_latent_plane(results, paths, model, job.table, split)))
@@ -45,3 +43,26 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
         save_model(paths.best_model, model)
         written.append(("best model", paths.best_model))
     return written
+
+
+def trained_model(job: SearchJob, fit: Fit, stop: StopFlag | None = None) -> FittedAutoencoder | None:
+    """The model of a fit; None if the fit fails.
+
+    The record keeps no parameters: a fit trained again comes to the same ones, bit for bit.
+
+    Raises:
+        Stopped: If ``stop`` was set before the end.
+    """
+    from autoenc.checkpoint import fitted_model
+
+    split, scaling = job.division.split(fit.fold), job.division.scaling(fit.fold)
+    outcome = job.trainer.fit(split, fit, stop)
+    if outcome.failure:
+        return None
+    info = {
+        "final_test_loss": outcome.final_test_loss,
+        "seed": fit.seed,
+        "n_train": split.train.size,
+        "data_fingerprint": job.context.fingerprint,
+    }
+    return fitted_model(outcome.state, fit.recipe, job.table.columns, scaling, info)

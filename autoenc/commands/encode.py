@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoenc.checkpoint import load_model
+from autoenc.ensemble import FittedEnsemble
 from autoenc.errors import InputError
 from autoenc.paths import write_atomically
 from autoenc.settings import EncodeSettings
@@ -22,6 +23,11 @@ def encode(settings: EncodeSettings) -> int:
     import pandas as pd
 
     model = load_model(settings.model)
+    if isinstance(model, FittedEnsemble):
+        raise InputError(
+            f"{settings.model}: is an ensemble, whose members have latent spaces of their own; "
+            "encode with one model, which search --save_models makes"
+        )
     frame = read_frame(settings.data_path)
     if model.columns is None:
         raise InputError(f"{settings.model}: does not name its columns; load it in Python and pass an array")

@@ -12,13 +12,14 @@ from autoenc.commands.inputs import context_of, prepare_inputs, warn
 from autoenc.data import TEST_SHARE, Table
 from autoenc.division import HOLDOUT, Division
 from autoenc.engines import Engine, Fit
+from autoenc.engines.warm import WarmStarting
 from autoenc.environment import describe_environment
 from autoenc.identity import Context
 from autoenc.paths import OutputPaths
 from autoenc.search.shards import parse_shard, partition, shard_from_environment
 from autoenc.settings import SearchSettings
 from autoenc.study import Record, journal_path, open_storage, records_in
-from autoenc.trials import Trial, trials_of
+from autoenc.trials import Trial, trained_trials_of, trials_of
 
 __all__ = ["SearchJob"]
 
@@ -66,9 +67,16 @@ class SearchJob:
         return trials_of(self.settings)
 
     @cached_property
+    def trainer(self) -> Engine:
+        """What trains the fits: the engine, with warm starts found their parents."""
+        if not self.settings.warm_start:
+            return self.engine
+        return WarmStarting(self.engine, self.settings.max_layers)
+
+    @cached_property
     def fits(self) -> list[Fit]:
         """What is to be trained: the fits of all trials, or the shard's part of them."""
-        fits = [fit for trial in self.trials for fit in trial.fits]
+        fits = [fit for trial in trained_trials_of(self.settings) for fit in trial.fits]
         if self.shard is None:
             return fits
         return partition(fits, len(self.table.columns), self.shard[1])[self.shard[0]]

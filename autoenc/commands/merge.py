@@ -14,7 +14,7 @@ from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
 from autoenc.settings import MergeSettings, SearchSettings
 from autoenc.study import Record, journal_path, open_storage, records_in
-from autoenc.trials import trials_of
+from autoenc.trials import trained_trials_of
 
 __all__ = ["merge"]
 
@@ -60,15 +60,17 @@ def _join(parts: list[Record], target: Record, out: Path) -> bool:
     """Join the records of one context; prints the certificate and says whether it is complete."""
     options = [SearchSettings.model_validate({**p.search["settings"], "shard": None}) for p in parts]
     # Where the grids differ the joined one is that which holds most; the rest would not be its own.
-    widest = max(options, key=lambda option: sum(len(trial.fits) for trial in trials_of(option)))
+    widest = max(options, key=lambda option: sum(len(trial.fits) for trial in trained_trials_of(option)))
     option = widest.model_copy(update={"output_dir": str(out)})
     found, n_twice, engines = _collect(parts)
     known = target.outcomes()
-    wanted = (fit for trial in trials_of(option) for fit in trial.fits)
+    wanted = (fit for trial in trained_trials_of(option) for fit in trial.fits)
     for fit in wanted:
         if fit in found and (fit not in known or (known[fit].failure and not found[fit].failure)):
             target.add(fit, found[fit], engines[fit])
-    target.note_search({**parts[0].search, "settings": option.model_dump(mode="json")})
+    note = {**parts[0].search, "settings": option.model_dump(mode="json")}
+    note.pop("ensemble", None)  # chosen among a part of the fits; a search in this folder chooses among all
+    target.note_search(note)
     results = SearchResults.of(option, target)
     paths = OutputPaths(out, option.latent_size)
     LiveView(results, paths, 0).refresh("finished" if not results.missing else "incomplete")
@@ -102,9 +104,9 @@ def _collect(parts: list[Record]) -> tuple[dict[Fit, Outcome], int, dict[Fit, st
 
 
 def _certificate(results: SearchResults, n_records: int, n_twice: int) -> str:
-    n_done = len(results.trials) - len(results.missing)
+    n_done = len(results.trained) - len(results.missing)
     lines = [
-        f"latent size {results.settings.latent_size}: {n_done:,} of {len(results.trials):,} stacks from "
+        f"latent size {results.settings.latent_size}: {n_done:,} of {len(results.trained):,} stacks from "
         f"{n_records} record(s)",
         "none twice" if not n_twice else f"{n_twice:,} in more than one record, counted once",
     ]

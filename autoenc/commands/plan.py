@@ -21,9 +21,12 @@ def plan(job: SearchJob, n_done: int) -> str:
         f"{settings.data_path}: {len(table.values):,} rows x {len(table.columns)} columns, "
         f"{job.n_train:,} to train on, {job.n_test:,} to test on",
     ]
-    if len(job.fits) != len(job.trials):
+    if len(job.fits) != len(job.settings.grid) * len(job.settings.recipes()):
         folds = f"{settings.folds} folds of the training rows" if settings.folds else "one split"
         lines.append(f"{len(job.fits):,} fits{part}: {folds}, {settings.seeds} seed(s) each")
+    if settings.warm_start:
+        n_warm = sum(fit.recipe.warm_start for fit in job.fits)
+        lines.append(f"{n_warm:,} of the fits begin from the trained stack that they extend")
     lines.append(f"engine {job.engine.name}, {cores}")
     if n_done:
         lines.append(f"{n_done:,} of {len(job.fits):,} already trained")
@@ -31,9 +34,9 @@ def plan(job: SearchJob, n_done: int) -> str:
 
 
 def _count(job: SearchJob) -> str:
-    n_recipes = len(job.settings.recipes())
-    stacks = f"{len(job.trials) // n_recipes:,} stacks"
-    return stacks if n_recipes == 1 else f"{len(job.trials):,} trials ({stacks} x {n_recipes} recipes)"
+    n_recipes, n_stacks = len(job.settings.recipes()), len(job.settings.grid)
+    stacks = f"{n_stacks:,} stacks"
+    return stacks if n_recipes == 1 else f"{n_stacks * n_recipes:,} trials ({stacks} x {n_recipes} recipes)"
 
 
 def dry_run(job: SearchJob) -> int:

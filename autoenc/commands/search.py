@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from autoenc.commands.best import write_best
+from autoenc.commands.ensemble import write_ensemble
 from autoenc.commands.job import SearchJob
 from autoenc.commands.plan import dry_run, plan
 from autoenc.commands.verify import verify
@@ -18,6 +19,7 @@ from autoenc.effects import Effect
 from autoenc.engines import Fit, Outcome
 from autoenc.lock import RecordLock
 from autoenc.report import SearchResults, write_reports
+from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.live import LiveView
 from autoenc.search import run_fits
 from autoenc.search.signals import StopOnSignals
@@ -94,7 +96,8 @@ def _run(job: SearchJob, record: Record) -> int:
                 live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
             if not job.shard and not signals.number:
                 _measure_on_test_rows(job, record, results)
-            written = [] if job.shard else write_reports(results, job.paths)
+            together = [] if job.shard else write_ensemble(job, record, results, signals.flag)
+            written = [] if job.shard else [*write_reports(results, job.paths), *together]
             if results.ranked and not signals.number and not job.shard:
                 written += write_best(job, results)
         except OSError as error:
@@ -123,8 +126,9 @@ def _train(
     signals: StopOnSignals,
     live: LiveView | None,
 ) -> None:
-    settings, engine = job.settings, job.engine
-    trial_of = {fit: trial for trial in results.trials for fit in trial.fits}
+    settings = job.settings
+    trial_of = {fit: trial for trial in results.trained for fit in trial.fits}
+    compared = {fit for trial in results.trials for fit in trial.fits}
     best = results.ranked[0].loss if results.ranked else float("inf")
     unit = "stack" if len(job.trials[0].fits) == 1 else "fit"
     total = len(job.fits) if job.shard else len(trial_of)
@@ -132,10 +136,10 @@ def _train(
 
         def done(fit: Fit, outcome: Outcome) -> None:
             nonlocal best
-            record.add(fit, outcome, engine.name)
+            record.add(fit, outcome, job.engine.name)
             results.outcomes[fit] = outcome
             result = trial_of[fit].result(results.outcomes)
-            if result and result.failure is None and result.loss < best:
+            if result and fit in compared and result.failure is None and result.loss < best:
                 best = result.loss
                 bar.set_postfix_str(f"best {result.trial.name} {best:.5f}", refresh=False)
             if settings.verbose and result:
@@ -146,7 +150,7 @@ def _train(
             if live:
                 live.refresh()
 
-        run_fits(pending, job.division.split, engine, settings.jobs, done, signals.flag)
+        run_fits(pending, job.division.split, job.trainer, settings.jobs, done, signals.flag)
 
 
 def _measure_on_test_rows(job: SearchJob, record: Record, results: SearchResults) -> None:
@@ -156,7 +160,7 @@ def _measure_on_test_rows(job: SearchJob, record: Record, results: SearchResults
     chosen = results.selection.chosen
     fit = chosen.trial.refit(chosen)
     if fit not in results.outcomes:
-        outcome = job.engine.fit(job.division.split(fit.fold), fit)
+        outcome = job.trainer.fit(job.division.split(fit.fold), fit)
         record.add(fit, outcome, job.engine.name)
         results.outcomes[fit] = outcome
 
@@ -196,7 +200,7 @@ def _tell_disk_error(job: SearchJob, error: OSError) -> None:
 
 
 def _summary(job: SearchJob, results: SearchResults, written: list[tuple[str, Path]]) -> str:
-    lines = ["", *_best_lines(results)]
+    lines = ["", *_best_lines(results, job.shard is not None)]
     if results.failed:
         count = f"{len(results.failed)} of {len(results.trials)}"
         lines.append(f"failed        {count}; --retry_failed tries them again")
@@ -207,7 +211,7 @@ def _summary(job: SearchJob, results: SearchResults, written: list[tuple[str, Pa
     return "\n".join(lines)
 
 
-def _best_lines(results: SearchResults) -> list[str]:
+def _best_lines(results: SearchResults, shard: bool) -> list[str]:
     if not results.ranked:
         return []
     found, settings = results.selection, results.settings
@@ -236,7 +240,8 @@ def _best_lines(results: SearchResults) -> list[str]:
     if results.halving:
         spent, full = results.halving["epochs_spent"], results.halving["epochs_of_the_grid"]
         lines.append(f"halving       {spent:,} epochs instead of {full:,} of the whole grid")
-    return [*lines, *_tie_lines(found), *map(_effect_line, results.effects)]
+    lines += [*_tie_lines(found), *map(_effect_line, results.effects)]
+    return [*lines, *warm_start_lines(results)] + ([] if shard else ensemble_lines(results))
 
 
 def _effect_line(effect: Effect) -> str:

@@ -26,7 +26,7 @@ def verify(fits: Sequence[Fit], n_wanted: int, split_of: Callable[[str], Split])
     for one in compare_engines(chosen, split_of):
         found.append(one)
         print(
-            f"{format_architecture(one.fit.architecture):>20}  {one.precision}    "
+            f"{_name(one.fit):>20}  {one.precision}    "
             f"{one.native_loss:14.10f}  {one.torch_loss:14.10f}  {one.difference:10.1e}  "
             f"{one.torch_s / one.native_s:7.1f}x{'' if one.agrees else '  TOO LARGE'}"
         )
@@ -37,6 +37,10 @@ def verify(fits: Sequence[Fit], n_wanted: int, split_of: Callable[[str], Split])
     if not agree and all(one.agrees for one in found if one.precision == "float64"):
         print(_rounding(found))
     return 0 if agree else 1
+
+
+def _name(fit: Fit) -> str:
+    return format_architecture(fit.architecture) + (", warm start" if fit.recipe.warm_start else "")
 
 
 def _rounding(found: Sequence[Comparison]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import cos, inf, nan, pi
 from typing import Any, Literal, Protocol
 
@@ -25,6 +25,7 @@ __all__ = [
     "StopFlag",
     "Stopped",
     "Watch",
+    "check_initial",
 ]
 
 State = dict[str, NDArray[np.floating]]
@@ -86,6 +87,8 @@ class Recipe:
         corruption: Probability that a cell is hidden from a ``dae`` in training.
         kl_weight: Weight of a ``vae``'s KL divergence, the sum over latent units, mean over a batch's rows.
         kl_warmup: Epochs over which that weight rises to its full height.
+        warm_start: Begin from the trained stack without the last hidden layer instead of from weights of
+            its own; see :mod:`autoenc.engines.warm`.
     """
 
     epochs: int = 20
@@ -105,6 +108,7 @@ class Recipe:
     corruption: float = 0.0
     kl_weight: float = 0.0
     kl_warmup: int = 10
+    warm_start: bool = False
 
     @property
     def last_epoch(self) -> int:
@@ -152,6 +156,20 @@ class Fit:
         return NetworkShape(
             input_dim, self.architecture, self.latent_dim, self.recipe.norm, self.recipe.family == "vae"
         )
+
+    @property
+    def parent(self) -> Fit:
+        """The cold fit of the stack without its last hidden layer, from which a warm start begins.
+
+        Raises:
+            ValueError: If the stack has a single hidden layer and extends none.
+        """
+        if len(self.architecture) < 2:
+            raise ValueError(
+                f"architecture must have two hidden layers to extend another, got {self.architecture}"
+            )
+        cold = replace(self.recipe, warm_start=False)
+        return replace(self, architecture=self.architecture[:-1], recipe=cold)
 
 
 @dataclass(frozen=True)
@@ -242,7 +260,13 @@ class Engine(Protocol):
         ...
 
     def fit(
-        self, split: Split, fit: Fit, stop: StopFlag | None = None, watch: Watch | None = None
+        self,
+        split: Split,
+        fit: Fit,
+        stop: StopFlag | None = None,
+        *,
+        watch: Watch | None = None,
+        initial: State | None = None,
     ) -> Outcome:
         """Train ``fit`` on ``split``.
 
@@ -251,11 +275,26 @@ class Engine(Protocol):
             fit: What to train.
             stop: Looked at between epochs or more often.
             watch: Called after each epoch; what it raises ends the fit.
+            initial: Where a fit with ``warm_start`` begins, every parameter of its network; others begin
+                where their seed says, and are given none.
 
         Returns:
             The outcome; a fit whose losses stop being finite ends there with ``failure`` set.
 
         Raises:
             Stopped: If ``stop`` was set before the end.
+            ValueError: If ``initial`` is missing where it is needed, or given where it is not.
         """
         ...
+
+
+def check_initial(fit: Fit, initial: State | None) -> None:
+    """See that a fit was given parameters to begin from exactly if its recipe says so.
+
+    Raises:
+        ValueError: If that is not so; the outcome would then not be what the fit's recipe says.
+    """
+    if fit.recipe.warm_start and initial is None:
+        raise ValueError("initial must be given where the recipe says warm_start, got None")
+    if initial is not None and not fit.recipe.warm_start:
+        raise ValueError("initial must be None where the recipe does not say warm_start, got parameters")

@@ -26,6 +26,7 @@ from autoenc.engines.contract import (
     StopFlag,
     Stopped,
     Watch,
+    check_initial,
 )
 from autoenc.engines.randomness import batch_order, initial_state, keep_threshold
 from autoenc.engines.simd import VECTOR_BYTES
@@ -121,13 +122,16 @@ class _Layout:
 class _Training:
     """The arrays of one fit, and its epochs."""
 
-    def __init__(self, split: Split, fit: Fit, dtype: np.dtype, stop: StopFlag) -> None:
+    def __init__(
+        self, split: Split, fit: Fit, dtype: np.dtype, stop: StopFlag, initial: State | None
+    ) -> None:
         recipe = fit.recipe
         self.split, self.fit, self.stop = split, fit, stop
         vector = VECTOR_BYTES // dtype.itemsize
         self.stride = -(-min(recipe.batch_size, split.train.size) // vector) * vector
         self.layout = _Layout.of(fit.network(split.values.shape[1]), self.stride, vector)
-        self.p = self.layout.pack(initial_state(self.layout.network, fit.seed), dtype)
+        start = initial_state(self.layout.network, fit.seed) if initial is None else initial
+        self.p = self.layout.pack(start, dtype)
         self.m, self.v = (_aligned(self.layout.n_parameters, dtype) for _ in range(2))
         self.g = _aligned(self.layout.largest_block, dtype)
         columns = split.values.shape[1] * self.stride
@@ -194,12 +198,19 @@ class NativeEngine:
         self.fit(split, Fit((1,), 1, Recipe(epochs=1)))
 
     def fit(
-        self, split: Split, fit: Fit, stop: StopFlag | None = None, watch: Watch | None = None
+        self,
+        split: Split,
+        fit: Fit,
+        stop: StopFlag | None = None,
+        *,
+        watch: Watch | None = None,
+        initial: State | None = None,
     ) -> Outcome:
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
+        check_initial(fit, initial)
         started = time.perf_counter()
         stop = stop or StopFlag()
-        training = _Training(split, fit, self.dtype, stop)
+        training = _Training(split, fit, self.dtype, stop, initial)
         train_losses: list[float] = []
         test_losses: list[float] = []
         failure = None

@@ -12,7 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from autoenc.engines.contract import EarlyStopping, Fit, Outcome, Split, State, StopFlag, Stopped, Watch
+from autoenc.engines.contract import (
+    EarlyStopping,
+    Fit,
+    Outcome,
+    Split,
+    State,
+    StopFlag,
+    Stopped,
+    Watch,
+    check_initial,
+)
 from autoenc.engines.randomness import CORRUPTION, batch_order, dropout_mask, initial_state, latent_noise
 from autoenc.loss import sparse_aware_loss
 from autoenc.model import DynamicAutoencoder
@@ -70,12 +80,19 @@ class TorchEngine:
         """Nothing takes time once."""
 
     def fit(
-        self, split: Split, fit: Fit, stop: StopFlag | None = None, watch: Watch | None = None
+        self,
+        split: Split,
+        fit: Fit,
+        stop: StopFlag | None = None,
+        *,
+        watch: Watch | None = None,
+        initial: State | None = None,
     ) -> Outcome:
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
+        check_initial(fit, initial)
         started = time.perf_counter()
         recipe = fit.recipe
-        model, dropouts = self._build(split, fit)
+        model, dropouts = self._build(split, fit, initial)
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=recipe.initial_lr, weight_decay=recipe.weight_decay
         )
@@ -108,7 +125,9 @@ class TorchEngine:
             train_losses, test_losses, final_train_loss, seconds, state, stopping.best_epoch, failure
         )
 
-    def _build(self, split: Split, fit: Fit) -> tuple[DynamicAutoencoder, list[_CoordinateDropout]]:
+    def _build(
+        self, split: Split, fit: Fit, initial: State | None
+    ) -> tuple[DynamicAutoencoder, list[_CoordinateDropout]]:
         """The model with the fit's own weights, its dropout layers replaced by reproducible ones."""
         recipe, network = fit.recipe, fit.network(split.values.shape[1])
         model = DynamicAutoencoder(
@@ -122,7 +141,7 @@ class TorchEngine:
                 if isinstance(module, nn.Dropout):
                     dropouts.append(_CoordinateDropout(recipe.dropout, fit.seed, len(dropouts)))
                     part[i] = dropouts[-1]
-        state = initial_state(network, fit.seed)
+        state = initial_state(network, fit.seed) if initial is None else initial
         model = model.to(self.device, self.dtype)
         model.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
         return model, dropouts

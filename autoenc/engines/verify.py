@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from autoenc.engines import Fit, Split, make_engine
+from autoenc.engines.warm import WarmStarting
 
 __all__ = ["TOLERANCES", "Comparison", "compare_engines", "spread"]
 
@@ -45,12 +46,14 @@ def spread(n_all: int, n_wanted: int) -> list[int]:
 
 
 def compare_engines(fits: Sequence[Fit], split_of: Callable[[str], Split]) -> Iterator[Comparison]:
-    """Train each fit with both engines on the CPU, in both precisions."""
+    """Train each fit with both engines on the CPU, in both precisions; each trains its own parents."""
     for fit in fits:
         split = split_of(fit.fold)
         for precision in ("float64", "float32"):
-            native = make_engine("native", "cpu", precision).fit(split, fit)
-            torch = make_engine("torch", "cpu", precision).fit(split, fit)
+            native, torch = (
+                WarmStarting(make_engine(name, "cpu", precision), len(fit.architecture)).fit(split, fit)
+                for name in ("native", "torch")
+            )
             yield Comparison(
                 fit, precision, native.final_test_loss, torch.final_test_loss, native.seconds, torch.seconds
             )

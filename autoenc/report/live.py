@@ -46,16 +46,18 @@ class LiveView:
     def _state(self, state: str) -> dict[str, Any]:
         results = self._results
         elapsed_s = time.monotonic() - self._started
-        n_left = sum(fit not in results.outcomes for trial in results.trials for fit in trial.fits)
-        n_here = sum(len(trial.fits) for trial in results.trials) - n_left - self._n_before
+        trained, missing = results.trained, results.missing
+        n_left = sum(fit not in results.outcomes for trial in missing for fit in trial.fits)
+        n_here = sum(len(trial.fits) for trial in trained) - n_left - self._n_before
+        n_failed = len(results.failed) + len(results.failed_beside)
         best = results.ranked[0] if results.ranked else None
         return {
             "state": state,
             "updated": datetime.now(UTC).isoformat(timespec="seconds"),
-            "total": len(results.trials),
-            "finished": len(results.finished),
-            "failed": len(results.failed),
-            "remaining": len(results.missing),
+            "total": len(trained),
+            "finished": len(trained) - len(missing) - n_failed,
+            "failed": n_failed,
+            "remaining": len(missing),
             "remaining_fits": n_left,
             "elapsed_s": round(elapsed_s, 3),
             "remaining_s": round(elapsed_s / n_here * n_left, 1) if n_here and state == "running" else None,

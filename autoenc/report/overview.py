@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.results import SearchResults
 
 __all__ = ["overview"]
@@ -20,6 +21,7 @@ def overview(results: SearchResults, n_best: int = 10) -> str:
     ]
     if results.finished:
         lines += _best(results, n_best) + _by_depth(results) + _efficiency(results)
+        lines += _beside(results)
     lines += _failures(results) + _remaining(results)
     return "\n".join(lines)
 
@@ -59,6 +61,11 @@ def _efficiency(results: SearchResults) -> list[str]:
     names = [result.trial.name for result in found.tied]
     lines += ["", f"tied with the best ({found.method}): {', '.join(names)}"]
     return [*lines, f"smallest within one standard error of the best: {found.one_se.trial.name}"]
+
+
+def _beside(results: SearchResults) -> list[str]:
+    lines = [*ensemble_lines(results), *warm_start_lines(results)]
+    return ["", *lines] if lines else []
 
 
 def _failures(results: SearchResults) -> list[str]:

@@ -18,7 +18,8 @@ from autoenc.search.strategies import Halving, Strategy, make_strategy
 from autoenc.selection import Selection, select
 from autoenc.settings import SearchSettings
 from autoenc.study import Record
-from autoenc.trials import Trial, TrialResult
+from autoenc.trials import Trial, TrialResult, trials_of
+from autoenc.warm_starts import compare_warm_starts, warm_start_document
 
 __all__ = ["SearchResults", "csv_text", "finite", "json_bytes", "results_document"]
 
@@ -30,7 +31,7 @@ class SearchResults:
     Attributes:
         settings: The options.
         search: What the search noted about itself: ``columns``, ``fingerprint``, ``n_rows``, ``n_train``,
-            ``n_test``, ``engine``, ``environment`` and ``baselines``.
+            ``n_test``, ``engine``, ``environment`` and ``baselines``; and ``ensemble`` where one was made.
         strategy: What is tried.
         outcomes: Every fit that is done so far, in the order in which it was recorded.
     """
@@ -56,6 +57,11 @@ class SearchResults:
     def trials(self) -> list[Trial]:
         """What is compared, in the order of the grid."""
         return self.strategy.compared(self.outcomes)
+
+    @property
+    def trained(self) -> list[Trial]:
+        """What is trained: what is compared, and warm starts that are reported beside it."""
+        return self.strategy.trained(self.outcomes)
 
     @property
     def columns(self) -> list[str]:
@@ -87,9 +93,17 @@ class SearchResults:
         return [result for result in self.complete if result.failure is not None]
 
     @property
+    def failed_beside(self) -> list[TrialResult]:
+        """Trials of which a fit failed, among those that are trained without being compared."""
+        if self.settings.compare_warm or not self.settings.warm_start:
+            return []
+        found = (trial.result(self.outcomes) for trial in self.trained if trial.recipe.warm_start)
+        return [result for result in found if result is not None and result.failure is not None]
+
+    @property
     def missing(self) -> list[Trial]:
-        """Trials that want for a fit, in the order of the grid."""
-        return [trial for trial in self.trials if any(fit not in self.outcomes for fit in trial.fits)]
+        """Trials that want for a fit, compared or not, in the order of the grid."""
+        return [trial for trial in self.trained if any(fit not in self.outcomes for fit in trial.fits)]
 
     @property
     def ranked(self) -> list[TrialResult]:
@@ -120,6 +134,18 @@ class SearchResults:
         return self.strategy.cost(self.outcomes, len(self.columns))
 
     @property
+    def warm_start(self) -> dict[str, Any] | None:
+        """What warm starts save; None where none were asked for."""
+        if not self.settings.warm_start:
+            return None
+        return warm_start_document(compare_warm_starts(self.trained, self.outcomes))
+
+    @property
+    def ensemble(self) -> dict[str, Any] | None:
+        """What the ensemble of the best fits came to, as the search noted it; None where it made none."""
+        return self.search.get("ensemble")
+
+    @property
     def holdout_outcome(self) -> Outcome | None:
         """With folds, the chosen trial trained on all training rows, measured on the test rows; if done."""
         if not self.settings.folds or not self.finished:
@@ -138,12 +164,14 @@ def results_document(results: SearchResults) -> dict[str, Any]:
     document = {
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "args": settings.model_dump(mode="json"),
-        "total_configurations": len(results.settings.recipes()) * len(results.settings.grid),
+        "total_configurations": len(trials_of(settings)),
         "best_configuration": _best(results),
         "baselines": results.baselines,
         **({"halving": results.halving} if results.halving else {}),
         "selection": _selection(results),
         **({"factors": [effect._asdict() for effect in results.effects]} if settings.factors else {}),
+        **({"ensemble": results.ensemble} if settings.ensemble else {}),
+        **({"warm_start": results.warm_start} if settings.warm_start else {}),
         "all_results": [_entry(results, result) for result in results.finished],
         "failed_configurations": [
             {"config": list(result.trial.architecture), "reason": result.failure} for result in results.failed

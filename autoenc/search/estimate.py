@@ -30,7 +30,7 @@ def estimate_seconds(
     (longest first) is played through.
 
     Args:
-        fits: What would be trained.
+        fits: What would be trained; a warm start is taken to last as long as a cold one.
         split_of: The data of a fold; a large table is calibrated on some of its rows.
         engine: What would train.
         jobs: Fits at once.
@@ -40,6 +40,7 @@ def estimate_seconds(
     """
     if not fits:
         return 0.0
+    fits = [replace(fit, recipe=replace(fit.recipe, warm_start=False)) for fit in fits]
     work = np.array([fit_work(fit, split_of(fit.fold)) for fit in fits], float)
     order = np.argsort(work, kind="stable")
     probes = sorted(

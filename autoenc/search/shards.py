@@ -46,7 +46,7 @@ def partition(fits: Sequence[Fit], input_dim: int, n_shards: int) -> list[list[F
     Returns:
         ``n_shards`` lists, each in the order of ``fits``; some are empty if there are fewer fits.
     """
-    costs = [fit.network(input_dim).count_multiply_adds() * fit.recipe.epochs for fit in fits]
+    costs = [_cost(fit, input_dim) for fit in fits]
     loads = [(0, shard) for shard in range(n_shards)]
     chosen: list[list[int]] = [[] for _ in range(n_shards)]
     for i in sorted(range(len(fits)), key=lambda i: (-costs[i], i)):
@@ -54,3 +54,9 @@ def partition(fits: Sequence[Fit], input_dim: int, n_shards: int) -> list[list[F
         chosen[shard].append(i)
         heapq.heappush(loads, (load + costs[i], shard))
     return [[fits[i] for i in sorted(part)] for part in chosen]
+
+
+def _cost(fit: Fit, input_dim: int) -> int:
+    """Multiply-adds of a fit, and of its parent too if it starts warm: it may have to train that first."""
+    own = fit.network(input_dim).count_multiply_adds() * fit.recipe.epochs
+    return own + _cost(fit.parent, input_dim) if fit.recipe.warm_start else own

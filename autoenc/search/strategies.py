@@ -12,7 +12,7 @@ from typing import Protocol
 
 from autoenc.engines import Fit, Outcome
 from autoenc.settings import SearchSettings
-from autoenc.trials import Trial, trials_of
+from autoenc.trials import Trial, trained_trials_of, trials_of
 
 __all__ = ["Grid", "Halving", "Rung", "Strategy", "make_strategy"]
 
@@ -30,20 +30,34 @@ class Strategy(Protocol):
         """The trials that reports compare, in the order of the grid."""
         ...
 
+    def trained(self, outcomes: Outcomes) -> list[Trial]:
+        """The trials that are trained: the compared ones, and warm starts that are reported beside them."""
+        ...
+
 
 @dataclass(frozen=True)
 class Grid:
-    """Every trial once."""
+    """Every trial once.
+
+    Attributes:
+        trials: What is compared.
+        all_trials: What is trained.
+    """
 
     trials: list[Trial]
+    all_trials: list[Trial]
 
     def propose(self, outcomes: Outcomes) -> list[Fit]:
         """See :class:`Strategy`."""
-        return [fit for trial in self.trials for fit in trial.fits]
+        return [fit for trial in self.all_trials for fit in trial.fits]
 
     def compared(self, outcomes: Outcomes) -> list[Trial]:
         """See :class:`Strategy`."""
         return self.trials
+
+    def trained(self, outcomes: Outcomes) -> list[Trial]:
+        """See :class:`Strategy`."""
+        return self.all_trials
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,10 @@ class Halving:
         """See :class:`Strategy`; trials of the last rung only, because others had fewer epochs."""
         return self.rungs(outcomes)[-1].trials
 
+    def trained(self, outcomes: Outcomes) -> list[Trial]:
+        """See :class:`Strategy`."""
+        return self.compared(outcomes)
+
     def cost(self, outcomes: Outcomes, input_dim: int) -> dict[str, object]:
         """What was spent against the whole grid, in epochs and in multiply-adds."""
         rungs = self.rungs(outcomes)
@@ -115,4 +133,6 @@ class Halving:
 def make_strategy(settings: SearchSettings) -> Strategy:
     """The strategy that these options ask for."""
     trials = trials_of(settings)
-    return Halving(trials) if settings.strategy == "halving" else Grid(trials)
+    if settings.strategy == "halving":
+        return Halving(trials)
+    return Grid(trials, trained_trials_of(settings) if settings.warm_start else trials)

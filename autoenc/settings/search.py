@@ -19,6 +19,7 @@ from autoenc.settings.base import (
     Widths,
 )
 from autoenc.settings.training import TrainingSettings
+from autoenc.settings.trust import EnsembleSettings, WarmStartSettings
 
 __all__ = ["SearchSettings"]
 
@@ -39,7 +40,7 @@ Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
 
 
-class SearchSettings(TrainingSettings):
+class SearchSettings(WarmStartSettings, EnsembleSettings, TrainingSettings):
     """Options of the exhaustive search."""
 
     latent_dim: LatentSizes = Field(
@@ -112,7 +113,9 @@ class SearchSettings(TrainingSettings):
         if self.strategy == "halving" and self.shard is not None:
             text = "--strategy halving needs all results to go on and cannot be divided with --shard"
             found.append((("strategy", "shard"), text))
-        n_fits = self.grid.n_stacks * len(self.recipes()) * max(self.folds, 1) * self.seeds
+        n_trials = self.grid.n_stacks * len(self.recipes())
+        n_warm = (self.grid.n_stacks - len(self.grid.widths)) * len(self.recipes()) * self.warm_start
+        n_fits = (n_trials + n_warm) * max(self.folds, 1) * self.seeds
         if n_fits > MOST_FITS:
             text = (
                 f"--max_layers {self.max_layers} with these widths and recipes makes {n_fits:,} fits; "
@@ -125,6 +128,9 @@ class SearchSettings(TrainingSettings):
             found.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
         if self.quiet and self.verbose:
             found.append((("quiet", "verbose"), "--quiet and --verbose exclude each other"))
+        found += self.warm_start_contradictions(self.strategy, self.max_layers)
+        n_compared = n_trials + n_warm * self.compare_warm
+        found += self.ensemble_contradictions(n_compared, self.folds, self.seeds)
         return found
 
     @property
@@ -146,14 +152,19 @@ class SearchSettings(TrainingSettings):
     def factors(self) -> dict[str, tuple[Any, ...]]:
         """Options of the recipe that were given several values."""
         lists = {name: getattr(self, name) for name in ("dropout", "norm", "weight_decay")}
-        return {name: values for name, values in lists.items() if len(values) > 1}
+        found = {name: values for name, values in lists.items() if len(values) > 1}
+        return {**found, "warm_start": (False, True)} if self.compare_warm else found
 
     def recipes(self) -> list[Recipe]:
-        """How stacks are trained: one recipe, or the product of the options that were given as lists."""
+        """How stacks are trained: one recipe, or the product of the options that were given as lists.
+
+        All of them begin cold; a warm start is a fit's own.
+        """
         plain = {
             name: getattr(self, name)
             for name in Recipe.__dataclass_fields__
-            if name in type(self).model_fields and name not in ("dropout", "norm", "weight_decay")
+            if name in type(self).model_fields
+            and name not in ("dropout", "norm", "weight_decay", "warm_start")
         }
         return [
             Recipe(**plain, dropout=dropout, norm=norm, weight_decay=weight_decay)

@@ -176,7 +176,7 @@ def _train(
     engine: Engine, split: Split, fit: Fit, stop: StopFlag, watch: Callable[[int, float], None] | None
 ) -> Outcome:
     try:
-        return replace(engine.fit(split, fit, stop, watch), state={})
+        return replace(engine.fit(split, fit, stop, watch=watch), state={})
     except (Stopped, optuna.TrialPruned, OSError):
         raise
     except Exception as error:  # whatever it was, it belongs to this fit and not to the search

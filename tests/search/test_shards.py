@@ -28,6 +28,13 @@ def test_shards_have_about_equal_work(n_shards: int) -> None:
     assert max(loads) <= 4 / 3 * best_possible
 
 
+def test_a_warm_start_counts_with_its_parent() -> None:
+    warm = Fit((64, 32), 3, Recipe(warm_start=True))
+    twin = Fit((64, 32), 3, Recipe())
+    parts = partition([warm, twin, Fit((64,), 3, Recipe())], 24, 2)
+    assert parts == [[warm], [twin, Fit((64,), 3, Recipe())]]
+
+
 @pytest.mark.parametrize(("text", "shard"), [("0/1", (0, 1)), ("3/4", (3, 4))])
 def test_a_shard_is_read(text: str, shard: tuple[int, int]) -> None:
     assert parse_shard(text) == shard

@@ -1,0 +1,65 @@
+"""Options that put more than one fit to use: ensembles of the best, and warm starts from trained stacks."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from autoenc.settings.base import Settings
+
+__all__ = ["EnsembleSettings", "WarmStartSettings"]
+
+Contradiction = tuple[tuple[str, ...], str]
+
+
+class EnsembleSettings(Settings):
+    """Whether several fits become one model."""
+
+    ensemble: int = Field(
+        0,
+        ge=0,
+        description="save the so many best fits as one model that averages their reconstructions; 0: none",
+    )
+
+    def ensemble_contradictions(self, n_trials: int, folds: int, seeds: int) -> list[Contradiction]:
+        """What is wrong with the number of members.
+
+        Args:
+            n_trials: Trials that are compared.
+            folds: With folds there is a candidate a trial, its fit on all training rows.
+            seeds: Without folds each seed of a trial is a candidate.
+        """
+        if self.ensemble == 1:
+            return [(("ensemble",), "--ensemble must be 0 or at least 2, got 1")]
+        n_candidates = n_trials if folds else n_trials * seeds
+        if self.ensemble > n_candidates:
+            text = f"--ensemble {self.ensemble} is more than the {n_candidates:,} fits to choose from"
+            names = ("ensemble", "hidden_dims_search", "max_layers", "folds", "seeds")
+            return [(names, text)]
+        return []
+
+
+class WarmStartSettings(Settings):
+    """Whether stacks are trained a second time, from the trained stack that they extend."""
+
+    warm_start: bool = Field(
+        False,
+        description="train every stack that extends another one a second time, beginning from the trained "
+        "other one, and report the epochs saved",
+    )
+    compare_warm: bool = Field(
+        False, description="with --warm_start: compare the warm-started stacks with all others"
+    )
+
+    def warm_start_contradictions(self, strategy: str, max_layers: int) -> list[Contradiction]:
+        """What does not go together with warm starts."""
+        found: list[Contradiction] = []
+        if self.compare_warm and not self.warm_start:
+            text = "--compare_warm compares what --warm_start trains; give both"
+            found.append((("compare_warm", "warm_start"), text))
+        if self.warm_start and strategy == "halving":
+            text = "--warm_start extends stacks that are trained in full; leave out --strategy halving"
+            found.append((("warm_start", "strategy"), text))
+        if self.warm_start and max_layers == 1:
+            text = "--warm_start needs stacks that extend others; --max_layers 1 has none"
+            found.append((("warm_start", "max_layers"), text))
+        return found

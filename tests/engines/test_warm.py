@@ -94,9 +94,9 @@ def test_an_engine_refuses_a_warm_fit_without_its_beginning_and_a_cold_one_with_
         base.fit(split, Fit((4, 4), 2, WARM))
     start = initial_state(Fit((4, 4), 2, COLD).network(6), 42)
     with pytest.raises(ValueError, match="initial must be None"):
-        base.fit(split, Fit((4, 4), 2, COLD), None, start)
+        base.fit(split, Fit((4, 4), 2, COLD), initial=start)
     # A warm fit that begins where the cold one does is the cold one.
-    warm = base.fit(split, Fit((4, 4), 2, WARM), None, start)
+    warm = base.fit(split, Fit((4, 4), 2, WARM), initial=start)
     assert bits(warm) == bits(base.fit(split, Fit((4, 4), 2, COLD)))
 
 

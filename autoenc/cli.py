@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
 from autoenc import __version__
+from autoenc.config import Resolution, load_layers, resolve
 from autoenc.errors import InputError
 from autoenc.settings import (
     AnalyzeSettings,
@@ -19,8 +20,8 @@ from autoenc.settings import (
     MergeSettings,
     SearchSettings,
     Settings,
-    parse_settings,
 )
+from autoenc.settings.layers import LayerSettings
 
 __all__ = ["main"]
 
@@ -48,6 +49,8 @@ COMMANDS = {
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, "encode:encode"),
 }
 
+_SHOW = "config show"
+
 
 def main(argv: Sequence[str] | None = None, prog: str = "autoenc") -> int:
     """Run a command.
@@ -61,11 +64,14 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc") -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        name, given = _parse(arguments, prog)
-        settings, problems = parse_settings(COMMANDS[name].settings, given)
-        if settings is None:
-            raise InputError(problems)
-        return COMMANDS[name].run(settings)
+        arguments = _joined_verbs(arguments)
+        if arguments[:1] == [_SHOW]:
+            name, resolution = _parse(arguments[1:], f"{prog} {_SHOW}")
+            show = import_module("autoenc.commands.config").show
+            print(show(name, resolution))
+            return 0
+        name, resolution = _parse(arguments, prog)
+        return COMMANDS[name].run(resolution.settings)
     except InputError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
@@ -91,8 +97,18 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; {self.prog} --help shows how it is used")
 
 
-def _parse(arguments: list[str], prog: str) -> tuple[str, dict[str, Any]]:
-    """The command and its options as text; problems with the options' names are told with the rest."""
+def _joined_verbs(arguments: list[str]) -> list[str]:
+    """The arguments with a command of two words as one."""
+    verb = " ".join(arguments[:2])
+    return [verb, *arguments[2:]] if verb in {*COMMANDS, _SHOW} else arguments
+
+
+def _parse(arguments: list[str], prog: str) -> tuple[str, Resolution[Any]]:
+    """The command and its options; everything that is wrong with words, files and values is told at once.
+
+    Raises:
+        InputError: If anything is.
+    """
     parser = _Parser(
         prog=prog,
         description="Exhaustive search for the hidden layers of autoencoders on tables.",
@@ -102,42 +118,50 @@ def _parse(arguments: list[str], prog: str) -> tuple[str, dict[str, Any]]:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     flags: dict[str, bool] = {}
     if arguments and arguments[0] in COMMANDS:
-        flags = _flags(COMMANDS[arguments[0]].settings)
+        flags = _flags(COMMANDS[arguments[0]].settings) | _flags(LayerSettings)
     for name, command in COMMANDS.items():
         # hyperparam_optimizer.py is `search` under another name, and its help should say so.
-        own = prog if prog != "autoenc" else f"autoenc {name}"
+        own = prog if prog.endswith(".py") else f"{prog} {name}"
         sub = commands.add_parser(
             name, prog=own, help=command.help, description=command.help, allow_abbrev=False
         )
         sub.add_argument("--version", action="version", version=f"autoenc {__version__}")
+        _add_options(sub, LayerSettings)
         _add_options(sub, command.settings)
+    if not prog.endswith(_SHOW):  # for --help alone: it is taken off before
+        commands.add_parser(_SHOW, help="print the options of a command, and where each came from")
     namespace, unknown = parser.parse_known_args(_joined(arguments, flags))
     given = {name: value for name, value in vars(namespace).items() if name != "command"}
-    if unknown:
-        _, problems = parse_settings(COMMANDS[namespace.command].settings, given)
-        # What follows an unknown flag is its value, and no second problem.
-        told = [
-            _unknown(word, flags)
-            for before, word in zip([None, *unknown], unknown, strict=False)
-            if word.startswith("-") or not (before and before.startswith("-") and "=" not in before)
-        ]
-        raise InputError([*told, *problems])
-    return namespace.command, given
+    layers, problems = load_layers(given.pop("config", None), given.pop("search_config", None), os.environ)
+    resolution = resolve(COMMANDS[namespace.command].settings, layers, given)
+    # What follows an unknown flag is its value, and no second problem.
+    told = [
+        _unknown(word, flags)
+        for before, word in zip([None, *unknown], unknown, strict=False)
+        if word.startswith("-") or not (before and before.startswith("-") and "=" not in before)
+    ]
+    if told or problems or resolution.problems:
+        raise InputError([*told, *problems, *resolution.problems])
+    return namespace.command, resolution
 
 
 def _flags(settings: type[Settings]) -> dict[str, bool]:
     """Every spelling of every flag, and whether a value follows it."""
     return {
-        f"--{spelling}": field.annotation is not bool
+        spelling: field.annotation is not bool
         for name, field in settings.model_fields.items()
         if not _is_positional(field)
-        for spelling in {name, name.replace("_", "-")}
+        for spelling in [*_spellings(name), *(_spellings(f"no_{name}") if field.annotation is bool else [])]
     }
+
+
+def _spellings(name: str) -> list[str]:
+    return [f"--{name}"] + ([f"--{name.replace('_', '-')}"] if "_" in name else [])
 
 
 def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> None:
     for name, field in settings.model_fields.items():
-        spellings = [f"--{name}"] + ([f"--{name.replace('_', '-')}"] if "_" in name else [])
+        spellings = _spellings(name)
         text = f"{field.description}{_default_text(field)}".replace("%", "%%")
         if _is_positional(field):
             many = "+" if field.annotation is not str else None
@@ -146,6 +170,10 @@ def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
             parser.add_argument(
                 *spellings, dest=name, action="store_true", default=argparse.SUPPRESS, help=text
             )
+            parser.add_argument(
+                *_spellings(f"no_{name}"), dest=name, action="store_false", default=argparse.SUPPRESS,
+                help=argparse.SUPPRESS,
+            )  # fmt: skip
         else:
             # Values stay text here: the settings check all of them at once.
             parser.add_argument(

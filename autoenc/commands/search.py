@@ -168,7 +168,7 @@ def _conclude(
         what = "stacks" if len(job.trials[0].fits) == 1 else "fits"
         print(
             f"stopped by {signals.name}: {n_done} of {len(job.fits)} {what} are recorded in "
-            f"{job.record_place}\nresume with: {_same_command()}",
+            f"{job.record_place}\nresume with: {_same_command(settings)}",
             file=sys.stderr,
         )
         return signals.exit_code
@@ -188,7 +188,7 @@ def _tell_disk_error(job: SearchJob, error: OSError) -> None:
     print(
         f"error: cannot write to {job.paths.folder}: {error.strerror or error}{where}; the earlier files "
         f"are as they were, and what {job.record_place} holds is safe\n"
-        f"make room, then resume with: {_same_command()}",
+        f"make room, then resume with: {_same_command(job.settings)}",
         file=sys.stderr,
     )
 
@@ -266,7 +266,7 @@ def compared_with_pca(loss: float, pca: float) -> str:
     return f"{-share:.0f} % below PCA of the same latent size ({pca:.6f})"
 
 
-def _same_command() -> str:
+def _same_command(settings: SearchSettings) -> str:
     """What the user typed, ready to be typed again."""
     program = Path(sys.argv[0])
     if program.name == "__main__.py":
@@ -274,7 +274,9 @@ def _same_command() -> str:
     else:
         words = ["python", sys.argv[0]] if program.suffix == ".py" else [program.name]
     # Starting over is the one thing that resuming must not do.
-    return shlex.join([*words, *(word for word in sys.argv[1:] if word != "--fresh")])
+    kept = [word for word in sys.argv[1:] if word != "--fresh"]
+    by_file = settings.fresh and "--fresh" not in sys.argv
+    return shlex.join([*words, *kept, *(["--no_fresh"] if by_file else [])])
 
 
 def _say(settings: SearchSettings, text: str) -> None:

@@ -22,6 +22,7 @@ from autoenc.settings import (
     Settings,
 )
 from autoenc.settings.layers import LayerSettings
+from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 
 __all__ = ["main"]
 
@@ -47,6 +48,8 @@ COMMANDS = {
     "compare": _Command("draw the best loss against the latent size", CompareSettings, "compare:compare"),
     "merge": _Command("join the records of shards", MergeSettings, "merge:merge"),
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, "encode:encode"),
+    "runs": _Command("list earlier runs of some folders", RunsSettings, "runs:runs"),
+    "runs diff": _Command("show what differs between two runs", RunsDiffSettings, "runs:runs_diff"),
 }
 
 _SHOW = "config show"
@@ -174,6 +177,10 @@ def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
                 *_spellings(f"no_{name}"), dest=name, action="store_false", default=argparse.SUPPRESS,
                 help=argparse.SUPPRESS,
             )  # fmt: skip
+        elif _extra(field, "repeated"):
+            parser.add_argument(
+                *spellings, dest=name, action="append", default=argparse.SUPPRESS, metavar="VALUE", help=text
+            )
         else:
             # Values stay text here: the settings check all of them at once.
             parser.add_argument(
@@ -182,7 +189,11 @@ def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
 
 
 def _is_positional(field: Any) -> bool:
-    return bool((field.json_schema_extra or {}).get("positional"))
+    return _extra(field, "positional")
+
+
+def _extra(field: Any, word: str) -> bool:
+    return bool((field.json_schema_extra or {}).get(word))
 
 
 def _positional_name(name: str) -> str:
@@ -202,7 +213,7 @@ def _default_text(field: Any) -> str:
     if field.is_required():
         return " (required)"
     default = field.get_default(call_default_factory=True)
-    if default is None:
+    if default is None or default == ():
         return ""
     shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
     return f" (default: {shown})"

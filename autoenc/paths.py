@@ -89,6 +89,8 @@ class OutputPaths:
         for path in self.folder.glob(".*.tmp"):
             if path.name.startswith(_LEFTOVERS):
                 path.unlink(missing_ok=True)
+        for path in self.folder.glob("runs/.*.tmp"):
+            path.unlink(missing_ok=True)
 
     def prepare(self) -> None:
         """Make the folder and see that files can be written there.

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from autoenc.commands.best import write_best
 from autoenc.commands.job import SearchJob
 from autoenc.commands.plan import dry_run, plan
+from autoenc.commands.tracking import curves_of, metrics_of
 from autoenc.commands.verify import verify
 from autoenc.division import HOLDOUT
 from autoenc.effects import Effect
@@ -19,6 +20,7 @@ from autoenc.engines import Fit, Outcome
 from autoenc.lock import RecordLock
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
+from autoenc.runs import TrackedRun
 from autoenc.search import run_fits
 from autoenc.search.signals import StopOnSignals
 from autoenc.selection import Selection
@@ -84,21 +86,40 @@ def _run(job: SearchJob, record: Record) -> int:
     _say(settings, plan(job, n_done))
     with StopOnSignals() as signals:
         try:
-            live = None if job.shard else LiveView(results, job.paths, n_done)
-            while pending and not signals.number:
-                _train(job, record, results, pending, signals, live)
-                pending = _pending(job, results, retry_failed=False)
-            if live and n_done < len(results.outcomes):
-                live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
-            if not job.shard and not signals.number:
-                _measure_on_test_rows(job, record, results)
-            written = [] if job.shard else write_reports(results, job.paths)
-            if results.ranked and not signals.number and not job.shard:
-                written += write_best(job, results)
+            with _tracked(job) as run:
+                live = None if job.shard else LiveView(results, job.paths, n_done)
+                while pending and not signals.number:
+                    _train(job, record, results, pending, signals, live)
+                    pending = _pending(job, results, retry_failed=False)
+                if live and n_done < len(results.outcomes):
+                    live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
+                if not job.shard and not signals.number:
+                    _measure_on_test_rows(job, record, results)
+                written = [] if job.shard else write_reports(results, job.paths)
+                if results.ranked and not signals.number and not job.shard:
+                    written += write_best(job, results)
+                _conclude_run(run, job, results, signals)
         except OSError as error:
             _tell_disk_error(job, error)
             return 1
     return _conclude(job, results, written, signals)
+
+
+def _tracked(job: SearchJob) -> TrackedRun:
+    seeds = range(job.settings.seed, job.settings.seed + job.settings.seeds)
+    return TrackedRun(job.paths.folder, "search", job.settings, job.context.fingerprint, seeds)
+
+
+def _conclude_run(run: TrackedRun, job: SearchJob, results: SearchResults, signals: StopOnSignals) -> None:
+    state, reason = f"stopped by {signals.name}" if signals.number else "finished", None
+    if not results.ranked:
+        if results.failed and not signals.number:
+            state, reason = "failed", results.failed[0].failure
+        run.conclude(state, reason=reason)
+        return
+    best = results.ranked[0]
+    split = job.division.split(best.trial.folds[0])
+    run.conclude(state, metrics_of(best, split, job.engine), curves_of(best))
 
 
 def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list[Fit]:

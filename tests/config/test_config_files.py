@@ -39,7 +39,7 @@ def test_values_are_the_text_that_stands_there():
         "columns: [no, on, 1.10, 2024-01-01]",
         "quiet: yes",
         "group: null",
-        "storage:",
+        "score:",
     ]
     assert values("\n".join([*lines, "seed: '7'"])) == {
         "initial_lr": "1e-3",

@@ -176,6 +176,14 @@ def test_a_search_takes_its_options_from_a_file(call, table_csv, tmp_path):
     assert (tmp_path / "out" / "hyperparam_results_latent2.json").exists()
 
 
+def test_resuming_does_not_start_over_where_the_file_says_so(monkeypatch):
+    from autoenc.commands.search import _same_command
+
+    monkeypatch.setattr(sys, "argv", ["autoenc", "search", "--config", "x.yaml"])
+    assert _same_command(SearchSettings(fresh=True)) == "autoenc search --config x.yaml --no_fresh"
+    assert _same_command(SearchSettings()) == "autoenc search --config x.yaml"
+
+
 def test_the_script_takes_a_file_too(root, tmp_path):
     (tmp_path / "x.yaml").write_text("epochs: 0\n")
     run = subprocess.run(

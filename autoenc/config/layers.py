@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from autoenc.config.files import ConfigFile, Entry, read_config
+if TYPE_CHECKING:  # PyYAML, behind it, is imported where there is a file
+    from autoenc.config.files import ConfigFile, Entry
 
 __all__ = ["Layer", "load_layers"]
 
@@ -79,6 +80,8 @@ class _Chain:
         except OSError as error:
             self.problems.append(f"{asked_by}: cannot be read: {error.strerror}")
             return
+        from autoenc.config.files import read_config
+
         file, problems = read_config(path, content)
         self.problems += problems
         self._open.append(path)

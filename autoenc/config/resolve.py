@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from autoenc.config.files import Entry
 from autoenc.config.layers import Layer
 from autoenc.settings import Settings
 from autoenc.settings.base import Problem, check_settings
 from autoenc.settings.space import SpaceSettings
+
+if TYPE_CHECKING:
+    from autoenc.config.files import Entry
 
 __all__ = ["Resolution", "resolve"]
 

@@ -118,8 +118,7 @@ def _conclude_run(run: TrackedRun, job: SearchJob, results: SearchResults, signa
         run.conclude(state, reason=reason)
         return
     best = results.ranked[0]
-    split = job.division.split(best.trial.folds[0])
-    run.conclude(state, metrics_of(best, split, job.engine), curves_of(best))
+    run.conclude(state, metrics_of(best, job.table.values, job.engine), curves_of(best))
 
 
 def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list[Fit]:

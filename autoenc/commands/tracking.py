@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoenc.engines import Engine, Split
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.engines import Engine
 from autoenc.runs import convergence_epoch
 from autoenc.trials import TrialResult
 
 __all__ = ["curves_of", "metrics_of"]
 
 
-def metrics_of(best: TrialResult, split: Split, engine: Engine) -> dict[str, Any]:
+def metrics_of(best: TrialResult, values: NDArray[np.float32], engine: Engine) -> dict[str, Any]:
     """Loss, size and speed of the best trial.
 
     Args:
         best: The trial with the lowest loss.
-        split: The rows of its first fit.
+        values: float32 ``[rows, columns]``, the table.
         engine: What trained it. Only the native engine measures the time of a row: it needs no model for that
             and no torch; of another engine the time is None.
     """
@@ -25,11 +28,11 @@ def metrics_of(best: TrialResult, split: Split, engine: Engine) -> dict[str, Any
     if engine.name == "native":
         from autoenc.engines.native import NativeEngine
 
-        timed = round(1e6 * NativeEngine().seconds_per_row(split, fit), 4)
+        timed = round(1e6 * NativeEngine().seconds_per_row(values, fit), 4)
     return {
         "best_loss": best.loss,
         "best_stack": best.trial.name,
-        "n_parameters": best.trial.n_parameters(split.values.shape[1]),
+        "n_parameters": best.trial.n_parameters(values.shape[1]),
         "training_seconds": best.seconds,
         "convergence_epoch": convergence_epoch(best.test_losses),
         "inference_us_per_row": timed,

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
 from autoenc import __version__
+from autoenc.config import Resolution, load_layers, resolve
 from autoenc.errors import InputError
 from autoenc.settings import (
     AnalyzeSettings,
@@ -21,8 +22,9 @@ from autoenc.settings import (
     Settings,
     TrainBestSettings,
     TuneSettings,
-    parse_settings,
 )
+from autoenc.settings.layers import LayerSettings
+from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 
 __all__ = ["main", "main_by_mode"]
 
@@ -52,7 +54,11 @@ COMMANDS = {
     "compare": _Command("draw the best loss against the latent size", CompareSettings, "compare:compare"),
     "merge": _Command("join the records of shards", MergeSettings, "merge:merge"),
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, "encode:encode"),
+    "runs": _Command("list earlier runs of some folders", RunsSettings, "runs:runs"),
+    "runs diff": _Command("show what differs between two runs", RunsDiffSettings, "runs:runs_diff"),
 }
+
+_SHOW = "config show"
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "autoenc") -> int:
@@ -67,11 +73,14 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc") -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        name, given = _parse(arguments, prog)
-        settings, problems = parse_settings(COMMANDS[name].settings, given)
-        if settings is None:
-            raise InputError(problems)
-        return COMMANDS[name].run(settings)
+        arguments = _joined_verbs(arguments)
+        if arguments[:1] == [_SHOW]:
+            name, resolution = _parse(arguments[1:], f"{prog} {_SHOW}")
+            show = import_module("autoenc.commands.config").show
+            print(show(name, resolution))
+            return 0
+        name, resolution = _parse(arguments, prog)
+        return COMMANDS[name].run(resolution.settings)
     except InputError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
@@ -117,8 +126,18 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; {self.prog} --help shows how it is used")
 
 
-def _parse(arguments: list[str], prog: str) -> tuple[str, dict[str, Any]]:
-    """The command and its options as text; problems with the options' names are told with the rest."""
+def _joined_verbs(arguments: list[str]) -> list[str]:
+    """The arguments with a command of two words as one."""
+    verb = " ".join(arguments[:2])
+    return [verb, *arguments[2:]] if verb in {*COMMANDS, _SHOW} else arguments
+
+
+def _parse(arguments: list[str], prog: str) -> tuple[str, Resolution[Any]]:
+    """The command and its options; everything that is wrong with words, files and values is told at once.
+
+    Raises:
+        InputError: If anything is.
+    """
     parser = _Parser(
         prog=prog,
         description="Exhaustive search for the hidden layers of autoencoders on tables.",
@@ -128,27 +147,31 @@ def _parse(arguments: list[str], prog: str) -> tuple[str, dict[str, Any]]:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     flags: dict[str, bool] = {}
     if arguments and arguments[0] in COMMANDS:
-        flags = _flags(COMMANDS[arguments[0]].settings)
+        flags = _flags(COMMANDS[arguments[0]].settings) | _flags(LayerSettings)
     for name, command in COMMANDS.items():
         # hyperparam_optimizer.py is `search` under another name, and its help should say so.
-        own = prog if prog != "autoenc" else f"autoenc {name}"
+        own = prog if prog.endswith(".py") else f"{prog} {name}"
         sub = commands.add_parser(
             name, prog=own, help=command.help, description=command.help, allow_abbrev=False
         )
         sub.add_argument("--version", action="version", version=f"autoenc {__version__}")
+        _add_options(sub, LayerSettings)
         _add_options(sub, command.settings)
+    if not prog.endswith(_SHOW):  # for --help alone: it is taken off before
+        commands.add_parser(_SHOW, help="print the options of a command, and where each came from")
     namespace, unknown = parser.parse_known_args(_joined(arguments, flags))
     given = {name: value for name, value in vars(namespace).items() if name != "command"}
-    if unknown:
-        _, problems = parse_settings(COMMANDS[namespace.command].settings, given)
-        # What follows an unknown flag is its value, and no second problem.
-        told = [
-            _unknown(word, flags)
-            for before, word in zip([None, *unknown], unknown, strict=False)
-            if word.startswith("-") or not (before and before.startswith("-") and "=" not in before)
-        ]
-        raise InputError([*told, *problems])
-    return namespace.command, given
+    layers, problems = load_layers(given.pop("config", None), given.pop("search_config", None), os.environ)
+    resolution = resolve(COMMANDS[namespace.command].settings, layers, given)
+    # What follows an unknown flag is its value, and no second problem.
+    told = [
+        _unknown(word, flags)
+        for before, word in zip([None, *unknown], unknown, strict=False)
+        if word.startswith("-") or not (before and before.startswith("-") and "=" not in before)
+    ]
+    if told or problems or resolution.problems:
+        raise InputError([*told, *problems, *resolution.problems])
+    return namespace.command, resolution
 
 
 def _flags(settings: type[Settings]) -> dict[str, bool]:
@@ -157,7 +180,7 @@ def _flags(settings: type[Settings]) -> dict[str, bool]:
         spelling: field.annotation is not bool
         for name, field in settings.model_fields.items()
         if not _is_positional(field)
-        for spelling in _spellings(name, field)
+        for spelling in [*_spellings(name, field), *_negations(name, field)]
     }
 
 
@@ -172,6 +195,14 @@ def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
             parser.add_argument(
                 *spellings, dest=name, action="store_true", default=argparse.SUPPRESS, help=text
             )
+            parser.add_argument(
+                *_negations(name, field), dest=name, action="store_false", default=argparse.SUPPRESS,
+                help=argparse.SUPPRESS,
+            )  # fmt: skip
+        elif _words(field).get("repeated"):
+            parser.add_argument(
+                *spellings, dest=name, action="append", default=argparse.SUPPRESS, metavar="VALUE", help=text
+            )
         else:
             # Values stay text here: the settings check all of them at once.
             parser.add_argument(
@@ -181,12 +212,21 @@ def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
 
 def _spellings(name: str, field: Any) -> list[str]:
     """A flag with ``_`` and with ``-``; some are words that no Python name can be."""
-    name = (field.json_schema_extra or {}).get("flag", name)
+    name = _words(field).get("flag", name)
     return list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"]))
 
 
+def _negations(name: str, field: Any) -> list[str]:
+    """The flags that turn a switch off."""
+    return _spellings(f"no_{name}", field) if field.annotation is bool else []
+
+
 def _is_positional(field: Any) -> bool:
-    return bool((field.json_schema_extra or {}).get("positional"))
+    return bool(_words(field).get("positional"))
+
+
+def _words(field: Any) -> dict[str, Any]:
+    return field.json_schema_extra or {}
 
 
 def _positional_name(name: str) -> str:
@@ -206,7 +246,7 @@ def _default_text(field: Any) -> str:
     if field.is_required():
         return " (required)"
     default = field.get_default(call_default_factory=True)
-    if default is None:
+    if default is None or default == ():
         return ""
     shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
     return f" (default: {shown})"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import socket
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["describe_environment"]
+__all__ = ["describe_environment", "describe_machine"]
 
 _PACKAGES = ("torch", "numba", "numpy", "pandas", "scikit-learn", "scipy", "matplotlib", "optuna")
 
@@ -21,7 +24,18 @@ def describe_environment() -> dict[str, Any]:
         "versions": versions,
         "platform": platform.platform(),
         "processor": _processor(),
-        "git_commit": _git_commit(Path(__file__).resolve().parents[1]),
+        "git_commit": _git_state(Path(__file__).resolve().parents[1])[0],
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """:func:`describe_environment` with host, cores, GPU, and whether tracked files of the source differ."""
+    return {
+        **describe_environment(),
+        "git_dirty": _git_state(Path(__file__).resolve().parents[1])[1],
+        "host": socket.gethostname(),
+        "n_cores": os.cpu_count(),
+        "gpu": _gpu(),
     }
 
 
@@ -40,13 +54,28 @@ def _processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
 
 
-def _git_commit(folder: Path) -> str | None:
+def _gpu() -> str | None:
+    """The first NVIDIA GPU, as the driver names it: torch would take seconds to import."""
+    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        for line in path.read_text().splitlines():
+            if line.startswith("Model:"):
+                return line.split(":", 1)[1].strip()
+    return None
+
+
+@cache
+def _git_state(folder: Path) -> tuple[str | None, bool | None]:
+    """The commit, and whether tracked files differ from it; None outside a checkout."""
     if not (folder / ".git").exists():
-        return None
+        return None, None
+    command = ["git", "--no-optional-locks", "-C", str(folder), "status", "--porcelain=v2", "--branch"]
     try:
         run = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5
+            [*command, "--untracked-files=no"], capture_output=True, text=True, timeout=5, check=True
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return run.stdout.strip() or None
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+    lines = run.stdout.splitlines()
+    oid = next((line.split()[-1] for line in lines if line.startswith("# branch.oid")), "(initial)")
+    dirty = any(not line.startswith("#") for line in lines)
+    return (None if oid == "(initial)" else oid), dirty

@@ -95,6 +95,8 @@ class OutputPaths:
         for path in self.folder.glob(".*.tmp"):
             if path.name.startswith(_LEFTOVERS):
                 path.unlink(missing_ok=True)
+        for path in self.folder.glob("runs/.*.tmp"):
+            path.unlink(missing_ok=True)
 
 
 def prepare_folder(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import psutil
@@ -12,18 +12,23 @@ import psutil
 __all__ = ["is_alive", "this_process"]
 
 
-def this_process() -> list[Any]:
+def this_process() -> dict[str, Any]:
     """Host, process id and start time (seconds since 1970): no two processes share all three."""
-    return [socket.gethostname(), os.getpid(), psutil.Process().create_time()]
+    return {"pid": os.getpid(), "host": socket.gethostname(), "started": psutil.Process().create_time()}
 
 
-def is_alive(process: Sequence[Any]) -> bool | None:
-    """Whether the process of :func:`this_process` is still there; None if it is on another host."""
-    host, pid, started = process
-    if host != socket.gethostname():
+def is_alive(process: Mapping[str, Any]) -> bool | None:
+    """Whether the process of :func:`this_process` is still there; None where that cannot be known.
+
+    It cannot of a process on another host, or of one that belongs to somebody else.
+    """
+    if process.get("host") != socket.gethostname():
         return None
     try:
-        # The clock may be set between two looks; ids are not used again within a second.
-        return bool(abs(psutil.Process(pid).create_time() - started) < 1)
-    except psutil.Error:
+        now = psutil.Process(process["pid"])
+        # Numbers of processes are used again: the same one has also begun at the same time.
+        return abs(now.create_time() - process["started"]) < 2 and now.status() != psutil.STATUS_ZOMBIE
+    except psutil.AccessDenied:
+        return None
+    except (psutil.NoSuchProcess, KeyError, TypeError, ValueError):
         return False

@@ -38,6 +38,10 @@ def wait_for(condition, seconds: float = 60) -> None:
         time.sleep(0.01)
 
 
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def n_recorded(folder: Path) -> int:
     journal = folder / "study.journal"
     lines = journal.read_bytes().splitlines(keepends=True) if journal.exists() else []
@@ -99,6 +103,8 @@ def test_a_signal_stops_in_order(name: str, tmp_path, root, undisturbed) -> None
         document = json.loads((folder / "hyperparam_results_latent3.json").read_text())
         assert len(document["all_results"]) == n_recorded(folder)
         assert json.loads((folder / "search_state.json").read_text())["state"] == f"stopped by {name}"
+        (described,) = (folder / "runs").glob("*.json")
+        assert json.loads(described.read_text())["state"] == f"stopped by {name}"
         if durations_s[-1] < 2:
             break
     assert min(durations_s) < 2
@@ -149,7 +155,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
 def test_a_full_disk_leaves_earlier_files_whole(small_disk: Path, tmp_path, root, undisturbed) -> None:
     narrow = ["--hidden_dims_search", "8", "--max_layers", "1"]
     assert run(search(small_disk, *narrow, root=root), tmp_path / "log") == 0
-    before = {path: path.read_bytes() for path in small_disk.iterdir() if path.name != "study.journal"}
+    before = {path: path.read_bytes() for path in files_in(small_disk) if path.name != "study.journal"}
     free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
     (small_disk / "ballast").write_bytes(b"0" * (free - 8192))
     assert run(search(small_disk, root=root), tmp_path / "log") == 1
@@ -169,8 +175,8 @@ def test_a_full_disk_leaves_earlier_files_whole(small_disk: Path, tmp_path, root
 def test_a_read_only_folder_is_told_before_anything_is_trained(small_disk: Path, tmp_path, root) -> None:
     narrow = ["--hidden_dims_search", "8", "--max_layers", "1"]
     assert run(search(small_disk, *narrow, root=root), tmp_path / "log") == 0
-    before = {path: path.read_bytes() for path in small_disk.iterdir()}
+    before = {path: path.read_bytes() for path in files_in(small_disk)}
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     assert run(search(small_disk, root=root), tmp_path / "log") == 2
     assert "cannot be written: Read-only file system" in (tmp_path / "log").read_text()
-    assert {path: path.read_bytes() for path in small_disk.iterdir()} == before
+    assert {path: path.read_bytes() for path in files_in(small_disk)} == before

@@ -155,9 +155,9 @@ def test_dry_run_trains_and_writes_nothing(search, tmp_path, call, table_csv) ->
     for told in ("parameters from ", "memory about ", "training will take about "):
         assert told in answer.out
     search()
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert "5 fits, 0 of them to be trained" in search("--dry_run").out
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_analyze_rebuilds_every_report_from_the_record_alone(search, call, tmp_path, frame) -> None:
@@ -165,7 +165,7 @@ def test_analyze_rebuilds_every_report_from_the_record_alone(search, call, tmp_p
     expected = results_but_time(tmp_path)
     names = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")}
     for path in tmp_path.iterdir():
-        if path.name != "study.journal":
+        if path.is_file() and path.name != "study.journal":
             path.unlink()
     answer = call("analyze", tmp_path)
     assert answer.code == 0

@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import optuna
+
 from autoenc.errors import InputError
 from autoenc.lock import is_held
 from autoenc.paths import OutputPaths
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
 from autoenc.report.overview import overview
+from autoenc.report.tuning import step_line, steps_of
+from autoenc.report.tuning_write import TuneReports
 from autoenc.settings import AnalyzeSettings, SearchSettings
-from autoenc.study import Record, journal_path, open_storage, records_in
+from autoenc.study import TUNE, Record, journal_path, open_storage, records_in
+from autoenc.tuning.study import tune_studies
 
 __all__ = ["analyze"]
 
@@ -31,8 +36,10 @@ def analyze(settings: AnalyzeSettings) -> int:
         raise InputError(
             f"{folder}: there is no {journal.name} here; `autoenc search --output_dir` makes one"
         )
-    records = [r for r in records_in(open_storage(settings.storage or journal, read_only=True)) if r.search]
-    if not records:
+    storage = open_storage(settings.storage or journal, read_only=True)
+    records = [record for record in records_in(storage) if record.search]
+    studies = tune_studies(storage)
+    if not records and not studies:
         raise InputError(f"{settings.storage or journal}: holds no search yet")
     running = is_held(journal)
     latest: dict[int, Record] = {}
@@ -40,10 +47,30 @@ def analyze(settings: AnalyzeSettings) -> int:
         latest[record.context.latent_dim] = record
     for record in latest.values():
         _show(record, folder, running)
+    for study in studies:
+        _show_study(study, folder, running)
     older = len(records) - len(latest)
     if older:
         print(f"\n{older} older search(es), with other data or another recipe, are kept in the record too")
     return 0
+
+
+def _show_study(study: optuna.Study, folder: Path, running: bool) -> None:
+    """An adaptive search, as the report for people tells it; the last used one writes its files last."""
+    note = study.user_attrs[TUNE]
+    steps = steps_of(study)
+    done = [step for step in steps if step.value is not None]
+    n_trials = note["settings"]["n_trials"]
+    without = f"{len(steps) - len(done):,} without a result"
+    print(f"\n{study.study_name}: {len(steps):,} of {n_trials:,} trials, {without}")
+    for step in sorted(done, key=lambda step: step.value or 0.0)[:5]:
+        print(step_line(step, note["baselines"]["pca"]))
+    if running:
+        return
+    state = "finished" if len(steps) >= n_trials else "stopped"
+    print()
+    for word, path in TuneReports(study, folder, lambda: {}).write(state, plot=(folder / "figures").exists()):
+        print(f"{word:<13} {path}")
 
 
 def _show(record: Record, folder: Path, running: bool) -> None:

@@ -13,6 +13,7 @@ from autoenc.commands.best import write_best
 from autoenc.commands.ensemble import write_ensemble
 from autoenc.commands.job import SearchJob
 from autoenc.commands.plan import dry_run, plan
+from autoenc.commands.tracking import curves_of, metrics_of
 from autoenc.commands.verify import verify
 from autoenc.division import HOLDOUT
 from autoenc.effects import Effect
@@ -21,10 +22,11 @@ from autoenc.lock import RecordLock
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.live import LiveView
+from autoenc.runs import TrackedRun
 from autoenc.search import run_fits
 from autoenc.search.signals import StopOnSignals
 from autoenc.selection import Selection
-from autoenc.settings import SearchSettings
+from autoenc.settings import SearchSettings, TrainingSettings
 from autoenc.study import Record, journal_path, keep_aside, keep_study_aside, open_storage
 
 __all__ = ["same_command", "search"]
@@ -88,22 +90,40 @@ def _run(job: SearchJob, record: Record) -> int:
     _say(settings, plan(job, n_done))
     with StopOnSignals() as signals:
         try:
-            live = None if job.shard else LiveView(results, job.paths, n_done)
-            while pending and not signals.number:
-                _train(job, record, results, pending, signals, live)
-                pending = _pending(job, results, retry_failed=False)
-            if live and n_done < len(results.outcomes):
-                live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
-            if not job.shard and not signals.number:
-                _measure_on_test_rows(job, record, results)
-            together = [] if job.shard else write_ensemble(job, record, results, signals.flag)
-            written = [] if job.shard else [*write_reports(results, job.paths), *together]
-            if results.ranked and not signals.number and not job.shard:
-                written += write_best(job, results)
+            with _tracked(job) as run:
+                live = None if job.shard else LiveView(results, job.paths, n_done)
+                while pending and not signals.number:
+                    _train(job, record, results, pending, signals, live)
+                    pending = _pending(job, results, retry_failed=False)
+                if live and n_done < len(results.outcomes):
+                    live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
+                if not job.shard and not signals.number:
+                    _measure_on_test_rows(job, record, results)
+                together = [] if job.shard else write_ensemble(job, record, results, signals.flag)
+                written = [] if job.shard else [*write_reports(results, job.paths), *together]
+                if results.ranked and not signals.number and not job.shard:
+                    written += write_best(job, results)
+                _conclude_run(run, job, results, signals)
         except OSError as error:
             _tell_disk_error(job, error)
             return 1
     return _conclude(job, results, written, signals)
+
+
+def _tracked(job: SearchJob) -> TrackedRun:
+    seeds = range(job.settings.seed, job.settings.seed + job.settings.seeds)
+    return TrackedRun(job.paths.folder, "search", job.settings, job.context.fingerprint, seeds)
+
+
+def _conclude_run(run: TrackedRun, job: SearchJob, results: SearchResults, signals: StopOnSignals) -> None:
+    state, reason = f"stopped by {signals.name}" if signals.number else "finished", None
+    if not results.ranked:
+        if results.failed and not signals.number:
+            state, reason = "failed", results.failed[0].failure
+        run.conclude(state, reason=reason)
+        return
+    best = results.ranked[0]
+    run.conclude(state, metrics_of(best, job.table.values, job.engine), curves_of(best))
 
 
 def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list[Fit]:
@@ -174,7 +194,7 @@ def _conclude(
         what = "stacks" if len(job.trials[0].fits) == 1 else "fits"
         print(
             f"stopped by {signals.name}: {n_done} of {len(job.fits)} {what} are recorded in "
-            f"{job.record_place}\nresume with: {same_command()}",
+            f"{job.record_place}\nresume with: {same_command(settings)}",
             file=sys.stderr,
         )
         return signals.exit_code
@@ -194,7 +214,7 @@ def _tell_disk_error(job: SearchJob, error: OSError) -> None:
     print(
         f"error: cannot write to {job.paths.folder}: {error.strerror or error}{where}; the earlier files "
         f"are as they were, and what {job.record_place} holds is safe\n"
-        f"make room, then resume with: {same_command()}",
+        f"make room, then resume with: {same_command(job.settings)}",
         file=sys.stderr,
     )
 
@@ -273,7 +293,7 @@ def compared_with_pca(loss: float, pca: float) -> str:
     return f"{-share:.0f} % below PCA of the same latent size ({pca:.6f})"
 
 
-def same_command() -> str:
+def same_command(settings: TrainingSettings) -> str:
     """What the user typed, ready to be typed again."""
     program = Path(sys.argv[0])
     if program.name == "__main__.py":
@@ -281,7 +301,9 @@ def same_command() -> str:
     else:
         words = ["python", sys.argv[0]] if program.suffix == ".py" else [program.name]
     # Starting over is the one thing that resuming must not do.
-    return shlex.join([*words, *(word for word in sys.argv[1:] if word != "--fresh")])
+    kept = [word for word in sys.argv[1:] if word != "--fresh"]
+    by_file = settings.fresh and "--fresh" not in sys.argv
+    return shlex.join([*words, *kept, *(["--no_fresh"] if by_file else [])])
 
 
 def _say(settings: SearchSettings, text: str) -> None:

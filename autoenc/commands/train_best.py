@@ -10,6 +10,7 @@ from typing import Any
 from autoenc.baselines import baseline_losses
 from autoenc.commands.inputs import prepare_inputs
 from autoenc.commands.search import compared_with_pca
+from autoenc.commands.tracking import curves_of, metrics_of
 from autoenc.data import Table
 from autoenc.division import HOLDOUT, Division, fold_names
 from autoenc.engines import Engine, Fit, Outcome, StopFlag, Stopped
@@ -19,8 +20,10 @@ from autoenc.grid import format_architecture
 from autoenc.paths import OutputPaths, png_content, write_atomically
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.training_plot import TrainingPlot, draw_training
+from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
+from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.chosen import Chosen, chosen_trial
 
 __all__ = ["train_best"]
@@ -62,21 +65,30 @@ def train_best(settings: TrainBestSettings) -> int:
     division = Division(table, data.scaling, data.seed, data.stratify, data.group)
     seed = data.seed if settings.seed is None else settings.seed
     fit = Fit(chosen.architecture, chosen.latent_dim, chosen.recipe, seed)
-    with StopOnSignals() as signals:
+    with (
+        StopOnSignals() as signals,
+        TrackedRun(folder, "train-best", settings, table.fingerprint, [seed]) as run,
+    ):
         try:
             if settings.patience:
                 fit = _until_best(engine, division, fit, settings.patience, signals.flag)
             outcome = engine.fit(division.split(HOLDOUT), fit, signals.flag)
         except Stopped:
-            print(f"stopped by {signals.name}; nothing was written", file=sys.stderr)
+            run.conclude(f"stopped by {signals.name}")
+            print(f"stopped by {signals.name}; no model was written", file=sys.stderr)
             return signals.exit_code
-    if outcome.failure:
-        print(f"error: the training failed: {outcome.failure}", file=sys.stderr)
-        return 1
-    baselines = baseline_losses(division.split(HOLDOUT), fit.latent_dim, fit.recipe)
-    n_parameters = fit.network(len(table.columns)).count_parameters()
-    trained = _Trained(chosen, fit, outcome, baselines, n_parameters)
-    written = [_save(trained, table, division, folder), *_report(trained, folder)]
+        if outcome.failure:
+            run.conclude("failed", reason=outcome.failure)
+            print(f"error: the training failed: {outcome.failure}", file=sys.stderr)
+            return 1
+        baselines = baseline_losses(division.split(HOLDOUT), fit.latent_dim, fit.recipe)
+        n_parameters = fit.network(len(table.columns)).count_parameters()
+        trained = _Trained(chosen, fit, outcome, baselines, n_parameters)
+        written = [_save(trained, table, division, folder), *_report(trained, folder)]
+        best = TrialResult(
+            Trial(fit.architecture, fit.latent_dim, fit.recipe, (HOLDOUT,), (seed,)), (outcome,)
+        )
+        run.conclude("finished", metrics_of(best, table.values, engine), curves_of(best))
     if not settings.quiet:
         print("\n".join([*_told(trained), "", *(f"{word:<13} {path}" for word, path in written)]))
     return 0

@@ -6,18 +6,23 @@ import contextlib
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import optuna
 from filelock import FileLock
 
 from autoenc.commands.inputs import warn
 from autoenc.commands.search import compared_with_pca, same_command
+from autoenc.commands.tracking import curves_of, metrics_of
+from autoenc.engines.contract import Family
 from autoenc.lock import RecordLock
 from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
+from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TuneSettings
 from autoenc.study import Record, journal_path, open_storage
+from autoenc.trials import TrialResult
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.loop import Tuning
 from autoenc.tuning.study import open_study
@@ -66,24 +71,45 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, alone: bool) -> int:
     asking = FileLock(job.folder / ".ask.lock")
     with StopOnSignals() as signals:
         try:
-            Tuning(job, study, record, alone, told, asking).run(signals.flag, deadline)
-            n_done = len(steps_of(study))
-            state = "finished" if n_done >= job.n_trials else "stopped"
-            written = reports.write(state, plot=settings.plot)
+            seeds = range(settings.seed, settings.seed + settings.seeds)
+            with TrackedRun(job.folder, "tune", settings, job.context.fingerprint, seeds) as run:
+                Tuning(job, study, record, alone, told, asking).run(signals.flag, deadline)
+                n_done = len(steps_of(study))
+                state = "finished" if n_done >= job.n_trials else "stopped"
+                written = reports.write(state, plot=settings.plot)
+                best = _best_result(job, study, record)
+                ended = f"stopped by {signals.name}" if signals.number else "finished"
+                if best is None:
+                    run.conclude(ended, reason=None if signals.number else "no trial succeeded")
+                else:
+                    run.conclude(ended, metrics_of(best, job.table.values, job.engine), curves_of(best))
         except OSError as error:
             print(f"error: {error.filename or job.folder}: {error.strerror or error}", file=sys.stderr)
-            print(f"what is recorded is safe; make room, then resume with: {same_command()}", file=sys.stderr)
+            print(
+                f"what is recorded is safe; make room, then resume with: {same_command(settings)}",
+                file=sys.stderr,
+            )
             return 1
     if signals.number:
         print(
             f"stopped by {signals.name}: {n_done} of {job.n_trials} trials are recorded\n"
-            f"resume with: {same_command()}",
+            f"resume with: {same_command(settings)}",
             file=sys.stderr,
         )
         return signals.exit_code
     if not settings.quiet:
         print(_summary(study, job, written))
     return 0 if any(step.value is not None for step in steps_of(study)) else 1
+
+
+def _best_result(job: TuneJob, study: optuna.Study, record: Record) -> TrialResult | None:
+    """The fits of the best trial."""
+    improved = [step for step in steps_of(study) if step.improved]
+    if not improved:
+        return None
+    best = improved[-1]
+    measured = job.trial_of(job.space.configuration(best.trial.params), cast(Family, best.family))
+    return measured.result(record.outcomes())
 
 
 def _plan(job: TuneJob, n_before: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autoenc.settings.base import DataSettings, Settings, parse_settings, require_settings
 from autoenc.settings.commands import AnalyzeSettings, CompareSettings, EncodeSettings, MergeSettings
+from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.train_best import TrainBestSettings
 from autoenc.settings.training import TrainingSettings
@@ -15,6 +16,8 @@ __all__ = [
     "DataSettings",
     "EncodeSettings",
     "MergeSettings",
+    "RunsDiffSettings",
+    "RunsSettings",
     "SearchSettings",
     "Settings",
     "TrainBestSettings",

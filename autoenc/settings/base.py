@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -33,11 +33,13 @@ __all__ = [
     "LatentSizes",
     "Names",
     "Norms",
+    "Problem",
     "Settings",
     "WeightDecays",
     "Width",
     "Widths",
     "available_cores",
+    "check_settings",
     "comma_list",
     "parse_settings",
     "require_settings",
@@ -101,7 +103,21 @@ class DataSettings(Settings):
 S = TypeVar("S", bound=Settings)
 
 
-def parse_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, list[str]]:
+class Problem(NamedTuple):
+    """What is wrong with options.
+
+    Attributes:
+        names: The options; several where they contradict each other.
+        text: A sentence that names them as flags.
+        item: Which value of a list, None where that does not matter.
+    """
+
+    names: tuple[str, ...]
+    text: str
+    item: int | None = None
+
+
+def check_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, list[Problem]]:
     """Check options; the rest take their defaults.
 
     Args:
@@ -109,23 +125,32 @@ def parse_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, l
         given: Values by option name, as text or already typed.
 
     Returns:
-        The settings, None where there are problems, and all problems, a sentence each.
+        The settings, None where there are problems, and all problems.
     """
-    problems: list[str] = []
+    problems: list[Problem] = []
     wrong: set[str] = set()
     try:
         settings = kind.model_validate(dict(given))
     except ValidationError as error:
         for detail in error.errors():
-            wrong.add(str(detail["loc"][0]))
-            problems.append(_sentence(detail, given))
+            name, *rest = detail["loc"]
+            wrong.add(str(name))
+            item = rest[0] if rest and isinstance(rest[0], int) else None
+            problems.append(Problem((str(name),), _sentence(detail, given), item))
         # What contradicts what is still told, among the options that are right by themselves.
         try:
             settings = kind.model_validate({name: given[name] for name in given if name not in wrong})
         except ValidationError:  # a required option is missing
             return None, problems
-    problems += [text for names, text in settings.contradictions() if not wrong.intersection(names)]
+    found = settings.contradictions()
+    problems += [Problem(names, text) for names, text in found if not wrong.intersection(names)]
     return (None if problems else settings), problems
+
+
+def parse_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, list[str]]:
+    """:func:`check_settings`, with a sentence for each problem."""
+    settings, problems = check_settings(kind, given)
+    return settings, [problem.text for problem in problems]
 
 
 _RIGHT = {
@@ -142,6 +167,8 @@ _RIGHT = {
     "literal_error": "one of {expected}",
     "too_short": "at least {min_length} value",
     "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
 }
 
 

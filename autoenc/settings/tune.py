@@ -50,7 +50,7 @@ class ResilientSettings(Settings):
     )
 
 
-class TuneSettings(TrainingSettings, SpaceSettings, ResilientSettings):
+class TuneSettings(ResilientSettings, SpaceSettings, TrainingSettings):
     """Options of the adaptive search."""
 
     strategy: Literal["grid", "random", "tpe", "cmaes", "resilient"] = Field(

@@ -1,0 +1,80 @@
+"""From layers and flags to the options of one command, and where each came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from autoenc.config.layers import Layer
+from autoenc.settings import Settings
+from autoenc.settings.base import Problem, check_settings
+from autoenc.settings.space import SpaceSettings
+
+if TYPE_CHECKING:
+    from autoenc.config.files import Entry
+
+__all__ = ["Resolution", "resolve"]
+
+S = TypeVar("S", bound=Settings)
+
+
+class Resolution(NamedTuple, Generic[S]):
+    """The options of a command.
+
+    Attributes:
+        settings: The options; None where there are problems.
+        problems: What is wrong, a line each, with file and line where a file is to blame.
+        origins: Where each option came from.
+        unused: Entries of the files that are options of other commands only.
+    """
+
+    settings: S | None
+    problems: list[str]
+    origins: dict[str, str]
+    unused: list[Entry]
+
+
+def resolve(kind: type[S], layers: Sequence[Layer], flags: Mapping[str, Any]) -> Resolution[S]:
+    """Put layers and flags on top of each other.
+
+    Args:
+        kind: The command's settings.
+        layers: A later one goes before an earlier one.
+        flags: Options from the command line, which go before all.
+    """
+    chosen: dict[str, Entry] = {}
+    origins = dict.fromkeys(kind.model_fields, "default")
+    unused = []
+    for layer in layers:
+        # `search_method` says what `strategy` is to a search of a space, beside another one for a grid.
+        for entry in sorted(layer.entries, key=lambda entry: entry.key != entry.option):
+            if not _serves(entry, kind):
+                unused.append(entry)
+                continue
+            chosen[entry.option] = entry
+            origins[entry.option] = ("cluster_overrides of " if layer.of_cluster else "") + entry.place()
+    for name in flags:
+        chosen.pop(name, None)
+        origins[name] = "command line"
+    given = {name: entry.value for name, entry in chosen.items()} | dict(flags)
+    settings, problems = check_settings(kind, given)
+    return Resolution(settings, [_located(problem, chosen) for problem in problems], origins, unused)
+
+
+def _serves(entry: Entry, kind: type[Settings]) -> bool:
+    return entry.option in kind.model_fields and (
+        entry.key != "search_method" or issubclass(kind, SpaceSettings)
+    )
+
+
+def _located(problem: Problem, chosen: Mapping[str, Entry]) -> str:
+    """A problem in the words of the file that caused it."""
+    blamed = [chosen[name] for name in problem.names if name in chosen]
+    if not blamed:
+        return problem.text
+    text = problem.text
+    if len(problem.names) == 1:
+        text = text.replace(f"--{problem.names[0]}", blamed[0].key, 1)
+        if blamed[0].value is None:
+            text = text.replace("got None", "got nothing")
+    return f"{', '.join(entry.place(problem.item) for entry in blamed)}: {text}"

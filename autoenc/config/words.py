@@ -1,0 +1,51 @@
+"""The words of a YAML file: the options of all commands, and a few of its own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from functools import cache
+
+import autoenc.settings
+from autoenc.settings import Settings
+from autoenc.settings.space import SpaceSettings
+
+__all__ = ["METHODS", "OWN_WORDS", "RENAMED", "SPACE_OPTIONS", "all_options", "hint"]
+
+OWN_WORDS = ("extends", "cluster_overrides", "search_space")
+"""Keys that are no options."""
+
+RENAMED = {"search_method": "strategy", "budget_hours": "timeout_hours"}
+"""Keys that stand for an option of another name."""
+
+METHODS = {
+    "grid": "grid",
+    "random": "random",
+    "bayesian": "tpe",
+    "tpe": "tpe",
+    "cmaes": "cmaes",
+    "resilient": "resilient",
+}
+"""What ``search_method`` may be, and the strategy that it means."""
+
+SPACE_OPTIONS = frozenset(SpaceSettings.model_fields)
+"""Keys of ``search_space``."""
+
+
+@cache
+def all_options() -> frozenset[str]:
+    """Names of the options of all commands; what must stand on the command line is left out."""
+    kinds = (getattr(autoenc.settings, name) for name in autoenc.settings.__all__)
+    return frozenset(
+        name
+        for kind in kinds
+        if isinstance(kind, type) and issubclass(kind, Settings)
+        for name, field in kind.model_fields.items()
+        if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("positional"))
+    )
+
+
+def hint(word: str, words: Collection[str]) -> str:
+    """What was probably meant, to be put behind a problem; empty where nothing is near."""
+    near = difflib.get_close_matches(word.replace("-", "_"), sorted(words), 1)
+    return f"; did you mean {near[0]}?" if near else ""

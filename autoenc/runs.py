@@ -1,0 +1,164 @@
+"""One file a run: what was asked, by whom it was answered, and what came of it.
+
+The file is written when a run begins and again when it ends, so that a run that was killed is seen as well:
+it says ``running``, and no such process is there any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import NoneType, TracebackType
+from typing import Any
+
+from autoenc.environment import describe_machine
+from autoenc.errors import InputError
+from autoenc.paths import write_atomically
+from autoenc.processes import is_alive, this_process
+from autoenc.settings import Settings
+
+__all__ = ["FOLDER", "TrackedRun", "convergence_epoch", "read_run", "run_state"]
+
+FOLDER = "runs"
+"""Inside an output folder."""
+
+_VERSION = 1
+_SHAPE: dict[str, type | tuple[type, ...]] = {
+    "id": str,
+    "state": str,
+    "command": str,
+    "started": str,
+    "settings": dict,
+    "process": dict,
+    "environment": dict,
+    "metrics": (dict, NoneType),
+    "curves": (dict, NoneType),
+}
+
+
+class TrackedRun:
+    """Keeps the file of a run, for the time of a ``with`` block.
+
+    A block that ends with an exception leaves the run as failed, with the reason.
+
+    Args:
+        output_dir: The file goes into its folder ``runs``.
+        command: The verb.
+        settings: All options.
+        fingerprint: Of the table.
+        seeds: Of the fits.
+
+    Raises:
+        OSError: If the file cannot be written when the run begins or is concluded.
+    """
+
+    def __init__(
+        self, output_dir: Path, command: str, settings: Settings, fingerprint: str, seeds: Sequence[int]
+    ) -> None:
+        started = datetime.now(UTC)
+        options = settings.model_dump(mode="json")
+        text = json.dumps(options, sort_keys=True)
+        process = this_process()
+        short = _sha256(f"{started.isoformat()} {process} {text}")[:6]
+        self._document: dict[str, Any] = {
+            "format_version": _VERSION,
+            "id": f"{started:%Y%m%dT%H%M%SZ}-{short}",
+            "state": "running",
+            "reason": None,
+            "command": command,
+            "command_line": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "started": started.isoformat(timespec="milliseconds"),
+            "ended": None,
+            "settings": options,
+            "settings_sha256": _sha256(text),
+            "seeds": list(seeds),
+            "data_fingerprint": fingerprint,
+            "process": process,
+            "environment": describe_machine(),
+            "metrics": None,
+            "curves": None,
+        }
+        self.path = output_dir / FOLDER / f"{self._document['id']}.json"
+
+    def __enter__(self) -> TrackedRun:
+        self.path.parent.mkdir(exist_ok=True)
+        self._write()
+        return self
+
+    def conclude(
+        self,
+        state: str,
+        metrics: Mapping[str, Any] | None = None,
+        curves: Mapping[str, Sequence[float]] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Write how the run ended.
+
+        Args:
+            state: E.g. ``finished``, ``stopped by SIGTERM``, ``failed``.
+            metrics: Finite numbers and texts by name.
+            curves: Losses per epoch by name.
+            reason: Why it failed.
+        """
+        ended = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._document |= {"state": state, "reason": reason, "ended": ended}
+        self._document |= {"metrics": metrics, "curves": curves}
+        self._write()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._document["state"] != "running":
+            return
+        if error is None:
+            self.conclude("finished")
+            return
+        # Where the disk is full, that is what is told, and not that this could not be written either.
+        with contextlib.suppress(OSError):
+            self.conclude("failed", reason=str(error) or type(error).__name__)
+
+    def _write(self) -> None:
+        content = json.dumps(self._document, indent=1, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+        write_atomically(self.path, lambda file: file.write(content))
+
+
+def convergence_epoch(test_losses: Sequence[float]) -> int | None:
+    """The first epoch, from 1, whose test loss is within 1 % of the lowest; None without epochs."""
+    limit = 1.01 * min(test_losses, default=0.0)
+    return next((epoch for epoch, loss in enumerate(test_losses, 1) if loss <= limit), None)
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """What the file of a run says.
+
+    Raises:
+        InputError: If it cannot be read or is no such file.
+    """
+    try:
+        document = json.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is damaged: {error}") from None
+    if not isinstance(document, dict) or document.get("format_version") != _VERSION:
+        raise InputError(f"{path}: is no description of a run in format {_VERSION}")
+    wrong = [key for key, kind in _SHAPE.items() if not isinstance(document.get(key), kind)]
+    if wrong:
+        raise InputError(f"{path}: is damaged: {', '.join(wrong)} missing or wrong")
+    return document
+
+
+def run_state(document: Mapping[str, Any]) -> str:
+    """The state of a run; one that runs no more though its file says so was interrupted."""
+    state = str(document["state"])
+    return "interrupted" if state == "running" and is_alive(document["process"]) is False else state
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

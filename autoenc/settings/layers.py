@@ -1,0 +1,22 @@
+"""Options that every command has: the files with its other options."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from autoenc.settings.base import Settings
+
+__all__ = ["LayerSettings"]
+
+
+class LayerSettings(Settings):
+    """Where options come from that are not flags; no part of what a command is told."""
+
+    config: str | None = Field(
+        None,
+        description="YAML file with options, e.g. configs/copus.yaml; flags go before it, and --no_NAME "
+        "turns off what it turns on",
+    )
+    search_config: str | None = Field(
+        None, description="YAML file with a search space and method, which goes before --config"
+    )

@@ -69,7 +69,7 @@ class ResilientOptions:
     Attributes:
         excellent: A value below this opens the local exploration of its neighbourhood.
         startup_trials: Trials that are drawn at random first.
-        local_trials: Trials of a local exploration; a new best begins it anew.
+        local_trials: Trials of a local exploration; a new best within it does not prolong it.
         local_steps: Largest step of a whole number there.
         local_share: Largest relative step of another number there.
         local_limit: How far it may go from where it began, relative to that.
@@ -116,7 +116,9 @@ class Situation:
 
 
 def replay(trials: Sequence[FrozenTrial], options: ResilientOptions) -> Situation:
-    """The situation after these trials; every improvement below ``excellent`` opens a local exploration.
+    """The situation after these trials.
+
+    An improvement below ``excellent`` opens a local exploration, unless one is going on already.
 
     Args:
         trials: Finished ones, in the order of their numbers; failed and pruned ones count as no improvement.
@@ -222,7 +224,12 @@ class ResilientSampler(BaseSampler):
         base = _complete(now.best, search_space)
         proposal = base
         for attempt in range(_DRAWS):
-            # Where draws are refused again and again the steps become larger, so that a new point is found.
+            # Where draws are refused again and again the steps become larger, so that a new point is found;
+            # a close neighbourhood may hold none, and steps from the best need not reach every point.
+            if attempt == _DRAWS // 2 and now.mode is Mode.LOCAL:
+                now = replace(now, mode=Mode.NORMAL)
+            if attempt == _DRAWS * 3 // 4:
+                now = replace(now, mode=Mode.STARTUP)
             proposal = self._proposal(now, base, search_space, 1 + attempt / 10)
             fits = self._size_of is None or self._size_of(proposal) <= limit
             if fits and not any(_same_point(proposal, each.params) for each in trials):

@@ -72,12 +72,12 @@ def near(
 
     A whole number moves by up to ``reach.steps`` steps; on a log scale, where one unit may be nothing, a step
     is half of ``reach.share`` of it. Another number moves by up to ``reach.share`` of it. Neither comes to
-    lie farther from ``anchor`` than ``reach.limit`` of that, but a whole number may always be one step
+    lie farther from ``anchor`` than ``reach.limit`` of that, but what has steps may always be one step
     away. Ordered choices move by one place at most, others stay.
     """
     if isinstance(distribution, CategoricalDistribution):
-        ordered = all(isinstance(choice, int | float) for choice in distribution.choices)
-        moved = _switched(anchor, distribution.choices, rng) if ordered else anchor
+        choices = distribution.choices
+        moved = _switched(anchor, choices, rng) if _are_ordered(choices) else anchor
         return moved if rng.random() < 0.5 else anchor
     assert isinstance(distribution, Number)
     # Zero has no neighbourhood of its own size: the range's is taken.
@@ -91,6 +91,8 @@ def near(
         )
         moved = value + int(rng.integers(-reach.steps, reach.steps + 1)) * step
         most = max(step, int(most))
+    if distribution.step:  # between two steps the nearest one might lie past the limit
+        most = max(distribution.step, most // distribution.step * distribution.step)
     return clipped(min(max(moved, anchor - most), anchor + most), distribution)
 
 
@@ -108,13 +110,17 @@ def _switched(value: Any, choices: Sequence[Any], rng: np.random.Generator) -> A
     """Another choice: a neighbour where choices are numbers, any where they are not."""
     if len(choices) < 2:
         return value
-    if all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in choices):
+    if _are_ordered(choices):
         ranked = sorted(choices)
         at = ranked.index(value)
         around = [i for i in (at - 1, at + 1) if 0 <= i < len(ranked)]
         return ranked[around[int(rng.integers(len(around)))]]
     others = [choice for choice in choices if choice != value]
     return others[int(rng.integers(len(others)))]
+
+
+def _are_ordered(choices: Sequence[Any]) -> bool:
+    return all(isinstance(choice, int | float) and not isinstance(choice, bool) for choice in choices)
 
 
 def _inner(value: float, distribution: Number) -> float:

@@ -69,7 +69,7 @@ def _show_study(study: optuna.Study, folder: Path, running: bool) -> None:
         return
     state = "finished" if len(steps) >= n_trials else "stopped"
     print()
-    for word, path in TuneReports(study, folder, lambda: {}).write(state, plot=(folder / "figures").exists()):
+    for word, path in TuneReports(study, folder).write(state, plot=(folder / "figures").exists()):
         print(f"{word:<13} {path}")
 
 

@@ -56,7 +56,7 @@ def tune(settings: TuneSettings) -> int:
 
 def _run(job: TuneJob, study: optuna.Study, record: Record, alone: bool) -> int:
     settings = job.settings
-    reports = TuneReports(study, job.folder, lambda: job.modes(study))
+    reports = TuneReports(study, job.folder)
     n_before = len(steps_of(study))
     if not settings.quiet:
         print(_plan(job, n_before))

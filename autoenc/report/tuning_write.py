@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from autoenc.report.study_write import write_study_reports
 from autoenc.report.tuning import progress_csv, state_document, steps_of
 from autoenc.report.tuning_plots import analysis_plot, draw_analysis, draw_tune_progress, tune_progress_plot
 from autoenc.study import TUNE
+from autoenc.tuning.families import modes
 
 __all__ = ["TuneReports"]
-
-Modes = Callable[[], dict[str, dict[str, Any]]]
 
 
 class TuneReports:
@@ -28,11 +26,10 @@ class TuneReports:
     Args:
         study: The search.
         folder: Where they go.
-        modes: Says what the strategy does next in each family.
     """
 
-    def __init__(self, study: optuna.Study, folder: Path, modes: Modes) -> None:
-        self._study, self._folder, self._modes = study, folder, modes
+    def __init__(self, study: optuna.Study, folder: Path) -> None:
+        self._study, self._folder = study, folder
         self._drawn, self._cost = 0.0, 0.0
 
     def refresh(self, state: str) -> None:
@@ -62,7 +59,7 @@ class TuneReports:
         written = write_study_reports(self._study, self._folder, settings, plot, total)
         if not self._resilient:
             return written
-        document = state_document(self._study, state, self._modes())
+        document = state_document(self._study, state, modes(self._study))
         return [
             *written,
             self._written("state", "resilient_search_state.json", json_bytes(document)),

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial
 
 from autoenc.commands.inputs import context_of, prepare_inputs
 from autoenc.data import Table
@@ -23,14 +21,8 @@ from autoenc.engines.contract import Family
 from autoenc.identity import Context
 from autoenc.settings import TuneSettings
 from autoenc.trials import Trial
-from autoenc.tuning.resilient import (
-    JUMPS,
-    Jump,
-    ResilientOptions,
-    ResilientSampler,
-    Situation,
-    situation_of,
-)
+from autoenc.tuning.families import is_of_family, resilient_options
+from autoenc.tuning.resilient import ResilientSampler
 from autoenc.tuning.sampling import PerTrialSampler
 from autoenc.tuning.space import Configuration, HyperparameterSearchSpace
 
@@ -146,13 +138,15 @@ class TuneJob:
     def trial_of(self, configuration: Configuration, family: Family) -> Trial:
         """What is trained to measure a configuration."""
         settings = self.settings
-        extra: dict[str, Any] = {"dae": {"corruption": settings.corruption}}.get(family, {})
-        if family == "vae":
-            extra = {"kl_weight": settings.kl_weight}
+        own: dict[str, Any] = {
+            "dae": {"corruption": settings.corruption},
+            "vae": {"kl_weight": settings.kl_weight},
+        }
         open_options = dict(configuration.recipe)
         recipe = Recipe(
             epochs=self.epochs, patience=self.patience, min_epochs=settings.min_epochs,
-            eta_min=min(settings.eta_min, open_options["initial_lr"]), family=family, **open_options, **extra,
+            eta_min=min(settings.eta_min, open_options["initial_lr"]), family=family, **open_options,
+            **own.get(family, {}),
         )  # fmt: skip
         seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
         return Trial(configuration.architecture, settings.latent_dim, recipe, self.folds, seeds)
@@ -160,21 +154,6 @@ class TuneJob:
     def n_parameters(self, params: Mapping[str, Any], family: Family = "ae") -> int:
         """Size of the network that these parameters mean."""
         return self.trial_of(self.space.configuration(params), family).n_parameters(len(self.table.columns))
-
-    @property
-    def resilient_options(self) -> ResilientOptions:
-        """Numbers of the resilient strategy, its threshold as a loss."""
-        s = self.settings
-        jumps = {
-            "hidden_size*": Jump(s.jump_width, *s.conservative_widths),
-            "num_layers": Jump(s.jump_layers, *s.conservative_layers),
-            "learning_rate": Jump(s.jump_learning_rate),
-        }
-        assert jumps.keys() == JUMPS.keys()
-        return ResilientOptions(
-            self.thresholds["excellent"], s.startup_trials, s.local_trials, s.local_steps, s.local_share,
-            s.local_limit, s.stagnation_trials, s.jump_probability, jumps, s.most_growth,
-        )  # fmt: skip
 
     def sampler(self) -> PerTrialSampler:
         """What proposes; its state follows from the study and the seed alone."""
@@ -185,33 +164,6 @@ class TuneJob:
             lambda number: {"family": self.family_of(number)} if several else {},
         )
 
-    def considered(self, trial: FrozenTrial, family: Family) -> bool:
-        """Whether a trial is of this family."""
-        return bool(trial.params.get("family", family) == family)
-
-    def situation(self, study: optuna.Study, family: Family) -> Situation:
-        """Where the resilient strategy stands in a family."""
-        trials = study.get_trials(deepcopy=False)
-        options = self.resilient_options_of(family)
-        return situation_of(trials, options, lambda trial: self.considered(trial, family))
-
-    def resilient_options_of(self, family: Family) -> ResilientOptions:
-        """The numbers for a family; those after the first begin from the best, and not at random."""
-        first = family == self.settings.families[0]
-        return self.resilient_options if first else replace(self.resilient_options, startup_trials=1)
-
-    def modes(self, study: optuna.Study) -> dict[str, dict[str, Any]]:
-        """What the resilient strategy does next in each family."""
-        found: dict[str, dict[str, Any]] = {}
-        for family in self.settings.families:
-            now = self.situation(study, family)
-            found[family] = {
-                "mode": str(now.mode),
-                "stagnation": now.stagnation,
-                "local_left": now.local_left,
-            }
-        return found
-
     def _sampler_for(self, seed: int, number: int) -> BaseSampler:
         family = self.family_of(number)
         make: dict[str, Callable[[], BaseSampler]] = {
@@ -221,8 +173,11 @@ class TuneJob:
             "tpe": lambda: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
             "cmaes": lambda: CmaEsSampler(seed=seed, warn_independent_sampling=False),
             "resilient": lambda: ResilientSampler(
-                seed, self.resilient_options_of(family), self.space.distributions(), self.n_parameters,
-                lambda trial: self.considered(trial, family),
+                seed,
+                resilient_options(self.settings, self.thresholds, family),
+                self.space.distributions(),
+                self.n_parameters,
+                lambda trial: is_of_family(trial, family),
             ),
         }  # fmt: skip
         with warnings.catch_warnings():

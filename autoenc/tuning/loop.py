@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
 from autoenc.study import Record
 from autoenc.trials import Trial, TrialResult
+from autoenc.tuning.families import situation
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import abandoned, mark_process
 
@@ -117,7 +118,7 @@ class Tuning:
         frozen = self.study.get_trials(deepcopy=False)[trial.number]
         if "fixed_params" in frozen.system_attrs:
             return "best of the families before" if len(self.job.settings.families) > 1 else "enqueued"
-        return str(self.job.situation(self.study, family).mode)
+        return str(situation(self.study, self.job.settings, self.job.thresholds, family).mode)
 
     def _measure(
         self, trial: optuna.Trial, measured: Trial, done: dict[Fit, Outcome], stop: StopFlag

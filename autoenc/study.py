@@ -8,6 +8,7 @@ own tools read it: ``optuna.load_study``, the dashboard.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,12 +55,24 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
             _mend(place)
         return _journal(place)
     try:
-        return get_storage(place)
+        return _database(place)
     except Exception as error:  # whatever the database's driver raises
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"--storage {place}: cannot be opened: {reason}; expected a URL such as sqlite:///study.db"
         ) from None
+
+
+def _database(url: str) -> BaseStorage:
+    """Open a database; whoever comes first makes its tables, and those who come at the same time wait."""
+    for pause_s in (0.2, 0.5, 1.0, 2.0):
+        try:
+            return get_storage(url)
+        except Exception as error:
+            if not any(words in str(error) for words in ("already exists", "duplicate key")):
+                raise
+            time.sleep(pause_s)
+    return get_storage(url)
 
 
 def _journal(path: Path) -> BaseStorage:

@@ -24,7 +24,8 @@ def plan(job: SearchJob, n_done: int) -> str:
     if len(job.fits) != len(job.trials):
         folds = f"{settings.folds} folds of the training rows" if settings.folds else "one split"
         lines.append(f"{len(job.fits):,} fits{part}: {folds}, {settings.seeds} seed(s) each")
-    lines.append(f"engine {job.engine.name}, {cores}")
+    where = f"the Dask cluster at {settings.scheduler}" if settings.scheduler else cores
+    lines.append(f"engine {job.engine.name}, {where}")
     if n_done:
         lines.append(f"{n_done:,} of {len(job.fits):,} already trained")
     return "\n".join(lines)

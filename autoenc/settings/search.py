@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, FiniteFloat
 from autoenc.engines.contract import Activation, Recipe
 from autoenc.grid import ArchitectureGrid
 from autoenc.scores import parse_score
+from autoenc.search.executors import parse_address
 from autoenc.search.shards import parse_shard
 from autoenc.settings.base import (
     DataSettings,
@@ -31,6 +32,11 @@ def _shard(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    parse_address(text)
+    return text
+
+
 def _score(text: str) -> str:
     parse_score(text)
     return text
@@ -38,6 +44,7 @@ def _score(text: str) -> str:
 
 Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class SearchSettings(DataSettings):
@@ -98,6 +105,9 @@ class SearchSettings(DataSettings):
         "auto", description="native: the compiled CPU engine; torch: the plain reference"
     )
     jobs: int = Field(default_factory=available_cores, ge=1, description="fits trained at once, one a core")
+    scheduler: Address | None = Field(
+        None, description="train on the Dask cluster of this scheduler, e.g. tcp://host:8786"
+    )
     output_dir: str = Field("output", description="folder for results")
     save_models: bool = Field(False, description="save the best model")
     storage: str | None = Field(

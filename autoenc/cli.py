@@ -19,6 +19,7 @@ from autoenc.settings import (
     MergeSettings,
     SearchSettings,
     Settings,
+    SlurmSettings,
     parse_settings,
 )
 
@@ -26,15 +27,20 @@ __all__ = ["main"]
 
 
 class _Command(NamedTuple):
-    """A verb: its help, its options, and where its function is, named so that only what runs is imported."""
+    """A verb: its help, its options, and where its function is, named so that only what runs is imported.
+
+    One that passes its options on is given them as they were typed, too.
+    """
 
     help: str
     settings: type[Settings]
     function: str
+    passes_on: bool = False
 
-    def run(self, settings: Any) -> int:
+    def run(self, settings: Any, words: Sequence[str]) -> int:
         module, _, name = self.function.partition(":")
-        code: int = getattr(import_module(f"autoenc.commands.{module}"), name)(settings)
+        function = getattr(import_module(f"autoenc.commands.{module}"), name)
+        code: int = function(settings, words) if self.passes_on else function(settings)
         return code
 
 
@@ -45,6 +51,7 @@ COMMANDS = {
     ),
     "compare": _Command("draw the best loss against the latent size", CompareSettings, "compare:compare"),
     "merge": _Command("join the records of shards", MergeSettings, "merge:merge"),
+    "slurm": _Command("search as a SLURM job array", SlurmSettings, "slurm:slurm", passes_on=True),
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, "encode:encode"),
 }
 
@@ -65,7 +72,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc") -> int:
         settings, problems = parse_settings(COMMANDS[name].settings, given)
         if settings is None:
             raise InputError(problems)
-        return COMMANDS[name].run(settings)
+        return COMMANDS[name].run(settings, _joined(arguments, _flags(COMMANDS[name].settings))[1:])
     except InputError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)

@@ -22,7 +22,7 @@ class DaskProcesses:
         self.scheduler = self._start(
             "scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", self._file
         )
-        wait_for(self._file.exists)
+        wait_for(lambda: self._file.exists() and self._file.read_text().endswith("}"))  # written whole
 
     @property
     def address(self) -> str:

@@ -20,6 +20,7 @@ from autoenc.settings import (
     MergeSettings,
     SearchSettings,
     Settings,
+    SlurmSettings,
     TrainBestSettings,
     TuneSettings,
 )
@@ -30,15 +31,20 @@ __all__ = ["main", "main_by_mode"]
 
 
 class _Command(NamedTuple):
-    """A verb: its help, its options, and where its function is, named so that only what runs is imported."""
+    """A verb: its help, its options, and where its function is, named so that only what runs is imported.
+
+    One that passes its options on is given them as they were typed, too.
+    """
 
     help: str
     settings: type[Settings]
     function: str
+    passes_on: bool = False
 
-    def run(self, settings: Any) -> int:
+    def run(self, settings: Any, words: Sequence[str]) -> int:
         module, _, name = self.function.partition(":")
-        code: int = getattr(import_module(f"autoenc.commands.{module}"), name)(settings)
+        function = getattr(import_module(f"autoenc.commands.{module}"), name)
+        code: int = function(settings, words) if self.passes_on else function(settings)
         return code
 
 
@@ -53,6 +59,7 @@ COMMANDS = {
     ),
     "compare": _Command("draw the best loss against the latent size", CompareSettings, "compare:compare"),
     "merge": _Command("join the records of shards", MergeSettings, "merge:merge"),
+    "slurm": _Command("search as a SLURM job array", SlurmSettings, "slurm:slurm", passes_on=True),
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, "encode:encode"),
     "runs": _Command("list earlier runs of some folders", RunsSettings, "runs:runs"),
     "runs diff": _Command("show what differs between two runs", RunsDiffSettings, "runs:runs_diff"),
@@ -80,7 +87,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc") -> int:
             print(show(name, resolution))
             return 0
         name, resolution = _parse(arguments, prog)
-        return COMMANDS[name].run(resolution.settings)
+        words = _joined(arguments, _flags(COMMANDS[name].settings))[1:]
+        return COMMANDS[name].run(resolution.settings, words)
     except InputError as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)

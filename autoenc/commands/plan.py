@@ -27,7 +27,8 @@ def plan(job: SearchJob, n_done: int) -> str:
     if settings.warm_start:
         n_warm = sum(fit.recipe.warm_start for fit in job.fits)
         lines.append(f"{n_warm:,} of the fits begin from the trained stack that they extend")
-    lines.append(f"engine {job.engine.name}, {cores}")
+    where = f"the Dask cluster at {settings.scheduler}" if settings.scheduler else cores
+    lines.append(f"engine {job.engine.name}, {where}")
     if n_done:
         lines.append(f"{n_done:,} of {len(job.fits):,} already trained")
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.live import LiveView
 from autoenc.runs import TrackedRun
 from autoenc.search import run_fits
+from autoenc.search.executors import FitExecutor, connect
 from autoenc.search.signals import StopOnSignals
 from autoenc.selection import Selection
 from autoenc.settings import SearchSettings, TrainingSettings
@@ -62,10 +64,17 @@ def _search_one(settings: SearchSettings) -> int:
     # Dividing the rows may show that the table will not do; so far nothing is written.
     note = job.note(job.recorded_note())
     job.warn()
-    with RecordLock(journal):
+    with ExitStack() as stack:
+        cluster = None
+        if settings.scheduler is not None:
+            cluster = connect(settings.scheduler, job.trainer, job.division.split)
+            stack.callback(cluster.close)
+            if not cluster.n_threads():
+                print(f"warning: {cluster.address} has no workers yet; waiting for some", file=sys.stderr)
+        stack.enter_context(RecordLock(journal))
         if not job.shard:
             job.paths.remove_leftovers()
-        return _run(job, _open_record(job, journal, note))
+        return _run(job, _open_record(job, journal, note), cluster)
 
 
 def _open_record(job: SearchJob, journal: Path, note: dict[str, Any]) -> Record:
@@ -82,7 +91,7 @@ def _open_record(job: SearchJob, journal: Path, note: dict[str, Any]) -> Record:
     return record
 
 
-def _run(job: SearchJob, record: Record) -> int:
+def _run(job: SearchJob, record: Record, cluster: FitExecutor | None) -> int:
     settings = job.settings
     results = SearchResults.of(settings, record)
     pending = _pending(job, results, settings.retry_failed)
@@ -93,7 +102,7 @@ def _run(job: SearchJob, record: Record) -> int:
             with _tracked(job) as run:
                 live = None if job.shard else LiveView(results, job.paths, n_done)
                 while pending and not signals.number:
-                    _train(job, record, results, pending, signals, live)
+                    _train(job, record, results, pending, signals, live, cluster)
                     pending = _pending(job, results, retry_failed=False)
                 if live and n_done < len(results.outcomes):
                     live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
@@ -145,6 +154,7 @@ def _train(
     pending: list[Fit],
     signals: StopOnSignals,
     live: LiveView | None,
+    cluster: FitExecutor | None,
 ) -> None:
     settings = job.settings
     trial_of = {fit: trial for trial in results.trained for fit in trial.fits}
@@ -170,7 +180,7 @@ def _train(
             if live:
                 live.refresh()
 
-        run_fits(pending, job.division.split, job.trainer, settings.jobs, done, signals.flag)
+        run_fits(pending, job.division.split, job.trainer, settings.jobs, done, signals.flag, cluster)
 
 
 def _measure_on_test_rows(job: SearchJob, record: Record, results: SearchResults) -> None:

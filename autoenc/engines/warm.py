@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from autoenc.engines.contract import Engine, Fit, Outcome, Split, State, StopFlag, Watch
 from autoenc.engines.randomness import initial_state
@@ -77,6 +78,10 @@ class WarmStarting:
         self._base, self._max_layers, self._memory_bytes = base, max_layers, memory_bytes
         self._kept: OrderedDict[Fit, _Kept] = OrderedDict()
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to another process, it begins there with an empty memory."""
+        return WarmStarting, (self._base, self._max_layers, self._memory_bytes)
 
     def prepare(self) -> None:
         """See :class:`autoenc.engines.contract.Engine`."""

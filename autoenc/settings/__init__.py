@@ -6,6 +6,7 @@ from autoenc.settings.base import DataSettings, Settings, parse_settings, requir
 from autoenc.settings.commands import AnalyzeSettings, CompareSettings, EncodeSettings, MergeSettings
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.settings.search import SearchSettings
+from autoenc.settings.slurm import SlurmSettings
 from autoenc.settings.train_best import TrainBestSettings
 from autoenc.settings.training import TrainingSettings
 from autoenc.settings.tune import TuneSettings
@@ -22,6 +23,7 @@ __all__ = [
     "Settings",
     "TrainBestSettings",
     "TrainingSettings",
+    "SlurmSettings",
     "TuneSettings",
     "parse_settings",
     "require_settings",

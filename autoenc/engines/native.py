@@ -172,7 +172,7 @@ class _Training:
                 self.d_rows, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
                 np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
                 np.uint32(keep_threshold(recipe.corruption if recipe.family == "dae" else 0.0)),
-                recipe.kl_weight_in(epoch),
+                recipe.kl_weight_in(epoch) if recipe.family == "vae" else 0.0,
                 recipe.learning_rate(epoch), recipe.weight_decay, recipe.nonzero_weight, recipe.all_weight,
                 epoch * self.n_steps_per_epoch,
             )

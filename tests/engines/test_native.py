@@ -180,6 +180,9 @@ def test_same_trajectory_for_whatever_comes_up_to_rounding(make_split, data):
         dropout=data.draw(st.sampled_from([0.0, 0.1, 0.5])),
         activation=data.draw(st.sampled_from(ACTIVATIONS)),
         norm=data.draw(st.sampled_from(["layer", "none"])),
+        family=data.draw(st.sampled_from(["ae", "dae", "vae"])),
+        corruption=0.25,
+        kl_weight=0.01,
     )
     seed = data.draw(st.integers(0, 2**32 - 1))
     fit = Fit(tuple(sorted(widths, reverse=True)), data.draw(st.integers(1, 20)), recipe, seed)

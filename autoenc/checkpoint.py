@@ -173,6 +173,10 @@ def load_model(path: str | Path) -> FittedAutoencoder:
     content = _read(Path(path))
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: is not a model file: it holds a {type(content).__name__}")
+    if content.get("format") == "autoenc-transfer":
+        from autoenc.transfer.checkpoint import read_transfer
+
+        return read_transfer(path, content)
     if content.get("format") != _FORMAT:
         return _bare(path, content)
     if content.get("version") != _VERSION:

@@ -19,6 +19,7 @@ from autoenc.settings import (
     MergeSettings,
     SearchSettings,
     Settings,
+    TransferSettings,
     parse_settings,
 )
 
@@ -45,6 +46,11 @@ COMMANDS = {
     ),
     "compare": _Command("draw the best loss against the latent size", CompareSettings, "compare:compare"),
     "merge": _Command("join the records of shards", MergeSettings, "merge:merge"),
+    "transfer": _Command(
+        "choose the autoencoder by what it is worth to predictions on labelled rows",
+        TransferSettings,
+        "transfer:transfer",
+    ),
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, "encode:encode"),
 }
 

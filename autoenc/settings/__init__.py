@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoenc.settings.base import DataSettings, Settings, parse_settings, require_settings
 from autoenc.settings.commands import AnalyzeSettings, CompareSettings, EncodeSettings, MergeSettings
 from autoenc.settings.search import SearchSettings
+from autoenc.settings.transfer import TransferSettings
 from autoenc.settings.tune import TuneSettings
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "MergeSettings",
     "SearchSettings",
     "Settings",
+    "TransferSettings",
     "TuneSettings",
     "parse_settings",
     "require_settings",

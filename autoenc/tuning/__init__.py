@@ -1,0 +1,1 @@
+"""Adaptive search: its space, its samplers, and the loop that asks them."""

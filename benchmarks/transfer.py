@@ -33,7 +33,7 @@ from autoenc.transfer.folds import Fold
 from autoenc.transfer.heads import Heads, as_tensor, train_heads
 from autoenc.transfer.loop import run_trials
 from autoenc.transfer.objective import score
-from autoenc.transfer.samplers import make_sampler
+from autoenc.transfer.samplers import make_pruner, make_sampler
 from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import FittedStages, Stages
 
@@ -102,7 +102,7 @@ def errors(case: Case, seed: int, n_trials: int, folder: Path) -> list[float]:
 def search(job: TransferJob) -> list[optuna.trial.FrozenTrial]:
     """The trials of a search in memory."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=make_sampler(job.settings))
+    study = optuna.create_study(sampler=make_sampler(job.settings), pruner=make_pruner(job.settings))
     stages, stop = Stages(job.data, job.settings, job.engine), StopFlag()
     run_trials(
         study, job.settings.n_trials, 1, lambda trial: job.evaluation(stages, trial, stop),

@@ -48,6 +48,8 @@ def transfer(settings: TransferSettings) -> int:
         print(f"warning: {job.data.table.path}: {warning}", file=sys.stderr)
     path = job.folder / "study.db"
     with RecordLock(path), _log(job.folder / "transfer.log", settings.quiet) as log:
+        for leftover in job.folder.rglob(".*.tmp"):  # what a killed process had begun to write
+            leftover.unlink(missing_ok=True)
         study = open_study(path, settings, context_of(settings, job.data))
         with StopOnSignals() as signals:
             _run(job, study, log, signals.flag)

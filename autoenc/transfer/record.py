@@ -87,7 +87,7 @@ def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) 
             pruner=make_pruner(settings),
         )  # fmt: skip
         study.set_user_attr(_CONTEXT, context)
-    written = settings.model_dump(mode="json", exclude={"resume"})
+    written = settings.model_dump(mode="json", exclude={"resume", "quiet"})
     if study.user_attrs.get(_SETTINGS) != written:
         study.set_user_attr(_SETTINGS, written)
     return study

@@ -62,7 +62,7 @@ def test_it_leaves_what_it_promises(folder):
     assert best["best_value"] == pytest.approx(value + 0.1 * parts["stage1_loss"])
     assert best["n_trials"] == 3
     assert set(best["best_params"]) == {
-        "latent_dim", "hidden_dims", "dropout", "head_dropout", "learning_rate", "weight_decay",
+        "latent_dim", "hidden_dims", "norm", "dropout", "head_dropout", "learning_rate", "weight_decay",
     }  # fmt: skip
     assert len(pd.read_csv(folder / "all_trials.csv")) == 3
     log = (folder / "transfer.log").read_text()
@@ -92,7 +92,7 @@ def test_it_goes_on_with_the_options_that_it_was_begun_with(call, rows_csv, tmp_
     assert call(*whole, "--name", "halves", "--n_trials", 2).code == 0
     resumed = call("transfer", "--resume", tmp_path / "halves" / "study.db", "--n_trials", 4)
     assert resumed.code == 0
-    assert "4, of which 2 are done" in resumed.out
+    assert "4 wanted, 2 done" in resumed.out
     tables = [pd.read_csv(tmp_path / name / "all_trials.csv") for name in ("whole", "halves")]
     pd.testing.assert_frame_equal(*(table.drop(columns="duration_s") for table in tables))
 

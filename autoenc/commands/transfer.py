@@ -169,7 +169,7 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
         f"judged by     {len(job.division.folds)} folds; {job.division.final.validation.size:,} test rows "
         "stay out of the search"
     )
-    log.info(f"trials        {settings.n_trials:,}, of which {n_known:,} are done")
+    log.info(f"trials        {settings.n_trials:,} wanted, {n_known:,} done")
     if not n_left:
         return
     trial_s = estimate_trial_s(stages, data, job.division.folds, settings, job.engine)
@@ -199,7 +199,7 @@ def _line(study: optuna.Study, number: int) -> str:
     if trial.state == TrialState.FAIL:
         return f"{head} failed: {trial.user_attrs['failure']}"
     if trial.state == TrialState.PRUNED:
-        return f"{head} {trial.value:.4f}  ended early after fold {trial.last_step or 0:.0f}"
+        return f"{head} {trial.value:.4f}  ended early after fold {1 + (trial.last_step or 0)}"
     scores = {name: trial.user_attrs[name] for name in ("mae", "f1", "recall", "stage1_loss")}
     told = "  ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)
     best = ranked_trials(study)[0]

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, FiniteFloat
 
 from autoenc.data import ScalingKind
 from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, Settings, Widths
-from autoenc.settings.space import BatchSize, Positive, PositiveRange, ShareRange
+from autoenc.settings.space import BatchSize, NormOptions, Positive, PositiveRange, ShareRange
 
 __all__ = ["SamplerName", "TransferSettings", "TransferSpaceSettings"]
 
@@ -23,6 +23,13 @@ def _stacks(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
+def _folder(name: str) -> str:
+    if name in ("", ".", "..") or any(mark in name for mark in "/\\"):
+        raise ValueError(f"must be the name of a folder, without slashes, got {name!r}")
+    return name
+
+
+FolderName = Annotated[str, AfterValidator(_folder)]
 Stacks = Annotated[tuple[str, ...], SPLIT, SOME, DISTINCT, AfterValidator(_stacks)]
 Weight = Annotated[FiniteFloat, Field(ge=0)]
 
@@ -33,6 +40,10 @@ class TransferSpaceSettings(Settings):
     latent_dim_options: Widths = Field((64, 128, 256), description="latent sizes to try")
     hidden_dims_options: Stacks = Field(
         ("128", "256", "256-128", "128-64"), description="hidden stacks of the encoder to try"
+    )
+    norm_options: NormOptions = Field(
+        ("layer", "none"),
+        description="normalizations to try; layer takes out each row's mean and size",
     )
     dropout_range: ShareRange = Field((0.15, 0.35), description="dropout of the encoder to try")
     head_dropout_range: ShareRange = Field((0.05, 0.25), description="dropout of the heads to try")
@@ -63,7 +74,9 @@ class TransferSettings(DataSettings, TransferSpaceSettings):
         "maxabs", description="scaling of the columns, fitted on the rows of stage 1; maxabs keeps zeros"
     )
     stage2_epochs: int = Field(20, ge=1, description="stage 2: passes over the labelled rows")
-    stage2_batch_size: BatchSize = Field(64, description="stage 2: rows of a training step")
+    stage2_batch_size: BatchSize | None = Field(
+        None, description="stage 2: rows of a training step; by default a sixteenth of them, 8 to 64"
+    )
     stage2_learning_rate: Positive = Field(3e-3, description="stage 2: first learning rate of the heads")
     stage2_weight_decay: Weight = Field(1e-4, description="stage 2: weight decay of the heads")
     head_hidden: int = Field(32, ge=1, le=65536, description="stage 2: hidden width of a head")
@@ -93,9 +106,7 @@ class TransferSettings(DataSettings, TransferSpaceSettings):
     )
     n_jobs: int = Field(1, ge=1, description="trials at once; only one at a time can be repeated exactly")
     output_dir: str = Field("results/transfer", description="folder of the searches")
-    name: str | None = Field(
-        None, min_length=1, pattern=r"^[^/\\]+$", description="of this search; by default the table's name"
-    )
+    name: FolderName | None = Field(None, description="of this search; by default the table's name")
     resume: str | None = Field(
         None, description="go on with this study.db, with the options it was begun with"
     )

@@ -44,7 +44,8 @@ class Heads(nn.Module):
         """Draw Xavier-uniform weights, and standardize by these latent points."""
         for layer in [*self.first.values(), *self.last.values()]:
             assert isinstance(layer, nn.Linear)
-            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            # Drawn on the CPU, so that every device starts from the same weights.
+            layer.weight.copy_(nn.init.xavier_uniform_(torch.empty(layer.weight.shape), generator=generator))
             nn.init.zeros_(layer.bias)
         spread = latent.std(0, correction=0)
         self.center.copy_(latent.mean(0))
@@ -105,11 +106,13 @@ def train_heads(
         groups.append({"params": list(trained), "share": settings.encoder_rate_share})
     optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=settings.stage2_weight_decay, fused=True)
     loss_of = _Loss(targets, settings)
+    # With few rows a fixed size would leave the heads with next to no steps.
+    batch_size = settings.stage2_batch_size or min(max(len(inputs) // 16, 8), 64)
     for epoch in range(settings.stage2_epochs):
         for group in optimizer.param_groups:
             group["lr"] = group["share"] * rate * (1 + cos(pi * epoch / settings.stage2_epochs)) / 2
         order = torch.from_numpy(batch_order(settings.seed, epoch, len(inputs))).to(inputs.device)
-        for batch in order.split(settings.stage2_batch_size):
+        for batch in order.split(batch_size):
             optimizer.zero_grad()
             loss_of(batch, heads(latents(inputs[batch]), dropout, generator)).backward()
             optimizer.step()

@@ -33,6 +33,7 @@ def suggest(trial: optuna.Trial, settings: TransferSettings) -> Configuration:
     """Take a trial's parameters, sampling those that it does not have yet."""
     trial.suggest_categorical("latent_dim", settings.latent_dim_options)
     trial.suggest_categorical("hidden_dims", settings.hidden_dims_options)
+    trial.suggest_categorical("norm", settings.norm_options)
     trial.suggest_float("dropout", *settings.dropout_range)
     trial.suggest_float("head_dropout", *settings.head_dropout_range)
     trial.suggest_float("learning_rate", *settings.learning_rate_range, log=True)
@@ -50,6 +51,7 @@ def configuration(params: Mapping[str, Any], settings: TransferSettings) -> Conf
         eta_min=min(Recipe.eta_min, params["learning_rate"]),
         weight_decay=params["weight_decay"],
         dropout=params["dropout"],
+        norm=params["norm"],
     )
     stack = tuple(int(width) for width in params["hidden_dims"].split("-"))
     return Configuration(params["latent_dim"], stack, recipe, params["head_dropout"])

@@ -54,6 +54,6 @@ def data(make_settings) -> TransferData:
 
 @pytest.fixture(scope="session")
 def chosen(make_settings):
-    params = {"latent_dim": 8, "hidden_dims": "8-4", "dropout": 0.2, "head_dropout": 0.1,
+    params = {"latent_dim": 8, "hidden_dims": "8-4", "norm": "layer", "dropout": 0.2, "head_dropout": 0.1,
               "learning_rate": 1e-3, "weight_decay": 1e-4}  # fmt: skip
     return configuration(params, make_settings())

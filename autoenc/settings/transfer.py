@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, FiniteFloat
 
-from autoenc.data import ScalingKind
 from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, Settings, Widths
 from autoenc.settings.space import BatchSize, NormOptions, Positive, PositiveRange, ShareRange
 
@@ -70,7 +69,7 @@ class TransferSettings(DataSettings, TransferSpaceSettings):
     n_cv_folds: int = Field(5, ge=2, description="folds that a trial is judged by")
     epochs: int = Field(20, ge=1, description="stage 1: passes over its rows")
     batch_size: BatchSize = Field(32, description="stage 1: rows of a training step")
-    scaling: ScalingKind = Field(
+    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
         "maxabs", description="scaling of the columns, fitted on the rows of stage 1; maxabs keeps zeros"
     )
     stage2_epochs: int = Field(20, ge=1, description="stage 2: passes over the labelled rows")

@@ -13,13 +13,13 @@ from autoenc.tuning.sampling import PerTrialSampler
 
 __all__ = ["SAMPLERS", "make_pruner", "make_sampler"]
 
-SAMPLERS: dict[SamplerName, Callable[[int], BaseSampler]] = {
-    "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
-    "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
+SAMPLERS: dict[SamplerName, Callable[[int, int], BaseSampler]] = {
+    "tpe": lambda seed, number: optuna.samplers.TPESampler(seed=seed),
+    "random": lambda seed, number: optuna.samplers.RandomSampler(seed=seed),
     # It has no way with choices and draws them at random.
-    "cmaes": lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+    "cmaes": lambda seed, number: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
 }
-"""What makes a sampler, given a seed, by the name that ``--sampler`` knows it by."""
+"""What makes a sampler, given a seed and a trial's number, by the name that ``--sampler`` knows it by."""
 
 
 def make_sampler(settings: TransferSettings) -> BaseSampler:

@@ -22,14 +22,14 @@ class PerTrialSampler(BaseSampler):
     if there had been none: also a trial whose parameters were drawn only in part.
 
     Args:
-        make: Makes the sampler for a seed below 2**32.
+        make: Makes the sampler for a seed below 2**32 and a trial's number.
         seed: Of the whole study.
         fixed: Parameters that are not sampled, given a trial's number.
     """
 
     def __init__(
         self,
-        make: Callable[[int], BaseSampler],
+        make: Callable[[int, int], BaseSampler],
         seed: int,
         fixed: Callable[[int], Mapping[str, Any]] = lambda number: {},
     ) -> None:
@@ -38,7 +38,8 @@ class PerTrialSampler(BaseSampler):
 
     def _sampler(self, trial: FrozenTrial, what: str) -> BaseSampler:
         text = f"{self._seed}/{trial.number}/{what}"
-        return self._make(int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big"))
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+        return self._make(seed, trial.number)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """See Optuna's ``BaseSampler``."""

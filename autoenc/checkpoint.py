@@ -198,6 +198,10 @@ def load_model(path: str | Path) -> FittedAutoencoder | FittedEnsemble:
     content = _read(Path(path))
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: is not a model file: it holds a {type(content).__name__}")
+    if content.get("format") == "autoenc-transfer":
+        from autoenc.transfer.checkpoint import read_transfer
+
+        return read_transfer(path, content)
     from autoenc.ensemble import ENSEMBLE_FORMAT, ensemble_of_content
 
     if content.get("format") not in (_FORMAT, ENSEMBLE_FORMAT):

@@ -22,6 +22,7 @@ from autoenc.settings import (
     Settings,
     SlurmSettings,
     TrainBestSettings,
+    TransferSettings,
     TuneSettings,
 )
 from autoenc.settings.layers import LayerSettings
@@ -59,6 +60,11 @@ COMMANDS = {
     ),
     "compare": _Command("draw the best loss against the latent size", CompareSettings, "compare:compare"),
     "merge": _Command("join the records of shards", MergeSettings, "merge:merge"),
+    "transfer": _Command(
+        "choose the autoencoder by what it is worth to predictions on labelled rows",
+        TransferSettings,
+        "transfer:transfer",
+    ),
     "slurm": _Command("search as a SLURM job array", SlurmSettings, "slurm:slurm", passes_on=True),
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, "encode:encode"),
     "runs": _Command("list earlier runs of some folders", RunsSettings, "runs:runs"),

@@ -9,6 +9,7 @@ from autoenc.settings.search import SearchSettings
 from autoenc.settings.slurm import SlurmSettings
 from autoenc.settings.train_best import TrainBestSettings
 from autoenc.settings.training import TrainingSettings
+from autoenc.settings.transfer import TransferSettings
 from autoenc.settings.tune import TuneSettings
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "TrainBestSettings",
     "TrainingSettings",
     "SlurmSettings",
+    "TransferSettings",
     "TuneSettings",
     "parse_settings",
     "require_settings",

@@ -1,0 +1,230 @@
+"""``transfer``: choose the autoencoder by what its encoder is worth to predictions on labelled rows."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+import optuna
+from optuna.trial import Trial, TrialState
+
+from autoenc.engines import Engine, StopFlag, make_engine
+from autoenc.errors import InputError
+from autoenc.lock import RecordLock
+from autoenc.report.study_tables import count_states, ranked_trials, study_trials
+from autoenc.search.signals import StopOnSignals
+from autoenc.settings import TransferSettings, require_settings
+from autoenc.transfer.data import TransferData
+from autoenc.transfer.estimate import estimate_trial_s
+from autoenc.transfer.folds import Division, divide
+from autoenc.transfer.loop import report_fold, run_trials
+from autoenc.transfer.objective import evaluate
+from autoenc.transfer.record import context_of, open_study, read_study, stored_settings
+from autoenc.transfer.reports import write_pictures, write_tables
+from autoenc.transfer.space import suggest
+from autoenc.transfer.stages import Stages
+
+__all__ = ["TransferJob", "transfer"]
+
+
+def transfer(settings: TransferSettings) -> int:
+    """Run the search, or as much of it as is not recorded yet.
+
+    Returns:
+        The exit code: 0; 1 if no trial is complete; 128 and the signal's number if one stopped it.
+
+    Raises:
+        InputError: If data, targets, device, record or output folder cannot be used.
+    """
+    if settings.resume is not None:
+        settings = _with_stored(settings, Path(settings.resume))
+    job = TransferJob.prepare(settings)
+    for warning in dict.fromkeys([*job.data.table.warnings, *job.data.labelled.warnings]):
+        print(f"warning: {job.data.table.path}: {warning}", file=sys.stderr)
+    path = job.folder / "study.db"
+    with RecordLock(path), _log(job.folder / "transfer.log", settings.quiet) as log:
+        for leftover in job.folder.rglob(".*.tmp"):  # what a killed process had begun to write
+            leftover.unlink(missing_ok=True)
+        study = open_study(path, settings, context_of(settings, job.data))
+        with StopOnSignals() as signals:
+            _run(job, study, log, signals.flag)
+            written = write_tables(study, job.folder)
+            if ranked_trials(study) and not signals.number:
+                written += write_pictures(study, job.folder)
+        return _conclude(study, log, written, signals)
+
+
+def _with_stored(settings: TransferSettings, path: Path) -> TransferSettings:
+    """The options that the study was begun with, and over them those that were given now."""
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    folder = {"output_dir": str(path.parent.parent), "name": path.resolve().parent.name}
+    return require_settings(TransferSettings, {**stored_settings(read_study(path)), **given, **folder})
+
+
+@dataclass
+class TransferJob:
+    """A transfer-aware search that is ready to run.
+
+    Attributes:
+        settings: The options.
+        folder: Where its files go.
+        engine: What trains stage 1.
+        data: Tables and targets.
+        division: Which rows train and which judge.
+    """
+
+    settings: TransferSettings
+    folder: Path
+    engine: Engine
+    data: TransferData
+    division: Division
+
+    @classmethod
+    def prepare(cls, settings: TransferSettings, folder: Path | None = None) -> TransferJob:
+        """Find engine, tables and folder.
+
+        Args:
+            settings: The options.
+            folder: Where the files go; by default made below the output folder.
+
+        Raises:
+            InputError: With everything that is wrong about them.
+        """
+        import torch
+
+        torch.set_num_threads(1)  # one trial a core
+        problems: list[str] = []
+        engine = data = division = None
+        try:
+            engine = make_engine(settings.engine, settings.device)
+        except InputError as error:
+            problems += error.problems
+        try:
+            data = TransferData.load(settings)
+            division = divide(data, settings.n_cv_folds, settings.seed)
+        except InputError as error:
+            problems += error.problems
+        if folder is None:
+            folder = Path(settings.output_dir) / (settings.name or Path(settings.data_path).stem)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                problems.append(f"--output_dir {folder}: cannot be written: {error.strerror}")
+        if problems or engine is None or data is None or division is None:
+            raise InputError(problems)
+        return cls(settings, folder, engine, data, division)
+
+    def evaluation(self, stages: Stages, trial: Trial, stop: StopFlag) -> Callable[[], float]:
+        """Take a trial's parameters; what is returned computes its value and notes what it is made of."""
+        settings, folds = self.settings, self.division.folds
+        configuration = suggest(trial, settings)
+
+        def after_fold(fold: int, value: float) -> None:
+            report_fold(trial, fold, value, len(folds) - 1)
+
+        def value() -> float:
+            scores = evaluate(stages, self.data, folds, configuration, settings, after_fold, stop)
+            for name, number in scores.as_dict(settings).items():
+                trial.set_user_attr(name, number)
+            return scores.objective(settings)
+
+        return value
+
+
+@contextmanager
+def _log(path: Path, quiet: bool) -> Iterator[logging.Logger]:
+    """Lines for a file, with the time, and for the screen."""
+    log = logging.getLogger(f"autoenc.transfer.{path.resolve()}")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    file = logging.FileHandler(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    handlers: list[logging.Handler] = [file] if quiet else [file, logging.StreamHandler(sys.stdout)]
+    for handler in handlers:
+        log.addHandler(handler)
+    try:
+        yield log
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+        file.close()
+
+
+def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopFlag) -> None:
+    settings, data = job.settings, job.data
+    stages = Stages(data, settings, job.engine)
+    n_known = sum(trial.state.is_finished() for trial in study_trials(study))
+    n_left = max(settings.n_trials - n_known, 0)
+    names = [f"{target.name} ({kind})" for kind, target in data.targets.items()]
+    shared = "the same table" if data.shared else data.labelled.path
+    size = f"{len(data.table.values):,} rows x {len(data.table.columns)} columns"
+    log.info(f"stage 1       {data.table.path}: {size}")
+    log.info(f"stage 2       {', '.join(names)} on {data.any_label.size:,} labelled rows of {shared}")
+    log.info(
+        f"judged by     {len(job.division.folds)} folds; {job.division.final.validation.size:,} test rows "
+        "stay out of the search"
+    )
+    log.info(f"trials        {settings.n_trials:,} wanted, {n_known:,} done")
+    if not n_left:
+        return
+    trial_s = estimate_trial_s(stages, data, job.division.folds, settings, job.engine)
+    log.info(f"estimate      {trial_s:.1f} s a trial, {_duration(trial_s * n_left / settings.n_jobs)} in all")
+
+    def on_end(trial: Trial) -> None:
+        log.info(_line(study, trial.number))
+        write_tables(study, job.folder)
+
+    timeout_s = inf if settings.timeout_hours is None else 3600 * settings.timeout_hours
+    run_trials(
+        study, settings.n_trials, settings.n_jobs, lambda trial: job.evaluation(stages, trial, stop), on_end,
+        stop, timeout_s,
+    )  # fmt: skip
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _line(study: optuna.Study, number: int) -> str:
+    """A trial that ended, in a line."""
+    trial = study.get_trials(deepcopy=False)[number]
+    head = f"trial {number:<7} "
+    if trial.state == TrialState.FAIL:
+        return f"{head} failed: {trial.user_attrs['failure']}"
+    if trial.state == TrialState.PRUNED:
+        return f"{head} {trial.value:.4f}  ended early after fold {1 + (trial.last_step or 0)}"
+    scores = {name: trial.user_attrs[name] for name in ("mae", "f1", "recall", "stage1_loss")}
+    told = "  ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)
+    best = ranked_trials(study)[0]
+    return f"{head} {trial.value:.4f}  {told}  best {best.value:.4f} in trial {best.number}"
+
+
+def _conclude(
+    study: optuna.Study, log: logging.Logger, written: list[tuple[str, Path]], signals: StopOnSignals
+) -> int:
+    counts, ranked = count_states(study_trials(study)), ranked_trials(study)
+    log.info("")
+    told = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
+    log.info(f"trials        {told}")
+    if ranked:
+        best = ranked[0]
+        log.info(f"best value    {best.value:.6f} in trial {best.number}")
+        for name, value in best.params.items():
+            log.info(
+                f"{'':<13} {name} {value:.5g}" if isinstance(value, float) else f"{'':<13} {name} {value}"
+            )
+    for word, path in written:
+        log.info(f"{word:<13} {path}")
+    database = written[0][1].parent / "study.db"
+    log.info(f"{'record':<13} {database}")
+    if signals.number:
+        log.info(f"stopped by {signals.name}; go on with: autoenc transfer --resume {database}")
+        return signals.exit_code
+    return 0 if ranked else 1

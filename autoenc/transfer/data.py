@@ -1,0 +1,146 @@
+"""What both stages learn from: rows of features, and on some of them the targets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoenc.data import Table, load_table
+from autoenc.errors import InputError
+from autoenc.settings import TransferSettings
+from autoenc.tables import numeric_column, read_frame
+
+__all__ = ["Target", "TransferData"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A column to predict.
+
+    Attributes:
+        name: Of the column.
+        values: float64 ``[labelled rows]``, NaN where the label is missing; the two classes of a
+            classification are 0 and 1.
+        classes: What 0 and 1 stand for; None for numbers.
+    """
+
+    name: str
+    values: NDArray[np.float64]
+    classes: tuple[float, float] | None = None
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which rows have the label."""
+        return ~np.isnan(self.values)
+
+    def class_name(self, which: int) -> str:
+        """A class as people write it."""
+        assert self.classes is not None
+        return f"{self.classes[which]:g}"
+
+
+@dataclass(frozen=True)
+class TransferData:
+    """The tables of both stages.
+
+    Attributes:
+        table: What stage 1 learns from.
+        labelled: What stage 2 learns from, in the same columns; the very same table where both stages
+            share their rows.
+        targets: By ``regression`` and ``classification``.
+    """
+
+    table: Table
+    labelled: Table
+    targets: dict[str, Target]
+
+    @property
+    def shared(self) -> bool:
+        """Whether both stages learn from one table."""
+        return self.labelled is self.table
+
+    @property
+    def any_label(self) -> NDArray[np.int64]:
+        """The labelled rows that have at least one label, in ascending order."""
+        known = [target.known for target in self.targets.values()]
+        return np.flatnonzero(np.logical_or.reduce(known))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over features and labels of both stages, as hexadecimal."""
+        digest = hashlib.sha256(f"{self.table.fingerprint} {self.labelled.fingerprint}".encode())
+        for kind, target in sorted(self.targets.items()):
+            digest.update(kind.encode())
+            digest.update(np.where(target.known, target.values, np.nan).tobytes())
+        return digest.hexdigest()
+
+    @classmethod
+    def load(cls, settings: TransferSettings) -> TransferData:
+        """Read the tables.
+
+        Raises:
+            InputError: With everything that is wrong about tables and targets.
+        """
+        labelled_path = settings.labelled_path or settings.data_path
+        frame = read_frame(labelled_path)
+        targets, problems = _targets(frame, labelled_path, settings)
+        table = labelled = None
+        try:
+            # Only what is there can be kept out of the features; what is not has been told.
+            names = (
+                frame.columns if settings.labelled_path is None else read_frame(settings.data_path).columns
+            )
+            kept_out = [name for name in settings.targets.values() if name in names]
+            table = labelled = load_table(settings.data_path, settings.columns, kept_out)
+            if settings.labelled_path is not None:
+                labelled = load_table(settings.labelled_path, table.columns)
+        except InputError as error:
+            problems += error.problems
+        if problems or table is None or labelled is None:
+            raise InputError(problems)
+        if labelled.columns != table.columns:
+            empty = [name for name in table.columns if name not in labelled.columns]
+            raise InputError(f"{labelled_path}: has no observed cell in {', '.join(empty)}")
+        return cls(table, labelled, targets)
+
+
+def _targets(
+    frame: pd.DataFrame, path: str, settings: TransferSettings
+) -> tuple[dict[str, Target], list[str]]:
+    """The targets that can be used, and what is wrong about the others."""
+    targets: dict[str, Target] = {}
+    problems: list[str] = []
+    for kind, name in settings.targets.items():
+        try:
+            targets[kind] = _target(frame, path, kind, name, settings.n_cv_folds)
+        except InputError as error:
+            problems += [f"--{kind}_target: {problem}" for problem in error.problems]
+    return targets, problems
+
+
+def _target(frame: pd.DataFrame, path: str, kind: str, name: str, n_folds: int) -> Target:
+    if name not in frame.columns:
+        raise InputError(f"{path}: has no column {name!r}; it has {', '.join(map(str, frame.columns))}")
+    values = numeric_column(frame, name, path).astype(np.float64)
+    known = values[~np.isnan(values)]
+    if known.size < n_folds:
+        raise InputError(f"{path}: {known.size} rows have {name!r}, but {n_folds} folds need one each")
+    distinct = np.unique(known)
+    if kind == "regression":
+        if distinct.size == 1:
+            raise InputError(f"{path}: {name!r} is {distinct[0]:g} in every row; there is nothing to predict")
+        return Target(name, values)
+    if distinct.size != 2:
+        raise InputError(f"{path}: {name!r} must have two classes, got {_classes(distinct)}")
+    low, high = (float(value) for value in distinct)
+    return Target(name, np.where(np.isnan(values), np.nan, values == high), (low, high))
+
+
+def _classes(distinct: Sequence[float] | NDArray[np.float64], most: int = 5) -> str:
+    shown = ", ".join(f"{value:g}" for value in distinct[:most])
+    return f"{len(distinct)}: {shown}" + (", ..." if len(distinct) > most else "")

@@ -1,0 +1,157 @@
+"""Stage 2: a small head on the encoder for each target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import cos, pi
+
+import numpy as np
+import torch
+from torch import nn
+
+from autoenc.engines import StopFlag, Stopped
+from autoenc.engines.randomness import batch_order
+from autoenc.settings import TransferSettings
+
+__all__ = ["Heads", "as_tensor", "train_heads"]
+
+Latents = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Heads(nn.Module):
+    """A head per target: Linear, ReLU, Dropout, Linear on standardized latent points.
+
+    Args:
+        latent_dim: Size of the latent space.
+        hidden: Hidden width of a head.
+        kinds: ``regression``, ``classification`` or both.
+
+    Shape:
+        input: ``[rows, latent_dim]``.
+        output: ``[rows]`` per kind: a standardized number, or the log odds of the positive class.
+    """
+
+    def __init__(self, latent_dim: int, hidden: int, kinds: Sequence[str]) -> None:
+        super().__init__()
+        self.first = nn.ModuleDict({kind: nn.Linear(latent_dim, hidden) for kind in kinds})
+        self.last = nn.ModuleDict({kind: nn.Linear(hidden, 1) for kind in kinds})
+        self.center: torch.Tensor
+        self.scale: torch.Tensor
+        self.register_buffer("center", torch.zeros(latent_dim))
+        self.register_buffer("scale", torch.ones(latent_dim))
+
+    def start(self, latent: torch.Tensor, generator: torch.Generator) -> None:
+        """Draw Xavier-uniform weights, and standardize by these latent points."""
+        for layer in [*self.first.values(), *self.last.values()]:
+            assert isinstance(layer, nn.Linear)
+            # Drawn on the CPU, so that every device starts from the same weights.
+            layer.weight.copy_(nn.init.xavier_uniform_(torch.empty(layer.weight.shape), generator=generator))
+            nn.init.zeros_(layer.bias)
+        spread = latent.std(0, correction=0)
+        self.center.copy_(latent.mean(0))
+        # A dimension that says nothing stays as it is.
+        self.scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))
+
+    def forward(
+        self, latent: torch.Tensor, dropout: float = 0.0, generator: torch.Generator | None = None
+    ) -> dict[str, torch.Tensor]:
+        """The outputs by kind; hidden units are dropped where a generator is given."""
+        point = (latent - self.center) / self.scale
+        outputs = {}
+        for kind, first in self.first.items():
+            unit = torch.relu(first(point))
+            if generator is not None:
+                # A mask from our own generator: torch's global one is shared by all trials at once.
+                kept = torch.rand(unit.shape, generator=generator).to(unit.device) >= dropout
+                unit = unit * kept / (1 - dropout)
+            outputs[kind] = self.last[kind](unit)[:, 0]
+        return outputs
+
+
+def train_heads(
+    heads: Heads,
+    latents: Latents,
+    trained: Sequence[nn.Parameter],
+    inputs: torch.Tensor,
+    targets: Mapping[str, torch.Tensor],
+    dropout: float,
+    settings: TransferSettings,
+    stop: StopFlag,
+) -> None:
+    """Train heads, and what else is given, by AdamW with cosine annealing.
+
+    Args:
+        heads: Trained in place, from fresh weights.
+        latents: Turns inputs into latent points, without dropout.
+        trained: Parameters of ``latents`` that are trained on; none where it is frozen.
+        inputs: The rows to learn from.
+        targets: By kind, standardized numbers and classes 0 and 1; NaN where the label is missing.
+        dropout: Of the heads.
+        settings: The constants of stage 2, and the seed.
+        stop: Looked at after every epoch.
+
+    Shape:
+        inputs: ``[rows, ...]``, whatever ``latents`` takes.
+        targets: ``[rows]`` each.
+
+    Raises:
+        Stopped: If ``stop`` was set before the end.
+    """
+    generator = torch.Generator().manual_seed(settings.seed)
+    with torch.no_grad():
+        heads.start(latents(inputs), generator)
+    rate = settings.stage2_learning_rate
+    groups = [{"params": list(heads.parameters()), "share": 1.0}]
+    if trained:
+        groups.append({"params": list(trained), "share": settings.encoder_rate_share})
+    optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=settings.stage2_weight_decay, fused=True)
+    loss_of = _Loss(targets, settings)
+    # With few rows a fixed size would leave the heads with next to no steps.
+    batch_size = settings.stage2_batch_size or min(max(len(inputs) // 16, 8), 64)
+    for epoch in range(settings.stage2_epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = group["share"] * rate * (1 + cos(pi * epoch / settings.stage2_epochs)) / 2
+        order = torch.from_numpy(batch_order(settings.seed, epoch, len(inputs))).to(inputs.device)
+        for batch in order.split(batch_size):
+            optimizer.zero_grad()
+            loss_of(batch, heads(latents(inputs[batch]), dropout, generator)).backward()
+            optimizer.step()
+        if stop.is_set():
+            raise Stopped
+
+
+class _Loss:
+    """The weighted losses of a batch: Huber's for numbers, cross-entropy for classes, over known labels."""
+
+    def __init__(self, targets: Mapping[str, torch.Tensor], settings: TransferSettings) -> None:
+        self._known = {kind: (~target.isnan()).to(target.dtype) for kind, target in targets.items()}
+        self._filled = {kind: target.nan_to_num(nan=0.0) for kind, target in targets.items()}
+        self._weights = {
+            "regression": settings.regression_loss_weight,
+            "classification": settings.classification_loss_weight,
+        }
+        self._positive = torch.tensor(1.0)
+        if "classification" in targets:
+            known, target = self._known["classification"], self._filled["classification"]
+            n_positive = float(target.sum())
+            rarity = (float(known.sum()) - n_positive) / n_positive
+            weight = settings.positive_weight or rarity
+            self._positive = torch.tensor(weight, dtype=target.dtype, device=target.device)
+
+    def __call__(self, batch: torch.Tensor, outputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        total = torch.zeros((), device=batch.device)
+        for kind, output in outputs.items():
+            known, target = self._known[kind][batch], self._filled[kind][batch]
+            if kind == "regression":
+                each = nn.functional.huber_loss(output, target, reduction="none")
+            else:
+                each = nn.functional.binary_cross_entropy_with_logits(
+                    output, target, reduction="none", pos_weight=self._positive
+                )
+            total = total + self._weights[kind] * (each * known).sum() / known.sum().clamp(min=1)
+        return total
+
+
+def as_tensor(values: np.ndarray, device: str) -> torch.Tensor:
+    """float32 on the device."""
+    return torch.from_numpy(np.asarray(values, np.float32)).to(device)

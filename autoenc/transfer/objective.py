@@ -1,0 +1,123 @@
+"""What a configuration is worth: scores of both stages, and the one number that the search lowers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.checkpoint import FittedAutoencoder
+from autoenc.engines import StopFlag
+from autoenc.settings import TransferSettings
+from autoenc.transfer.data import TransferData
+from autoenc.transfer.folds import Fold
+from autoenc.transfer.space import Configuration
+from autoenc.transfer.stages import FittedStages, Stages, TrainingFailed
+
+__all__ = ["Scores", "evaluate", "mean_scores", "score"]
+
+
+class Scores(NamedTuple):
+    """How both stages did on rows that they had not seen; None where there is no such target.
+
+    Attributes:
+        mae: Mean absolute error, in standard deviations of the target over the training rows.
+        f1: F1 of the positive class at probability one half.
+        recall: Share of the positive rows that were found.
+        stage1_loss: Reconstruction loss.
+    """
+
+    mae: float | None
+    f1: float | None
+    recall: float | None
+    stage1_loss: float
+
+    def stage2(self, settings: TransferSettings) -> float:
+        """The part of the objective that comes from the heads."""
+        total = 0.0
+        if self.mae is not None:
+            total += settings.mae_weight * self.mae
+        if self.f1 is not None and self.recall is not None:
+            total += settings.f1_weight * (1 - self.f1) + settings.recall_weight * (1 - self.recall)
+        return total
+
+    def objective(self, settings: TransferSettings) -> float:
+        """The number that the search lowers."""
+        return self.stage2(settings) + settings.stage1_weight * self.stage1_loss
+
+    def as_dict(self, settings: TransferSettings) -> dict[str, float | None]:
+        """The scores and the part of the heads, as plain values."""
+        return {**self._asdict(), "stage2_objective": self.stage2(settings)}
+
+
+def score(
+    data: TransferData,
+    rows: NDArray[np.int64],
+    fitted: FittedStages,
+    outputs: Mapping[str, NDArray[np.float32]],
+) -> Scores:
+    """Compare outputs with the known labels of the rows."""
+    from sklearn.metrics import f1_score, recall_score
+
+    mae = f1 = recall = None
+    if "regression" in outputs:
+        assert fitted.units is not None
+        target = (data.targets["regression"].values[rows] - fitted.units[0]) / fitted.units[1]
+        mae = float(np.nanmean(np.abs(outputs["regression"].astype(np.float64) - target)))
+    if "classification" in outputs:
+        known = data.targets["classification"].known[rows]
+        true = data.targets["classification"].values[rows][known] == 1
+        found = outputs["classification"][known] >= 0
+        f1 = float(f1_score(true, found, zero_division=0))
+        recall = float(recall_score(true, found, zero_division=0))
+    return Scores(mae, f1, recall, fitted.stage1_loss)
+
+
+def mean_scores(scores: Sequence[Scores]) -> Scores:
+    """The mean of each score over folds."""
+
+    def mean(values: list[float | None]) -> Any:
+        return None if values[0] is None else float(np.mean(np.array(values, float)))
+
+    return Scores(*(mean(list(values)) for values in zip(*scores, strict=True)))
+
+
+def evaluate(
+    stages: Stages,
+    data: TransferData,
+    folds: Sequence[Fold],
+    configuration: Configuration,
+    settings: TransferSettings,
+    after_fold: Callable[[int, float], None] = lambda fold, value: None,
+    stop: StopFlag | None = None,
+) -> Scores:
+    """Judge a configuration by cross-validation.
+
+    Args:
+        stages: What fits.
+        data: The tables and targets.
+        folds: The folds; stage 1 is fitted once for all folds that share its rows.
+        configuration: What is judged.
+        settings: The weights of the objective.
+        after_fold: Told the objective so far, the mean over folds; may raise to end the trial early.
+        stop: Ends it early.
+
+    Raises:
+        TrainingFailed: If a stage or the objective stops being finite.
+        Stopped: If ``stop`` was set.
+    """
+    pretrained: dict[str, tuple[FittedAutoencoder, float]] = {}
+    scores: list[Scores] = []
+    for i, fold in enumerate(folds):
+        if fold.pretraining not in pretrained:
+            pretrained = {fold.pretraining: stages.pretrain(fold, configuration, stop)}
+        fitted = stages.fit(fold, configuration, pretrained[fold.pretraining], stop)
+        scores.append(score(data, fold.validation, fitted, stages.outputs(fold, fitted)))
+        value = mean_scores(scores).objective(settings)
+        if not isfinite(value):
+            raise TrainingFailed(f"the objective stopped being finite in fold {i + 1}")
+        after_fold(i, value)
+    return mean_scores(scores)

@@ -1,0 +1,102 @@
+"""The study of a transfer-aware search: one SQLite file, which knows what experiment it belongs to."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage
+
+from autoenc.errors import InputError
+from autoenc.settings import TransferSettings
+from autoenc.transfer.data import TransferData
+from autoenc.transfer.samplers import make_pruner, make_sampler
+
+__all__ = ["context_of", "open_study", "read_study", "stored_settings"]
+
+_CONTEXT, _SETTINGS = "autoenc_transfer_context", "autoenc_transfer_settings"
+_MAGIC = b"SQLite format 3\0"
+
+
+def context_of(settings: TransferSettings, data: TransferData) -> dict[str, Any]:
+    """Everything that decides what a trial's value means, as plain values."""
+    return {"data": data.fingerprint, "columns": ",".join(data.table.columns), **settings.defining()}
+
+
+def read_study(path: Path, flag: str = "--resume") -> optuna.Study:
+    """Open the study of an earlier search.
+
+    Args:
+        path: Its ``study.db``.
+        flag: The option that named the file, for messages.
+
+    Raises:
+        InputError: If there is no such file, or it is not the record of a transfer-aware search.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if not path.is_file():
+        raise InputError(f"{flag} {path}: there is no such file; it is called study.db in a search's folder")
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise InputError(f"{flag} {path}: is not an SQLite file")
+    foreign = InputError(f"{flag} {path}: is not the record of a transfer-aware search")
+    # Looked into before Optuna opens it, which would add its tables to a file that is somebody else's.
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        keys = connection.execute("SELECT key FROM study_user_attributes").fetchall()
+    except sqlite3.Error:
+        raise foreign from None
+    finally:
+        connection.close()
+    if (_CONTEXT,) not in keys:
+        raise foreign
+    storage = RDBStorage(_url(path))
+    return optuna.load_study(study_name=storage.get_all_studies()[0].study_name, storage=storage)
+
+
+def _url(path: Path) -> str:
+    return f"sqlite:///{path.resolve()}"
+
+
+def stored_settings(study: optuna.Study) -> dict[str, Any]:
+    """The options that a study was begun with, as plain values."""
+    return dict(study.user_attrs[_SETTINGS])
+
+
+def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) -> optuna.Study:
+    """Open the study at a path, beginning it where there is none.
+
+    Raises:
+        InputError: If it is the study of another experiment; it says what differs.
+    """
+    if path.exists():
+        study = read_study(path, "--resume" if settings.resume else "study")
+        found = study.user_attrs[_CONTEXT]
+        if found != context:
+            raise InputError(f"{path}: is of another experiment: {_differences(found, context)}")
+        study = optuna.load_study(
+            study_name=study.study_name, storage=study._storage, sampler=make_sampler(settings),
+            pruner=make_pruner(settings),
+        )  # fmt: skip
+    else:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        study = optuna.create_study(
+            study_name=f"transfer-{path.parent.name}", storage=_url(path), sampler=make_sampler(settings),
+            pruner=make_pruner(settings),
+        )  # fmt: skip
+        study.set_user_attr(_CONTEXT, context)
+    written = settings.model_dump(mode="json", exclude={"resume", "quiet"})
+    if study.user_attrs.get(_SETTINGS) != written:
+        study.set_user_attr(_SETTINGS, written)
+    return study
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any], most: int = 4) -> str:
+    names = [name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
+    told = [
+        "other data" if name == "data" else f"{name} {found.get(name)} there, {wanted.get(name)} here"
+        for name in names
+    ]
+    return "; ".join(told[:most]) + (f" and {len(told) - most} more" if len(told) > most else "")

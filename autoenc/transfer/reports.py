@@ -1,0 +1,126 @@
+"""What a transfer-aware search leaves: the best trial, tables and pictures, all views of its study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import optuna
+
+from autoenc.paths import png_content, write_atomically
+from autoenc.report.results import finite, json_bytes
+from autoenc.report.study_tables import best_document, ranked_trials, top_trials_csv, trials_csv
+from autoenc.report.study_write import write_study_figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["StagesPlot", "best_params", "draw_stages", "stages_plot", "write_pictures", "write_tables"]
+
+_COMPONENTS = ("mae", "f1", "recall", "stage1_loss", "stage2_objective")
+
+
+def best_params(study: optuna.Study) -> dict[str, Any]:
+    """The best trial for ``best_params.json``: its value, its parameters, and what the value is made of."""
+    best = best_document(study, 0.0)
+    ranked = ranked_trials(study)
+    attributes = ranked[0].user_attrs if ranked else {}
+    names = ("best_value", "best_params", "n_trials", "best_trial_number")
+    components = {name: attributes.get(name) for name in _COMPONENTS}
+    document: dict[str, Any] = finite({**{name: best[name] for name in names}, "components": components})
+    return document
+
+
+def write_tables(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
+    """Write the best trial and the tables of trials; work proportional to the number of trials.
+
+    Returns:
+        What was written: a word for it, and the file.
+
+    Raises:
+        OSError: If a file cannot be written; every file is then whole, the old one or the new one.
+    """
+    contents = {
+        "best": ("best_params.json", json_bytes(best_params(study))),
+        "all trials": ("all_trials.csv", trials_csv(study).encode()),
+        "top trials": ("top_20_trials.csv", top_trials_csv(study).encode()),
+    }
+    return [(word, _write(folder / name, content)) for word, (name, content) in contents.items()]
+
+
+def _write(path: Path, content: bytes) -> Path:
+    write_atomically(path, lambda file: file.write(content))
+    return path
+
+
+def write_pictures(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
+    """Draw all pictures into ``figures/``; returns and raises as :func:`write_tables` does."""
+    written = write_study_figures(study, folder / "figures")
+    path = folder / "figures" / "stage1_vs_stage2.png"
+    write_atomically(path, png_content(draw_stages(stages_plot(study))))
+    return [*written, ("both stages", path)]
+
+
+class StagesPlot(NamedTuple):
+    """What the stages of complete trials came to, best trial first.
+
+    Attributes:
+        title: Says how many there are, and how the two are correlated.
+        stage1: Reconstruction losses.
+        stage2: The objective without the part that is stage 1's loss itself.
+        rank_correlation: Spearman's; None with fewer than three trials or without variation.
+    """
+
+    title: str
+    stage1: list[float]
+    stage2: list[float]
+    rank_correlation: float | None
+
+
+def stages_plot(study: optuna.Study) -> StagesPlot:
+    """What the picture of both stages will show."""
+    from scipy.stats import spearmanr
+
+    trials = [trial for trial in ranked_trials(study) if "stage2_objective" in trial.user_attrs]
+    stage1 = [float(trial.user_attrs["stage1_loss"]) for trial in trials]
+    stage2 = [float(trial.user_attrs["stage2_objective"]) for trial in trials]
+    correlation = None
+    if len(trials) > 2 and np.ptp(stage1) > 0 and np.ptp(stage2) > 0:
+        correlation = float(spearmanr(stage1, stage2).statistic)
+    told = (
+        "too few to correlate" if correlation is None else f"rank correlation (Spearman) {correlation:+.2f}"
+    )
+    count = "1 trial" if len(trials) == 1 else f"{len(trials):,} trials"
+    return StagesPlot(f"Does a good reconstruction help? {count}, {told}", stage1, stage2, correlation)
+
+
+def draw_stages(plot: StagesPlot) -> Figure:
+    """Draw the one against the other, a point per trial."""
+    from matplotlib.ticker import MaxNLocator
+
+    from autoenc.report.plots import COLOURS, new_figure
+
+    figure = new_figure()
+    axis = figure.add_subplot()
+    axis.set_title(plot.title, loc="left")
+    if not plot.stage1:
+        axis.set_axis_off()
+        axis.text(0.5, 0.5, "no complete trial yet", transform=axis.transAxes, ha="center")
+        return figure
+    axis.scatter(plot.stage1, plot.stage2, s=30, color=COLOURS[0], alpha=0.75, label="trial")
+    lowest = int(np.argmin(plot.stage1))
+    for at, colour, marker, label in (
+        (0, COLOURS[1], "o", "best by the objective"),
+        (lowest, COLOURS[2], "s", "best by reconstruction"),
+    ):
+        axis.scatter(
+            plot.stage1[at], plot.stage2[at], s=150, facecolor="none", edgecolor=colour, marker=marker,
+            linewidth=1.8, label=label, zorder=3,
+        )  # fmt: skip
+    axis.xaxis.set_major_locator(MaxNLocator(7))
+    axis.set_xlabel("stage 1: reconstruction loss (weighted squared error, scaled units)")
+    axis.set_ylabel("stage 2: objective without the loss of stage 1")
+    axis.grid(alpha=0.3)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    return figure

@@ -1,0 +1,36 @@
+"""How the next trial is chosen and when one is ended early, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+
+from autoenc.settings.transfer import SamplerName, TransferSettings
+from autoenc.tuning.sampling import PerTrialSampler
+
+__all__ = ["SAMPLERS", "make_pruner", "make_sampler"]
+
+SAMPLERS: dict[SamplerName, Callable[[int, int], BaseSampler]] = {
+    "tpe": lambda seed, number: optuna.samplers.TPESampler(seed=seed),
+    "random": lambda seed, number: optuna.samplers.RandomSampler(seed=seed),
+    # It has no way with choices and draws them at random.
+    "cmaes": lambda seed, number: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+}
+"""What makes a sampler, given a seed and a trial's number, by the name that ``--sampler`` knows it by."""
+
+
+def make_sampler(settings: TransferSettings) -> BaseSampler:
+    """The sampler of a search; what it proposes follows from the trials before and the seed alone."""
+    return PerTrialSampler(SAMPLERS[settings.sampler], settings.seed)
+
+
+def make_pruner(settings: TransferSettings) -> BasePruner:
+    """The pruner of a search; its steps are folds."""
+    if settings.pruner == "median":
+        return optuna.pruners.MedianPruner()
+    if settings.pruner == "hyperband":
+        return optuna.pruners.HyperbandPruner(1, settings.n_cv_folds)
+    return optuna.pruners.NopPruner()

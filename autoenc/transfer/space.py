@@ -1,0 +1,57 @@
+"""What a trial's parameters mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from autoenc.engines import Fit, Recipe
+from autoenc.grid import Architecture
+from autoenc.settings import TransferSettings
+
+__all__ = ["Configuration", "configuration", "suggest"]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """An autoencoder with its recipe, and the dropout of the heads."""
+
+    latent_dim: int
+    hidden_dims: Architecture
+    recipe: Recipe
+    head_dropout: float
+
+    def fit(self, seed: int, pretraining: str) -> Fit:
+        """The training of stage 1."""
+        return Fit(self.hidden_dims, self.latent_dim, self.recipe, seed, pretraining)
+
+
+def suggest(trial: optuna.Trial, settings: TransferSettings) -> Configuration:
+    """Take a trial's parameters, sampling those that it does not have yet."""
+    trial.suggest_categorical("latent_dim", settings.latent_dim_options)
+    trial.suggest_categorical("hidden_dims", settings.hidden_dims_options)
+    trial.suggest_categorical("norm", settings.norm_options)
+    trial.suggest_float("dropout", *settings.dropout_range)
+    trial.suggest_float("head_dropout", *settings.head_dropout_range)
+    trial.suggest_float("learning_rate", *settings.learning_rate_range, log=True)
+    trial.suggest_float("weight_decay", *settings.weight_decay_range, log=True)
+    return configuration(trial.params, settings)
+
+
+def configuration(params: Mapping[str, Any], settings: TransferSettings) -> Configuration:
+    """The configuration that a trial's parameters stand for."""
+    recipe = Recipe(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        initial_lr=params["learning_rate"],
+        # Below the usual end of the schedule a learning rate would rise.
+        eta_min=min(Recipe.eta_min, params["learning_rate"]),
+        weight_decay=params["weight_decay"],
+        dropout=params["dropout"],
+        norm=params["norm"],
+    )
+    stack = tuple(int(width) for width in params["hidden_dims"].split("-"))
+    return Configuration(params["latent_dim"], stack, recipe, params["head_dropout"])

@@ -1,0 +1,160 @@
+"""Both stages of one fold: an encoder is fitted, heads are fitted on it, and the fold judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoenc.checkpoint import FittedAutoencoder, fitted_model
+from autoenc.data import Scaling
+from autoenc.engines import Engine, Split, StopFlag
+from autoenc.settings import TransferSettings
+from autoenc.transfer.data import TransferData
+from autoenc.transfer.folds import Fold
+from autoenc.transfer.heads import Heads, as_tensor, train_heads
+from autoenc.transfer.space import Configuration
+
+__all__ = ["FittedStages", "Stages", "TrainingFailed"]
+
+
+class TrainingFailed(Exception):  # noqa: N818  (no error of the program: some configurations diverge)
+    """Stage 1 or 2 of a trial came to no finite result; says why."""
+
+
+@dataclass(frozen=True)
+class FittedStages:
+    """What one fold fitted.
+
+    Attributes:
+        autoencoder: The model of stage 1 with its scaling; its encoder as the heads know it.
+        heads: The heads of stage 2.
+        dropout: Of the heads in training.
+        units: Mean and standard deviation of the regression's target; None without one.
+        stage1_loss: Reconstruction loss over the rows held out.
+    """
+
+    autoencoder: FittedAutoencoder
+    heads: Heads
+    dropout: float
+    units: tuple[float, float] | None
+    stage1_loss: float
+
+    @torch.inference_mode()
+    def outputs(self, scaled: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Of scaled rows: standardized numbers and log odds, by kind, ``[rows]`` each."""
+        rows = torch.nan_to_num(torch.from_numpy(scaled), nan=0.0)
+        outputs = self.heads(self.autoencoder.model.encode(rows))
+        return {kind: output.numpy() for kind, output in outputs.items()}
+
+
+class Stages:
+    """Fits both stages on a fold's rows.
+
+    Args:
+        data: The tables and targets.
+        settings: The constants of both stages.
+        engine: What trains stage 1; the heads train on the same device.
+    """
+
+    def __init__(self, data: TransferData, settings: TransferSettings, engine: Engine) -> None:
+        self._data, self._settings, self._engine = data, settings, engine
+        # The trials go through the same folds again and again.
+        self._scaled = lru_cache(maxsize=settings.n_cv_folds + 1)(self._make_scaled)
+        self._folds: dict[str, Fold] = {}
+
+    def split(self, fold: Fold) -> Split:
+        """The scaled data of a fold's stage 1."""
+        return self._of(fold)[0]
+
+    def scaled_labelled(self, fold: Fold) -> NDArray[np.float32]:
+        """The labelled table in the fold's scaling, ``[labelled rows, columns]``."""
+        return self._of(fold)[1]
+
+    def _of(self, fold: Fold) -> tuple[Split, NDArray[np.float32], Scaling]:
+        self._folds[fold.pretraining] = fold
+        return self._scaled(fold.pretraining)
+
+    def _make_scaled(self, pretraining: str) -> tuple[Split, NDArray[np.float32], Scaling]:
+        fold, data = self._folds[pretraining], self._data
+        scaling = Scaling.fit(self._settings.scaling, data.table.values, fold.pretrain)
+        split = Split(scaling.apply(data.table.values), fold.pretrain, fold.held_out)
+        labelled = split.values if data.shared else scaling.apply(data.labelled.values)
+        return split, labelled, scaling
+
+    def pretrain(
+        self, fold: Fold, configuration: Configuration, stop: StopFlag | None = None
+    ) -> tuple[FittedAutoencoder, float]:
+        """Stage 1: the model, and its loss over the rows held out.
+
+        Raises:
+            TrainingFailed: If its loss stops being finite.
+            Stopped: If ``stop`` was set.
+        """
+        split, _, scaling = self._of(fold)
+        fit = configuration.fit(self._settings.seed, fold.pretraining)
+        outcome = self._engine.fit(split, fit, stop)
+        if outcome.failure is not None:
+            raise TrainingFailed(f"stage 1: {outcome.failure}")
+        info = {
+            "final_test_loss": outcome.final_test_loss,
+            "seed": self._settings.seed,
+            "n_train": int(split.train.size),
+            "data_fingerprint": self._data.fingerprint,
+        }
+        model = fitted_model(outcome.state, configuration.recipe, self._data.table.columns, scaling, info)
+        return model, outcome.final_test_loss
+
+    def fit(
+        self,
+        fold: Fold,
+        configuration: Configuration,
+        pretrained: tuple[FittedAutoencoder, float],
+        stop: StopFlag | None = None,
+    ) -> FittedStages:
+        """Stage 2 on the model of stage 1, which is trained on where the encoder is not frozen.
+
+        Raises:
+            TrainingFailed: If the heads come to no finite parameters.
+            Stopped: If ``stop`` was set.
+        """
+        autoencoder, loss = pretrained
+        settings, device = self._settings, self._engine.device
+        targets, units = self._targets(fold.train)
+        given = {kind: as_tensor(values, device) for kind, values in targets.items()}
+        heads = Heads(configuration.latent_dim, settings.head_hidden, list(targets)).to(device)
+        rows = torch.nan_to_num(as_tensor(self.scaled_labelled(fold)[fold.train], device), nan=0.0)
+        constants = (configuration.head_dropout, settings, stop or StopFlag())
+        if settings.unfreeze:
+            autoencoder = deepcopy(autoencoder)  # another fold may start from the same stage 1
+            model = autoencoder.model.to(device)
+            trained = [p for name, p in model.named_parameters() if not name.startswith("decoder")]
+            train_heads(heads, model.encode, trained, rows, given, *constants)
+        else:
+            with torch.no_grad():
+                rows = autoencoder.model.to(device).encode(rows)
+            train_heads(heads, lambda latent: latent, [], rows, given, *constants)
+        autoencoder.model.to("cpu")
+        if not all(bool(torch.isfinite(value).all()) for value in heads.state_dict().values()):
+            raise TrainingFailed("stage 2: the heads stopped being finite")
+        return FittedStages(autoencoder, heads.to("cpu").eval(), configuration.head_dropout, units, loss)
+
+    def _targets(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[dict[str, NDArray[np.float64]], tuple[float, float] | None]:
+        """The targets of these rows, numbers standardized by them, and the units that were taken out."""
+        targets = {kind: target.values[rows] for kind, target in self._data.targets.items()}
+        if "regression" not in targets:
+            return targets, None
+        values = targets["regression"]
+        units = float(np.nanmean(values)), float(np.nanstd(values))
+        return {**targets, "regression": (values - units[0]) / units[1]}, units
+
+    def outputs(self, fold: Fold, fitted: FittedStages) -> Mapping[str, NDArray[np.float32]]:
+        """What the fold's model says of its validation rows; see :meth:`FittedStages.outputs`."""
+        return fitted.outputs(self.scaled_labelled(fold)[fold.validation])

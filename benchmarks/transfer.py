@@ -1,0 +1,187 @@
+"""Whether an autoencoder chosen for its second stage predicts better than one chosen for its reconstruction.
+
+Run it: ``python benchmarks/transfer.py [--seeds N] [--trials N]``. For each seed three tenths of a table are
+set aside. On the rest a transfer-aware search is made, with labels on all rows or on a random share of them.
+Of the same trials, the one with the lowest objective and the one with the lowest reconstruction loss are
+trained again on the rest, with three seeds each, and so are the same heads on the raw features and on
+principal components (95 % of the variance). What counts is the part of the objective that comes from the
+heads, on the rows set aside: lower is better.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import optuna
+import pandas as pd
+import torch
+from common import ROOT, describe_machine, print_table
+from sklearn.datasets import load_breast_cancer
+from sklearn.decomposition import PCA
+
+from autoenc.commands.transfer import TransferJob
+from autoenc.data import Scaling, ScalingKind
+from autoenc.engines import StopFlag
+from autoenc.settings import TransferSettings, require_settings
+from autoenc.transfer.data import Target, TransferData
+from autoenc.transfer.folds import Fold
+from autoenc.transfer.heads import Heads, as_tensor, train_heads
+from autoenc.transfer.loop import run_trials
+from autoenc.transfer.objective import score
+from autoenc.transfer.samplers import make_pruner, make_sampler
+from autoenc.transfer.space import configuration
+from autoenc.transfer.stages import FittedStages, Stages
+
+SPACE = {"latent_dim_options": "8,16,32,64", "hidden_dims_options": "32,64,64-32", "n_cv_folds": "3"}
+HEAD_DROPOUT = 0.15  # for features and components, the middle of the range that is searched
+TRAININGS = 3
+SIDES = ("transfer", "reconstruction", "raw features", "PCA")
+
+
+class Case(NamedTuple):
+    """A table with the share of its rows that keep their labels, and what is predicted."""
+
+    name: str
+    frame: pd.DataFrame
+    labelled: float
+    options: dict[str, str]
+
+
+def cases() -> list[Case]:
+    shipped = pd.read_csv(ROOT / "data" / "stains.csv").drop(columns="profile")
+    cancer = load_breast_cancer(as_frame=True).frame
+    cancer["target"] = 1 - cancer["target"]  # malignant is the class to be found
+    only = {"regression_target": "", "classification_target": "target", "scaling": "standard"}
+    return [
+        Case("breast cancer, 20 % of labels", cancer, 0.2, only),
+        Case("shipped data, 10 % of labels", shipped, 0.1, {}),
+        Case("shipped data, all labels", shipped, 1.0, {}),
+    ]
+
+
+def errors(case: Case, seed: int, n_trials: int, folder: Path) -> list[float]:
+    """The error of each side on the rows set aside."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(case.frame))
+    n_aside = round(0.3 * len(order))
+    aside, rest = case.frame.iloc[order[:n_aside]], case.frame.iloc[order[n_aside:]].copy()
+    settings = require_settings(TransferSettings, {**SPACE, **case.options, "seed": str(seed)})
+    names = list(settings.targets.values())
+    rest[names] = rest[names].astype(float)
+    rest.loc[rng.random(len(rest)) >= case.labelled, names] = np.nan
+    path = folder / "rest.csv"
+    rest.to_csv(path, index=False)
+    settings = settings.model_copy(update={"data_path": str(path), "n_trials": n_trials})
+    job = TransferJob.prepare(settings, folder)
+    trials = search(job)
+    by_transfer = min(trials, key=lambda trial: trial.value)
+    by_reconstruction = min(trials, key=lambda trial: trial.user_attrs["stage1_loss"])
+    final = job.division.final
+    rows = np.arange(len(rest))
+    fold = Fold("benchmark", rows, final.held_out, job.data.any_label, final.validation)
+    held_out = with_labels(job.data, aside)
+    found: list[list[float]] = [[], [], [], []]
+    for k in range(TRAININGS):
+        again = settings.model_copy(update={"seed": 1000 * (k + 1) + seed})
+        stages = Stages(job.data, again, job.engine)
+        for side, trial in zip(found, (by_transfer, by_reconstruction), strict=False):
+            chosen = configuration(trial.params, again)
+            fitted = stages.fit(fold, chosen, stages.pretrain(fold, chosen))
+            outputs = fitted.outputs(fitted.autoencoder.scaling.apply(held_out.table.values))
+            side.append(error(held_out, fitted, outputs, again))
+        for side, points in zip(
+            found[2:], representations(job.data, held_out, settings.scaling), strict=True
+        ):
+            side.append(plain_error(job.data, held_out, points, again))
+    return [float(np.mean(side)) for side in found]
+
+
+def search(job: TransferJob) -> list[optuna.trial.FrozenTrial]:
+    """The trials of a search in memory."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=make_sampler(job.settings), pruner=make_pruner(job.settings))
+    stages, stop = Stages(job.data, job.settings, job.engine), StopFlag()
+    run_trials(
+        study, job.settings.n_trials, 1, lambda trial: job.evaluation(stages, trial, stop),
+        lambda trial: None, stop,
+    )  # fmt: skip
+    return [trial for trial in study.trials if trial.value is not None]
+
+
+def with_labels(data: TransferData, frame: pd.DataFrame) -> TransferData:
+    """The rows set aside, as data of the same columns and classes."""
+    values = np.ascontiguousarray(frame[data.table.columns].to_numpy(np.float32))
+    targets = {
+        kind: Target(target.name, frame[target.name].to_numpy(float), target.classes)
+        for kind, target in data.targets.items()
+    }
+    table = type(data.table)(values, data.table.columns, "aside")
+    return TransferData(table, table, targets)
+
+
+def error(data: TransferData, fitted: FittedStages, outputs: Any, settings: TransferSettings) -> float:
+    return score(data, np.arange(len(data.table.values)), fitted, outputs).stage2(settings)
+
+
+def representations(
+    data: TransferData, held_out: TransferData, kind: ScalingKind
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Scaled features, and their principal components, of both."""
+    rows = np.arange(len(data.table.values))
+    scaling = Scaling.fit(kind, data.table.values, rows)
+    train, test = (np.nan_to_num(scaling.apply(each.table.values)) for each in (data, held_out))
+    pca = PCA(0.95, svd_solver="full").fit(train)
+    return [(train, test), (pca.transform(train), pca.transform(test))]
+
+
+def plain_error(
+    data: TransferData, held_out: TransferData, points: tuple[np.ndarray, np.ndarray], again: TransferSettings
+) -> float:
+    """The error of the same heads on other representations."""
+    train, test = points
+    rows = data.any_label
+    targets = {kind: target.values[rows] for kind, target in data.targets.items()}
+    units = None
+    if "regression" in targets:
+        units = float(np.nanmean(targets["regression"])), float(np.nanstd(targets["regression"]))
+        targets["regression"] = (targets["regression"] - units[0]) / units[1]
+    heads = Heads(train.shape[1], again.head_hidden, list(targets))
+    tensors = {kind: as_tensor(values, "cpu") for kind, values in targets.items()}
+    train_heads(
+        heads, lambda rows: rows, [], as_tensor(train[rows], "cpu"), tensors, HEAD_DROPOUT, again, StopFlag()
+    )
+    with torch.inference_mode():
+        outputs = {kind: output.numpy() for kind, output in heads.eval()(as_tensor(test, "cpu")).items()}
+    return error(held_out, FittedStages(None, heads, HEAD_DROPOUT, units, 0.0), outputs, again)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--trials", type=int, default=10)
+    options = parser.parse_args()
+    print(describe_machine())
+    started = time.perf_counter()
+    summary = [["mean of the seeds", *SIDES, "beats reconstruction", "raw", "PCA"]]
+    for case in cases():
+        runs = []
+        for seed in range(options.seeds):
+            with tempfile.TemporaryDirectory() as folder:
+                runs.append(errors(case, seed, options.trials, Path(folder)))
+                told = ", ".join(f"{side} {e:.3f}" for side, e in zip(SIDES, runs[-1], strict=True))
+                print(f"{case.name}, seed {seed}: {told}", flush=True)
+        table = np.array(runs)
+        wins = [f"{int((table[:, 0] < table[:, side]).sum())} of {len(runs)}" for side in (1, 2, 3)]
+        summary.append([case.name, *(f"{value:.3f}" for value in table.mean(0)), *wins])
+    print_table(summary)
+    print(f"{time.perf_counter() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+import torch
+
+from autoenc import load_model
+from autoenc.commands import transfer as command
+from autoenc.commands.train_transfer import train_best_transfer
+from autoenc.errors import InputError
+from autoenc.transfer.checkpoint import FittedTransfer
+
+QUICK = (
+    "--regression_target", "score", "--classification_target", "kind", "--n_cv_folds", "2", "--epochs", "2",
+    "--stage2_epochs", "2", "--latent_dim_options", "2,8", "--hidden_dims_options", "4,8-4",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rows_csv(tmp_path_factory):
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.random((80, 4)).round(4), columns=list("abcd"))
+    frame["score"] = (10 * frame.a + frame.b).round(3)
+    frame["kind"] = np.where(frame.c > 0.6, 5, 3)
+    path = tmp_path_factory.mktemp("rows") / "rows.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(call, rows_csv, tmp_path_factory):
+    output = tmp_path_factory.mktemp("results")
+    answer = call("transfer", "--data_path", rows_csv, "--output_dir", output, "--n_trials", 3, *QUICK)
+    assert (answer.code, answer.err) == (0, "")
+    assert "estimate " in answer.out
+    assert "best value " in answer.out
+    return output / "rows"
+
+
+def test_it_leaves_what_it_promises(folder):
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    assert names == {
+        "study.db", "best_params.json", "all_trials.csv", "top_20_trials.csv", "figures", "transfer.log",
+    }  # fmt: skip
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        "optimization_history.png", "param_importances.png", "parallel_coordinate.png", "slice_plot.png",
+        "stage1_vs_stage2.png",
+    }  # fmt: skip
+    best = json.loads((folder / "best_params.json").read_text())
+    parts = best["components"]
+    value = 1.5 * parts["mae"] + 2 * (1 - parts["f1"]) + 1.5 * (1 - parts["recall"])
+    assert best["best_value"] == pytest.approx(value + 0.1 * parts["stage1_loss"])
+    assert best["n_trials"] == 3
+    assert set(best["best_params"]) == {
+        "latent_dim", "hidden_dims", "norm", "dropout", "head_dropout", "learning_rate", "weight_decay",
+    }  # fmt: skip
+    assert len(pd.read_csv(folder / "all_trials.csv")) == 3
+    log = (folder / "transfer.log").read_text()
+    assert "trial 2 " in log
+    assert "best value" in log
+
+
+def test_other_programs_read_the_study(folder):
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{folder / 'study.db'}")
+    assert len(study.trials) == 3
+    connection = sqlite3.connect(folder / "study.db")
+    assert connection.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone() == (3,)
+    connection.close()
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Neither pictures nor an estimate, which take most of the time of so small a search."""
+    monkeypatch.setattr(command, "write_pictures", lambda study, folder: [])
+    monkeypatch.setattr(command, "estimate_trial_s", lambda *given: 1.0)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_it_goes_on_with_the_options_that_it_was_begun_with(call, rows_csv, tmp_path):
+    whole = ("transfer", "--data_path", rows_csv, "--output_dir", tmp_path, *QUICK, "--quiet")
+    assert call(*whole, "--name", "whole", "--n_trials", 4) == (0, "", "")
+    assert call(*whole, "--name", "halves", "--n_trials", 2).code == 0
+    resumed = call("transfer", "--resume", tmp_path / "halves" / "study.db", "--n_trials", 4)
+    assert resumed.code == 0
+    assert "4 wanted, 2 done" in resumed.out
+    tables = [pd.read_csv(tmp_path / name / "all_trials.csv") for name in ("whole", "halves")]
+    pd.testing.assert_frame_equal(*(table.drop(columns="duration_s") for table in tables))
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_record_that_cannot_be_gone_on_with(call, folder, rows_csv, tmp_path):
+    def refused(*arguments) -> str:
+        answer = call("transfer", *arguments)
+        assert (answer.code, answer.out) == (2, "")
+        assert len(answer.err.splitlines()) == 1
+        return answer.err
+
+    (tmp_path / "text.db").write_text("text")
+    assert "there is no such file" in refused("--resume", tmp_path / "none.db")
+    assert "is not an SQLite file" in refused("--resume", tmp_path / "text.db")
+    study = folder / "study.db"
+    assert "another experiment: seed 42 there, 7 here" in refused("--resume", study, "--seed", 7)
+    again = ("--data_path", rows_csv, "--output_dir", folder.parent, *QUICK, "--epochs", "3")
+    assert "another experiment: epochs 2 there, 3 here" in refused(*again)
+
+
+def test_everything_that_is_wrong_is_told_at_once(call, rows_csv, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    answer = call(
+        "transfer", "--data_path", rows_csv, "--regression_target", "scor", "--classification_target", "a",
+        "--output_dir", tmp_path / "file",
+    )  # fmt: skip
+    assert answer.code == 2
+    problems = answer.err.splitlines()
+    assert len(problems) == 3
+    for part, problem in zip(
+        ["has no column 'scor'", "'a' must have two classes, got", "cannot be written"], problems, strict=True
+    ):
+        assert part in problem
+    options = call("transfer", "--sampler", "zzz", "--n_cv_folds", "1", "--pruner", "none")
+    assert len(options.err.splitlines()) == 2
+    assert "--sampler must be one of 'tpe', 'random' or 'cmaes'" in options.err
+
+
+@pytest.fixture(scope="module")
+def trained(folder):
+    return train_best_transfer(folder, options={"epochs": 3, "stage2_epochs": 15})
+
+
+def test_the_best_model_predicts_both_targets(trained, rows_csv, folder):
+    path, model, scores = trained
+    assert path == folder / "best_model.pth"
+    loaded = load_model(path)
+    assert isinstance(loaded, FittedTransfer)
+    frame = pd.read_csv(rows_csv).sample(frac=1, random_state=0)
+    found = loaded.predict(frame)
+    pd.testing.assert_frame_equal(found, model.predict(frame))
+    assert list(found.columns) == ["score", "kind_probability", "kind"]
+    assert list(found.index) == list(frame.index)
+    assert set(found.kind) <= {3, 5}
+    assert ((found.kind == 5) == (found.kind_probability >= 0.5)).all()
+    assert np.corrcoef(found.score, frame.score)[0, 1] > 0.5  # in the units of the column
+    assert 3 < found.score.mean() < 8
+    assert loaded.encode(frame).shape[1] == loaded.info["latent_dim"]
+    assert loaded.reconstruct(frame).shape == (80, 4)
+    assert loaded.info["targets"] == {"regression": "score", "classification": "kind"}
+    assert loaded.info["test_scores"]["mae"] == scores.mae
+    assert loaded.info["recipe"]["epochs"] == 3
+    by_array = loaded.predict(frame[list("abcd")].to_numpy())
+    np.testing.assert_allclose(by_array.to_numpy(float), found.to_numpy(float))
+
+
+def test_a_damaged_or_newer_model_is_refused(trained, tmp_path):
+    content = torch.load(trained[0], weights_only=True)
+    changes = [
+        {"version": 2}, {"heads": {}}, {"units": None}, {"classes": None}, {"targets": {}},
+        {"columns": ["a"]}, {"state_dict": {}},
+    ]  # fmt: skip
+    for i, change in enumerate(changes):
+        path = tmp_path / f"{i}.pth"
+        torch.save({**content, **change}, path)
+        with pytest.raises(InputError, match=r"damaged|update autoenc"):
+            load_model(path)
+
+
+def test_training_the_best_needs_a_search_and_its_data(folder, tmp_path, rows_csv):
+    with pytest.raises(InputError, match=r"--from .*there is no such file"):
+        train_best_transfer(tmp_path)
+    other = tmp_path / "other.csv"
+    pd.read_csv(rows_csv).assign(a=0.5).to_csv(other, index=False)
+    with pytest.raises(InputError, match="its content differs"):
+        train_best_transfer(folder, tmp_path / "m.pth", {"data_path": str(other)})
+    assert not (tmp_path / "m.pth").exists()
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_killed_search_goes_on(call, root, rows_csv, tmp_path):
+    options = ["--data_path", str(rows_csv), "--output_dir", str(tmp_path), *QUICK, "--quiet"]
+    command = [sys.executable, "-m", "autoenc", "transfer", *options, "--n_trials", "10000"]
+    process = subprocess.Popen(command, cwd=root, start_new_session=True)
+    database = tmp_path / "rows" / "study.db"
+
+    def n_complete() -> int:
+        if not (tmp_path / "rows" / "all_trials.csv").exists():
+            return 0
+        return len((tmp_path / "rows" / "all_trials.csv").read_text().splitlines()) - 1
+
+    try:
+        deadline = time.monotonic() + 100
+        while n_complete() < 3 and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    n_done = len(optuna.load_study(study_name=None, storage=f"sqlite:///{database}").trials)
+    assert n_done >= 3
+    wanted = n_done + 2
+    assert call("transfer", "--resume", database, "--n_trials", wanted, "--quiet") == (0, "", "")
+    assert call("transfer", *options, "--name", "whole", "--n_trials", wanted).code == 0
+    tables = [pd.read_csv(tmp_path / name / "all_trials.csv") for name in ("rows", "whole")]
+    pd.testing.assert_frame_equal(*(table.drop(columns="duration_s") for table in tables))

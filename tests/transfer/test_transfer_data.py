@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autoenc.errors import InputError
+from autoenc.transfer.data import TransferData
+from autoenc.transfer.folds import divide
+
+
+def test_targets_are_no_features(data, labelled_frame):
+    assert data.table.columns == list("abcde")
+    assert data.shared
+    assert data.targets["classification"].classes == (1, 2)
+    np.testing.assert_allclose(data.targets["regression"].values, labelled_frame.score, rtol=1e-6)
+    np.testing.assert_array_equal(data.targets["classification"].values, labelled_frame.kind - 1)
+    without = labelled_frame.score.isna() & labelled_frame.kind.isna()
+    np.testing.assert_array_equal(data.any_label, np.flatnonzero(~without))
+
+
+def test_one_target_alone_keeps_the_other_column_a_feature_of_its_own(make_settings):
+    alone = TransferData.load(make_settings(classification_target="", columns="a,b"))
+    assert list(alone.targets) == ["regression"]
+
+
+def test_the_shipped_data_work_as_they_are(root, make_settings):
+    options = {"regression_target": "rtop", "classification_target": "student_centred"}
+    shipped = TransferData.load(make_settings(data_path=str(root / "data" / "stains.csv"), **options))
+    assert shipped.table.values.shape == (2008, 24)
+    assert shipped.any_label.size == 2008
+
+
+def test_the_fingerprint_knows_every_label(make_settings, labelled_frame, tmp_path):
+    found = set()
+    for i, change in enumerate([{}, {"score": 1.0}, {"kind": 1.0}, {"a": 0.123}]):
+        path = tmp_path / f"{i}.csv"
+        labelled_frame.assign(**{name: labelled_frame[name].where(labelled_frame.index != 5, value)
+                                 for name, value in change.items()}).to_csv(path, index=False)  # fmt: skip
+        found.add(TransferData.load(make_settings(data_path=str(path))).fingerprint)
+    assert len(found) == 4
+
+
+def test_labelled_rows_of_their_own(make_settings, labelled_frame, tmp_path):
+    paths = {"data_path": tmp_path / "all.csv", "labelled_path": tmp_path / "few.csv"}
+    labelled_frame.to_csv(paths["data_path"], index=False)
+    few = labelled_frame.dropna(subset=["score", "kind"])[::-1]
+    few[["kind", "e", "score", "d", "c", "b", "a"]].to_csv(paths["labelled_path"], index=False)
+    data = TransferData.load(make_settings(**{name: str(path) for name, path in paths.items()}))
+    assert not data.shared
+    assert data.labelled.columns == data.table.columns == list("abcde")
+    np.testing.assert_allclose(data.labelled.values, few[list("abcde")], rtol=1e-6)
+    folds = divide(data, 3, 1).folds
+    assert {fold.pretraining for fold in folds} == {"all"}
+    assert folds[0].pretrain.size == 72
+
+
+def changed(frame: pd.DataFrame, **columns) -> pd.DataFrame:
+    return frame.astype(object).assign(**columns)
+
+
+WRONG = {
+    "missing": (lambda f: f.drop(columns="score"), ["--regression_target", "has no column 'score'"]),
+    "constant": (lambda f: f.assign(score=3.5), ["--regression_target", "is 3.5 in every row"]),
+    "text": (lambda f: changed(f, score="good"), ["--regression_target", "'good' is not a number"]),
+    "one class": (lambda f: f.assign(kind=1), ["--classification_target", "two classes, got 1: 1"]),
+    "three classes": (
+        lambda f: f.assign(kind=np.arange(90) % 3), ["two classes, got 3: 0, 1, 2"],
+    ),
+    "too few labels": (
+        lambda f: f.assign(score=f.score.where(f.index < 3)), ["2 rows have 'score', but 3 folds"],
+    ),
+    "a rare class": (
+        lambda f: f.assign(kind=np.where(f.index < 3, 2, 1)), ["class 2 of 'kind' is too rare: 3 rows"],
+    ),
+    "hardly varying": (
+        lambda f: f.assign(score=np.where(f.index == 4, 1.0, np.where(f.index < 8, 2.0, np.nan))),
+        ["--regression_target", "is known or varies in too few rows"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "told"), WRONG.values(), ids=WRONG)
+def test_a_target_that_cannot_be_used_is_one_clear_line(
+    make_settings, labelled_frame, tmp_path, change, told
+):
+    path = tmp_path / "bad.csv"
+    change(labelled_frame).to_csv(path, index=False)
+    settings = make_settings(data_path=str(path))
+    with pytest.raises(InputError) as error:
+        divide(TransferData.load(settings), settings.n_cv_folds, settings.seed)
+    (problem,) = error.value.problems
+    for part in [str(path), *told]:
+        assert part in problem
+
+
+def test_what_is_wrong_is_told_at_once(make_settings, labelled_frame, tmp_path):
+    path = tmp_path / "bad.csv"
+    labelled_frame.assign(score=1.0, kind=1.0).to_csv(path, index=False)
+    with pytest.raises(InputError) as error:
+        TransferData.load(make_settings(data_path=str(path), columns="a,zzz"))
+    assert len(error.value.problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"regression_target": "", "classification_target": ""}, "both empty"),
+        ({"regression_target": "kind"}, "are both 'kind'"),
+        ({"columns": "a,score"}, "must not hold what is to be predicted, got score"),
+        ({"hidden_dims_options": "8,8-x"}, "must be stacks of widths such as 128 or 256-128, got '8-x'"),
+        ({"hidden_dims_options": "0"}, "must be stacks of widths"),
+        ({"n_cv_folds": 1}, "--n_cv_folds must be at least 2"),
+        ({"name": "a/b"}, "--name must be the name of a folder, without slashes, got 'a/b'"),
+        ({"sampler": "gp"}, "--sampler must be one of"),
+        ({"dropout_range": "0.3,0.2"}, "must be an ascending range"),
+    ],
+)
+def test_wrong_options_are_told(make_settings, options, told):
+    with pytest.raises(InputError) as error:
+        make_settings(**options)
+    (problem,) = error.value.problems
+    assert told in problem
+
+
+def test_every_row_has_one_part_to_play(data):
+    division = divide(data, 3, seed=4)
+    test = set(division.final.validation)
+    judged = [row for fold in division.folds for row in fold.validation]
+    assert len(judged) == len(set(judged))
+    assert set(judged) | test == set(data.any_label)
+    assert not set(judged) & test
+    unlabelled = set(range(90)) - set(data.any_label)
+    for fold in division.folds:
+        seen = {*fold.pretrain, *fold.train}
+        assert not seen & {*fold.validation, *fold.held_out, *test}
+        assert unlabelled <= set(fold.pretrain)
+        assert not unlabelled & set(fold.train)
+        assert set(data.targets["classification"].values[fold.validation]) >= {0, 1}
+    assert not {*division.final.pretrain, *division.final.train} & test

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+import warnings
+
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from autoenc.engines import StopFlag, Stopped
+from autoenc.errors import InputError
+from autoenc.settings.transfer import SamplerName
+from autoenc.transfer.loop import report_fold, run_trials
+from autoenc.transfer.record import context_of, open_study, read_study, stored_settings
+from autoenc.transfer.reports import best_params, draw_stages, stages_plot, write_tables
+from autoenc.transfer.samplers import SAMPLERS, make_pruner, make_sampler
+from autoenc.transfer.space import suggest
+from autoenc.transfer.stages import TrainingFailed
+
+
+def new_study(settings) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.create_study(sampler=make_sampler(settings), pruner=make_pruner(settings))
+
+
+def value_of(configuration) -> float:
+    """A made-up objective of everything that is open."""
+    size = configuration.latent_dim + sum(configuration.hidden_dims)
+    recipe = configuration.recipe
+    return size * recipe.dropout + configuration.head_dropout + 100 * recipe.initial_lr + recipe.weight_decay
+
+
+def run(study, settings, n_trials, n_jobs=1, fail=(), cut=None) -> list[int]:
+    """Run the made-up objective; a trial in ``fail`` fails, the loop is cut off at trial ``cut``."""
+    ended: list[int] = []
+    stop = StopFlag()
+
+    def prepare(trial):
+        configuration = suggest(trial, settings)
+
+        def value() -> float:
+            if trial.number == cut:
+                stop.set()
+                raise Stopped
+            if trial.number in fail:
+                raise TrainingFailed("it diverged")
+            for fold in range(3):
+                report_fold(trial, fold, value_of(configuration) + fold / 100, 2)
+            return value_of(configuration)
+
+        return value
+
+    run_trials(study, n_trials, n_jobs, prepare, lambda trial: ended.append(trial.number), stop)
+    return ended
+
+
+def told(study) -> list[tuple]:
+    return [(trial.number, trial.state, trial.value, trial.params) for trial in study.trials]
+
+
+def test_every_sampler_of_the_settings_can_be_made():
+    assert set(SAMPLERS) == set(SamplerName.__args__)
+
+
+@pytest.mark.parametrize("sampler", SamplerName.__args__)
+def test_a_search_that_was_cut_off_goes_on_to_the_same_trials(make_settings, tmp_path, data, sampler):
+    settings = make_settings(sampler=sampler)
+    context = context_of(settings, data)
+    whole = new_study(settings)
+    assert run(whole, settings, 13) == list(range(13))
+    path = tmp_path / "study.db"
+    assert run(open_study(path, settings, context), settings, 13, cut=11) == list(range(11))
+    study = open_study(path, settings, context)
+    assert study.trials[11].state == TrialState.RUNNING
+    assert run(study, settings, 13) == [11, 12]
+    assert told(study) == told(whole)
+    assert run(study, settings, 13) == []
+
+
+def test_a_trial_that_was_cut_off_between_two_folds_is_taken_up_again(make_settings):
+    settings = make_settings()
+    study = new_study(settings)
+    trial = study.ask()
+    suggest(trial, settings)
+    trial.report(123.0, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run(study, settings, 2) == [0, 1]
+    assert study.trials[0].state == TrialState.COMPLETE
+
+
+def test_several_trials_at_once(make_settings):
+    study = new_study(make_settings())
+    assert sorted(run(study, make_settings(), 7, n_jobs=3)) == list(range(7))
+    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
+
+
+def test_a_failed_trial_ends_nothing_and_says_why(make_settings):
+    study = new_study(make_settings())
+    run(study, make_settings(), 4, fail=(1, 2))
+    states = [trial.state.name for trial in study.trials]
+    assert states == ["COMPLETE", "FAIL", "FAIL", "COMPLETE"]
+    assert study.trials[1].user_attrs["failure"] == "it diverged"
+
+
+def test_a_mistake_is_raised_and_leaves_its_trial_to_be_run_again(make_settings):
+    study = new_study(make_settings())
+
+    def prepare(trial):
+        return lambda: 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        run_trials(study, 2, 1, prepare, lambda trial: None, StopFlag())
+    assert [trial.state.name for trial in study.trials] == ["RUNNING"]
+
+
+def test_no_trial_begins_after_the_time(make_settings):
+    study = new_study(make_settings())
+    run_trials(study, 2, 1, lambda trial: lambda: 1.0, lambda trial: None, StopFlag(), timeout_s=0)
+    assert study.trials == []
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_a_pruner_ends_bad_trials_between_folds(make_settings, pruner):
+    settings = make_settings(pruner=pruner)
+    study = new_study(settings)
+    run(study, settings, 30)
+    pruned = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
+    assert pruned
+    assert all(len(trial.intermediate_values) < 3 for trial in pruned)
+    assert all("failure" not in trial.user_attrs for trial in pruned)
+
+
+def test_the_study_knows_its_options(make_settings, data, tmp_path):
+    settings = make_settings(dropout_range="0.2", seed=5)
+    open_study(tmp_path / "study.db", settings, context_of(settings, data))
+    stored = stored_settings(read_study(tmp_path / "study.db"))
+    assert make_settings(**stored) == settings
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"n_cv_folds": 4}, "n_cv_folds 3 there, 4 here"),
+        ({"seed": 1}, "seed 42 there, 1 here"),
+        ({"latent_dim_options": "2"}, "latent_dim_options [2, 8] there, [2] here"),
+        ({"columns": "a,b"}, "columns a,b,c,d,e there, a,b here; other data"),
+        ({"unfreeze": True}, "unfreeze False there, True here"),
+    ],
+)
+def test_the_study_of_another_experiment_is_refused(make_settings, data, tmp_path, changed, words):
+    from autoenc.transfer.data import TransferData
+
+    path = tmp_path / "study.db"
+    open_study(path, make_settings(), context_of(make_settings(), data))
+    other = make_settings(**changed)
+    with pytest.raises(InputError) as error:
+        open_study(path, other, context_of(other, TransferData.load(other)))
+    assert error.value.problems == [f"{path}: is of another experiment: {words}"]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"sampler": "random"}, {"pruner": "median"}, {"n_trials": 7, "n_jobs": 2}]
+)
+def test_how_trials_are_made_does_not_make_another_experiment(make_settings, data, tmp_path, changed):
+    open_study(tmp_path / "study.db", make_settings(), context_of(make_settings(), data))
+    other = make_settings(**changed)
+    open_study(tmp_path / "study.db", other, context_of(other, data))
+
+
+def test_a_file_that_is_no_record_is_refused_and_left_alone(tmp_path):
+    text, foreign = tmp_path / "text.db", tmp_path / "foreign.db"
+    text.write_text("no database")
+    connection = sqlite3.connect(foreign)
+    connection.execute("CREATE TABLE t (x)")
+    connection.commit()
+    connection.close()
+    optuna_db = tmp_path / "other_study.db"
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    optuna.create_study(storage=f"sqlite:///{optuna_db}").set_user_attr("x", 1)
+    for path, words in (
+        (tmp_path / "none.db", "there is no such file"),
+        (tmp_path, "there is no such file"),
+        (text, "is not an SQLite file"),
+        (foreign, "is not the record of a transfer-aware search"),
+        (optuna_db, "is not the record of a transfer-aware search"),
+    ):
+        before = path.read_bytes() if path.is_file() else None
+        with pytest.raises(InputError) as error:
+            read_study(path)
+        assert error.value.problems[0].startswith(f"--resume {path}: ")
+        assert words in error.value.problems[0]
+        assert before is None or path.read_bytes() == before
+
+
+def attributed(value: float, stage1: float) -> optuna.trial.FrozenTrial:
+    scores = {"mae": 0.5, "f1": None, "recall": None, "stage1_loss": stage1, "stage2_objective": value}
+    return create_trial(value=value, user_attrs=scores)
+
+
+def test_the_reports_are_views_of_the_study(make_settings, tmp_path):
+    study = new_study(make_settings())
+    assert best_params(study)["best_value"] is None
+    draw_stages(stages_plot(study))
+    study.add_trials([attributed(2.0, 0.3), attributed(1.0, 0.5), attributed(3.0, 0.1)])
+    assert best_params(study) == {
+        "best_value": 1.0, "best_params": {}, "n_trials": 3, "best_trial_number": 1,
+        "components": {"mae": 0.5, "f1": None, "recall": None, "stage1_loss": 0.5, "stage2_objective": 1.0},
+    }  # fmt: skip
+    plot = stages_plot(study)
+    assert (plot.stage1, plot.stage2) == ([0.5, 0.3, 0.1], [1, 2, 3])
+    assert plot.rank_correlation == pytest.approx(-1)
+    assert "-1.00" in plot.title
+    draw_stages(plot)
+    names = [path.name for _, path in write_tables(study, tmp_path)]
+    assert names == ["best_params.json", "all_trials.csv", "top_20_trials.csv"]
+    assert json.loads((tmp_path / "best_params.json").read_text())["n_trials"] == 3

@@ -18,6 +18,7 @@ from autoenc.settings import (
     CompareSettings,
     EncodeSettings,
     MergeSettings,
+    PredictSettings,
     SearchSettings,
     Settings,
     SlurmSettings,
@@ -67,6 +68,7 @@ COMMANDS = {
     ),
     "slurm": _Command("search as a SLURM job array", SlurmSettings, "slurm:slurm", passes_on=True),
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, "encode:encode"),
+    "predict": _Command("write what heads predict for a table's rows", PredictSettings, "encode:predict"),
     "runs": _Command("list earlier runs of some folders", RunsSettings, "runs:runs"),
     "runs diff": _Command("show what differs between two runs", RunsDiffSettings, "runs:runs_diff"),
 }

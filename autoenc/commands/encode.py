@@ -1,17 +1,21 @@
-"""``encode``: the latent points of a table's rows."""
+"""``encode`` and ``predict``: the latent points of a table's rows, and what heads on them predict."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from autoenc.checkpoint import load_model
+from autoenc.checkpoint import FittedAutoencoder, load_model
 from autoenc.ensemble import FittedEnsemble
 from autoenc.errors import InputError
 from autoenc.paths import write_atomically
-from autoenc.settings import EncodeSettings
+from autoenc.settings import EncodeSettings, PredictSettings
 from autoenc.tables import numeric_column, read_frame
 
-__all__ = ["encode"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["encode", "predict"]
 
 
 def encode(settings: EncodeSettings) -> int:
@@ -20,26 +24,53 @@ def encode(settings: EncodeSettings) -> int:
     Raises:
         InputError: If model or table cannot be used, or the output cannot be written.
     """
-    import pandas as pd
-
     model = load_model(settings.model)
     if isinstance(model, FittedEnsemble):
         raise InputError(
             f"{settings.model}: is an ensemble, whose members have latent spaces of their own; "
             "encode with one model, which search --save_models makes"
         )
-    frame = read_frame(settings.data_path)
+    latents = model.encode(_rows(model, settings.model, settings.data_path))
+    _write(latents, settings.output)
+    print(f"{len(latents):,} rows, latent size {latents.shape[1]}: {settings.output}")
+    return 0
+
+
+def predict(settings: PredictSettings) -> int:
+    """Predict for a table with the heads of a saved model into a CSV, a row per row.
+
+    Raises:
+        InputError: If model or table cannot be used, or the output cannot be written.
+    """
+    from autoenc.transfer.checkpoint import FittedTransfer
+
+    model = load_model(settings.model)
+    if not isinstance(model, FittedTransfer):
+        raise InputError(
+            f"{settings.model}: has no heads to predict with; train-best makes such a model of a "
+            "transfer-aware search"
+        )
+    predictions = model.predict(_rows(model, settings.model, settings.data_path))
+    _write(predictions, settings.output)
+    print(f"{len(predictions):,} rows, {', '.join(predictions.columns)}: {settings.output}")
+    return 0
+
+
+def _rows(model: FittedAutoencoder, path: str, data_path: str) -> pd.DataFrame:
+    """The columns of a table that a model needs."""
+    import pandas as pd
+
+    frame = read_frame(data_path)
     if model.columns is None:
-        raise InputError(f"{settings.model}: does not name its columns; load it in Python and pass an array")
+        raise InputError(f"{path}: does not name its columns; load it in Python and pass an array")
     missing = [name for name in model.columns if name not in frame.columns]
     if missing:
-        raise InputError(f"{settings.data_path}: has no column {', '.join(missing)}, which the model needs")
-    columns = {name: numeric_column(frame, name, settings.data_path) for name in model.columns}
-    latents = model.encode(pd.DataFrame(columns))
-    output = Path(settings.output)
+        raise InputError(f"{data_path}: has no column {', '.join(missing)}, which the model needs")
+    return pd.DataFrame({name: numeric_column(frame, name, data_path) for name in model.columns})
+
+
+def _write(frame: pd.DataFrame, output: str) -> None:
     try:
-        write_atomically(output, lambda file: latents.to_csv(file, index=False, mode="wb"))
+        write_atomically(Path(output), lambda file: frame.to_csv(file, index=False, mode="wb"))
     except OSError as error:
         raise InputError(f"--output {output}: cannot be written: {error.strerror}") from None
-    print(f"{len(latents):,} rows, latent size {latents.shape[1]}: {output}")
-    return 0

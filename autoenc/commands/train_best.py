@@ -23,6 +23,7 @@ from autoenc.report.training_plot import TrainingPlot, draw_training
 from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
+from autoenc.study import journal_path
 from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.chosen import Chosen, chosen_trial
 
@@ -55,6 +56,12 @@ def train_best(settings: TrainBestSettings) -> int:
         InputError: If record, trial, data or folder cannot be used.
     """
     source = Path(settings.from_)
+    if (source / "study.db").exists() and not journal_path(source).exists():
+        from autoenc.commands.train_transfer import train_best_of_transfer
+
+        return train_best_of_transfer(settings)
+    if settings.stage2_epochs is not None:
+        raise InputError(f"--stage2_epochs: {source} holds no transfer-aware search, the one with stages")
     chosen = chosen_trial(source, settings.storage, settings.trial)
     chosen = replace(chosen, **_overridden(chosen, settings))
     folder = Path(settings.output_dir or source)

@@ -7,25 +7,37 @@ from typing import Any
 
 from autoenc.commands.transfer import TransferJob
 from autoenc.errors import InputError
+from autoenc.paths import prepare_folder
 from autoenc.report.study_tables import ranked_trials
-from autoenc.settings import TransferSettings, require_settings
+from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
 from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
 from autoenc.transfer.objective import Scores, score
 from autoenc.transfer.record import context_of, read_study, stored_settings
 from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import Stages, TrainingFailed
+from autoenc.tuning.chosen import complete_trial
 
-__all__ = ["train_best_transfer"]
+__all__ = ["train_best_of_transfer", "train_best_transfer"]
+
+_HANDED_ON = ("epochs", "stage2_epochs", "batch_size", "seed", "data_path")
+_NOT_OPEN = (
+    "storage", "hidden_dims", "patience", "initial_lr", "eta_min", "weight_decay", "dropout", "activation",
+    "norm", "corruption", "kl_weight",
+)  # fmt: skip
 
 
 def train_best_transfer(
-    folder: Path, output: Path | None = None, options: dict[str, Any] | None = None
+    folder: Path,
+    output: Path | None = None,
+    options: dict[str, Any] | None = None,
+    number: int | None = None,
 ) -> tuple[Path, FittedTransfer, Scores]:
     """Train the best trial of a search again, save it, and measure it once on the test rows.
 
     Args:
         folder: Of the search, with its ``study.db``.
         output: The model file; by default ``best_model.pth`` in the folder.
+        number: Of the trial; by default the best one.
         options: Options of ``transfer`` that take the place of those of the search, such as longer
             ``epochs`` and ``stage2_epochs``, a ``device`` or where the tables are now.
 
@@ -46,7 +58,8 @@ def train_best_transfer(
     job = TransferJob.prepare(settings, folder)
     if context_of(settings, job.data)["data"] != study.user_attrs["autoenc_transfer_context"]["data"]:
         raise InputError(f"{settings.data_path}: is not what {folder} was searched with; its content differs")
-    best, stages, fold = ranked[0], Stages(job.data, settings, job.engine), job.division.final
+    best = ranked[0] if number is None else complete_trial(study, number)
+    stages, fold = Stages(job.data, settings, job.engine), job.division.final
     chosen = configuration(best.params, settings)
     try:
         fitted = stages.fit(fold, chosen, stages.pretrain(fold, chosen))
@@ -67,3 +80,33 @@ def train_best_transfer(
     path = output or folder / "best_model.pth"
     save_transfer(path, model)
     return path, model, scores
+
+
+def train_best_of_transfer(settings: TrainBestSettings) -> int:
+    """``train-best`` for the folder of a transfer-aware search.
+
+    Raises:
+        InputError: If the search cannot be used, or an option has no meaning for it.
+    """
+    useless = [f"--{name}" for name in _NOT_OPEN if getattr(settings, name) is not None]
+    if useless:
+        raise InputError(
+            f"{', '.join(useless)}: what a transfer-aware search found cannot be changed here; "
+            f"{', '.join(f'--{name}' for name in _HANDED_ON)} can"
+        )
+    folder = Path(settings.from_)
+    options = {name: getattr(settings, name) for name in _HANDED_ON if getattr(settings, name) is not None}
+    options |= {"device": settings.device, "engine": settings.engine}
+    output = None
+    if settings.output_dir is not None:
+        prepare_folder(Path(settings.output_dir))
+        output = Path(settings.output_dir) / "best_model.pth"
+    path, model, scores = train_best_transfer(folder, output, options, settings.trial)
+    if not settings.quiet:
+        named = {"MAE (in standard deviations)": scores.mae, "F1": scores.f1, "recall": scores.recall}
+        told = [f"{name} {value:.4f}" for name, value in named.items() if value is not None]
+        epochs = f"{model.info['recipe']['epochs']} and {model.info['stage2_epochs']} epochs"
+        print(f"trained       trial {model.info['trial']}, both stages, {epochs}")
+        print(f"test rows     {', '.join(told)}, stage 1 loss {scores.stage1_loss:.5f}; they chose nothing")
+        print(f"\nbest model    {path}")
+    return 0

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from autoenc.settings.base import DataSettings, Settings, parse_settings, require_settings
-from autoenc.settings.commands import AnalyzeSettings, CompareSettings, EncodeSettings, MergeSettings
+from autoenc.settings.commands import (
+    AnalyzeSettings,
+    CompareSettings,
+    EncodeSettings,
+    MergeSettings,
+    PredictSettings,
+)
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.slurm import SlurmSettings
@@ -18,6 +24,7 @@ __all__ = [
     "DataSettings",
     "EncodeSettings",
     "MergeSettings",
+    "PredictSettings",
     "RunsDiffSettings",
     "RunsSettings",
     "SearchSettings",

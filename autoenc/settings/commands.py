@@ -6,7 +6,7 @@ from pydantic import Field
 
 from autoenc.settings.base import Settings
 
-__all__ = ["AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings"]
+__all__ = ["AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings", "PredictSettings"]
 
 
 class AnalyzeSettings(Settings):
@@ -42,3 +42,11 @@ class EncodeSettings(Settings):
     model: str = Field(description="model file, e.g. output/best_model_latent3.pth")
     data_path: str = Field("data/stains.csv", description="table to encode, CSV or Parquet")
     output: str = Field("latents.csv", description="CSV file for the latent points, a row per row")
+
+
+class PredictSettings(Settings):
+    """Options of ``predict``."""
+
+    model: str = Field(description="model file of a transfer-aware search, e.g. best_model.pth")
+    data_path: str = Field("data/stains.csv", description="table to predict for, CSV or Parquet")
+    output: str = Field("predictions.csv", description="CSV file for the predictions, a row per row")

@@ -22,6 +22,9 @@ class TrainBestSettings(Settings):
     storage: str | None = Field(None, description="the record, where it is not study.journal in the folder")
     hidden_dims: Stack | None = Field(None, description='hidden widths instead, e.g. "64,32"')
     epochs: int | None = Field(None, ge=1, description="passes over the training rows")
+    stage2_epochs: int | None = Field(
+        None, ge=1, description="of a transfer-aware search: passes over the labelled rows"
+    )
     patience: int | None = Field(
         None,
         ge=1,

@@ -19,7 +19,7 @@ from autoenc.settings import SearchSettings
 from autoenc.study import TUNE, Record, journal_path, open_storage, records_in
 from autoenc.tuning.study import tune_studies
 
-__all__ = ["Chosen", "chosen_trial"]
+__all__ = ["Chosen", "chosen_trial", "complete_trial"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def chosen_trial(folder: Path, storage: str | None, number: int | None) -> Chose
 
 def _of_study(study: optuna.Study, number: int | None) -> Chosen:
     note = study.user_attrs[TUNE]
-    trial = _trial(study, number)
+    trial = _best_trial(study) if number is None else complete_trial(study, number)
     recipe = Recipe(**trial.user_attrs["recipe"])
     if recipe.patience:
         # The rows that said when to stop are among the training rows now.
@@ -78,12 +78,19 @@ def _of_study(study: optuna.Study, number: int | None) -> Chosen:
     )  # fmt: skip
 
 
-def _trial(study: optuna.Study, number: int | None) -> FrozenTrial:
+def _best_trial(study: optuna.Study) -> FrozenTrial:
     ranked = ranked_trials(study)
-    if number is None:
-        if not ranked:
-            raise InputError(f"{study.study_name}: no trial has succeeded yet")
-        return ranked[0]
+    if not ranked:
+        raise InputError(f"{study.study_name}: no trial has succeeded yet")
+    return ranked[0]
+
+
+def complete_trial(study: optuna.Study, number: int) -> FrozenTrial:
+    """The trial of this number.
+
+    Raises:
+        InputError: If there is none, or it has no result.
+    """
     trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
     if number not in trials:
         raise InputError(f"--trial {number}: {study.study_name} has trials 0 to {len(trials) - 1}")
@@ -97,7 +104,7 @@ def _of_record(record: Record, number: int | None) -> Chosen:
     settings = SearchSettings.model_validate(record.search["settings"])
     results = SearchResults.of(settings, record)
     if number is not None:
-        _trial(record.study, number)
+        complete_trial(record.study, number)
         fit = record.fit_of(number)
         name = f"trial {number} of {record.study.study_name}"
     elif not results.finished:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from autoenc.grid import ArchitectureGrid
     from autoenc.loss import sparse_aware_loss
     from autoenc.model import DynamicAutoencoder
+    from autoenc.tuning.optimizer import HyperparameterOptimizer
+    from autoenc.tuning.resilient import ResilientSampler
+    from autoenc.tuning.space import HyperparameterSearchSpace
 
 __version__ = "0.1.0"
 __all__ = [
@@ -19,7 +22,10 @@ __all__ = [
     "COPUSDataset",
     "DynamicAutoencoder",
     "FittedAutoencoder",
+    "HyperparameterOptimizer",
+    "HyperparameterSearchSpace",
     "InputError",
+    "ResilientSampler",
     "load_model",
     "sparse_aware_loss",
 ]
@@ -29,7 +35,10 @@ _HOMES = {
     "COPUSDataset": "dataset",
     "DynamicAutoencoder": "model",
     "FittedAutoencoder": "checkpoint",
+    "HyperparameterOptimizer": "tuning.optimizer",
+    "HyperparameterSearchSpace": "tuning.space",
     "InputError": "errors",
+    "ResilientSampler": "tuning.resilient",
     "load_model": "checkpoint",
     "sparse_aware_loss": "loss",
 }

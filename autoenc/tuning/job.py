@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +10,7 @@ from statistics import fmean
 from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GridSampler
 from optuna.trial import FrozenTrial
 
 from autoenc.commands.inputs import context_of, prepare_inputs
@@ -31,7 +29,7 @@ from autoenc.tuning.resilient import (
     Situation,
     situation_of,
 )
-from autoenc.tuning.sampling import PerTrialSampler
+from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
 from autoenc.tuning.space import Configuration, HyperparameterSearchSpace
 
 __all__ = ["THRESHOLDS", "TuneJob"]
@@ -213,19 +211,13 @@ class TuneJob:
         return found
 
     def _sampler_for(self, seed: int, number: int) -> BaseSampler:
-        family = self.family_of(number)
-        make: dict[str, Callable[[], BaseSampler]] = {
+        if self.settings.strategy == "grid":
             # The order of a grid's points is shuffled by the seed, so that it must be the same throughout.
-            "grid": lambda: GridSampler(self.grid or {}, self.settings.seed),
-            "random": lambda: RandomSampler(seed),
-            "tpe": lambda: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
-            "cmaes": lambda: CmaEsSampler(seed=seed, warn_independent_sampling=False),
-            "resilient": lambda: ResilientSampler(
+            return GridSampler(self.grid or {}, self.settings.seed)
+        if self.settings.strategy == "resilient":
+            family = self.family_of(number)
+            return ResilientSampler(
                 seed, self.resilient_options_of(family), self.space.distributions(), self.n_parameters,
                 lambda trial: self.considered(trial, family),
-            ),
-        }  # fmt: skip
-        with warnings.catch_warnings():
-            # Grouped and multivariate TPE are called experimental, and have been so for years.
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return make[self.settings.strategy]()
+            )  # fmt: skip
+        return standard_sampler(self.settings.strategy, seed)

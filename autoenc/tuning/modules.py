@@ -71,6 +71,13 @@ class ModuleSpace:
         space: HyperparameterSearchSpace | Mapping[str, Any],
         model_options: Mapping[str, Any],
     ) -> None:
+        if not callable(model_class):
+            raise InputError(f"model_class must be a class of torch modules, got {model_class!r}")
+        if not isinstance(space, HyperparameterSearchSpace | Mapping):
+            raise InputError(
+                "search_space must be a HyperparameterSearchSpace or a mapping of names to ranges and "
+                f"choices, got {type(space).__name__}"
+            )
         self._name = getattr(model_class, "__name__", repr(model_class))
         self._parameters = {
             name: each

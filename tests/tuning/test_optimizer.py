@@ -295,6 +295,7 @@ def test_what_is_missing_or_taken_by_nobody_is_told_at_once() -> None:
     ("space", "text"),
     [
         ({**SPACE, "depth": 2}, r"depth must be a range as a tuple \(low, high\), a list .* got 2"),
+        ([], "search_space must be a HyperparameterSearchSpace or a mapping .*, got list"),
         ({**SPACE, "depth": []}, r"depth must be a range as a tuple"),
         ({**SPACE, "activation": [nn.ReLU, nn.ReLU]}, "activation must not repeat a choice, got ReLU, ReLU"),
         (
@@ -308,6 +309,15 @@ def test_a_wrong_space_is_told(space, text) -> None:
         optimizer(
             space=space, model_options={"n_inputs": 3, **({"depth": 1} if "depth" not in space else {})}
         )
+
+
+def test_a_model_class_that_is_none_is_told() -> None:
+    with pytest.raises(InputError, match="model_class must be a class of torch modules, got 'Net'"):
+        optimizer("Net")
+    with pytest.raises(InputError, match="threads must be at least 1, got 0"):
+        optimizer(threads=0)
+    with pytest.raises(InputError, match="n_trials must be at least 1, got 0"):
+        optimizer().optimize(TRAIN, VAL, n_trials=0)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from autoenc.grid import ArchitectureGrid
     from autoenc.loss import sparse_aware_loss
     from autoenc.model import DynamicAutoencoder
+    from autoenc.tuning.optimizer import HyperparameterOptimizer
+    from autoenc.tuning.resilient import ResilientSampler
+    from autoenc.tuning.space import HyperparameterSearchSpace
 
 __version__ = "0.1.0"
 __all__ = [
@@ -21,7 +24,10 @@ __all__ = [
     "DynamicAutoencoder",
     "FittedAutoencoder",
     "FittedEnsemble",
+    "HyperparameterOptimizer",
+    "HyperparameterSearchSpace",
     "InputError",
+    "ResilientSampler",
     "load_model",
     "sparse_aware_loss",
 ]
@@ -32,7 +38,10 @@ _HOMES = {
     "DynamicAutoencoder": "model",
     "FittedAutoencoder": "checkpoint",
     "FittedEnsemble": "ensemble",
+    "HyperparameterOptimizer": "tuning.optimizer",
+    "HyperparameterSearchSpace": "tuning.space",
     "InputError": "errors",
+    "ResilientSampler": "tuning.resilient",
     "load_model": "checkpoint",
     "sparse_aware_loss": "loss",
 }

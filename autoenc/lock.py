@@ -16,6 +16,8 @@ from autoenc.errors import InputError
 
 __all__ = ["RecordLock", "is_held"]
 
+_ADVICE = "wait for it, name another folder with --output_dir, or divide the work with --shard i/N"
+
 
 class RecordLock:
     """Exclusive use of a journal, for the time of a ``with`` block.
@@ -25,12 +27,14 @@ class RecordLock:
 
     Args:
         journal: The journal; lock and holder are written beside it.
+        advice: What one may do instead, told where another process holds it.
 
     Raises:
         InputError: On entering, if another process holds it; it says which one and what to do.
     """
 
-    def __init__(self, journal: Path) -> None:
+    def __init__(self, journal: Path, advice: str = _ADVICE) -> None:
+        self._advice = advice
         self._lock = FileLock(_lock_path(journal))
         self._holder = journal.with_name(f".{journal.name}.holder")
         self._journal = journal
@@ -40,8 +44,7 @@ class RecordLock:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise InputError(
-                f"{self._journal.parent}: another process is searching here ({self._who()}); wait for it, "
-                "name another folder with --output_dir, or divide the work with --shard i/N"
+                f"{self._journal.parent}: another process is searching here ({self._who()}); {self._advice}"
             ) from None
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
         started = datetime.now().astimezone().isoformat(timespec="seconds")

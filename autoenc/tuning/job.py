@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GridSampler
 
 from autoenc.commands.inputs import context_of, prepare_inputs
 from autoenc.data import Table
@@ -23,7 +21,7 @@ from autoenc.settings import TuneSettings
 from autoenc.trials import Trial
 from autoenc.tuning.families import is_of_family, resilient_options
 from autoenc.tuning.resilient import ResilientSampler
-from autoenc.tuning.sampling import PerTrialSampler
+from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
 from autoenc.tuning.space import Configuration, HyperparameterSearchSpace
 
 __all__ = ["THRESHOLDS", "TuneJob"]
@@ -165,22 +163,16 @@ class TuneJob:
         )
 
     def _sampler_for(self, seed: int, number: int) -> BaseSampler:
-        family = self.family_of(number)
-        make: dict[str, Callable[[], BaseSampler]] = {
+        if self.settings.strategy == "grid":
             # The order of a grid's points is shuffled by the seed, so that it must be the same throughout.
-            "grid": lambda: GridSampler(self.grid or {}, self.settings.seed),
-            "random": lambda: RandomSampler(seed),
-            "tpe": lambda: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
-            "cmaes": lambda: CmaEsSampler(seed=seed, warn_independent_sampling=False),
-            "resilient": lambda: ResilientSampler(
-                seed,
-                resilient_options(self.settings, self.thresholds, family),
-                self.space.distributions(),
-                self.n_parameters,
-                lambda trial: is_of_family(trial, family),
-            ),
-        }  # fmt: skip
-        with warnings.catch_warnings():
-            # Grouped and multivariate TPE are called experimental, and have been so for years.
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return make[self.settings.strategy]()
+            return GridSampler(self.grid or {}, self.settings.seed)
+        if self.settings.strategy != "resilient":
+            return standard_sampler(self.settings.strategy, seed)
+        family = self.family_of(number)
+        return ResilientSampler(
+            seed,
+            resilient_options(self.settings, self.thresholds, family),
+            self.space.distributions(),
+            self.n_parameters,
+            lambda trial: is_of_family(trial, family),
+        )

@@ -222,6 +222,8 @@ class ResilientSampler(BaseSampler):
         if now.best is not None and self._size_of is not None:
             limit = self.options.most_growth * self._size_of(now.best.params)
         base = _complete(now.best, search_space)
+        # What has one value is not proposed, but it counts for the size.
+        fixed = {name: drawn(each, 0) for name, each in (self._space or {}).items() if each.single()}
         proposal = base
         for attempt in range(_DRAWS):
             # Where draws are refused again and again the steps become larger, so that a new point is found;
@@ -231,7 +233,7 @@ class ResilientSampler(BaseSampler):
             if attempt == _DRAWS * 3 // 4:
                 now = replace(now, mode=Mode.STARTUP)
             proposal = self._proposal(now, base, search_space, 1 + attempt / 10)
-            fits = self._size_of is None or self._size_of(proposal) <= limit
+            fits = self._size_of is None or self._size_of({**fixed, **proposal}) <= limit
             if fits and not any(_same_point(proposal, each.params) for each in trials):
                 return proposal
         return base if now.best is not None else proposal

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-__all__ = ["PerTrialSampler"]
+__all__ = ["PerTrialSampler", "standard_sampler"]
+
+
+def standard_sampler(strategy: str, seed: int) -> BaseSampler:
+    """Optuna's own sampler for strategy ``random``, ``tpe`` or ``cmaes``, as it is set up here."""
+    with warnings.catch_warnings():
+        # Grouped and multivariate TPE are called experimental, and have been so for years.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        make: dict[str, Callable[[], BaseSampler]] = {
+            "random": lambda: RandomSampler(seed),
+            "tpe": lambda: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
+            "cmaes": lambda: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+        }
+        return make[strategy]()
 
 
 class PerTrialSampler(BaseSampler):

@@ -19,7 +19,7 @@ from autoenc.errors import InputError
 from autoenc.grid import Architecture, ArchitectureGrid
 from autoenc.settings.space import SpaceSettings
 
-__all__ = ["MOST_GRID_POINTS", "Configuration", "HyperparameterSearchSpace"]
+__all__ = ["MOST_GRID_POINTS", "Configuration", "HyperparameterSearchSpace", "stack_of", "take"]
 
 MOST_GRID_POINTS = 100_000
 _GRID_STEPS = 3  # values of a continuous range in a grid
@@ -84,22 +84,18 @@ class HyperparameterSearchSpace(SpaceSettings):
             trial.suggest_categorical("hidden_dims", stacks)
         else:
             space = self.distributions()
-            for i in range(_take(trial, "num_layers", space["num_layers"])):
-                _take(trial, f"hidden_size_{i + 1}", space[f"hidden_size_{i + 1}"])
+            for i in range(take(trial, "num_layers", space["num_layers"])):
+                take(trial, f"hidden_size_{i + 1}", space[f"hidden_size_{i + 1}"])
         for name, distribution in self._recipe_distributions().items():
-            _take(trial, name, distribution)
+            take(trial, name, distribution)
         return self.configuration(trial.params)
 
     def configuration(self, params: Mapping[str, Any]) -> Configuration:
-        """What parameters mean. A width above the one before it counts as equal to that one."""
+        """What parameters mean; for widths see :func:`stack_of`."""
         if "hidden_dims" in params:
             stack = tuple(int(width) for width in params["hidden_dims"].split("-"))
         else:
-            widths: list[int] = []
-            for i in range(params["num_layers"]):
-                width = params[f"hidden_size_{i + 1}"]
-                widths.append(min(width, widths[-1]) if widths else width)
-            stack = tuple(widths)
+            stack = stack_of(params)
         recipe = {name: params[name] for name in self._recipe_distributions()}
         recipe["initial_lr"] = recipe.pop("learning_rate")
         return Configuration(stack, recipe)
@@ -128,12 +124,22 @@ class HyperparameterSearchSpace(SpaceSettings):
         return {"hidden_dims": names, **values}
 
 
-def _take(trial: Any, name: str, distribution: BaseDistribution) -> Any:
+def stack_of(params: Mapping[str, Any]) -> Architecture:
+    """The stack that widths mean: one above the width before it counts as equal to that one."""
+    widths: list[int] = []
+    for i in range(params["num_layers"]):
+        width = params[f"hidden_size_{i + 1}"]
+        widths.append(min(width, widths[-1]) if widths else width)
+    return tuple(widths)
+
+
+def take(trial: Any, name: str, distribution: BaseDistribution) -> Any:
     """Suggest a parameter with a distribution that was made elsewhere."""
-    if isinstance(distribution, IntDistribution):
-        return trial.suggest_int(name, distribution.low, distribution.high, log=distribution.log)
-    if isinstance(distribution, FloatDistribution):
-        return trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)
+    if isinstance(distribution, IntDistribution | FloatDistribution):
+        suggest = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
+        return suggest(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
     assert isinstance(distribution, CategoricalDistribution)
     return trial.suggest_categorical(name, distribution.choices)
 

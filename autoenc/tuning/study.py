@@ -14,10 +14,10 @@ from autoenc.processes import is_alive, this_process
 from autoenc.study import TUNE, keep_study_aside
 from autoenc.tuning.job import TuneJob
 
-__all__ = ["abandoned", "identity_of", "mark_process", "open_study", "study_name", "tune_studies"]
+__all__ = ["PROCESS", "abandoned", "identity_of", "mark_process", "open_study", "study_name", "tune_studies"]
 
 _USED = "autoenc_last_used"
-_PROCESS = "process"
+PROCESS = "process"  # the attribute that says which process is at work on a trial
 _MARKING = timedelta(minutes=1)
 _SILENCE = timedelta(hours=6)  # after which a trial of another host counts as abandoned
 
@@ -98,7 +98,7 @@ def tune_studies(storage: BaseStorage) -> list[optuna.Study]:
 
 def mark_process(trial: optuna.Trial) -> None:
     """Note which process trains this trial, so that another can tell whether it is still at it."""
-    trial.set_user_attr(_PROCESS, this_process())
+    trial.set_user_attr(PROCESS, this_process())
 
 
 def abandoned(study: optuna.Study, alone: bool) -> list[FrozenTrial]:
@@ -114,7 +114,7 @@ def abandoned(study: optuna.Study, alone: bool) -> list[FrozenTrial]:
 
 def _is_abandoned(trial: FrozenTrial) -> bool:
     started = trial.datetime_start or datetime.now()
-    if _PROCESS not in trial.user_attrs:  # a living process marks its trial at once
+    if PROCESS not in trial.user_attrs:  # a living process marks its trial at once
         return datetime.now() - started > _MARKING
-    alive = is_alive(trial.user_attrs[_PROCESS])
+    alive = is_alive(trial.user_attrs[PROCESS])
     return datetime.now() - started > _SILENCE if alive is None else not alive

@@ -206,6 +206,16 @@ def test_no_step_goes_to_more_than_twice_the_size_of_the_best() -> None:
     assert not any(too_large)
 
 
+def test_what_has_one_value_counts_for_the_size_too() -> None:
+    space = {"width": IntDistribution(1, 512, log=True), "depth": IntDistribution(3, 3)}
+    study = optuna.create_study(sampler=ResilientSampler(0, None, space, size_of))
+    study.optimize(
+        lambda trial: 1 / (trial.suggest_int("width", 1, 512, log=True) * trial.suggest_int("depth", 3, 3)),
+        n_trials=12,
+    )
+    assert {trial.params["depth"] for trial in study.trials} == {3}
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_no_point_is_tried_twice_while_there_are_others(seed) -> None:
     study = optuna.create_study(sampler=ResilientSampler(seed, ResilientOptions(excellent=3)))

@@ -5,20 +5,19 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from autoenc.tuning.resilient import ResilientOptions, ResilientSampler
-from autoenc.tuning.sampling import PerTrialSampler
-
-pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
 
 N_TRIALS = 24
 MAKE: dict[str, Callable[[int, int], BaseSampler]] = {
-    "random": lambda seed, number: RandomSampler(seed),
-    "tpe": lambda seed, number: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
-    "cmaes": lambda seed, number: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+    **{
+        name: lambda seed, number, name=name: standard_sampler(name, seed)
+        for name in ("random", "tpe", "cmaes")
+    },
     "resilient": lambda seed, number: ResilientSampler(seed, ResilientOptions(excellent=8, startup_trials=4)),
 }
 

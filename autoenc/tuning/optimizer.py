@@ -1,0 +1,312 @@
+"""Adaptive search of the hyperparameters of any torch module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import optuna
+import torch
+from optuna.distributions import distribution_to_json
+from optuna.exceptions import OptunaError
+from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+from torch import nn
+
+from autoenc.errors import InputError
+from autoenc.tuning.module_study import (
+    began_module_study,
+    found_module_study,
+    left_running,
+    next_trial,
+    opened,
+    told,
+)
+from autoenc.tuning.modules import ModuleSpace
+from autoenc.tuning.pairs import Pairs, read_pairs
+from autoenc.tuning.resilient import ResilientOptions, ResilientSampler
+from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
+from autoenc.tuning.space import HyperparameterSearchSpace
+from autoenc.tuning.training import Loss, TrainedModule, train_module
+
+__all__ = ["HyperparameterOptimizer", "SearchResult"]
+
+Strategy = Literal["random", "tpe", "cmaes", "resilient"]
+
+
+class HyperparameterOptimizer:
+    """Searches the hyperparameters of a class of torch modules.
+
+    What the constructor names (``hidden_size``, ``hidden_dims``, ``num_layers``, ``dropout``, ...) is taken
+    from the space and passed to it; ``learning_rate``, ``weight_decay``, ``batch_size`` and ``num_epochs`` go
+    to the training: AdamW, a cosine schedule per epoch, mini-batches. A trial's value is the loss of all
+    validation rows after its last epoch. On one machine's CPU it follows from the trial's parameters, the
+    seed and the data alone.
+
+    Args:
+        model_class: A class of torch modules, or a function that makes one.
+        search_space: A :class:`HyperparameterSearchSpace`, of which the constructor takes what it names; or
+            for each option a range as a tuple ``(low, high)``, a list of choices of any kind, or an Optuna
+            distribution. Ranges of ``learning_rate``, ``weight_decay`` and ``hidden_size`` are on a log
+            scale.
+        loss: ``loss(output, target)`` gives one number; of a model that returns a tuple it gets the first
+            element. By default the mean squared error.
+        strategy: ``random``, ``tpe``, ``cmaes`` or ``resilient``.
+        seed: Of the search and of every training.
+        device: Any torch device.
+        threads: CPU threads of a training; for small models one is the fastest by far.
+        model_options: Arguments of the constructor that stay the same.
+        storage: An Optuna storage URL, or the path of a journal file, with which a search goes on where an
+            earlier one stopped, also a killed one. Without it the search is in memory.
+        pruner: Any Optuna pruner; it is asked after each epoch. By default no trial is ended early.
+        study_name: Of the study in its storage; by default after class and strategy.
+        resilient: Numbers of the resilient strategy.
+
+    Raises:
+        InputError: A ``ValueError``, with everything that is wrong: an option that neither constructor nor
+            training takes, an argument that the constructor needs and nobody gives, ...
+
+    Example:
+        >>> data = torch.linspace(-1, 1, 64).reshape(-1, 1)
+        >>> space = {"out_features": [1], "learning_rate": (1e-3, 1e-1), "num_epochs": [2]}
+        >>> optimizer = HyperparameterOptimizer(nn.Linear, space, model_options={"in_features": 1})
+        >>> result = optimizer.optimize(data[::2], data[1::2], n_trials=3)
+        >>> result.n_trials, sorted(result.best_params)
+        (3, ['learning_rate', 'num_epochs', 'out_features'])
+    """
+
+    def __init__(
+        self,
+        model_class: Callable[..., nn.Module],
+        search_space: HyperparameterSearchSpace | Mapping[str, Any],
+        *,
+        loss: Loss = nn.functional.mse_loss,
+        strategy: Strategy = "tpe",
+        seed: int = 42,
+        device: str | torch.device = "cpu",
+        threads: int = 1,
+        model_options: Mapping[str, Any] | None = None,
+        storage: str | Path | None = None,
+        pruner: BasePruner | None = None,
+        study_name: str | None = None,
+        resilient: ResilientOptions | None = None,
+    ) -> None:
+        problems = []
+        if strategy not in get_args(Strategy):
+            problems.append(f"strategy must be one of {', '.join(get_args(Strategy))}, got {strategy!r}")
+        if not 0 <= seed < 2**32:
+            problems.append(f"seed must be at least 0 and below 2**32, got {seed}")
+        if threads < 1:
+            problems.append(f"threads must be at least 1, got {threads}")
+        try:
+            self._device = torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError) as error:  # the latter from a torch built without the device
+            problems.append(f"device {str(device)!r} cannot be used: {str(error).splitlines()[0]}")
+        try:
+            self.space = ModuleSpace(model_class, search_space, model_options or {})
+        except InputError as error:
+            problems += error.problems
+        if problems:
+            raise InputError(problems)
+        self.model_class, self.loss, self.strategy, self.seed = model_class, loss, strategy, seed
+        self._threads = threads
+        is_url = isinstance(storage, str) and "://" in storage
+        self._storage = storage if storage is None or is_url else Path(storage)
+        self._pruner = pruner or NopPruner()
+        self._resilient = resilient or ResilientOptions()
+        self._study_name = study_name or f"{told(model_class)}-{strategy}"
+        self._study: optuna.Study | None = None
+        self._about = {
+            "model_class": told(model_class),
+            "search_space": {
+                name: distribution_to_json(each) for name, each in self.space.distributions.items()
+            },
+            "num_epochs": self.space.fixed.get("num_epochs"),
+            "model_options": {name: told(each) for name, each in (model_options or {}).items()},
+            "loss": told(loss), "strategy": strategy, "seed": seed, "threads": threads,
+            "pruner": type(self._pruner).__name__,
+            "resilient": told(self._resilient) if strategy == "resilient" else None,
+        }  # fmt: skip
+
+    def optimize(
+        self,
+        train_data: Any,
+        val_data: Any,
+        n_trials: int = 20,
+        on_trial: Callable[[FrozenTrial], None] = lambda trial: None,
+    ) -> SearchResult:
+        """Search.
+
+        A trial that fails, because its model cannot be made or its loss stops being finite, is recorded as
+        failed with the reason, and the search goes on.
+
+        Args:
+            train_data: A torch Dataset or DataLoader of ``(input, target)`` pairs or of single tensors,
+                which are their own target; or a tensor or array; or a tuple of two. It is read once, as a
+                whole. A missing cell (NaN) of an input enters the network as 0.
+            val_data: The same of other rows, which judge the trials.
+            n_trials: Trials in all, those of an earlier run in the same storage counted.
+            on_trial: Called with each trial that ended.
+
+        Raises:
+            InputError: If the data cannot be used, or the storage holds another search of this name.
+        """
+        if n_trials < 1:
+            raise InputError(f"n_trials must be at least 1, got {n_trials}")
+        train, val = self._read(train_data, val_data)
+        data = {"train_data": train.fingerprint, "val_data": val.fingerprint}
+        with opened(self._storage) as (storage, alone):
+            sampler = PerTrialSampler(self._sampler_for, self.seed)
+            study = began_module_study(
+                storage, self._study_name, {**self._about, **data}, sampler, self._pruner
+            )
+            self._study = study
+            waiting = left_running(study, alone)
+            while (trial := next_trial(study, waiting, n_trials)) is not None:
+                self._run(study, trial, train, val)
+                on_trial(study.get_trials(deepcopy=False)[trial.number])
+        return SearchResult(study, self, train, val)
+
+    def train_best(self, train_data: Any, val_data: Any, num_epochs: int | None = None) -> TrainedModule:
+        """Train the best configuration of the last search, or of the one in the storage.
+
+        Args:
+            train_data: As for :meth:`optimize`; it need not be the same.
+            val_data: Rows that measure it.
+            num_epochs: Passes over the training rows; by default as in the search.
+
+        Raises:
+            InputError: If there is no search yet, or no trial of it has succeeded.
+        """
+        if num_epochs is not None and num_epochs < 1:
+            raise InputError(f"num_epochs must be at least 1, got {num_epochs}")
+        train, val = self._read(train_data, val_data)
+        study = self._study or found_module_study(self._storage, self._study_name, self._about)
+        return self.train(best_trial(study).params, train, val, num_epochs=num_epochs)
+
+    def train(
+        self,
+        params: Mapping[str, Any],
+        train: Pairs,
+        val: Pairs,
+        watch: Callable[[int, float], None] = lambda epoch, val_loss: None,
+        num_epochs: int | None = None,
+    ) -> TrainedModule:
+        """Train what a trial's parameters, as Optuna has them, mean."""
+        options = self.space.options(params)
+        training = options.training if num_epochs is None else {**options.training, "num_epochs": num_epochs}
+        make = partial(self.model_class, **options.model)
+        return train_module(
+            make, training, train, val, self.loss, self.seed, self._device, self._threads, watch
+        )
+
+    def _read(self, train_data: Any, val_data: Any) -> tuple[Pairs, Pairs]:
+        return read_pairs(train_data, "train_data", self.seed), read_pairs(val_data, "val_data", self.seed)
+
+    def _run(self, study: optuna.Study, trial: optuna.Trial, train: Pairs, val: Pairs) -> None:
+        params = self.space.suggest(trial)
+        try:
+            trained = self.train(params, train, val, self._pruning(study, trial))
+        except optuna.TrialPruned:
+            study.tell(trial, state=TrialState.PRUNED)
+        except (OSError, OptunaError):  # of the storage: no trial's fault
+            raise
+        except Exception as error:  # whatever it was, it belongs to this trial and not to the search
+            trial.set_user_attr("failure", f"{type(error).__name__}: {error}")
+            study.tell(trial, state=TrialState.FAIL)
+        else:
+            study.tell(trial, trained.val_loss)
+
+    def _pruning(self, study: optuna.Study, trial: optuna.Trial) -> Callable[[int, float], None]:
+        """Reports each epoch, where there is a pruner, and ends the trial where that says so."""
+        reported = set(study.get_trials(deepcopy=False)[trial.number].intermediate_values)
+
+        def watch(epoch: int, val_loss: float) -> None:
+            if isinstance(self._pruner, NopPruner):
+                return
+            if epoch not in reported:  # a trial that is taken up again comes to the same values
+                trial.report(val_loss, epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        return watch
+
+    def _sampler_for(self, seed: int, number: int) -> BaseSampler:
+        if self.strategy == "resilient":
+            return ResilientSampler(seed, self._resilient, self.space.distributions, self._n_parameters)
+        return standard_sampler(self.strategy, seed)
+
+    def _n_parameters(self, params: Mapping[str, Any]) -> float:
+        """Size of the model that these parameters mean; infinite where they mean none."""
+        try:
+            with torch.random.fork_rng([]):
+                model = self.model_class(**self.space.options(params).model)
+        except Exception:  # whatever the class objects to; a trial that comes to it records the reason
+            return inf
+        return sum(parameter.numel() for parameter in model.parameters())
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search came to.
+
+    Attributes:
+        study: Its Optuna study.
+        optimizer: What searched.
+        train, val: The data.
+    """
+
+    study: optuna.Study
+    optimizer: HyperparameterOptimizer
+    train: Pairs
+    val: Pairs
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The best trial's options, as constructor and training take them.
+
+        Raises:
+            InputError: If no trial has succeeded; it tells how the last one failed.
+        """
+        return self.optimizer.space.values(best_trial(self.study).params)
+
+    @property
+    def best_value(self) -> float:
+        """The best trial's validation loss; raises as ``best_params`` does."""
+        value = best_trial(self.study).value
+        assert value is not None
+        return value
+
+    @property
+    def n_trials(self) -> int:
+        """Trials that ended, well or not."""
+        return sum(trial.state.is_finished() for trial in self.study.get_trials(deepcopy=False))
+
+    @property
+    def failures(self) -> dict[int, str]:
+        """Why trials failed, by their numbers."""
+        trials = self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+        return {trial.number: trial.user_attrs.get("failure", "") for trial in trials}
+
+    def best_model(self) -> nn.Module:
+        """The best trial's model, trained again to the same values; raises as ``best_params`` does."""
+        return self.optimizer.train(best_trial(self.study).params, self.train, self.val).model
+
+
+def best_trial(study: optuna.Study) -> FrozenTrial:
+    """The complete trial with the lowest value, the first of several.
+
+    Raises:
+        InputError: If there is none; it tells how the last trial failed.
+    """
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if complete:
+        return min(complete, key=lambda trial: (trial.value, trial.number))
+    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    reason = f"; the last failure: {failed[-1].user_attrs.get('failure')}" if failed else ""
+    raise InputError(f"no trial of study {study.study_name!r} has succeeded{reason}")

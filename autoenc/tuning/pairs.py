@@ -1,0 +1,116 @@
+"""Inputs and targets as two tensors, from whatever holds them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from autoenc.errors import InputError
+
+__all__ = ["Pairs", "read_pairs", "seeded"]
+
+_BATCH_ROWS = 1024
+_EXPECTED = (
+    "must be a Dataset or DataLoader of tensors or (input, target) pairs, a tensor or array, or a tuple of "
+    "two of these"
+)
+
+
+class Pairs(NamedTuple):
+    """Inputs ``[rows, ...]`` and targets ``[rows, ...]``.
+
+    Floating numbers are of torch's default type. A missing cell (NaN) of an input is 0; one of a target
+    stays, so that a loss can leave it out.
+    """
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+
+    def on(self, device: torch.device) -> Pairs:
+        """The same on a device."""
+        return Pairs(self.inputs.to(device), self.targets.to(device))
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all values, types and shapes."""
+        digest = hashlib.sha256()
+        for tensor in self:
+            digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Set torch's generators to a seed for a ``with`` block; after it they are as they were."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def read_pairs(data: Any, name: str, seed: int) -> Pairs:
+    """Read data as a whole into memory.
+
+    Args:
+        data: A tensor or array, whose target is itself; a tuple of two, input and target; a Dataset of such
+            rows; or anything that gives batches of them, such as a DataLoader.
+        name: What it is called in messages.
+        seed: Of a DataLoader's shuffling.
+
+    Raises:
+        InputError: If it is none of these, empty, or cannot be stacked.
+    """
+    with seeded(seed, torch.device("cpu")):
+        inputs, targets = _read(data, name)
+    if not len(inputs):
+        raise InputError(f"{name} must have at least one row, got none")
+    if len(inputs) != len(targets):
+        raise InputError(
+            f"{name} must have a target for each input, got {len(inputs):,} inputs and "
+            f"{len(targets):,} targets"
+        )
+    if inputs.is_floating_point():
+        inputs = torch.where(inputs.isnan(), 0, inputs)
+    return Pairs(inputs, targets)
+
+
+def _read(data: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    if isinstance(data, torch.Tensor | np.ndarray | tuple):
+        return _pair_of(data, name)
+    if isinstance(data, Dataset):
+        data = DataLoader(data, batch_size=_BATCH_ROWS)
+    if not isinstance(data, Iterable):
+        raise InputError(f"{name} {_EXPECTED}, got {type(data).__name__}")
+    try:
+        batches = [_pair_of(batch, name) for batch in data]
+        if not batches:
+            return torch.empty(0), torch.empty(0)
+        return torch.cat([inputs for inputs, _ in batches]), torch.cat([targets for _, targets in batches])
+    except (RuntimeError, TypeError) as error:  # of torch, about rows of different shapes or kinds
+        raise InputError(f"{name} cannot be stacked to one tensor: {error}") from None
+
+
+def _pair_of(given: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    pieces = given if isinstance(given, tuple | list) else (given, given)
+    if len(pieces) != 2 or not all(isinstance(piece, torch.Tensor | np.ndarray) for piece in pieces):
+        kinds = ", ".join(type(piece).__name__ for piece in pieces)
+        found = f"({kinds})" if isinstance(given, tuple | list) else type(given).__name__
+        raise InputError(f"{name} {_EXPECTED}, got {found}")
+    inputs, targets = (_tensor(piece, name) for piece in pieces)
+    return inputs, targets
+
+
+def _tensor(given: Any, name: str) -> torch.Tensor:
+    try:
+        tensor = torch.as_tensor(given).detach().cpu()
+    except TypeError as error:  # an array of objects
+        raise InputError(f"{name} must hold numbers: {error}") from None
+    if not tensor.dim():
+        raise InputError(f"{name} must have rows, got one number")
+    return tensor.to(torch.get_default_dtype()) if tensor.is_floating_point() else tensor

@@ -223,3 +223,21 @@ def test_other_tools_read_the_study(tune, tmp_path):
     study = optuna.load_study(study_name="tune-tpe-latent3", storage=url)
     assert len(study.trials) == 3
     assert {"num_layers", "learning_rate"} <= set(study.best_params)
+
+
+def test_a_cluster_comes_to_the_same_trials(tune, tmp_path):
+    pytest.importorskip("distributed", reason="dask and distributed are not installed")
+    from dask_cluster import DaskProcesses
+
+    options = ["--strategy", "tpe", "--n_trials", 12, "--folds", 2]
+    assert tune(tmp_path / "here", *options).code == 0
+    cluster = DaskProcesses(tmp_path)
+    try:
+        cluster.start_worker()
+        answer = tune(tmp_path / "there", *options, "--scheduler", cluster.address)
+        assert answer.code == 0, answer.err
+    finally:
+        cluster.stop()
+    assert trials(tmp_path / "here") == trials(tmp_path / "there")
+    answer = tune(tmp_path / "no", "--scheduler", "tcp://127.0.0.1:1", "--pruner", "median")
+    assert (answer.code, "--pruner median looks at every epoch" in answer.err) == (2, True)

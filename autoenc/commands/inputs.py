@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 from autoenc.data import TEST_SHARE, Table, label_fingerprint, load_table
+from autoenc.division import Division
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
 from autoenc.identity import Context
 from autoenc.paths import prepare_folder
+from autoenc.search.executors import FitExecutor, connect
 from autoenc.settings import TrainingSettings
 
-__all__ = ["context_of", "prepare_inputs", "warn"]
+__all__ = ["context_of", "open_cluster", "prepare_inputs", "warn"]
 
 
 def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Engine, Table]:
@@ -71,3 +74,20 @@ def warn(table: Table, latent_dim: int) -> None:
             "nothing has to be compressed",
             file=sys.stderr,
         )
+
+
+def open_cluster(
+    stack: ExitStack, scheduler: str | None, engine: Engine, division: Division
+) -> FitExecutor | None:
+    """The Dask cluster of a scheduler, left when the stack is closed; None without one.
+
+    Raises:
+        InputError: If it cannot be used.
+    """
+    if scheduler is None:
+        return None
+    cluster = connect(scheduler, engine, division.split)
+    stack.callback(cluster.close)
+    if not cluster.n_threads():
+        print(f"warning: {cluster.address} has no workers yet; waiting for some", file=sys.stderr)
+    return cluster

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from autoenc.commands.best import write_best
 from autoenc.commands.ensemble import write_ensemble
+from autoenc.commands.inputs import open_cluster
 from autoenc.commands.job import SearchJob
 from autoenc.commands.plan import dry_run, plan
 from autoenc.commands.tracking import curves_of, metrics_of
@@ -25,7 +26,7 @@ from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.live import LiveView
 from autoenc.runs import TrackedRun
 from autoenc.search import run_fits
-from autoenc.search.executors import FitExecutor, connect
+from autoenc.search.executors import FitExecutor
 from autoenc.search.signals import StopOnSignals
 from autoenc.selection import Selection
 from autoenc.settings import SearchSettings, TrainingSettings
@@ -65,12 +66,7 @@ def _search_one(settings: SearchSettings) -> int:
     note = job.note(job.recorded_note())
     job.warn()
     with ExitStack() as stack:
-        cluster = None
-        if settings.scheduler is not None:
-            cluster = connect(settings.scheduler, job.trainer, job.division.split)
-            stack.callback(cluster.close)
-            if not cluster.n_threads():
-                print(f"warning: {cluster.address} has no workers yet; waiting for some", file=sys.stderr)
+        cluster = open_cluster(stack, settings.scheduler, job.trainer, job.division)
         stack.enter_context(RecordLock(journal))
         if not job.shard:
             job.paths.remove_leftovers()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
 import optuna
 from filelock import FileLock
 
-from autoenc.commands.inputs import warn
+from autoenc.commands.inputs import open_cluster, warn
 from autoenc.commands.search import compared_with_pca, same_command
 from autoenc.commands.tracking import curves_of, metrics_of
 from autoenc.engines.contract import Family
@@ -19,6 +19,7 @@ from autoenc.lock import RecordLock
 from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
 from autoenc.runs import TrackedRun
+from autoenc.search.executors import FitExecutor
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TuneSettings
 from autoenc.study import Record, journal_path, open_storage
@@ -41,21 +42,22 @@ def tune(settings: TuneSettings) -> int:
     """
     job = TuneJob.prepare(settings)
     warn(job.table, settings.latent_dim)
-    _ = (
-        job.n_trials,
-        job.division,
-    )  # what is wrong with the space or the rows is told before anything is written
+    # What is wrong with the space or the rows is told before anything is recorded.
+    _ = job.n_trials, job.baselines
     journal = journal_path(job.folder)
     # A database may have several searchers; a journal has one, which may mend it.
     alone = settings.storage is None
-    with RecordLock(journal) if alone else contextlib.nullcontext():
+    with ExitStack() as stack:
+        cluster = open_cluster(stack, settings.scheduler, job.engine, job.division)
+        if alone:
+            stack.enter_context(RecordLock(journal))
         storage = open_storage(settings.storage or journal)
         study = open_study(storage, job)
-        return _run(job, study, Record.open(storage, job.context), alone)
+        return _run(job, study, Record.open(storage, job.context), cluster)
 
 
-def _run(job: TuneJob, study: optuna.Study, record: Record, alone: bool) -> int:
-    settings = job.settings
+def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor | None) -> int:
+    settings, alone = job.settings, job.settings.storage is None
     reports = TuneReports(study, job.folder)
     n_before = len(steps_of(study))
     if not settings.quiet:
@@ -73,7 +75,7 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, alone: bool) -> int:
         try:
             seeds = range(settings.seed, settings.seed + settings.seeds)
             with TrackedRun(job.folder, "tune", settings, job.context.fingerprint, seeds) as run:
-                Tuning(job, study, record, alone, told, asking).run(signals.flag, deadline)
+                Tuning(job, study, record, alone, told, asking, cluster).run(signals.flag, deadline)
                 n_done = len(steps_of(study))
                 state = "finished" if n_done >= job.n_trials else "stopped"
                 written = reports.write(state, plot=settings.plot)

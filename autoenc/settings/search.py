@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, FiniteFloat
 from autoenc.engines.contract import Activation, Recipe
 from autoenc.grid import ArchitectureGrid
 from autoenc.scores import parse_score
-from autoenc.search.executors import parse_address
 from autoenc.search.shards import parse_shard
 from autoenc.settings.base import (
     Dropouts,
@@ -32,11 +31,6 @@ def _shard(text: str) -> str:
     return text
 
 
-def _address(text: str) -> str:
-    parse_address(text)
-    return text
-
-
 def _score(text: str) -> str:
     parse_score(text)
     return text
@@ -44,7 +38,6 @@ def _score(text: str) -> str:
 
 Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
-Address = Annotated[str, AfterValidator(_address)]
 
 
 class SearchSettings(WarmStartSettings, EnsembleSettings, TrainingSettings):
@@ -93,9 +86,6 @@ class SearchSettings(WarmStartSettings, EnsembleSettings, TrainingSettings):
     activation: Activation = Field("relu", description="activation of the hidden layers")
     norm: Norms = Field(
         ("layer",), description='normalization of the layers, layer or none; "layer,none" multiplies the grid'
-    )
-    scheduler: Address | None = Field(
-        None, description="train on the Dask cluster of this scheduler, e.g. tcp://host:8786"
     )
     save_models: bool = Field(False, description="save the best model")
     retry_failed: bool = Field(False, description="train the stacks again that failed before")

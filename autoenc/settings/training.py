@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from autoenc.search.executors import parse_address
 from autoenc.settings.base import DataSettings, available_cores
 
 __all__ = ["TrainingSettings"]
+
+
+def _address(text: str) -> str:
+    parse_address(text)
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class TrainingSettings(DataSettings):
@@ -25,6 +34,9 @@ class TrainingSettings(DataSettings):
         "auto", description="native: the compiled CPU engine; torch: the plain reference"
     )
     jobs: int = Field(default_factory=available_cores, ge=1, description="fits trained at once, one a core")
+    scheduler: Address | None = Field(
+        None, description="train on the Dask cluster of this scheduler, e.g. tcp://host:8786"
+    )
     output_dir: str = Field("output", description="folder for results")
     storage: str | None = Field(
         None,

@@ -98,6 +98,9 @@ class TuneSettings(ResilientSettings, SpaceSettings, TrainingSettings):
         if self.strategy == "grid" and len(self.families) > 1:
             text = "--strategy grid tries one family; run it once for each of --families"
             found.append((("strategy", "families"), text))
+        if self.scheduler is not None and self.pruner != "none":
+            text = f"--pruner {self.pruner} looks at every epoch, which a cluster does not tell; leave it out"
+            found.append((("scheduler", "pruner"), text))
         if self.folds == 1:
             found.append((("folds",), "--folds must be 0 or at least 2, got 1"))
         if self.seed + self.seeds > 2**32:

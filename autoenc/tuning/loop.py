@@ -13,6 +13,8 @@ from filelock import BaseFileLock
 from optuna.trial import TrialState
 
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
+from autoenc.search import run_fits
+from autoenc.search.executors import FitExecutor
 from autoenc.study import Record
 from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.families import situation
@@ -32,6 +34,7 @@ class Tuning:
         record: Where the fits of its trials are recorded, each one once.
         alone: Whether no other process works on the study.
         on_told: Called with each finished trial's number.
+        cluster: Where fits are trained; None for threads of this process.
         asking: Held while a trial is begun, so that searchers who share a folder begin no surplus trial.
     """
 
@@ -41,6 +44,7 @@ class Tuning:
     alone: bool
     on_told: Callable[[int], None]
     asking: BaseFileLock
+    cluster: FitExecutor | None = None
 
     def run(self, stop: StopFlag, deadline_s: float | None = None) -> None:
         """Run trials until all are done, ``stop`` is set, or the time is over.
@@ -123,6 +127,8 @@ class Tuning:
     def _measure(
         self, trial: optuna.Trial, measured: Trial, done: dict[Fit, Outcome], stop: StopFlag
     ) -> TrialResult:
+        if self.cluster is not None:
+            self._train_on(self.cluster, [fit for fit in measured.fits if fit not in done], done, stop)
         outcomes = []
         for i, fit in enumerate(measured.fits):
             outcome = done.get(fit)
@@ -135,6 +141,20 @@ class Tuning:
             if outcome.failure is not None:
                 break
         return TrialResult(measured, tuple(outcomes))
+
+    def _train_on(
+        self, cluster: FitExecutor, fits: list[Fit], done: dict[Fit, Outcome], stop: StopFlag
+    ) -> None:
+        """Train a trial's fits all at once."""
+
+        def keep(fit: Fit, outcome: Outcome) -> None:
+            self.record.add(fit, outcome, self.job.engine.name)
+            done[fit] = outcome
+
+        split_of, jobs = self.job.division.split, self.job.settings.jobs
+        run_fits(fits, split_of, self.job.engine, jobs, keep, stop, cluster)
+        if stop.is_set():
+            raise Stopped
 
     def _pruning(self, trial: optuna.Trial) -> Callable[[int, float], None]:
         """Reports each epoch of a trial's first fit, and ends the trial where the pruner says so."""

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.errors import InputError
 from autoenc.processes import is_alive, this_process
+from autoenc.settings import TuneSettings, require_settings
 from autoenc.study import TUNE, keep_study_aside
 from autoenc.tuning.job import TuneJob
 
@@ -24,7 +25,7 @@ _SILENCE = timedelta(hours=6)  # after which a trial of another host counts as a
 # Options that do not change what a trial comes to, or that may grow while a study goes on.
 _FREE = {
     "n_trials", "timeout_hours", "jobs", "output_dir", "storage", "fresh", "plot", "quiet", "data_path",
-    "columns", "engine", "device",
+    "columns", "engine", "device", "scheduler",
 }  # fmt: skip
 
 
@@ -38,6 +39,11 @@ def identity_of(job: TuneJob) -> dict[str, Any]:
     options = job.settings.model_dump(mode="json", exclude=_FREE)
     resolved = {"epochs": job.epochs, "patience": job.patience}
     return {**options, **resolved, "data": job.context.fingerprint, "columns": list(job.context.columns)}
+
+
+def _usual() -> dict[str, Any]:
+    """The defaults of options, for records that were begun before there were such options."""
+    return require_settings(TuneSettings, {}).model_dump(mode="json", exclude=_FREE)
 
 
 def open_study(storage: BaseStorage, job: TuneJob) -> optuna.Study:
@@ -59,7 +65,7 @@ def open_study(storage: BaseStorage, job: TuneJob) -> optuna.Study:
     )
     wanted = identity_of(job)
     found = study.user_attrs.get(TUNE, {}).get("identity")
-    if found is not None and found != wanted:
+    if found is not None and (found := {**_usual(), **found}) != wanted:
         differing = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
         told = ", ".join(_difference(key, found.get(key), wanted.get(key)) for key in differing)
         raise InputError(

@@ -9,7 +9,14 @@ from itertools import pairwise
 from math import comb
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Architecture", "ArchitectureGrid", "LayerShape", "NetworkShape", "format_architecture"]
+__all__ = [
+    "Architecture",
+    "ArchitectureGrid",
+    "LayerShape",
+    "NetworkShape",
+    "format_architecture",
+    "parse_architecture",
+]
 
 Architecture = tuple[int, ...]
 """Hidden widths of the encoder, outermost first and non-increasing, e.g. ``(64, 32)``."""
@@ -18,6 +25,11 @@ Architecture = tuple[int, ...]
 def format_architecture(architecture: Sequence[int]) -> str:
     """The stack as people write it: ``64-32``."""
     return "-".join(str(width) for width in architecture)
+
+
+def parse_architecture(text: str) -> Architecture:
+    """The stack that :func:`format_architecture` wrote."""
+    return tuple(int(width) for width in text.split("-"))
 
 
 class LayerShape(NamedTuple):

@@ -17,9 +17,9 @@ def ensemble_lines(results: SearchResults) -> list[str]:
     n_members = len(found["members"])
     if n_members < 2:
         return [f"ensemble      none was made: {n_members} fit(s) succeeded, and it takes two"]
-    count = f"of {n_members}" + (
-        "" if n_members == wanted else f" ({wanted} were asked for, but fits failed)"
-    )
+    count = f"of {n_members}"
+    if n_members != wanted:  # some failed, or halving dropped them
+        count += f" ({wanted} were asked for, no more came to the end)"
     lines = [f"ensemble      {count}: test loss {found['test_loss']:.6f}, {_against_single(found)}"]
     if found["optimistic"]:
         lines.append("              the test rows chose both, so both losses are optimistic")

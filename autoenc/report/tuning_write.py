@@ -19,6 +19,8 @@ from autoenc.tuning.families import modes
 
 __all__ = ["TuneReports"]
 
+_SPARING = 10  # the share of the time that is not spent on refreshing, over that which is
+
 
 class TuneReports:
     """The files of an adaptive search, all views of its study.
@@ -30,16 +32,16 @@ class TuneReports:
 
     def __init__(self, study: optuna.Study, folder: Path) -> None:
         self._study, self._folder = study, folder
-        self._drawn, self._cost = 0.0, 0.0
+        self._written, self._cost = 0.0, 0.0
 
     def refresh(self, state: str) -> None:
-        """Bring tables and documents up to date, and pictures unless drawing would slow the search down."""
-        self._tables(state)
-        if time.monotonic() - self._drawn > 10 * self._cost:
+        """Bring the files up to date after a trial, unless that would slow short trials down."""
+        if time.monotonic() - self._written > _SPARING * self._cost:
             started = time.monotonic()
+            self._tables(state)
             self._pictures()
-            self._drawn = time.monotonic()
-            self._cost = self._drawn - started
+            self._written = time.monotonic()
+            self._cost = self._written - started
 
     def write(self, state: str, plot: bool) -> list[tuple[str, Path]]:
         """Write everything; returns a word for each file, and the file."""
@@ -62,11 +64,11 @@ class TuneReports:
         document = state_document(self._study, state, modes(self._study))
         return [
             *written,
-            self._written("state", "resilient_search_state.json", json_bytes(document)),
-            self._written("progress", "resilient_search_results.csv", progress_csv(self._study).encode()),
+            self._write("state", "resilient_search_state.json", json_bytes(document)),
+            self._write("progress", "resilient_search_results.csv", progress_csv(self._study).encode()),
         ]
 
-    def _written(self, word: str, name: str, content: bytes) -> tuple[str, Path]:
+    def _write(self, word: str, name: str, content: bytes) -> tuple[str, Path]:
         path = self._folder / name
         write_atomically(path, lambda file: file.write(content))
         return word, path

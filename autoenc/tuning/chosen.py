@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.engines import Recipe
 from autoenc.errors import InputError
-from autoenc.grid import Architecture
+from autoenc.grid import Architecture, parse_architecture
 from autoenc.report import SearchResults
 from autoenc.report.study_tables import ranked_trials
 from autoenc.settings import SearchSettings
@@ -72,7 +72,7 @@ def _of_study(study: optuna.Study, number: int | None) -> Chosen:
         # The rows that said when to stop are among the training rows now.
         recipe = replace(recipe, patience=0, stop_after=trial.user_attrs["epochs"])
     return Chosen(
-        f"trial {trial.number} of {study.study_name}", tuple(trial.user_attrs["architecture"]),
+        f"trial {trial.number} of {study.study_name}", parse_architecture(trial.user_attrs["stack"]),
         note["settings"]["latent_dim"], recipe, note["settings"], note["context"]["fingerprint"],
         by_test_rows=False,
     )  # fmt: skip

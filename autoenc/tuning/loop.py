@@ -110,7 +110,6 @@ class Tuning:
             family = trial.suggest_categorical("family", job.settings.families)
         stacks = None if job.grid is None else job.grid["hidden_dims"]
         measured = job.trial_of(job.space.suggest(trial, stacks), family)
-        trial.set_user_attr("architecture", list(measured.architecture))
         trial.set_user_attr("stack", measured.name)
         trial.set_user_attr("model_params", measured.n_parameters(len(job.table.columns)))
         trial.set_user_attr("recipe", measured.recipe.as_dict())
@@ -184,7 +183,8 @@ class Tuning:
                 self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             else:
                 trial.set_user_attr("epochs", result.median_epochs)
-                trial.set_user_attr("standard_error", result.standard_error)
+                if result.standard_error is not None:
+                    trial.set_user_attr("standard_error", result.standard_error)
                 self.study.tell(trial, result.loss, skip_if_finished=True)
         self.on_told(trial.number)
 

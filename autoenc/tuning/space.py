@@ -16,7 +16,7 @@ from optuna.distributions import (
 from pydantic import Field
 
 from autoenc.errors import InputError
-from autoenc.grid import Architecture, ArchitectureGrid
+from autoenc.grid import Architecture, ArchitectureGrid, parse_architecture
 from autoenc.settings.space import SpaceSettings
 
 __all__ = ["MOST_GRID_POINTS", "Configuration", "HyperparameterSearchSpace", "stack_of", "take"]
@@ -92,10 +92,8 @@ class HyperparameterSearchSpace(SpaceSettings):
 
     def configuration(self, params: Mapping[str, Any]) -> Configuration:
         """What parameters mean; for widths see :func:`stack_of`."""
-        if "hidden_dims" in params:
-            stack = tuple(int(width) for width in params["hidden_dims"].split("-"))
-        else:
-            stack = stack_of(params)
+        of_grid = "hidden_dims" in params
+        stack = parse_architecture(params["hidden_dims"]) if of_grid else stack_of(params)
         recipe = {name: params[name] for name in self._recipe_distributions()}
         recipe["initial_lr"] = recipe.pop("learning_rate")
         return Configuration(stack, recipe)

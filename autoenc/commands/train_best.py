@@ -31,7 +31,7 @@ __all__ = ["train_best"]
 
 _OVERRIDES = (
     "epochs", "batch_size", "initial_lr", "eta_min", "weight_decay", "dropout", "activation", "norm",
-    "corruption", "kl_weight",
+    "corruption", "kl_weight", "kl_warmup",
 )  # fmt: skip
 
 

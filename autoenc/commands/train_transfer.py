@@ -22,7 +22,7 @@ __all__ = ["train_best_of_transfer", "train_best_transfer"]
 _HANDED_ON = ("epochs", "stage2_epochs", "batch_size", "seed", "data_path")
 _NOT_OPEN = (
     "storage", "hidden_dims", "patience", "initial_lr", "eta_min", "weight_decay", "dropout", "activation",
-    "norm", "corruption", "kl_weight",
+    "norm", "corruption", "kl_weight", "kl_warmup",
 )  # fmt: skip
 
 

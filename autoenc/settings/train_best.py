@@ -48,6 +48,9 @@ class TrainBestSettings(Settings):
     kl_weight: FiniteFloat | None = Field(
         None, ge=0, description="weight of the KL divergence of a variational autoencoder"
     )
+    kl_warmup: int | None = Field(
+        None, ge=0, description="epochs over which that weight rises to its full height"
+    )
     seed: int | None = Field(None, ge=0, lt=2**32, description="seed of weights, batches and dropout")
     data_path: str | None = Field(None, description="the table, where it is not where the search found it")
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")

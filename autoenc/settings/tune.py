@@ -83,6 +83,7 @@ class TuneSettings(ResilientSettings, SpaceSettings, TrainingSettings):
     kl_weight: FiniteFloat = Field(
         1e-3, ge=0, description="weight of the KL divergence of a variational autoencoder"
     )
+    kl_warmup: int = Field(10, ge=0, description="epochs over which that weight rises to its full height")
     folds: int = Field(
         0,
         ge=0,

@@ -138,7 +138,7 @@ class TuneJob:
         settings = self.settings
         own: dict[str, Any] = {
             "dae": {"corruption": settings.corruption},
-            "vae": {"kl_weight": settings.kl_weight},
+            "vae": {"kl_weight": settings.kl_weight, "kl_warmup": settings.kl_warmup},
         }
         open_options = dict(configuration.recipe)
         recipe = Recipe(

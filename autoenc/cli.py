@@ -18,6 +18,9 @@ from autoenc.settings import (
     CompareSettings,
     EncodeSettings,
     MergeSettings,
+    PhasesSettings,
+    PivotSettings,
+    RefineSettings,
     SearchSettings,
     Settings,
     SlurmSettings,
@@ -58,6 +61,19 @@ COMMANDS = {
         "show a search, also while it runs, and rebuild its reports", AnalyzeSettings, "analyze:analyze"
     ),
     "compare": _Command("draw the best loss against the latent size", CompareSettings, "compare:compare"),
+    "pivot": _Command(
+        "draw a metric over two hyperparameters, importances, and a ranking by a score",
+        PivotSettings,
+        "pivot:pivot",
+    ),
+    "refine": _Command(
+        "write a fine search around the best of a coarse one", RefineSettings, "refine:refine"
+    ),
+    "phases": _Command(
+        "search in phases: baseline, coarse, fine, bayesian, each from the one before",
+        PhasesSettings,
+        "phases:phases",
+    ),
     "merge": _Command("join the records of shards", MergeSettings, "merge:merge"),
     "slurm": _Command("search as a SLURM job array", SlurmSettings, "slurm:slurm", passes_on=True),
     "encode": _Command("write the latent points of a table's rows", EncodeSettings, "encode:encode"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from autoenc.settings.base import DataSettings, Settings, parse_settings, require_settings
 from autoenc.settings.commands import AnalyzeSettings, CompareSettings, EncodeSettings, MergeSettings
+from autoenc.settings.phases import PhasesSettings
+from autoenc.settings.pivot import PivotSettings
+from autoenc.settings.refine import RefineSettings
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.slurm import SlurmSettings
@@ -17,6 +20,9 @@ __all__ = [
     "DataSettings",
     "EncodeSettings",
     "MergeSettings",
+    "PhasesSettings",
+    "PivotSettings",
+    "RefineSettings",
     "RunsDiffSettings",
     "RunsSettings",
     "SearchSettings",

@@ -21,16 +21,16 @@ MEASURES = {"loss": "loss", "params": "model_params", "time": "seconds"}
 
 
 def importances_of(seen: Observations, metric: str) -> ImportancesPlot:
-    """How much each hyperparameter had to do with low values of a metric."""
+    """How much each hyperparameter that was open had to do with low values of a metric."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study()
-    distributions = seen.distributions
+    space = {name: each for name, each in seen.distributions.items() if not each.single()}
     study.add_trials(
         [
             create_trial(
                 value=trial.metrics[metric],
-                params=trial.parameters,
-                distributions={name: distributions[name] for name in trial.parameters},
+                params={name: value for name, value in trial.parameters.items() if name in space},
+                distributions={name: space[name] for name in trial.parameters if name in space},
             )
             for trial in seen.trials
             if metric in trial.metrics

@@ -34,6 +34,7 @@ _UNITS = {
 }
 _COLOURS = "cividis"  # made for colour-blind readers (Nuñez et al., PLOS ONE 2018)
 _WIDEST_NUMBER = 7  # characters; longer ones do not fit into a cell
+_SHORT_LABEL = 10  # characters, that fit under a cell
 _MOST_CELLS = 24  # in a row, so that numbers fit
 
 
@@ -167,7 +168,10 @@ def draw_pivot(plot: PivotPlot) -> Figure:
         axis.add_patch(Rectangle(cell, 1, 1, facecolor="white", edgecolor="0.75", hatch="///", linewidth=0))
     if n_columns <= _MOST_CELLS:
         _write_numbers(axis, plot, norm)
-    axis.set_xticks(range(n_columns), plot.column_labels, rotation=30, ha="right")
+    axis.set_xticks(range(n_columns), plot.column_labels)
+    if max(map(len, plot.column_labels)) > _SHORT_LABEL:
+        for label in axis.get_xticklabels():
+            label.set(rotation=30, ha="right")
     axis.set_yticks(range(n_rows), plot.row_labels)
     axis.set_xticks(np.arange(n_columns + 1) - 0.5, minor=True)
     axis.set_yticks(np.arange(n_rows + 1) - 0.5, minor=True)

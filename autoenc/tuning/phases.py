@@ -93,6 +93,8 @@ def _check(plan: Plan) -> None:
         "coarse": lambda: plan.adaptive("coarse", plan.settings.coarse),
         "bayesian": lambda: plan.adaptive("bayesian", plan.settings.bayesian),
     }
+    if plan.fine_file.exists():
+        checks["fine"] = lambda: plan.adaptive("fine", str(plan.fine_file))
     for phase in plan.phases:
         if phase in checks:
             try:

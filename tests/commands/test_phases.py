@@ -119,6 +119,14 @@ def test_an_interrupted_phase_ends_them_and_a_rerun_goes_on(place, call, tmp_pat
     assert len(observe_folder(tmp_path / "out" / "coarse", None, "").trials) == n_done + 4
 
 
+def test_a_fine_file_that_somebody_changed_is_checked_first(call, place, tmp_path):
+    (tmp_path / "fine.yaml").write_text("search_space:\n  dropout_range: [0, 2]\n")
+    answer = call("phases", place / "experiment.yaml", "--output_dir", tmp_path)
+    assert answer.code == 2
+    assert answer.err.startswith(f"error: fine: {tmp_path / 'fine.yaml'}:2: dropout_range must be below 1")
+    assert not (tmp_path / "baseline").exists()
+
+
 def test_what_is_wrong_is_told_before_anything_runs(call, place, tmp_path):
     def told(text="", *options):
         path = tmp_path / "experiment.yaml"

@@ -30,7 +30,7 @@ def trial(loss, stack, rate, activation="relu", **metrics):
 @pytest.fixture
 def seen():
     trials = [
-        trial(1.0, (8,), 1e-4, seconds=9.0), trial(2.0, (8,), 9e-4, "gelu"), 
+        trial(1.0, (8,), 1e-4, seconds=9.0), trial(2.0, (8,), 9e-4, "gelu"),
         trial(3.0, (64, 8), 1e-2, seconds=5.0), trial(4.0, (64, 16), 1e-1),
         trial(5.0, (8,), 1e-4, "gelu", epochs=7.0), trial(9.0, (8,), 1e-4),
     ]  # fmt: skip
@@ -97,6 +97,7 @@ def test_importances_are_for_the_metric(seen):
     found = importances_of(seen, "loss")
     assert sum(found.shares.values()) == pytest.approx(1)
     assert found.caution.startswith("only 6 complete trials")
+    assert not {"weight_decay", "norm"} & set(found.shares)  # they were fixed
     assert importances_of(seen, "model_params").caution.endswith("nothing to compare")
 
 

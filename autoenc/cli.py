@@ -18,7 +18,10 @@ from autoenc.settings import (
     CompareSettings,
     EncodeSettings,
     MergeSettings,
+    PhasesSettings,
+    PivotSettings,
     PredictSettings,
+    RefineSettings,
     SearchSettings,
     Settings,
     SlurmSettings,
@@ -60,6 +63,19 @@ COMMANDS = {
         "show a search, also while it runs, and rebuild its reports", AnalyzeSettings, "analyze:analyze"
     ),
     "compare": _Command("draw the best loss against the latent size", CompareSettings, "compare:compare"),
+    "pivot": _Command(
+        "draw a metric over two hyperparameters, importances, and a ranking by a score",
+        PivotSettings,
+        "pivot:pivot",
+    ),
+    "refine": _Command(
+        "write a fine search around the best of a coarse one", RefineSettings, "refine:refine"
+    ),
+    "phases": _Command(
+        "search in phases: baseline, coarse, fine, bayesian, each from the one before",
+        PhasesSettings,
+        "phases:phases",
+    ),
     "merge": _Command("join the records of shards", MergeSettings, "merge:merge"),
     "transfer": _Command(
         "choose the autoencoder by what it is worth to predictions on labelled rows",

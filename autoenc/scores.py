@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
-__all__ = ["parse_score"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["parse_score", "score_parts"]
 
 _MEASURES = ("loss", "params", "time")
 
@@ -36,3 +40,22 @@ def parse_score(text: str) -> dict[str, float]:
             raise ValueError(f"must have positive weights, got {term.strip()!r}")
         weights[match[2]] = float(match[1])
     return weights
+
+
+def score_parts(text: str, measures: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
+    """What each measure adds to the score of each trial.
+
+    Each measure runs from 0, its lowest among the trials, to 1, its highest: weights need no units.
+
+    Args:
+        text: A weighting as :func:`parse_score` reads it.
+        measures: Values of ``loss``, ``params`` and ``time``, a trial each.
+
+    Returns:
+        Weighted measures by name; the score is their sum.
+    """
+    parts = {}
+    for name, weight in parse_score(text).items():
+        values = np.array(measures[name], float)
+        parts[name] = weight * (values - values.min()) / (np.ptp(values) or 1.0)
+    return parts

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.division import HOLDOUT
-from autoenc.scores import parse_score
+from autoenc.scores import score_parts
 from autoenc.trials import TrialResult
 
 __all__ = ["ALPHA", "Selection", "elbow", "knee", "loss_matrix", "pareto_front", "select", "tied_with_best"]
@@ -182,11 +182,6 @@ def _farthest_below(points: Sequence[tuple[float, float]]) -> int | None:
 
 
 def _lowest_score(ranked: Sequence[TrialResult], sizes: Sequence[int], score: str) -> int:
-    """Each measure runs from 0, its lowest among the trials, to 1, its highest: weights need no units."""
     seconds = [fmean(outcome.seconds for outcome in result.outcomes) for result in ranked]
     measures = {"loss": [result.loss for result in ranked], "params": sizes, "time": seconds}
-    scores = np.zeros(len(ranked))
-    for name, weight in parse_score(score).items():
-        values = np.array(measures[name], float)
-        scores += weight * (values - values.min()) / (np.ptp(values) or 1.0)
-    return int(np.argmin(scores))
+    return int(np.argmin(sum(score_parts(score, measures).values())))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import optuna
 from filelock import FileLock
+from optuna.trial import TrialState
 
 from autoenc.commands.inputs import open_cluster, warn
 from autoenc.commands.search import compared_with_pca, same_command
@@ -31,8 +33,12 @@ from autoenc.tuning.study import open_study
 __all__ = ["tune"]
 
 
-def tune(settings: TuneSettings) -> int:
+def tune(settings: TuneSettings, begin_with: Sequence[Mapping[str, Any]] = ()) -> int:
     """Run the search, or as much of it as the record does not hold yet.
+
+    Args:
+        settings: The options.
+        begin_with: Parameters of the first trials, which then are not left to the strategy.
 
     Returns:
         The exit code: 0; 1 if no trial succeeded; 128 and the signal's number if one stopped it.
@@ -53,7 +59,15 @@ def tune(settings: TuneSettings) -> int:
             stack.enter_context(RecordLock(journal))
         storage = open_storage(settings.storage or journal)
         study = open_study(storage, job)
+        _enqueue(study, begin_with)
         return _run(job, study, Record.open(storage, job.context), cluster)
+
+
+def _enqueue(study: optuna.Study, begin_with: Sequence[Mapping[str, Any]]) -> None:
+    """Put trials first; once a study has begun, what it begins with is settled."""
+    if all(trial.state == TrialState.WAITING for trial in study.get_trials(deepcopy=False)):
+        for params in begin_with:
+            study.enqueue_trial(dict(params), skip_if_exists=True)
 
 
 def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor | None) -> int:

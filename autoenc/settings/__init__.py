@@ -10,6 +10,9 @@ from autoenc.settings.commands import (
     MergeSettings,
     PredictSettings,
 )
+from autoenc.settings.phases import PhasesSettings
+from autoenc.settings.pivot import PivotSettings
+from autoenc.settings.refine import RefineSettings
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.slurm import SlurmSettings
@@ -25,6 +28,9 @@ __all__ = [
     "EncodeSettings",
     "MergeSettings",
     "PredictSettings",
+    "PhasesSettings",
+    "PivotSettings",
+    "RefineSettings",
     "RunsDiffSettings",
     "RunsSettings",
     "SearchSettings",

@@ -19,7 +19,7 @@ from autoenc.settings import SearchSettings
 from autoenc.study import TUNE, Record, journal_path, open_storage, records_in
 from autoenc.tuning.study import tune_studies
 
-__all__ = ["Chosen", "chosen_trial", "complete_trial"]
+__all__ = ["Chosen", "chosen_trial", "complete_trial", "last_search"]
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,32 @@ def chosen_trial(folder: Path, storage: str | None, number: int | None) -> Chose
     Raises:
         InputError: If there is no record, no finished trial, or no trial of this number.
     """
+    found = last_search(folder, storage, f"--from {folder}")
+    return _of_study(found, number) if isinstance(found, optuna.Study) else _of_record(found, number)
+
+
+def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Study | Record:
+    """The search that was last used in a folder: an adaptive one's study, or an exhaustive one's record.
+
+    Args:
+        folder: Where it left its record.
+        storage: The record, where it is not there.
+        asked_by: What a problem is told about.
+
+    Raises:
+        InputError: If there is none.
+    """
     journal = journal_path(folder)
     if storage is None and not journal.exists():
-        raise InputError(f"--from {folder}: there is no {journal.name} here; tune or search make one")
+        raise InputError(f"{asked_by}: there is no {journal.name} here; tune or search make one")
     opened = open_storage(storage or journal, read_only=True)
     studies = tune_studies(opened)
     records = sorted((r for r in records_in(opened) if r.search), key=lambda record: record.last_used)
     if studies and (not records or str(studies[-1].user_attrs["autoenc_last_used"]) > records[-1].last_used):
-        return _of_study(studies[-1], number)
+        return studies[-1]
     if not records:
-        raise InputError(f"--from {folder}: holds no search yet")
-    return _of_record(records[-1], number)
+        raise InputError(f"{asked_by}: holds no search yet")
+    return records[-1]
 
 
 def _of_study(study: optuna.Study, number: int | None) -> Chosen:

@@ -24,10 +24,15 @@ from autoenc.tuning.resilient import ResilientSampler
 from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
 from autoenc.tuning.space import Configuration, HyperparameterSearchSpace
 
-__all__ = ["THRESHOLDS", "TuneJob"]
+__all__ = ["THRESHOLDS", "TuneJob", "judging_folds"]
 
 THRESHOLDS = ("good", "excellent", "breakthrough")
 _RESILIENT_EPOCHS, _RESILIENT_PATIENCE, _EPOCHS = 128, 36, 20
+
+
+def judging_folds(n_folds: int) -> tuple[str, ...]:
+    """The folds that judge the trials of an adaptive search; without folds one fifth of the training rows."""
+    return tuple(fold_names(n_folds)) or (fold_names(5)[0],)
 
 
 @dataclass
@@ -74,7 +79,7 @@ class TuneJob:
     @cached_property
     def folds(self) -> tuple[str, ...]:
         """Where trials are judged: never on the test rows, which are for the model that is kept."""
-        return tuple(fold_names(self.settings.folds)) or (fold_names(5)[0],)
+        return judging_folds(self.settings.folds)
 
     @cached_property
     def baselines(self) -> dict[str, float]:

@@ -1,0 +1,84 @@
+"""``pivot``: a metric of a search over two hyperparameters, importances, and a ranking by a score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from autoenc.config.words import hint
+from autoenc.errors import InputError
+from autoenc.paths import png_content, write_atomically
+from autoenc.report.observed import importances_csv, importances_of, ranking_csv
+from autoenc.report.pivot import draw_pivot, pivot_csv, pivot_plot
+from autoenc.report.study_figures import draw_importances
+from autoenc.settings import PivotSettings
+from autoenc.tuning.observations import Observations, observe_folder
+
+__all__ = ["pivot"]
+
+_OTHER_NAMES = {"value": "loss", "time": "seconds", "params": "model_params"}
+_FEWEST = 2
+
+
+def pivot(settings: PivotSettings) -> int:
+    """Write table and heat map, importances, and the ranking if there is a score.
+
+    Raises:
+        InputError: If there is no search, too little of it is finished, or it has no such metric or
+            hyperparameter.
+    """
+    folder = Path(settings.folder)
+    seen = observe_folder(folder, settings.storage, settings.folder)
+    if len(seen.trials) < _FEWEST:
+        raise InputError(f"{seen.name}: has {len(seen.trials)} finished trials; a table takes {_FEWEST}")
+    metric = _OTHER_NAMES.get(settings.metric, settings.metric)
+    problems = _problems(seen, settings, metric)
+    if problems:
+        raise InputError(problems)
+    output = Path(settings.output) if settings.output else folder / "analysis"
+    _make(output)
+    table = pivot_plot(seen, metric, settings.rows_, settings.columns_, settings.aggregate, settings.bins)
+    importances = importances_of(seen, metric)
+    name = f"pivot_{settings.aggregate}_{metric}_{settings.rows_}_{settings.columns_}"
+    contents: dict[str, tuple[str, Callable[[IO[bytes]], object]]] = {
+        "heat map": (f"{name}.png", png_content(draw_pivot(table))),
+        "table": (f"{name}.csv", _text(pivot_csv(table))),
+        "importances": (f"importances_{metric}.png", png_content(draw_importances(importances))),
+        "shares": (f"importances_{metric}.csv", _text(importances_csv(importances))),
+    }
+    if settings.score:
+        contents["ranking"] = ("ranking.csv", _text(ranking_csv(seen, settings.score)))
+    for word, (file_name, write) in contents.items():
+        write_atomically(output / file_name, write)
+        print(f"{word:<13} {output / file_name}")
+    return 0
+
+
+def _problems(seen: Observations, settings: PivotSettings, metric: str) -> list[str]:
+    metrics = list(dict.fromkeys(name for trial in seen.trials for name in trial.metrics))
+    parameters = list(dict.fromkeys(name for trial in seen.trials for name in trial.parameters))
+    found = []
+    if metric not in metrics:
+        found.append(_unknown("--metric", settings.metric, metrics))
+    for flag, name in (("--rows", settings.rows_), ("--columns", settings.columns_)):
+        if name not in parameters:
+            found.append(_unknown(flag, name, parameters))
+    if settings.rows_ == settings.columns_:
+        found.append(f"--rows and --columns must be two hyperparameters, got {settings.rows_} twice")
+    return found
+
+
+def _unknown(flag: str, name: str, known: list[str]) -> str:
+    return f"{flag} must be one of {', '.join(known)}, got {name!r}{hint(name, known)}"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--output {folder}: cannot be made: {error.strerror}") from None
+
+
+def _text(content: str) -> Callable[[IO[bytes]], object]:
+    return lambda file: file.write(content.encode())

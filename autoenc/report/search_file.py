@@ -1,0 +1,104 @@
+"""A fine search as a YAML file that says where each of its ranges came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import Any
+
+import yaml
+
+from autoenc.settings import TuneSettings
+from autoenc.tuning.narrowing import Narrowed
+from autoenc.tuning.observations import Observations
+
+__all__ = ["search_file", "shown_values"]
+
+_LINE = 108
+# What says which rows judge a trial, and how: without them a finer search could not be compared.
+_KEPT = (
+    "data_path", "columns", "scaling", "stratify", "group", "seed", "latent_dim", "folds", "seeds",
+    "patience", "min_epochs", "eta_min", "corruption", "kl_weight",
+)  # fmt: skip
+
+
+def search_file(
+    seen: Observations, n_best: int, narrowed: Sequence[Narrowed], method: str, n_trials: int
+) -> str:
+    """The content of a search file.
+
+    Args:
+        seen: The coarse search.
+        n_best: How many of its trials count.
+        narrowed: The options of the space.
+        method: The fine search's ``search_method``.
+        n_trials: Its trials.
+    """
+    best = seen.trials[0]
+    lines = [
+        *_comment(
+            f"A finer search around the best {n_best} of {len(seen.trials):,} finished trials of "
+            f"{seen.name}. Its best, {best.name}, has a loss of {best.metrics['loss']:.6g} with the stack "
+            f"{best.stack}."
+        ),
+        *_comment(_about_rows(seen)),
+        f"search_method: {method}",
+        f"n_trials: {n_trials}",
+    ]
+    if seen.settings.get("timeout_hours") is not None:
+        lines.append(f"budget_hours: {_scalar(seen.settings['timeout_hours'])}")
+    families = [each for each in narrowed if each.option == "families"]
+    for each in families:
+        lines += [*_origin(each), f"{each.option}: {_value(each.value)}"]
+    lines += ["", "# The rows that judge a trial, and how: as they were.", *_kept(seen), "", "search_space:"]
+    for each in narrowed:
+        if each not in families:
+            lines += [*_origin(each, "  "), f"  {each.option}: {_value(each.value)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _about_rows(seen: Observations) -> str:
+    if seen.adaptive:
+        return "The number of epochs is not taken over, as a coarse search may have few."
+    if seen.settings["folds"]:
+        return "That search was exhaustive: what it had one value of stays fixed here."
+    return (
+        "That search was exhaustive: what it had one value of stays fixed here. The test rows judged it, and "
+        "one fifth of the training rows judges here, so that losses cannot be compared."
+    )
+
+
+def _kept(seen: Observations) -> list[str]:
+    """Options other than the defaults, a line each."""
+    lines = []
+    for name in _KEPT:
+        value, default = seen.settings.get(name), TuneSettings.model_fields[name].default
+        if value is not None and (value != default or name in ("data_path", "latent_dim")):
+            lines.append(f"{name}: {_value(value) if isinstance(value, list) else _scalar(value)}")
+    return lines
+
+
+def _origin(each: Narrowed, indent: str = "") -> list[str]:
+    text = f"was {shown_values(each.coarse)}; best {shown_values(each.winner, '-')}; {each.reason}"
+    return [indent + line for line in _comment(text)]
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {line}" for line in wrap(text, _LINE - 4, break_long_words=False)]
+
+
+def shown_values(values: Sequence[Any], between: str = ", ") -> str:
+    """Values as people write them."""
+    distinct = list(values) if between == "-" else list(dict.fromkeys(values))
+    return between.join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in distinct)
+
+
+def _value(values: Sequence[Any]) -> str:
+    return f"[{', '.join(map(_scalar, values))}]"
+
+
+def _scalar(value: Any) -> str:
+    """A number, or text that YAML reads as such again."""
+    if isinstance(value, int | float):
+        return repr(value) if isinstance(value, int) else f"{value:.10g}"
+    return str(yaml.safe_dump([value], default_flow_style=True, width=float("inf"))).strip()[1:-1]

@@ -1,0 +1,125 @@
+"""The searches of an experiment in phases: their options, all judged by the same rows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from autoenc.config import Resolution, load_layers, resolve
+from autoenc.config.layers import Layer
+from autoenc.errors import InputError
+from autoenc.settings import PhasesSettings, SearchSettings, Settings, TuneSettings
+from autoenc.settings.phases import PHASES, Phase
+from autoenc.settings.space import SpaceSettings
+
+__all__ = ["FOLDS", "Plan", "plan_phases", "settings_within"]
+
+S = TypeVar("S", bound=Settings)
+
+FOLDS = 5
+"""That judge where the experiment has none: the test rows must judge no phase."""
+
+_OWN = ("n_trials", "epochs", "data_path", "jobs", "quiet")  # of `phases`, passed on to the searches
+
+
+class Plan(NamedTuple):
+    """What runs, with which options.
+
+    Attributes:
+        settings: Options of the whole.
+        phases: In the order in which they run.
+        output_dir: Holds a folder for each phase.
+        layers: The experiment's files.
+        flags: Options that go before all files, in every phase.
+    """
+
+    settings: PhasesSettings
+    phases: tuple[Phase, ...]
+    output_dir: Path
+    layers: list[Layer]
+    flags: dict[str, Any]
+
+    @property
+    def fine_file(self) -> Path:
+        """The search file that is written between the coarse and the fine phase."""
+        return self.output_dir / "fine.yaml"
+
+    def folder(self, phase: Phase) -> Path:
+        """Where a phase leaves its record."""
+        return self.output_dir / phase
+
+    def baseline(self) -> SearchSettings:
+        """Options of the exhaustive search."""
+        own = {name: value for name, value in self.flags.items() if name != "n_trials"}
+        once = {"dry_run": False, "verify": 0, "output_dir": str(self.folder("baseline"))}
+        return _required(resolve(SearchSettings, self.layers, {**own, **once}))
+
+    def adaptive(self, phase: Phase, search_file: str) -> TuneSettings:
+        """Options of an adaptive phase by its search file."""
+        found, problems = load_layers(None, search_file, os.environ)
+        if problems:
+            raise InputError(problems)
+        flags = {**self.flags, "output_dir": str(self.folder(phase))}
+        return _required(resolve(TuneSettings, [*self.layers, *found], flags))
+
+
+def plan_phases(settings: PhasesSettings) -> Plan:
+    """Read the experiment, and see that the options of every phase are right before one begins.
+
+    Args:
+        settings: Options; those that were not given are the experiment's.
+
+    Raises:
+        InputError: With everything that is wrong.
+    """
+    layers, problems = load_layers(settings.experiment, None, os.environ)
+    if problems:
+        raise InputError(problems)
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    whole = _required(resolve(PhasesSettings, layers, given))
+    flags = {name: given[name] for name in _OWN if given.get(name) is not None}
+    flags |= {"folds": whole.folds or FOLDS, "fresh": False}
+    phases = tuple(phase for phase in PHASES if phase in whole.phases)
+    plan = Plan(whole, phases, Path(whole.output_dir or "output"), layers, flags)
+    _check(plan)
+    return plan
+
+
+def _check(plan: Plan) -> None:
+    problems = []
+    checks: dict[Phase, Any] = {
+        "baseline": plan.baseline,
+        "coarse": lambda: plan.adaptive("coarse", plan.settings.coarse),
+        "bayesian": lambda: plan.adaptive("bayesian", plan.settings.bayesian),
+    }
+    if plan.fine_file.exists():
+        checks["fine"] = lambda: plan.adaptive("fine", str(plan.fine_file))
+    for phase in plan.phases:
+        if phase in checks:
+            try:
+                found = checks[phase]()
+            except InputError as error:
+                problems += [f"{phase}: {problem}" for problem in error.problems]
+                continue
+            if found.storage is not None:
+                problems.append(f"{phase}: each phase keeps a record in its own folder; leave out storage")
+    needed = plan.fine_file.exists() or "coarse" in plan.phases or plan.folder("coarse").exists()
+    if "fine" in plan.phases and not needed:
+        problems.append(f"--phases: fine needs a coarse search in {plan.folder('coarse')}; add coarse")
+    if "bayesian" in plan.phases and "fine" not in plan.phases and not plan.fine_file.exists():
+        problems.append(f"--phases: bayesian searches within {plan.fine_file}, which is not there; add fine")
+    if problems:
+        raise InputError(list(dict.fromkeys(problems)))
+
+
+def settings_within(outer: TuneSettings, inner: TuneSettings) -> TuneSettings:
+    """A search's options with the space of another one."""
+    space = {name: getattr(inner, name) for name in SpaceSettings.model_fields}
+    return outer.model_copy(update=space)
+
+
+def _required(resolution: Resolution[S]) -> S:
+    if resolution.settings is None:
+        raise InputError(resolution.problems)
+    return resolution.settings

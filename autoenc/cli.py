@@ -145,9 +145,11 @@ def main_by_mode(argv: Sequence[str], prog: str) -> int:
     if options.mode not in MODES:
         print(f"error: --mode must be one of {', '.join(MODES)}, got {options.mode!r}", file=sys.stderr)
         return 2
-    if {"-h", "--help"} & set(rest):
-        print(f"--mode is one of {', '.join(MODES)}, by default search; help for {options.mode}:\n")
-    return main([MODES[options.mode], *rest], prog)
+    try:
+        return main([MODES[options.mode], *rest], prog)
+    finally:
+        if {"-h", "--help"} & set(rest):
+            print(f"\n--mode is one of {', '.join(MODES)}, by default search; this was {options.mode}")
 
 
 class _Parser(argparse.ArgumentParser):

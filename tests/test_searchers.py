@@ -34,7 +34,7 @@ def small_table(tmp_path_factory, root) -> Path:
 def command(table: Path, url: str, folder: Path, strategy: str, *more: str) -> list[str]:
     space = ["--hidden_size_range", "8,64", "--num_layers_range", "1,3", "--epochs", "8", "--jobs", "1"]
     where = ["--data_path", str(table), "--storage", url, "--output_dir", str(folder)]
-    return ["tune", *where, *space, "--strategy", strategy, "--n_trials", str(N_TRIALS), *more]
+    return ["tune", *where, *space, "--strategy", strategy, *more]
 
 
 def trials_by_study(url: str) -> dict[str, list[FrozenTrial]]:
@@ -48,7 +48,7 @@ def trials_by_study(url: str) -> dict[str, list[FrozenTrial]]:
 
 @pytest.mark.parametrize("strategy", ["random", "resilient"])
 def test_searchers_share_a_study(url, small_table, tmp_path, strategy):
-    arguments = command(small_table, url, tmp_path / "out", strategy)
+    arguments = command(small_table, url, tmp_path / "out", strategy, "--n_trials", str(N_TRIALS))
     (tmp_path / "out").mkdir()
     searchers = [start(arguments, tmp_path / f"log{i}") for i in range(N_SEARCHERS)]
     for i, searcher in enumerate(searchers):
@@ -68,7 +68,7 @@ def test_searchers_share_a_study(url, small_table, tmp_path, strategy):
 
 def test_a_killed_searchers_trial_is_taken_up(url, small_table, tmp_path):
     (tmp_path / "out").mkdir()
-    arguments = command(small_table, url, tmp_path / "out", "tpe", "--epochs", "200")
+    arguments = command(small_table, url, tmp_path / "out", "tpe", "--epochs", "60", "--n_trials", "8")
     victim = start(arguments, tmp_path / "victim")
     log, end = tmp_path / "victim", time.monotonic() + 60
     while "first" not in (log.read_text() if log.exists() else "") and time.monotonic() < end:
@@ -79,4 +79,4 @@ def test_a_killed_searchers_trial_is_taken_up(url, small_table, tmp_path):
     survivor.join(120)
     assert survivor.exitcode == 0, (tmp_path / "survivor").read_text()
     trials = trials_by_study(url)["tune-tpe-latent3"]
-    assert [trial.state.name for trial in trials] == ["COMPLETE"] * N_TRIALS
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 8

@@ -30,7 +30,8 @@ from autoenc.engines import StopFlag
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.transfer.data import Target, TransferData
 from autoenc.transfer.folds import Fold
-from autoenc.transfer.heads import Heads, as_tensor, train_heads
+from autoenc.transfer.frozen import train_heads
+from autoenc.transfer.heads import Heads, as_tensor
 from autoenc.transfer.loop import run_trials
 from autoenc.transfer.objective import score
 from autoenc.transfer.samplers import make_pruner, make_sampler
@@ -151,10 +152,7 @@ def plain_error(
         units = float(np.nanmean(targets["regression"])), float(np.nanstd(targets["regression"]))
         targets["regression"] = (targets["regression"] - units[0]) / units[1]
     heads = Heads(train.shape[1], again.head_hidden, list(targets))
-    tensors = {kind: as_tensor(values, "cpu") for kind, values in targets.items()}
-    train_heads(
-        heads, lambda rows: rows, [], as_tensor(train[rows], "cpu"), tensors, HEAD_DROPOUT, again, StopFlag()
-    )
+    train_heads(heads, train[rows].astype(np.float32), targets, HEAD_DROPOUT, again, StopFlag())
     with torch.inference_mode():
         outputs = {kind: output.numpy() for kind, output in heads.eval()(as_tensor(test, "cpu")).items()}
     return error(held_out, FittedStages(None, heads, HEAD_DROPOUT, units, 0.0), outputs, again)

@@ -241,10 +241,8 @@ def _conclude(
     told = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
     log.info(f"trials        {told}")
     for each in compare(study):
-        behind = (
-            f"{each.behind:.4f} +- {each.behind_standard_error:.4f} behind" if each.behind else "the best"
-        )
-        log.info(f"finalist      trial {each.number}: {each.mean:.4f} over all folds, {behind}")
+        mean = f"{each.mean:.4f} over all folds, {each.above:+.4f} +- {each.above_standard_error:.4f}"
+        log.info(f"finalist      trial {each.number}: estimate {each.estimate:.4f}, mean {mean}")
     best = best_trial(study)
     if best is not None:
         log.info(f"best value    {best.value:.6f} in trial {best.number}")

@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from autoenc.engines import StopFlag, Stopped
 from autoenc.report.study_tables import ranked_trials
 from autoenc.settings import TransferSettings
+from autoenc.transfer.smoothing import Smoothing, fold_objectives
 from autoenc.transfer.stages import TrainingFailed
 
 __all__ = ["Finalist", "best_trial", "compare", "judge_finalists", "repeat_seed"]
@@ -31,19 +33,19 @@ class Finalist(NamedTuple):
 
     Attributes:
         number: Of the trial.
-        value: What the search found.
-        mean: Of the objective over all folds; what decides.
+        estimate: What decides: the mean, smoothed (see :class:`~autoenc.transfer.smoothing.Smoothing`).
+        mean: Of the objective over all folds.
         standard_error: Of that mean.
-        behind: How much higher the mean is than the winner's; 0 for the winner.
-        behind_standard_error: Of that difference, from the differences in each fold.
+        above: How much higher the mean is than the winner's; 0 for the winner.
+        above_standard_error: Of that difference, from the differences in each fold.
     """
 
     number: int
-    value: float
+    estimate: float
     mean: float
     standard_error: float
-    behind: float
-    behind_standard_error: float
+    above: float
+    above_standard_error: float
 
 
 def repeat_seed(seed: int, repeat: int) -> int:
@@ -70,7 +72,7 @@ def judge_finalists(
         timeout_s: No judgement is begun after so many seconds.
     """
     study.set_user_attr(_KEPT, [settings.finalists, settings.final_repeats])
-    finalists = ranked_trials(study)[: settings.finalists]
+    finalists, _ = _finalists(study, settings.finalists)
     if len(finalists) < 2:
         return
     ends = time.monotonic() + timeout_s
@@ -117,36 +119,46 @@ def compare(study: optuna.Study) -> list[Finalist]:
     """
     known = study.user_attrs
     n_finalists, n_repeats = known.get(_KEPT, (1, 0))
-    finalists = ranked_trials(study)[:n_finalists]
-    keys = {(trial.number, k): _key(trial, k) for trial in finalists for k in range(1, n_repeats + 1)}
-    if len(finalists) < 2 or not all(key in known for key in keys.values()):
+    trials, smoothing = _finalists(study, n_finalists)
+    keys = {trial.number: [_key(trial, repeat) for repeat in range(1, n_repeats + 1)] for trial in trials}
+    if len(trials) < 2 or not all(key in known for each in keys.values() for key in each):
         return []
-    n_folds = len(finalists[0].intermediate_values)
-    rows: dict[int, np.ndarray] = {}
-    for trial in finalists:
-        repeats = [known[keys[trial.number, k]] for k in range(1, n_repeats + 1)]
+    n_folds = len(trials[0].intermediate_values)
+    rows: dict[int, NDArray[np.float64]] = {}
+    for trial in trials:
+        repeats = [known[key] for key in keys[trial.number]]
         if not any(isinstance(repeat, str) for repeat in repeats):
-            rows[trial.number] = np.concatenate([_fold_objectives(trial), *repeats])
-    if not rows:
-        return []
+            rows[trial.number] = np.concatenate([fold_objectives(trial), *repeats])
+    estimates = {
+        number: smoothing.estimate(number, float(row.mean()), len(row)) for number, row in rows.items()
+    }
+    order = sorted(rows, key=lambda number: estimates[number])
 
-    def error(values: np.ndarray) -> float:
+    def error(values: NDArray[np.float64]) -> float:
         return sqrt((1 / len(values) + 1 / (n_folds - 1)) * float(values.var(ddof=1)))
 
-    values = {trial.number: float(trial.value) for trial in finalists if trial.value is not None}
-    order = sorted(rows, key=lambda number: float(rows[number].mean()))
     found = []
     for number in order:
-        row, behind = rows[number], rows[number] - rows[order[0]]
-        mean, gap = float(row.mean()), float(behind.mean())
-        found.append(Finalist(number, values[number], mean, error(row), gap, error(behind)))
+        row, above = rows[number], rows[number] - rows[order[0]]
+        found.append(
+            Finalist(
+                number, estimates[number], float(row.mean()), error(row), float(above.mean()), error(above)
+            )
+        )
     return found
 
 
-def _fold_objectives(trial: FrozenTrial) -> np.ndarray:
-    """The objective of each fold of the search, out of the means over the folds so far."""
-    means = np.array([value for _, value in sorted(trial.intermediate_values.items())])
-    return np.diff(means * np.arange(1, len(means) + 1), prepend=0.0)
+def _finalists(study: optuna.Study, n_finalists: int) -> tuple[list[FrozenTrial], Smoothing]:
+    """The trials that promise most, and what tells how much a trial promises."""
+    trials = ranked_trials(study)
+    smoothing = Smoothing.of(trials)
+    n_folds = len(trials[0].intermediate_values) if trials else 0
+
+    def promise(trial: FrozenTrial) -> float:
+        assert trial.value is not None
+        return smoothing.estimate(trial.number, trial.value, n_folds)
+
+    return sorted(trials, key=promise)[:n_finalists], smoothing
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:

@@ -57,7 +57,7 @@ def train_heads(
     update = _AdamW(stacked.parameters, stacked.slopes, settings.stage2_weight_decay)
     # A configuration that diverges is told of by what comes out.
     with np.errstate(all="ignore"):
-        for step in steps(len(latent), len(stacked.kinds), dropout, settings, generator, stop):
+        for step in steps(heads, len(latent), dropout, settings, generator, stop):
             batch = step.batch.numpy()
             point = points[batch]
             outputs = stacked.forward(point, step.mask.numpy().reshape(len(batch), -1))

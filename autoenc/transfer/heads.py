@@ -34,6 +34,7 @@ class Heads(nn.Module):
 
     def __init__(self, latent_dim: int, hidden: int, kinds: Sequence[str]) -> None:
         super().__init__()
+        self.hidden = hidden
         self.first = nn.ModuleDict({kind: nn.Linear(latent_dim, hidden) for kind in kinds})
         self.last = nn.ModuleDict({kind: nn.Linear(hidden, 1) for kind in kinds})
         self.center: torch.Tensor
@@ -80,7 +81,7 @@ class Step(NamedTuple):
 
 
 def steps(
-    n_rows: int, n_kinds: int, dropout: float, settings: TransferSettings, generator: torch.Generator,
+    heads: Heads, n_rows: int, dropout: float, settings: TransferSettings, generator: torch.Generator,
     stop: StopFlag,
 ) -> Iterator[Step]:  # fmt: skip
     """The steps of stage 2: cosine annealing, rows in a new order in each epoch, fresh masks.
@@ -94,7 +95,7 @@ def steps(
         rate = settings.stage2_learning_rate * (1 + cos(pi * epoch / settings.stage2_epochs)) / 2
         order = torch.from_numpy(batch_order(settings.seed, epoch, n_rows))
         # Drawn from our own generator, as torch's global one is shared by all trials at once.
-        kept = torch.rand((n_rows, n_kinds, settings.head_hidden), generator=generator) >= dropout
+        kept = torch.rand((n_rows, len(heads.first), heads.hidden), generator=generator) >= dropout
         masks = kept / (1 - dropout)
         for batch, mask in zip(order.split(batch_size), masks.split(batch_size), strict=True):
             yield Step(rate, batch, mask)
@@ -140,7 +141,7 @@ def train_thawed(
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=settings.stage2_weight_decay, fused=True)
     loss_of = _Loss(targets, settings)
-    for step in steps(len(inputs), len(targets), dropout, settings, generator, stop):
+    for step in steps(heads, len(inputs), dropout, settings, generator, stop):
         for group in optimizer.param_groups:
             group["lr"] = group["share"] * step.rate
         batch, mask = step.batch.to(inputs.device), step.mask.to(inputs.device)

@@ -65,8 +65,11 @@ def test_it_leaves_what_it_promises(folder):
         "latent_dim", "hidden_dims", "norm", "dropout", "head_dropout", "learning_rate", "weight_decay",
     }  # fmt: skip
     assert len(pd.read_csv(folder / "all_trials.csv")) == 3
+    assert {each["number"] for each in best["finalists"]} == {0, 1, 2}
+    assert best["finalists"][0]["number"] == best["best_trial_number"]
     log = (folder / "transfer.log").read_text()
     assert "trial 2 " in log
+    assert log.count("over all folds") == 3
     assert "best value" in log
 
 
@@ -93,6 +96,11 @@ def test_it_goes_on_with_the_options_that_it_was_begun_with(call, rows_csv, tmp_
     resumed = call("transfer", "--resume", tmp_path / "halves" / "study.db", "--n_trials", 4)
     assert resumed.code == 0
     assert "4 wanted, 2 done" in resumed.out
+    documents = [
+        json.loads((tmp_path / name / "best_params.json").read_text()) for name in ("whole", "halves")
+    ]
+    assert documents[0] == documents[1]
+    assert len(documents[0]["finalists"]) == 4
     tables = [pd.read_csv(tmp_path / name / "all_trials.csv") for name in ("whole", "halves")]
     pd.testing.assert_frame_equal(*(table.drop(columns="duration_s") for table in tables))
 
@@ -129,7 +137,7 @@ def test_everything_that_is_wrong_is_told_at_once(call, rows_csv, tmp_path):
         assert part in problem
     options = call("transfer", "--sampler", "zzz", "--n_cv_folds", "1", "--pruner", "none")
     assert len(options.err.splitlines()) == 2
-    assert "--sampler must be one of 'tpe', 'random' or 'cmaes'" in options.err
+    assert "--sampler must be one of 'tpe', 'random', 'cmaes' or 'resilient'" in options.err
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from typing import Any
 from autoenc.commands.transfer import TransferJob
 from autoenc.errors import InputError
 from autoenc.paths import prepare_folder
-from autoenc.report.study_tables import ranked_trials
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
 from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
+from autoenc.transfer.finalists import best_trial
 from autoenc.transfer.objective import Scores, score
 from autoenc.transfer.record import context_of, read_study, stored_settings
 from autoenc.transfer.space import configuration
@@ -50,15 +50,14 @@ def train_best_transfer(
         OSError: If the file cannot be written.
     """
     study = read_study(folder / "study.db", "--from")
-    ranked = ranked_trials(study)
-    if not ranked:
+    best = best_trial(study) if number is None else complete_trial(study, number)
+    if best is None:
         raise InputError(f"--from {folder}: no trial is complete yet; autoenc transfer --resume goes on")
     stored = stored_settings(study)
     settings = require_settings(TransferSettings, {**stored, **(options or {})})
     job = TransferJob.prepare(settings, folder)
     if context_of(settings, job.data)["data"] != study.user_attrs["autoenc_transfer_context"]["data"]:
         raise InputError(f"{settings.data_path}: is not what {folder} was searched with; its content differs")
-    best = ranked[0] if number is None else complete_trial(study, number)
     stages, fold = Stages(job.data, settings, job.engine), job.division.final
     chosen = configuration(best.params, settings)
     try:

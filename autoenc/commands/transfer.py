@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,22 +12,25 @@ from math import inf
 from pathlib import Path
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from autoenc.engines import Engine, StopFlag, make_engine
 from autoenc.errors import InputError
+from autoenc.grid import format_architecture
 from autoenc.lock import RecordLock
-from autoenc.report.study_tables import count_states, ranked_trials, study_trials
+from autoenc.report.study_tables import count_states, duration_s, ranked_trials, study_trials
+from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.estimate import estimate_trial_s
-from autoenc.transfer.folds import Division, divide
+from autoenc.transfer.finalists import best_trial, compare, judge_finalists, repeat_seed
+from autoenc.transfer.folds import Division, Fold, divide
 from autoenc.transfer.loop import report_fold, run_trials
-from autoenc.transfer.objective import evaluate
+from autoenc.transfer.objective import evaluate, mean_scores
 from autoenc.transfer.record import context_of, open_study, read_study, stored_settings
 from autoenc.transfer.reports import write_pictures, write_tables
-from autoenc.transfer.space import suggest
+from autoenc.transfer.space import configuration, suggest
 from autoenc.transfer.stages import Stages
 
 __all__ = ["TransferJob", "transfer"]
@@ -51,12 +55,31 @@ def transfer(settings: TransferSettings) -> int:
         for leftover in job.folder.rglob(".*.tmp"):  # what a killed process had begun to write
             leftover.unlink(missing_ok=True)
         study = open_study(path, settings, context_of(settings, job.data))
-        with StopOnSignals() as signals:
+        tracked = TrackedRun(job.folder, "transfer", settings, job.data.fingerprint, [settings.seed])
+        with StopOnSignals() as signals, tracked as run:
             _run(job, study, log, signals.flag)
             written = write_tables(study, job.folder)
             if ranked_trials(study) and not signals.number:
                 written += write_pictures(study, job.folder)
+            _conclude_run(run, job, study, signals)
         return _conclude(study, log, written, signals)
+
+
+def _conclude_run(run: TrackedRun, job: TransferJob, study: optuna.Study, signals: StopOnSignals) -> None:
+    """The best configuration, for the list of runs."""
+    state, best = f"stopped by {signals.name}" if signals.number else "finished", best_trial(study)
+    if best is None:
+        run.conclude(state, reason=None if signals.number else "no trial is complete")
+        return
+    chosen = configuration(best.params, job.settings)
+    network = chosen.fit(job.settings.seed, "").network(len(job.data.table.columns))
+    metrics = {
+        "best_loss": best.value,
+        "best_stack": f"{format_architecture(chosen.hidden_dims)}, latent size {chosen.latent_dim}",
+        "n_parameters": network.count_parameters(),
+        "training_seconds": sum(duration_s(trial) or 0.0 for trial in study_trials(study)),
+    }
+    run.conclude(state, metrics)
 
 
 def _with_stored(settings: TransferSettings, path: Path) -> TransferSettings:
@@ -76,6 +99,7 @@ class TransferJob:
         engine: What trains stage 1.
         data: Tables and targets.
         division: Which rows train and which judge.
+        repeats: Other folds of the same rows, for the finalists.
     """
 
     settings: TransferSettings
@@ -83,6 +107,7 @@ class TransferJob:
     engine: Engine
     data: TransferData
     division: Division
+    repeats: list[list[Fold]]
 
     @classmethod
     def prepare(cls, settings: TransferSettings, folder: Path | None = None) -> TransferJob:
@@ -96,10 +121,13 @@ class TransferJob:
             InputError: With everything that is wrong about them.
         """
         import torch
+        from threadpoolctl import threadpool_limits
 
         torch.set_num_threads(1)  # one trial a core
+        threadpool_limits(1)
         problems: list[str] = []
         engine = data = division = None
+        repeats: list[list[Fold]] = []
         try:
             engine = make_engine(settings.engine, settings.device)
         except InputError as error:
@@ -107,6 +135,9 @@ class TransferJob:
         try:
             data = TransferData.load(settings)
             division = divide(data, settings.n_cv_folds, settings.seed)
+            for repeat in range(1, settings.final_repeats + 1):
+                seed = repeat_seed(settings.seed, repeat)
+                repeats.append(divide(data, settings.n_cv_folds, settings.seed, seed).folds)
         except InputError as error:
             problems += error.problems
         if folder is None:
@@ -117,23 +148,36 @@ class TransferJob:
                 problems.append(f"--output_dir {folder}: cannot be written: {error.strerror}")
         if problems or engine is None or data is None or division is None:
             raise InputError(problems)
-        return cls(settings, folder, engine, data, division)
+        return cls(settings, folder, engine, data, division, repeats)
 
     def evaluation(self, stages: Stages, trial: Trial, stop: StopFlag) -> Callable[[], float]:
         """Take a trial's parameters; what is returned computes its value and notes what it is made of."""
         settings, folds = self.settings, self.division.folds
-        configuration = suggest(trial, settings)
+        chosen = suggest(trial, settings)
 
         def after_fold(fold: int, value: float) -> None:
             report_fold(trial, fold, value, len(folds) - 1)
 
         def value() -> float:
-            scores = evaluate(stages, self.data, folds, configuration, settings, after_fold, stop)
+            scores = mean_scores(evaluate(stages, self.data, folds, chosen, settings, after_fold, stop))
             for name, number in scores.as_dict(settings).items():
                 trial.set_user_attr(name, number)
             return scores.objective(settings)
 
         return value
+
+    def repeat(self, number: int, stop: StopFlag) -> Callable[[FrozenTrial], list[float]]:
+        """What judges a trial once more, by other folds and seeds: the objective of each fold."""
+        update = {"seed": repeat_seed(self.settings.seed, number)}
+        settings, folds = self.settings.model_copy(update=update), self.repeats[number - 1]
+        stages = Stages(self.data, settings, self.engine)
+
+        def objectives(trial: FrozenTrial) -> list[float]:
+            chosen = configuration(trial.params, settings)
+            found = evaluate(stages, self.data, folds, chosen, settings, stop=stop)
+            return [scores.objective(settings) for scores in found]
+
+        return objectives
 
 
 @contextmanager
@@ -170,10 +214,12 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
         "stay out of the search"
     )
     log.info(f"trials        {settings.n_trials:,} wanted, {n_known:,} done")
-    if not n_left:
-        return
-    trial_s = estimate_trial_s(stages, data, job.division.folds, settings, job.engine)
-    log.info(f"estimate      {trial_s:.1f} s a trial, {_duration(trial_s * n_left / settings.n_jobs)} in all")
+    started = time.monotonic()
+    if n_left:
+        trial_s = estimate_trial_s(stages, data, job.division.folds, settings, job.engine)
+        n_again = settings.final_repeats * settings.finalists if settings.finalists > 1 else 0
+        whole = _duration(trial_s * (n_left + n_again) / settings.n_jobs)
+        log.info(f"estimate      {trial_s:.1f} s a trial, {whole} in all")
 
     def on_end(trial: Trial) -> None:
         log.info(_line(study, trial.number))
@@ -184,6 +230,8 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
         study, settings.n_trials, settings.n_jobs, lambda trial: job.evaluation(stages, trial, stop), on_end,
         stop, timeout_s,
     )  # fmt: skip
+    left_s = timeout_s - (time.monotonic() - started)
+    judge_finalists(study, settings, lambda number: job.repeat(number, stop), stop, left_s)
 
 
 def _duration(seconds: float) -> str:
@@ -209,12 +257,15 @@ def _line(study: optuna.Study, number: int) -> str:
 def _conclude(
     study: optuna.Study, log: logging.Logger, written: list[tuple[str, Path]], signals: StopOnSignals
 ) -> int:
-    counts, ranked = count_states(study_trials(study)), ranked_trials(study)
+    counts = count_states(study_trials(study))
     log.info("")
     told = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
     log.info(f"trials        {told}")
-    if ranked:
-        best = ranked[0]
+    for each in compare(study):
+        mean = f"{each.mean:.4f} over all folds, {each.above:+.4f} +- {each.above_standard_error:.4f}"
+        log.info(f"finalist      trial {each.number}: estimate {each.estimate:.4f}, mean {mean}")
+    best = best_trial(study)
+    if best is not None:
         log.info(f"best value    {best.value:.6f} in trial {best.number}")
         for name, value in best.params.items():
             log.info(
@@ -227,4 +278,4 @@ def _conclude(
     if signals.number:
         log.info(f"stopped by {signals.name}; go on with: autoenc transfer --resume {database}")
         return signals.exit_code
-    return 0 if ranked else 1
+    return 1 if best is None else 0

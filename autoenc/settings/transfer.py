@@ -11,7 +11,7 @@ from autoenc.settings.space import BatchSize, NormOptions, Positive, PositiveRan
 
 __all__ = ["SamplerName", "TransferSettings", "TransferSpaceSettings"]
 
-SamplerName = Literal["tpe", "random", "cmaes"]
+SamplerName = Literal["tpe", "random", "cmaes", "resilient"]
 
 
 def _stacks(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,6 +67,10 @@ class TransferSettings(DataSettings, TransferSpaceSettings):
     n_trials: int = Field(50, ge=1, description="trials in all, those of an earlier run counted")
     timeout_hours: FiniteFloat | None = Field(None, gt=0, description="begin no trial after so many hours")
     n_cv_folds: int = Field(5, ge=2, description="folds that a trial is judged by")
+    finalists: int = Field(5, ge=1, description="best trials to be judged again at the end; 1 for none")
+    final_repeats: int = Field(
+        3, ge=1, description="how often the finalists are judged again, each time by new folds and seeds"
+    )
     epochs: int = Field(20, ge=1, description="stage 1: passes over its rows")
     batch_size: BatchSize = Field(32, description="stage 1: rows of a training step")
     scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
@@ -144,6 +148,6 @@ class TransferSettings(DataSettings, TransferSpaceSettings):
 
 # How far, where and in what order trials are made, and where the files are; data count by their content.
 _NOT_DEFINING = {
-    "data_path", "labelled_path", "columns", "n_trials", "timeout_hours", "sampler", "pruner", "device",
-    "engine", "n_jobs", "output_dir", "name", "resume", "quiet",
+    "data_path", "labelled_path", "columns", "n_trials", "timeout_hours", "finalists", "final_repeats",
+    "sampler", "pruner", "device", "engine", "n_jobs", "output_dir", "name", "resume", "quiet",
 }  # fmt: skip

@@ -48,17 +48,24 @@ class Division:
     final: Fold
 
 
-def divide(data: TransferData, n_folds: int, seed: int) -> Division:
+def divide(data: TransferData, n_folds: int, seed: int, fold_seed: int | None = None) -> Division:
     """Divide the rows by scikit-learn's splitters, by class where there is a class to predict.
 
     Rows without a label never judge: where both stages share their rows, they belong to what every stage 1
     learns from. A separate table of stage 1 keeps a fifth of its rows to measure its loss on.
+
+    Args:
+        data: The tables and targets.
+        n_folds: How many folds.
+        seed: Of the rows that are held out of every fold.
+        fold_seed: Of the folds; by default the same.
 
     Raises:
         InputError: If a class or a target is too rare for so many folds.
     """
     from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
+    fold_seed = seed if fold_seed is None else fold_seed
     rows = data.any_label
     strata = _strata(data, n_folds)
     search, test = train_test_split(
@@ -66,9 +73,9 @@ def divide(data: TransferData, n_folds: int, seed: int) -> Division:
     )
     search, test = np.sort(search), np.sort(test)
     if strata is None:
-        split = KFold(n_folds, shuffle=True, random_state=seed).split(search)
+        split = KFold(n_folds, shuffle=True, random_state=fold_seed).split(search)
     else:
-        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=fold_seed)
         split = splitter.split(search, strata[search])
     parts = [(search[train], search[validation]) for train, validation in split]
     _check(data, [*parts, (search, test)])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import cos, pi
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from autoenc.engines import StopFlag, Stopped
 from autoenc.engines.randomness import batch_order
 from autoenc.settings import TransferSettings
 
-__all__ = ["Heads", "as_tensor", "train_heads"]
+__all__ = ["Heads", "Step", "as_tensor", "steps", "train_thawed"]
 
 Latents = Callable[[torch.Tensor], torch.Tensor]
 
@@ -33,6 +34,7 @@ class Heads(nn.Module):
 
     def __init__(self, latent_dim: int, hidden: int, kinds: Sequence[str]) -> None:
         super().__init__()
+        self.hidden = hidden
         self.first = nn.ModuleDict({kind: nn.Linear(latent_dim, hidden) for kind in kinds})
         self.last = nn.ModuleDict({kind: nn.Linear(hidden, 1) for kind in kinds})
         self.center: torch.Tensor
@@ -52,23 +54,56 @@ class Heads(nn.Module):
         # A dimension that says nothing stays as it is.
         self.scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))
 
-    def forward(
-        self, latent: torch.Tensor, dropout: float = 0.0, generator: torch.Generator | None = None
-    ) -> dict[str, torch.Tensor]:
-        """The outputs by kind; hidden units are dropped where a generator is given."""
+    def forward(self, latent: torch.Tensor, mask: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        """The outputs by kind; hidden units, ``[rows, kinds, hidden]``, are multiplied by a mask if given."""
         point = (latent - self.center) / self.scale
         outputs = {}
-        for kind, first in self.first.items():
+        for i, (kind, first) in enumerate(self.first.items()):
             unit = torch.relu(first(point))
-            if generator is not None:
-                # A mask from our own generator: torch's global one is shared by all trials at once.
-                kept = torch.rand(unit.shape, generator=generator).to(unit.device) >= dropout
-                unit = unit * kept / (1 - dropout)
+            if mask is not None:
+                unit = unit * mask[:, i]
             outputs[kind] = self.last[kind](unit)[:, 0]
         return outputs
 
 
-def train_heads(
+class Step(NamedTuple):
+    """A step of training.
+
+    Attributes:
+        rate: Learning rate of the heads.
+        batch: Which rows it learns from.
+        mask: What the heads' hidden units are multiplied by, ``[rows, kinds, hidden]``; 0 where dropped.
+    """
+
+    rate: float
+    batch: torch.Tensor
+    mask: torch.Tensor
+
+
+def steps(
+    heads: Heads, n_rows: int, dropout: float, settings: TransferSettings, generator: torch.Generator,
+    stop: StopFlag,
+) -> Iterator[Step]:  # fmt: skip
+    """The steps of stage 2: cosine annealing, rows in a new order in each epoch, fresh masks.
+
+    Raises:
+        Stopped: If ``stop`` was set before the end; it is looked at after every epoch.
+    """
+    # With few rows a fixed size would leave the heads with next to no steps.
+    batch_size = settings.stage2_batch_size or min(max(n_rows // 16, 8), 64)
+    for epoch in range(settings.stage2_epochs):
+        rate = settings.stage2_learning_rate * (1 + cos(pi * epoch / settings.stage2_epochs)) / 2
+        order = torch.from_numpy(batch_order(settings.seed, epoch, n_rows))
+        # Drawn from our own generator, as torch's global one is shared by all trials at once.
+        kept = torch.rand((n_rows, len(heads.first), heads.hidden), generator=generator) >= dropout
+        masks = kept / (1 - dropout)
+        for batch, mask in zip(order.split(batch_size), masks.split(batch_size), strict=True):
+            yield Step(rate, batch, mask)
+        if stop.is_set():
+            raise Stopped
+
+
+def train_thawed(
     heads: Heads,
     latents: Latents,
     trained: Sequence[nn.Parameter],
@@ -78,17 +113,17 @@ def train_heads(
     settings: TransferSettings,
     stop: StopFlag,
 ) -> None:
-    """Train heads, and what else is given, by AdamW with cosine annealing.
+    """Train heads together with the encoder below them, by AdamW.
 
     Args:
         heads: Trained in place, from fresh weights.
         latents: Turns inputs into latent points, without dropout.
-        trained: Parameters of ``latents`` that are trained on; none where it is frozen.
+        trained: Parameters of ``latents`` that are trained on.
         inputs: The rows to learn from.
         targets: By kind, standardized numbers and classes 0 and 1; NaN where the label is missing.
         dropout: Of the heads.
         settings: The constants of stage 2, and the seed.
-        stop: Looked at after every epoch.
+        stop: See :func:`steps`.
 
     Shape:
         inputs: ``[rows, ...]``, whatever ``latents`` takes.
@@ -100,24 +135,19 @@ def train_heads(
     generator = torch.Generator().manual_seed(settings.seed)
     with torch.no_grad():
         heads.start(latents(inputs), generator)
-    rate = settings.stage2_learning_rate
-    groups = [{"params": list(heads.parameters()), "share": 1.0}]
-    if trained:
-        groups.append({"params": list(trained), "share": settings.encoder_rate_share})
-    optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=settings.stage2_weight_decay, fused=True)
+    groups = [
+        {"params": list(heads.parameters()), "share": 1.0},
+        {"params": list(trained), "share": settings.encoder_rate_share},
+    ]
+    optimizer = torch.optim.AdamW(groups, weight_decay=settings.stage2_weight_decay, fused=True)
     loss_of = _Loss(targets, settings)
-    # With few rows a fixed size would leave the heads with next to no steps.
-    batch_size = settings.stage2_batch_size or min(max(len(inputs) // 16, 8), 64)
-    for epoch in range(settings.stage2_epochs):
+    for step in steps(heads, len(inputs), dropout, settings, generator, stop):
         for group in optimizer.param_groups:
-            group["lr"] = group["share"] * rate * (1 + cos(pi * epoch / settings.stage2_epochs)) / 2
-        order = torch.from_numpy(batch_order(settings.seed, epoch, len(inputs))).to(inputs.device)
-        for batch in order.split(batch_size):
-            optimizer.zero_grad()
-            loss_of(batch, heads(latents(inputs[batch]), dropout, generator)).backward()
-            optimizer.step()
-        if stop.is_set():
-            raise Stopped
+            group["lr"] = group["share"] * step.rate
+        batch, mask = step.batch.to(inputs.device), step.mask.to(inputs.device)
+        optimizer.zero_grad()
+        loss_of(batch, heads(latents(inputs[batch]), mask)).backward()
+        optimizer.step()
 
 
 class _Loss:

@@ -60,7 +60,7 @@ def score(
     outputs: Mapping[str, NDArray[np.float32]],
 ) -> Scores:
     """Compare outputs with the known labels of the rows."""
-    from sklearn.metrics import f1_score, recall_score
+    from sklearn.metrics import precision_recall_fscore_support
 
     mae = f1 = recall = None
     if "regression" in outputs:
@@ -71,8 +71,8 @@ def score(
         known = data.targets["classification"].known[rows]
         true = data.targets["classification"].values[rows][known] == 1
         found = outputs["classification"][known] >= 0
-        f1 = float(f1_score(true, found, zero_division=0))
-        recall = float(recall_score(true, found, zero_division=0))
+        found_of = precision_recall_fscore_support(true, found, average="binary", zero_division=0)
+        recall, f1 = float(found_of[1]), float(found_of[2])
     return Scores(mae, f1, recall, fitted.stage1_loss)
 
 
@@ -93,7 +93,7 @@ def evaluate(
     settings: TransferSettings,
     after_fold: Callable[[int, float], None] = lambda fold, value: None,
     stop: StopFlag | None = None,
-) -> Scores:
+) -> list[Scores]:
     """Judge a configuration by cross-validation.
 
     Args:
@@ -104,6 +104,9 @@ def evaluate(
         settings: The weights of the objective.
         after_fold: Told the objective so far, the mean over folds; may raise to end the trial early.
         stop: Ends it early.
+
+    Returns:
+        The scores of each fold.
 
     Raises:
         TrainingFailed: If a stage or the objective stops being finite.
@@ -120,4 +123,4 @@ def evaluate(
         if not isfinite(value):
             raise TrainingFailed(f"the objective stopped being finite in fold {i + 1}")
         after_fold(i, value)
-    return mean_scores(scores)
+    return scores

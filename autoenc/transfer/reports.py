@@ -10,8 +10,9 @@ import optuna
 
 from autoenc.paths import png_content, write_atomically
 from autoenc.report.results import finite, json_bytes
-from autoenc.report.study_tables import best_document, ranked_trials, top_trials_csv, trials_csv
+from autoenc.report.study_tables import ranked_trials, study_trials, top_trials_csv, trials_csv
 from autoenc.report.study_write import write_study_figures
+from autoenc.transfer.finalists import best_trial, compare
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,13 +23,23 @@ _COMPONENTS = ("mae", "f1", "recall", "stage1_loss", "stage2_objective")
 
 
 def best_params(study: optuna.Study) -> dict[str, Any]:
-    """The best trial for ``best_params.json``: its value, its parameters, and what the value is made of."""
-    best = best_document(study, 0.0)
-    ranked = ranked_trials(study)
-    attributes = ranked[0].user_attrs if ranked else {}
-    names = ("best_value", "best_params", "n_trials", "best_trial_number")
-    components = {name: attributes.get(name) for name in _COMPONENTS}
-    document: dict[str, Any] = finite({**{name: best[name] for name in names}, "components": components})
+    """The best trial for ``best_params.json``: its value, its parameters, and what the value is made of.
+
+    ``finalists`` says how the best trials compare, best first; empty while they are not judged to the end,
+    so that the lowest value decides.
+    """
+    best, finalists = best_trial(study), compare(study)
+    attributes = {} if best is None else best.user_attrs
+    document: dict[str, Any] = finite(
+        {
+            "best_value": None if best is None else best.value,
+            "best_params": None if best is None else dict(best.params),
+            "n_trials": sum(trial.state.is_finished() for trial in study_trials(study)),
+            "best_trial_number": None if best is None else best.number,
+            "components": {name: attributes.get(name) for name in _COMPONENTS},
+            "finalists": [finalist._asdict() for finalist in finalists],
+        }
+    )
     return document
 
 

@@ -9,6 +9,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 
 from autoenc.settings.transfer import SamplerName, TransferSettings
+from autoenc.tuning.resilient import ResilientSampler
 from autoenc.tuning.sampling import PerTrialSampler
 
 __all__ = ["SAMPLERS", "make_pruner", "make_sampler"]
@@ -18,6 +19,7 @@ SAMPLERS: dict[SamplerName, Callable[[int, int], BaseSampler]] = {
     "random": lambda seed, number: optuna.samplers.RandomSampler(seed=seed),
     # It has no way with choices and draws them at random.
     "cmaes": lambda seed, number: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+    "resilient": lambda seed, number: ResilientSampler(seed),
 }
 """What makes a sampler, given a seed and a trial's number, by the name that ``--sampler`` knows it by."""
 

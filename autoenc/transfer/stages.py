@@ -17,7 +17,8 @@ from autoenc.engines import Engine, Split, StopFlag
 from autoenc.settings import TransferSettings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import Fold
-from autoenc.transfer.heads import Heads, as_tensor, train_heads
+from autoenc.transfer.frozen import train_heads
+from autoenc.transfer.heads import Heads, as_tensor, train_thawed
 from autoenc.transfer.space import Configuration
 
 __all__ = ["FittedStages", "Stages", "TrainingFailed"]
@@ -59,7 +60,7 @@ class Stages:
     Args:
         data: The tables and targets.
         settings: The constants of both stages.
-        engine: What trains stage 1; the heads train on the same device.
+        engine: What trains stage 1; an encoder that is not frozen is trained on on the same device.
     """
 
     def __init__(self, data: TransferData, settings: TransferSettings, engine: Engine) -> None:
@@ -126,19 +127,19 @@ class Stages:
         autoencoder, loss = pretrained
         settings, device = self._settings, self._engine.device
         targets, units = self._targets(fold.train)
-        given = {kind: as_tensor(values, device) for kind, values in targets.items()}
-        heads = Heads(configuration.latent_dim, settings.head_hidden, list(targets)).to(device)
+        heads = Heads(configuration.latent_dim, settings.head_hidden, list(targets))
         rows = torch.nan_to_num(as_tensor(self.scaled_labelled(fold)[fold.train], device), nan=0.0)
         constants = (configuration.head_dropout, settings, stop or StopFlag())
         if settings.unfreeze:
             autoencoder = deepcopy(autoencoder)  # another fold may start from the same stage 1
             model = autoencoder.model.to(device)
             trained = [p for name, p in model.named_parameters() if not name.startswith("decoder")]
-            train_heads(heads, model.encode, trained, rows, given, *constants)
+            given = {kind: as_tensor(values, device) for kind, values in targets.items()}
+            train_thawed(heads.to(device), model.encode, trained, rows, given, *constants)
         else:
             with torch.no_grad():
-                rows = autoencoder.model.to(device).encode(rows)
-            train_heads(heads, lambda latent: latent, [], rows, given, *constants)
+                latent = autoencoder.model.to(device).encode(rows).cpu().numpy()
+            train_heads(heads, latent, targets, *constants)
         autoencoder.model.to("cpu")
         if not all(bool(torch.isfinite(value).all()) for value in heads.state_dict().values()):
             raise TrainingFailed("stage 2: the heads stopped being finite")

@@ -161,7 +161,7 @@ def test_the_study_of_another_experiment_is_refused(make_settings, data, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "changed", [{"sampler": "random"}, {"pruner": "median"}, {"n_trials": 7, "n_jobs": 2}]
+    "changed", [{"sampler": "random"}, {"pruner": "median"}, {"n_trials": 7, "n_jobs": 2}, {"finalists": 2}]
 )
 def test_how_trials_are_made_does_not_make_another_experiment(make_settings, data, tmp_path, changed):
     open_study(tmp_path / "study.db", make_settings(), context_of(make_settings(), data))
@@ -207,6 +207,7 @@ def test_the_reports_are_views_of_the_study(make_settings, tmp_path):
     assert best_params(study) == {
         "best_value": 1.0, "best_params": {}, "n_trials": 3, "best_trial_number": 1,
         "components": {"mae": 0.5, "f1": None, "recall": None, "stage1_loss": 0.5, "stage2_objective": 1.0},
+        "finalists": [],
     }  # fmt: skip
     plot = stages_plot(study)
     assert (plot.stage1, plot.stage2) == ([0.5, 0.3, 0.1], [1, 2, 3])

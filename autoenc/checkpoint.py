@@ -238,7 +238,7 @@ def model_of_content(content: Mapping[str, Any]) -> FittedAutoencoder:
 
 def _read(path: Path) -> Any:
     if not path.exists():
-        raise InputError(f"{path}: there is no such file; --save_models makes one")
+        raise InputError(f"{path}: there is no such file; search --save_models and train-best make one")
     if path.is_dir():
         raise InputError(f"{path}: is a folder, not a model file")
     try:

@@ -92,12 +92,13 @@ COMMANDS = {
 _SHOW = "config show"
 
 
-def main(argv: Sequence[str] | None = None, prog: str = "autoenc") -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "autoenc", epilog: str = "") -> int:
     """Run a command.
 
     Args:
         argv: Arguments, by default those of the process.
         prog: The program's name in help texts.
+        epilog: What stands at the end of the commands' help.
 
     Returns:
         The exit code: 0, 1 where the command did its work and the answer is bad, 2 for wrong input.
@@ -110,7 +111,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc") -> int:
             show = import_module("autoenc.commands.config").show
             print(show(name, resolution))
             return 0
-        name, resolution = _parse(arguments, prog)
+        name, resolution = _parse(arguments, prog, epilog)
         words = _joined(arguments, _flags(COMMANDS[name].settings))[1:]
         return COMMANDS[name].run(resolution.settings, words)
     except InputError as error:
@@ -145,11 +146,8 @@ def main_by_mode(argv: Sequence[str], prog: str) -> int:
     if options.mode not in MODES:
         print(f"error: --mode must be one of {', '.join(MODES)}, got {options.mode!r}", file=sys.stderr)
         return 2
-    try:
-        return main([MODES[options.mode], *rest], prog)
-    finally:
-        if {"-h", "--help"} & set(rest):
-            print(f"\n--mode is one of {', '.join(MODES)}, by default search; this was {options.mode}")
+    told = f"--mode is one of {', '.join(MODES)}, by default search; this is the help for {options.mode}"
+    return main([MODES[options.mode], *rest], prog, told)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -166,7 +164,7 @@ def _joined_verbs(arguments: list[str]) -> list[str]:
     return [verb, *arguments[2:]] if verb in {*COMMANDS, _SHOW} else arguments
 
 
-def _parse(arguments: list[str], prog: str) -> tuple[str, Resolution[Any]]:
+def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Resolution[Any]]:
     """The command and its options; everything that is wrong with words, files and values is told at once.
 
     Raises:
@@ -186,7 +184,7 @@ def _parse(arguments: list[str], prog: str) -> tuple[str, Resolution[Any]]:
         # hyperparam_optimizer.py is `search` under another name, and its help should say so.
         own = prog if prog.endswith(".py") else f"{prog} {name}"
         sub = commands.add_parser(
-            name, prog=own, help=command.help, description=command.help, allow_abbrev=False
+            name, prog=own, help=command.help, description=command.help, epilog=epilog, allow_abbrev=False
         )
         sub.add_argument("--version", action="version", version=f"autoenc {__version__}")
         _add_options(sub, LayerSettings)

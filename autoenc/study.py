@@ -33,6 +33,9 @@ TUNE = "autoenc_tune"
 """The attribute by which the study of an adaptive search is known."""
 
 
+_FIRST = b'{"op_code":'  # how every line of a journal begins
+
+
 def journal_path(folder: Path, shard: tuple[int, int] | None = None) -> Path:
     """Where a search in this folder keeps its journal; every shard has its own."""
     return folder / ("study.journal" if shard is None else f"study.shard-{shard[0]}-of-{shard[1]}.journal")
@@ -98,12 +101,17 @@ def _mend(path: Path) -> None:
             json.loads(content[last:end] or b"null")
         except ValueError:
             end = last
+        if end == 0 and not content.startswith(_FIRST[: len(content)]):
+            raise InputError(
+                f"{path}: is not a record: it holds no whole line of one; --fresh keeps it aside and "
+                "starts over"
+            )
         if end != len(content):
             file.truncate(end)
 
 
 def keep_aside(path: Path) -> Path | None:
-    """Rename a journal so that a fresh one can begin; returns its new name, None if there was none."""
+    """Rename a file so that a fresh one can begin; returns its new name, None if there was none."""
     if not path.exists():
         return None
     stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")

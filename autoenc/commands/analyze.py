@@ -13,6 +13,7 @@ from autoenc.paths import OutputPaths
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
 from autoenc.report.overview import overview
+from autoenc.report.study_tables import ranked_trials, study_trials
 from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
 from autoenc.settings import AnalyzeSettings, SearchSettings
@@ -32,9 +33,12 @@ def analyze(settings: AnalyzeSettings) -> int:
     """
     folder = Path(settings.folder)
     journal = journal_path(folder)
+    if settings.storage is None and not journal.exists() and (folder / "study.db").exists():
+        return _show_transfer(folder)
     if settings.storage is None and not journal.exists():
         raise InputError(
-            f"{folder}: there is no {journal.name} here; `autoenc search --output_dir` makes one"
+            f"{folder}: there is no {journal.name} here; search and tune make one; a record that "
+            "is elsewhere is named by --storage"
         )
     storage = open_storage(settings.storage or journal, read_only=True)
     records = [record for record in records_in(storage) if record.search]
@@ -52,6 +56,22 @@ def analyze(settings: AnalyzeSettings) -> int:
     older = len(records) - len(latest)
     if older:
         print(f"\n{older} older search(es), with other data or another recipe, are kept in the record too")
+    return 0
+
+
+def _show_transfer(folder: Path) -> int:
+    """A transfer-aware search: its best trials, and its reports made again."""
+    from autoenc.transfer.record import read_study
+    from autoenc.transfer.reports import write_pictures, write_tables
+
+    study = read_study(folder / "study.db", str(folder))
+    best = ranked_trials(study)[:5]
+    print(f"{study.study_name}: {len(study_trials(study)):,} trials; the lowest values:")
+    for trial in best:
+        print(f"trial {trial.number:>4}  {trial.value:.6f}")
+    print()
+    for word, path in [*write_tables(study, folder), *(write_pictures(study, folder) if best else [])]:
+        print(f"{word:<13} {path}")
     return 0
 
 

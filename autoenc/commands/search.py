@@ -32,7 +32,7 @@ from autoenc.selection import Selection
 from autoenc.settings import SearchSettings, TrainingSettings
 from autoenc.study import Record, journal_path, keep_aside, keep_study_aside, open_storage
 
-__all__ = ["same_command", "search"]
+__all__ = ["compared_with_pca", "program_words", "same_command", "search"]
 
 
 def search(settings: SearchSettings) -> int:
@@ -301,15 +301,19 @@ def compared_with_pca(loss: float, pca: float) -> str:
 
 def same_command(settings: TrainingSettings) -> str:
     """What the user typed, ready to be typed again."""
-    program = Path(sys.argv[0])
-    if program.name == "__main__.py":
-        words = ["python", "-m", program.parent.name]
-    else:
-        words = ["python", sys.argv[0]] if program.suffix == ".py" else [program.name]
+    words = program_words()
     # Starting over is the one thing that resuming must not do.
     kept = [word for word in sys.argv[1:] if word != "--fresh"]
     by_file = settings.fresh and "--fresh" not in sys.argv
     return shlex.join([*words, *kept, *(["--no_fresh"] if by_file else [])])
+
+
+def program_words() -> list[str]:
+    """How this program was called."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return ["python", "-m", program.parent.name]
+    return ["python", sys.argv[0]] if program.suffix == ".py" else [program.name]
 
 
 def _say(settings: SearchSettings, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import TextIO
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from autoenc.commands.search import program_words
 from autoenc.engines import Engine, StopFlag, make_engine
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture
@@ -180,6 +183,13 @@ class TransferJob:
         return objectives
 
 
+class _Screen(logging.StreamHandler[TextIO]):
+    """Raises where the reader of our output went away, as print does, instead of telling it on the screen."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        raise
+
+
 @contextmanager
 def _log(path: Path, quiet: bool) -> Iterator[logging.Logger]:
     """Lines for a file, with the time, and for the screen."""
@@ -188,7 +198,7 @@ def _log(path: Path, quiet: bool) -> Iterator[logging.Logger]:
     log.propagate = False
     file = logging.FileHandler(path, encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
-    handlers: list[logging.Handler] = [file] if quiet else [file, logging.StreamHandler(sys.stdout)]
+    handlers: list[logging.Handler] = [file] if quiet else [file, _Screen(sys.stdout)]
     for handler in handlers:
         log.addHandler(handler)
     try:
@@ -276,6 +286,7 @@ def _conclude(
     database = written[0][1].parent / "study.db"
     log.info(f"{'record':<13} {database}")
     if signals.number:
-        log.info(f"stopped by {signals.name}; go on with: autoenc transfer --resume {database}")
+        again = shlex.join([*program_words(), "transfer", "--resume", str(database)])
+        log.info(f"stopped by {signals.name}; go on with: {again}")
         return signals.exit_code
     return 1 if best is None else 0

@@ -18,7 +18,7 @@ from autoenc.commands.search import compared_with_pca, same_command
 from autoenc.commands.tracking import curves_of, metrics_of
 from autoenc.engines.contract import Family
 from autoenc.lock import RecordLock
-from autoenc.report.tuning import step_line, steps_of
+from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
 from autoenc.runs import TrackedRun
 from autoenc.search.executors import FitExecutor
@@ -78,7 +78,7 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
         print(_plan(job, n_before))
 
     def told(number: int) -> None:
-        step = next(step for step in steps_of(study) if step.trial.number == number)
+        step = among_all(steps_of(study), number)
         if not settings.quiet:
             print(step_line(step, job.baselines["pca"]), flush=True)
         reports.refresh("running")
@@ -113,6 +113,12 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
             file=sys.stderr,
         )
         return signals.exit_code
+    if n_done < job.n_trials and settings.timeout_hours is not None:
+        print(
+            f"--timeout_hours {settings.timeout_hours:g} are over: {n_done} of {job.n_trials} trials are "
+            f"done; go on with: {same_command(settings)}",
+            file=sys.stderr,
+        )
     if not settings.quiet:
         print(_summary(study, job, written))
     return 0 if any(step.value is not None for step in steps_of(study)) else 1

@@ -111,6 +111,7 @@ class ComplexityPlot(NamedTuple):
     best_label: str
     front: list[int]
     baselines: dict[str, float]
+    loss_name: str
 
 
 def complexity_plot(results: SearchResults) -> ComplexityPlot:
@@ -123,9 +124,10 @@ def complexity_plot(results: SearchResults) -> ComplexityPlot:
     word = "best" if best == 0 else "chosen"
     label = f"{word}: {chosen.trial.name}\nloss {losses[best]:.5f}\n{parameters[best]:,} parameters"
     depths = [len(result.trial.architecture) for result in ranked]
-    title = f"Size and test loss of {_subject(results)}"
+    loss_name = "mean loss over folds" if results.settings.folds else "final test loss"
+    title = f"Size and {loss_name} of {_subject(results)}"
     front = pareto_front(list(zip(parameters, losses, strict=True)))
-    return ComplexityPlot(title, parameters, losses, depths, best, label, front, results.baselines)
+    return ComplexityPlot(title, parameters, losses, depths, best, label, front, results.baselines, loss_name)
 
 
 def draw_complexity(plot: ComplexityPlot) -> Figure:
@@ -142,7 +144,7 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
     axis.set_xscale("log")
     log_scale(axis, plot.losses)
     axis.set_xlabel("trainable parameters")
-    axis.set_ylabel("final test loss (weighted squared error, scaled units)")
+    axis.set_ylabel(f"{plot.loss_name} (weighted squared error, scaled units)")
     axis.set_title(plot.title, loc="left")
     axis.grid(alpha=0.3, which="both")
     plain_ticks(axis)
@@ -164,7 +166,7 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
     axis.annotate(
         plot.best_label, xy=(plot.parameters[plot.best], plot.losses[plot.best]), xycoords="data",
         xytext=(1.03, 0.02), textcoords="axes fraction", ha="left", va="bottom",
-        arrowprops={"arrowstyle": "-", "color": "black", "linewidth": 0.8, "shrinkB": 7},
+        arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.8, "linestyle": ":", "shrinkB": 7},
     )  # fmt: skip
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import inf
 from typing import Any, NamedTuple
@@ -15,7 +16,9 @@ from autoenc.report.results import finite
 from autoenc.report.study_tables import duration_s, parameter_names, study_trials
 from autoenc.study import TUNE
 
-__all__ = ["Step", "changes", "level_of", "progress_csv", "state_document", "step_line", "steps_of"]
+__all__ = [
+"Step", "among_all", "changes", "level_of", "progress_csv", "state_document", "step_line",
+           "steps_of"]  # fmt: skip
 
 
 class Step(NamedTuple):
@@ -66,6 +69,16 @@ def steps_of(study: optuna.Study) -> list[Step]:
         steps.append(Step(trial, family, value, mode, best, improved, level_of(value, note["thresholds"])))
         best = trial if improved else best
     return steps
+
+
+def among_all(steps: Sequence[Step], number: int) -> Step:
+    """The step of a trial, held against all that have ended: with several at once later ones may have."""
+    step = next(step for step in steps if step.trial.number == number)
+    others = [each for each in steps if each.trial.number != number and each.value is not None]
+    best = min(others, key=lambda each: each.value or 0.0, default=None)
+    if best is None or step.value is None:
+        return step
+    return step._replace(best=best.trial, improved=step.value < (best.value or 0.0))
 
 
 def changes(step: Step) -> str:

@@ -11,7 +11,7 @@ from autoenc.settings.base import Settings
 
 __all__ = ["CONDITION", "RunsDiffSettings", "RunsSettings"]
 
-CONDITION = re.compile(r"\s*(\w+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*")
+CONDITION = re.compile(r"\s*(\w+)\s*(!=|<=|>=|=|<|>)(?![<>=])\s*(.*?)\s*")
 """A name, how it is compared, and with what."""
 
 

@@ -129,6 +129,9 @@ class TransferSettings(DataSettings, TransferSpaceSettings):
         if taken:
             text = f"--columns must not hold what is to be predicted, got {', '.join(taken)}"
             found.append((("columns", *names), text))
+        weights = ("mae_weight", "f1_weight", "recall_weight", "stage1_weight")
+        if not any(getattr(self, name) for name in weights):
+            found.append((weights, "the weights of the objective must not all be 0"))
         if self.engine == "native" and self.device == "cuda":
             text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
             found.append((("engine", "device"), text))

@@ -56,7 +56,7 @@ class TuneSettings(ResilientSettings, SpaceSettings, TrainingSettings):
     strategy: Literal["grid", "random", "tpe", "cmaes", "resilient"] = Field(
         "tpe", description="how the next trial is chosen"
     )
-    n_trials: int = Field(50, ge=1, description="trials in all, those of an earlier run counted")
+    n_trials: int = Field(50, ge=1, le=1_000_000, description="trials in all, with those of an earlier run")
     timeout_hours: FiniteFloat | None = Field(None, gt=0, description="begin no trial after so many hours")
     pruner: Literal["median", "hyperband", "none"] = Field(
         "none", description="end trials early that do badly"

@@ -15,7 +15,7 @@ from optuna.distributions import (
 )
 
 from autoenc.engines import Recipe
-from autoenc.grid import format_architecture
+from autoenc.grid import format_architecture, parse_architecture
 from autoenc.identity import Context
 from autoenc.report import SearchResults
 from autoenc.report.study_tables import ranked_trials
@@ -118,7 +118,7 @@ def _of_study(study: optuna.Study) -> Observations:
     for trial in ranked_trials(study):
         attributes = trial.user_attrs
         recipe = Recipe(**attributes["recipe"])
-        measured = Trial(tuple(attributes["architecture"]), settings.latent_dim, recipe, folds, seeds)
+        measured = Trial(parse_architecture(attributes["stack"]), settings.latent_dim, recipe, folds, seeds)
         result = measured.result(outcomes)
         assert result is not None  # the fits are recorded before their trial is told
         own = {name: value for name, value in attributes.items() if _is_number(value)}

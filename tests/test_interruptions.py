@@ -69,7 +69,10 @@ def test_killed_at_random_moments_the_search_comes_to_the_same(undisturbed, tmp_
         folder = tmp_path / str(i)
         folder.mkdir()
         process = start(search(folder, "--jobs", str(1 + i % 3), root=root), folder / "log")
-        time.sleep(rng.uniform(0.02, 1) * duration_s)
+        # A random moment of the search, told by its progress: a busy machine has no steady pace.
+        n_wanted = rng.randrange(N_STACKS)
+        wait_for(lambda: n_recorded(folder) >= n_wanted or not process.is_alive())  # noqa: B023
+        time.sleep(rng.uniform(0.02, 1) * duration_s / (N_STACKS if n_wanted else 2))
         process.kill()
         process.join()
         interrupted += process.exitcode == -signal.SIGKILL

@@ -50,7 +50,8 @@ def folder(call, rows_csv, tmp_path_factory):
 def test_it_leaves_what_it_promises(folder):
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     assert names == {
-        "study.db", "best_params.json", "all_trials.csv", "top_20_trials.csv", "figures", "transfer.log", "runs",
+        "study.db", "best_params.json", "all_trials.csv", "top_20_trials.csv", "figures", "transfer.log",
+        "runs",
     }  # fmt: skip
     assert {path.name for path in (folder / "figures").iterdir()} == {
         "optimization_history.png", "param_importances.png", "parallel_coordinate.png", "slice_plot.png",

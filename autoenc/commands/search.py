@@ -105,7 +105,8 @@ def _run(job: SearchJob, record: Record, cluster: FitExecutor | None) -> int:
                 if not job.shard and not signals.number:
                     _measure_on_test_rows(job, record, results)
                 together = [] if job.shard else write_ensemble(job, record, results, signals.flag)
-                written = [] if job.shard else [*write_reports(results, job.paths), *together]
+                drawing = not signals.number  # what was stopped ends at once; analyze draws
+                written = [] if job.shard else [*write_reports(results, job.paths, drawing), *together]
                 if results.ranked and not signals.number and not job.shard:
                     written += write_best(job, results)
                 _conclude_run(run, job, results, signals)
@@ -200,7 +201,8 @@ def _conclude(
         what = "stacks" if len(job.trials[0].fits) == 1 else "fits"
         print(
             f"stopped by {signals.name}: {n_done} of {len(job.fits)} {what} are recorded in "
-            f"{job.record_place}\nresume with: {same_command(settings)}",
+            f"{job.record_place}\nresume with: {same_command(settings)}\n"
+            f"`autoenc analyze {shlex.quote(str(job.paths.folder))}` draws what there is",
             file=sys.stderr,
         )
         return signals.exit_code

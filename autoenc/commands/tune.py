@@ -92,7 +92,7 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
                 Tuning(job, study, record, alone, told, asking, cluster).run(signals.flag, deadline)
                 n_done = len(steps_of(study))
                 state = "finished" if n_done >= job.n_trials else "stopped"
-                written = reports.write(state, plot=settings.plot)
+                written = reports.write(state, settings.plot, drawing=not signals.number)
                 best = _best_result(job, study, record)
                 ended = f"stopped by {signals.name}" if signals.number else "finished"
                 if best is None:

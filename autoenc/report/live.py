@@ -31,13 +31,16 @@ class LiveView:
         self._pause_s = _INTERVAL_S
 
     def refresh(self, state: str = "running") -> None:
-        """Write the files if it is time, or in any case once the state is another than ``running``."""
+        """Write the files if it is time, or in any case once the state is another than ``running``.
+
+        The picture is left as it is where a signal stopped the search.
+        """
         begun = time.monotonic()
         if state == "running" and begun - self._last < self._pause_s:
             return
         write_atomically(self._paths.state_json, lambda file: file.write(json_bytes(self._state(state))))
         write_atomically(self._paths.live_csv, lambda file: file.write(csv_text(self._results).encode()))
-        if self._results.finished:
+        if self._results.finished and not state.startswith("stopped by"):  # whoever stops it will not wait
             plot = draw_progress(progress_plot(self._results))
             write_atomically(self._paths.progress_png, png_content(plot))
         self._last = time.monotonic()

@@ -43,9 +43,10 @@ class TuneReports:
             self._written = time.monotonic()
             self._cost = self._written - started
 
-    def write(self, state: str, plot: bool) -> list[tuple[str, Path]]:
-        """Write everything; returns a word for each file, and the file."""
-        return self._tables(state, plot) + self._pictures()
+    def write(self, state: str, plot: bool, drawing: bool = True) -> list[tuple[str, Path]]:
+        """Write everything, pictures only while ``drawing``; returns a word for each file, and the file."""
+        written = self._tables(state, plot and drawing)
+        return written + (self._pictures() if drawing else [])
 
     @property
     def _note(self) -> dict[str, Any]:

@@ -19,8 +19,15 @@ if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
 __all__ = ["write_latent_plane", "write_reports"]
 
 
-def write_reports(results: SearchResults, paths: OutputPaths) -> list[tuple[str, Path]]:
-    """Write JSON, CSV and pictures; pictures only where a fit succeeded.
+def write_reports(
+    results: SearchResults, paths: OutputPaths, pictures: bool = True
+) -> list[tuple[str, Path]]:
+    """Write JSON, CSV and, where a fit succeeded, pictures.
+
+    Args:
+        results: The search.
+        paths: Where the files go.
+        pictures: Whether there is time to draw: a second or two.
 
     Returns:
         What was written: a word for it, and the file.
@@ -33,6 +40,8 @@ def write_reports(results: SearchResults, paths: OutputPaths) -> list[tuple[str,
     lines = csv_text(results).encode()
     write_atomically(paths.results_csv, lambda file: file.write(lines))
     written = [("results", paths.results_json), ("table", paths.results_csv)]
+    if not pictures:
+        return written
     if results.ranked:
         write_atomically(paths.curves_png, png_content(draw_curves(curves_plot(results))))
         write_atomically(paths.complexity_png, png_content(draw_complexity(complexity_plot(results))))

@@ -32,7 +32,7 @@ from autoenc.study import Record, journal_path, open_storage
 
 # Small fits, where overhead shows: the default grid with several seeds, and tiny stacks for a few epochs.
 KINDS = {
-    "default grid, 5 epochs": SearchSettings(epochs=5, seeds=2),
+    "default grid": SearchSettings(seeds=2),
     "tiny fits": SearchSettings(hidden_dims_search=(4, 8), max_layers=2, epochs=4, seeds=60),
 }
 RECORDED = 10_000

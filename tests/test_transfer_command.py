@@ -63,7 +63,8 @@ def test_it_leaves_what_it_promises(folder):
     assert best["best_value"] == pytest.approx(value + 0.1 * parts["stage1_loss"])
     assert best["n_trials"] == 3
     assert set(best["best_params"]) == {
-        "latent_dim", "hidden_dims", "norm", "dropout", "head_dropout", "learning_rate", "weight_decay",
+        "latent_dim", "hidden_dims", "family", "activation", "norm", "dropout", "learning_rate",
+        "weight_decay", "head_dropout", "head_learning_rate", "head_weight_decay",
     }  # fmt: skip
     assert len(pd.read_csv(folder / "all_trials.csv")) == 3
     assert {each["number"] for each in best["finalists"]} == {0, 1, 2}
@@ -138,7 +139,7 @@ def test_everything_that_is_wrong_is_told_at_once(call, rows_csv, tmp_path):
         assert part in problem
     options = call("transfer", "--sampler", "zzz", "--n_cv_folds", "1", "--pruner", "none")
     assert len(options.err.splitlines()) == 2
-    assert "--sampler must be one of 'tpe', 'random', 'cmaes' or 'resilient'" in options.err
+    assert "--sampler must be one of 'tpe', 'random', 'cmaes', 'gp', 'nsgaii' or 'resilient'" in options.err
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +173,7 @@ def test_the_best_model_predicts_both_targets(trained, rows_csv, folder):
 def test_a_damaged_or_newer_model_is_refused(trained, tmp_path):
     content = torch.load(trained[0], weights_only=True)
     changes = [
-        {"version": 2}, {"heads": {}}, {"units": None}, {"classes": None}, {"targets": {}},
+        {"version": 3}, {"heads": {}}, {"units": None}, {"classes": None}, {"targets": {}},
         {"columns": ["a"]}, {"state_dict": {}},
     ]  # fmt: skip
     for i, change in enumerate(changes):
@@ -180,6 +181,14 @@ def test_a_damaged_or_newer_model_is_refused(trained, tmp_path):
         torch.save({**content, **change}, path)
         with pytest.raises(InputError, match=r"damaged|update autoenc"):
             load_model(path)
+
+
+def test_a_model_of_the_first_format_still_predicts(root):
+    model = load_model(root / "tests" / "assets" / "transfer-format1.pth")
+    found = model.predict(np.array([[0.1, 0.2, 0.3], [0.9, 0.8, 0.7]]))
+    np.testing.assert_allclose(found["score"], [2.581265, 2.576670], atol=1e-5)
+    np.testing.assert_allclose(found["kind_probability"], [0.506211, 0.367525], atol=1e-5)
+    assert found["kind"].tolist() == [2, 1]
 
 
 def test_training_the_best_needs_a_search_and_its_data(folder, tmp_path, rows_csv):

@@ -49,11 +49,12 @@ def train_best_transfer(
             more or have changed, or the training fails.
         OSError: If the file cannot be written.
     """
-    study = read_study(folder / "study.db", "--from")
+    path = folder / "study.db"
+    study = read_study(path, "--from")
     best = best_trial(study) if number is None else complete_trial(study, number)
     if best is None:
         raise InputError(f"--from {folder}: no trial is complete yet; autoenc transfer --resume goes on")
-    stored = stored_settings(study)
+    stored = stored_settings(study, path)
     settings = require_settings(TransferSettings, {**stored, **(options or {})})
     job = TransferJob.prepare(settings, folder)
     if context_of(settings, job.data)["data"] != study.user_attrs["autoenc_transfer_context"]["data"]:
@@ -72,6 +73,7 @@ def train_best_transfer(
         "search_value": best.value,
         "test_scores": scores.as_dict(settings),
         "stage2_epochs": settings.stage2_epochs,
+        "head_recipe": chosen.heads._asdict(),
         "encoder_frozen": not settings.unfreeze,
     }
     classes = job.data.targets["classification"].classes if "classification" in job.data.targets else None

@@ -25,6 +25,7 @@ from autoenc.report.study_tables import count_states, duration_s, ranked_trials,
 from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TransferSettings, require_settings
+from autoenc.settings.base import available_cores
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.estimate import estimate_trial_s
 from autoenc.transfer.finalists import best_trial, compare, judge_finalists, repeat_seed
@@ -89,7 +90,7 @@ def _with_stored(settings: TransferSettings, path: Path) -> TransferSettings:
     """The options that the study was begun with, and over them those that were given now."""
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
     folder = {"output_dir": str(path.parent.parent), "name": path.resolve().parent.name}
-    return require_settings(TransferSettings, {**stored_settings(read_study(path)), **given, **folder})
+    return require_settings(TransferSettings, {**stored_settings(read_study(path), path), **given, **folder})
 
 
 @dataclass
@@ -153,6 +154,13 @@ class TransferJob:
             raise InputError(problems)
         return cls(settings, folder, engine, data, division, repeats)
 
+    @property
+    def n_threads(self) -> int:
+        """Folds of a trial at once: the cores that the trials leave."""
+        if self.engine.device != "cpu":
+            return 1
+        return max(1, min(available_cores() // self.settings.n_jobs, len(self.division.folds)))
+
     def evaluation(self, stages: Stages, trial: Trial, stop: StopFlag) -> Callable[[], float]:
         """Take a trial's parameters; what is returned computes its value and notes what it is made of."""
         settings, folds = self.settings, self.division.folds
@@ -162,7 +170,9 @@ class TransferJob:
             report_fold(trial, fold, value, len(folds) - 1)
 
         def value() -> float:
-            scores = mean_scores(evaluate(stages, self.data, folds, chosen, settings, after_fold, stop))
+            scores = mean_scores(
+                evaluate(stages, self.data, folds, chosen, settings, after_fold, stop, self.n_threads)
+            )
             for name, number in scores.as_dict(settings).items():
                 trial.set_user_attr(name, number)
             return scores.objective(settings)
@@ -177,7 +187,7 @@ class TransferJob:
 
         def objectives(trial: FrozenTrial) -> list[float]:
             chosen = configuration(trial.params, settings)
-            found = evaluate(stages, self.data, folds, chosen, settings, stop=stop)
+            found = evaluate(stages, self.data, folds, chosen, settings, stop=stop, n_threads=self.n_threads)
             return [scores.objective(settings) for scores in found]
 
         return objectives
@@ -226,7 +236,7 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
     log.info(f"trials        {settings.n_trials:,} wanted, {n_known:,} done")
     started = time.monotonic()
     if n_left:
-        trial_s = estimate_trial_s(stages, data, job.division.folds, settings, job.engine)
+        trial_s = estimate_trial_s(stages, data, job.division.folds, settings, job.engine, job.n_threads)
         n_again = settings.final_repeats * settings.finalists if settings.finalists > 1 else 0
         whole = _duration(trial_s * (n_left + n_again) / settings.n_jobs)
         log.info(f"estimate      {trial_s:.1f} s a trial, {whole} in all")

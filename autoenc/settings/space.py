@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, PlainSerializer
 
-from autoenc.engines.contract import ACTIVATIONS, Activation, Norm
+from autoenc.engines.contract import ACTIVATIONS, Activation, Family, Norm
 from autoenc.settings.base import DISTINCT, SOME, SPLIT, Settings, Width, comma_list
 
-__all__ = ["SpaceSettings"]
+__all__ = ["Families", "FamilySettings", "SpaceSettings"]
 
 
 def _as_pair(value: Any) -> Any:
@@ -36,6 +36,7 @@ ShareRange = Annotated[tuple[Share, Share], _PAIR, _ASCENDING, _WRITTEN]
 BatchSize = Annotated[int, Field(ge=1)]
 BatchSizes = Annotated[tuple[BatchSize, ...], SPLIT, SOME, DISTINCT]
 Activations = Annotated[tuple[Activation, ...], SPLIT, SOME, DISTINCT]
+Families = Annotated[tuple[Family, ...], SPLIT, SOME, DISTINCT]
 NormOptions = Annotated[tuple[Norm, ...], SPLIT, SOME, DISTINCT]
 
 
@@ -56,3 +57,24 @@ class SpaceSettings(Settings):
     batch_size_options: BatchSizes = Field((16, 32, 64, 128), description="batch sizes to try")
     activation_options: Activations = Field(ACTIVATIONS, description="activations to try")
     norm_options: NormOptions = Field(("layer", "none"), description="normalizations to try")
+
+
+class FamilySettings(Settings):
+    """What the families have of their own."""
+
+    corruption: FiniteFloat = Field(
+        0.2, ge=0, lt=1, description="probability that a cell is hidden from a denoising autoencoder"
+    )
+    kl_weight: FiniteFloat = Field(
+        1e-3, ge=0, description="weight of the KL divergence of a variational autoencoder"
+    )
+    kl_warmup: int = Field(10, ge=0, description="epochs over which that weight rises to its full height")
+
+    def of_family(self, family: Family) -> dict[str, Any]:
+        """The options of a recipe that go with a family, itself among them."""
+        own: dict[Family, dict[str, Any]] = {
+            "ae": {},
+            "dae": {"corruption": self.corruption},
+            "vae": {"kl_weight": self.kl_weight, "kl_warmup": self.kl_warmup},
+        }
+        return {"family": family, **own[family]}

@@ -7,11 +7,20 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, FiniteFloat
 
 from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, Settings, Widths
-from autoenc.settings.space import BatchSize, NormOptions, Positive, PositiveRange, ShareRange
+from autoenc.settings.space import (
+    Activations,
+    BatchSize,
+    Families,
+    FamilySettings,
+    NormOptions,
+    Positive,
+    PositiveRange,
+    ShareRange,
+)
 
 __all__ = ["SamplerName", "TransferSettings", "TransferSpaceSettings"]
 
-SamplerName = Literal["tpe", "random", "cmaes", "resilient"]
+SamplerName = Literal["tpe", "random", "cmaes", "gp", "nsgaii", "resilient"]
 
 
 def _stacks(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -40,21 +49,33 @@ class TransferSpaceSettings(Settings):
     hidden_dims_options: Stacks = Field(
         ("128", "256", "256-128", "128-64"), description="hidden stacks of the encoder to try"
     )
+    family_options: Families = Field(
+        ("ae", "dae", "vae"), description="families to try: plain, denoising, variational"
+    )
+    activation_options: Activations = Field(
+        ("relu", "gelu", "tanh"), description="activations of the encoder to try"
+    )
     norm_options: NormOptions = Field(
         ("layer", "none"),
         description="normalizations to try; layer takes out each row's mean and size",
     )
     dropout_range: ShareRange = Field((0.15, 0.35), description="dropout of the encoder to try")
-    head_dropout_range: ShareRange = Field((0.05, 0.25), description="dropout of the heads to try")
     learning_rate_range: PositiveRange = Field(
         (5e-4, 2e-3), description="first learning rates of stage 1 to try, on a log scale"
     )
     weight_decay_range: PositiveRange = Field(
         (1e-5, 1e-3), description="weight decays of stage 1 to try, on a log scale"
     )
+    head_dropout_range: ShareRange = Field((0.05, 0.25), description="dropout of the heads to try")
+    head_learning_rate_range: PositiveRange = Field(
+        (3e-3, 1e-2), description="first learning rates of the heads to try, on a log scale"
+    )
+    head_weight_decay_range: PositiveRange = Field(
+        (1e-2, 2.0), description="weight decays of the heads to try, on a log scale"
+    )
 
 
-class TransferSettings(DataSettings, TransferSpaceSettings):
+class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
     """Options of ``transfer``."""
 
     labelled_path: str | None = Field(
@@ -80,8 +101,6 @@ class TransferSettings(DataSettings, TransferSpaceSettings):
     stage2_batch_size: BatchSize | None = Field(
         None, description="stage 2: rows of a training step; by default a sixteenth of them, 8 to 64"
     )
-    stage2_learning_rate: Positive = Field(3e-3, description="stage 2: first learning rate of the heads")
-    stage2_weight_decay: Weight = Field(1e-4, description="stage 2: weight decay of the heads")
     head_hidden: int = Field(32, ge=1, le=65536, description="stage 2: hidden width of a head")
     unfreeze: bool = Field(False, description="stage 2 trains the encoder on, too")
     encoder_rate_share: Annotated[FiniteFloat, Field(gt=0, le=1)] = Field(

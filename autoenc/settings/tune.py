@@ -6,14 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
-from autoenc.engines.contract import Family
-from autoenc.settings.base import DISTINCT, SOME, SPLIT, Settings, Width
-from autoenc.settings.space import SpaceSettings
+from autoenc.settings.base import SPLIT, Settings, Width
+from autoenc.settings.space import Families, FamilySettings, SpaceSettings
 from autoenc.settings.training import TrainingSettings
 
 __all__ = ["ResilientSettings", "TuneSettings"]
 
-Families = Annotated[tuple[Family, ...], SPLIT, SOME, DISTINCT]
 Share = Annotated[FiniteFloat, Field(gt=0, le=1)]
 
 
@@ -50,7 +48,7 @@ class ResilientSettings(Settings):
     )
 
 
-class TuneSettings(ResilientSettings, SpaceSettings, TrainingSettings):
+class TuneSettings(ResilientSettings, SpaceSettings, FamilySettings, TrainingSettings):
     """Options of the adaptive search."""
 
     strategy: Literal["grid", "random", "tpe", "cmaes", "resilient"] = Field(
@@ -77,13 +75,6 @@ class TuneSettings(ResilientSettings, SpaceSettings, TrainingSettings):
     )
     min_epochs: int = Field(16, ge=1, description="early stopping never stops before this epoch")
     eta_min: FiniteFloat = Field(1e-6, gt=0, description="learning rate at the end of the cosine schedule")
-    corruption: FiniteFloat = Field(
-        0.2, ge=0, lt=1, description="probability that a cell is hidden from a denoising autoencoder"
-    )
-    kl_weight: FiniteFloat = Field(
-        1e-3, ge=0, description="weight of the KL divergence of a variational autoencoder"
-    )
-    kl_warmup: int = Field(10, ge=0, description="epochs over which that weight rises to its full height")
     folds: int = Field(
         0,
         ge=0,

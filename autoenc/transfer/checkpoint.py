@@ -22,7 +22,8 @@ from autoenc.transfer.stages import FittedStages
 __all__ = ["FORMAT", "FittedTransfer", "read_transfer", "save_transfer"]
 
 FORMAT = "autoenc-transfer"
-_VERSION = 1
+_VERSION = 2
+_READABLE = (1, 2)  # the first also holds the dropout of the heads, which only their training needs
 _ROWS_AT_ONCE = 65536
 
 
@@ -100,7 +101,6 @@ def save_transfer(path: Path, model: FittedTransfer) -> None:
             "scale": torch.from_numpy(scaling.scale),
         },
         "heads": fitted.heads.state_dict(),
-        "head_dropout": fitted.dropout,
         "targets": dict(model.targets),
         "units": None if fitted.units is None else list(fitted.units),
         "classes": None if model.classes is None else list(model.classes),
@@ -120,7 +120,7 @@ def read_transfer(path: str | Path, content: Mapping[str, Any]) -> FittedTransfe
     Raises:
         InputError: If it is damaged or of another version.
     """
-    if content.get("version") != _VERSION:
+    if content.get("version") not in _READABLE:
         raise InputError(
             f"{path}: is of transfer format {content.get('version')}, but this version reads {_VERSION}; "
             "update autoenc"
@@ -141,10 +141,8 @@ def read_transfer(path: str | Path, content: Mapping[str, Any]) -> FittedTransfe
         hidden = content["heads"][f"first.{next(iter(targets))}.weight"].shape[0]
         heads = Heads(autoencoder.model.shape.latent_dim, hidden, list(targets)).eval()
         heads.load_state_dict(content["heads"])
-        fitted = FittedStages(
-            autoencoder, heads, float(content["head_dropout"]),
-            None if units is None else (float(units[0]), float(units[1])), float(content["stage1_loss"]),
-        )  # fmt: skip
+        pair = None if units is None else (float(units[0]), float(units[1]))
+        fitted = FittedStages(autoencoder, heads, pair, float(content["stage1_loss"]))
         named = None if classes is None else (float(classes[0]), float(classes[1]))
         return FittedTransfer(fitted, targets, named, content["info"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:

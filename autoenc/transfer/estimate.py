@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import cycle, product
+from math import ceil
 
 from autoenc.engines import Engine, Recipe
 from autoenc.search.estimate import estimate_seconds
 from autoenc.settings import TransferSettings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import Fold
+from autoenc.transfer.heads import HeadRecipe
 from autoenc.transfer.space import Configuration
 from autoenc.transfer.stages import Stages
 
@@ -20,24 +24,49 @@ _EPOCHS = 2  # of stage 2, enough to time one
 
 
 def estimate_trial_s(
-    stages: Stages, data: TransferData, folds: Sequence[Fold], settings: TransferSettings, engine: Engine
+    stages: Stages,
+    data: TransferData,
+    folds: Sequence[Fold],
+    settings: TransferSettings,
+    engine: Engine,
+    n_threads: int,
 ) -> float:
-    """Seconds of a trial, the mean over the sizes of the space."""
-    recipe = Recipe(epochs=settings.epochs, batch_size=settings.batch_size)
+    """Seconds of a trial whose folds are fitted ``n_threads`` at once.
+
+    The mean over the sizes of the space; kinds of networks take turns over them.
+    """
     sizes = [
-        Configuration(latent_dim, tuple(map(int, stack.split("-"))), recipe, 0.1)
-        for latent_dim in settings.latent_dim_options
-        for stack in settings.hidden_dims_options
+        Configuration(latent_dim, tuple(map(int, stack.split("-"))), recipe, HeadRecipe(0.1, 1e-3, 0.0))
+        for (latent_dim, stack), recipe in zip(
+            product(settings.latent_dim_options, settings.hidden_dims_options),
+            cycle(_recipes(settings)),
+            strict=False,
+        )
     ]
     fold = folds[0]
     fits = [size.fit(settings.seed, fold.pretraining) for size in sizes]
-    stage1_s = estimate_seconds(fits, lambda name: stages.split(fold), engine, 1) / len(fits)
+    together_s = estimate_seconds(fits, lambda name: stages.split(fold), engine, n_threads)
+    stage1_s = together_s * n_threads / len(fits)
     n_pretrainings = len({each.pretraining for each in folds})
     middle = sizes[len(sizes) // 2]
     brief = Stages(data, settings.model_copy(update={"stage2_epochs": _EPOCHS}), engine)
-    pretrained = brief.pretrain(fold, replace(middle, recipe=replace(recipe, stop_after=1)))
+    pretrained = brief.pretrain(fold, replace(middle, recipe=replace(middle.recipe, stop_after=1)))
     brief.fit(fold, middle, pretrained)  # the first time, torch loads what it needs
-    started = time.perf_counter()
-    brief.fit(fold, middle, pretrained)
+    with ThreadPoolExecutor(n_threads) as pool:
+        started = time.perf_counter()
+        list(pool.map(lambda _: brief.fit(fold, middle, pretrained), range(n_threads)))
     stage2_s = (time.perf_counter() - started) / _EPOCHS * settings.stage2_epochs
-    return n_pretrainings * stage1_s + len(folds) * stage2_s
+    return ceil(n_pretrainings / n_threads) * stage1_s + ceil(len(folds) / n_threads) * stage2_s
+
+
+def _recipes(settings: TransferSettings) -> list[Recipe]:
+    """A recipe of each kind of network: their operations differ, and so does their time."""
+    return [
+        Recipe(
+            epochs=settings.epochs, batch_size=settings.batch_size, activation=activation, norm=norm,
+            **settings.of_family(family),
+        )
+        for family, activation, norm in product(
+            settings.family_options, settings.activation_options, settings.norm_options
+        )
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from autoenc.engines import StopFlag
 from autoenc.settings import TransferSettings
-from autoenc.transfer.heads import Heads, steps
+from autoenc.transfer.heads import HeadRecipe, Heads, steps
 
 __all__ = ["train_heads"]
 
@@ -27,7 +27,7 @@ def train_heads(
     heads: Heads,
     latent: Array,
     targets: Mapping[str, NDArray[np.float64]],
-    dropout: float,
+    recipe: HeadRecipe,
     settings: TransferSettings,
     stop: StopFlag,
 ) -> None:
@@ -37,7 +37,7 @@ def train_heads(
         heads: Trained in place, from fresh weights; on the CPU.
         latent: Latent points of the rows to learn from.
         targets: By kind, standardized numbers and classes 0 and 1; NaN where the label is missing.
-        dropout: Of the heads.
+        recipe: How they are trained.
         settings: The constants of stage 2, and the seed.
         stop: See :func:`~autoenc.transfer.heads.steps`.
 
@@ -54,10 +54,10 @@ def train_heads(
     points = (latent - heads.center.numpy()) / heads.scale.numpy()
     stacked = _Stacked(heads)
     slope_of = _Slope({kind: targets[kind] for kind in stacked.kinds}, settings)
-    update = _AdamW(stacked.parameters, stacked.slopes, settings.stage2_weight_decay)
+    update = _AdamW(stacked.parameters, stacked.slopes, recipe.weight_decay)
     # A configuration that diverges is told of by what comes out.
     with np.errstate(all="ignore"):
-        for step in steps(heads, len(latent), dropout, settings, generator, stop):
+        for step in steps(heads, len(latent), recipe, settings, generator, stop):
             batch = step.batch.numpy()
             point = points[batch]
             outputs = stacked.forward(point, step.mask.numpy().reshape(len(batch), -1))

@@ -14,9 +14,23 @@ from autoenc.engines import StopFlag, Stopped
 from autoenc.engines.randomness import batch_order
 from autoenc.settings import TransferSettings
 
-__all__ = ["Heads", "Step", "as_tensor", "steps", "train_thawed"]
+__all__ = ["HeadRecipe", "Heads", "Step", "as_tensor", "steps", "train_thawed"]
 
 Latents = Callable[[torch.Tensor], torch.Tensor]
+
+
+class HeadRecipe(NamedTuple):
+    """What is open in the training of heads.
+
+    Attributes:
+        dropout: Probability that a hidden unit is dropped, in [0, 1).
+        learning_rate: Of the first epoch.
+        weight_decay: Decoupled weight decay of AdamW.
+    """
+
+    dropout: float
+    learning_rate: float
+    weight_decay: float
 
 
 class Heads(nn.Module):
@@ -81,7 +95,7 @@ class Step(NamedTuple):
 
 
 def steps(
-    heads: Heads, n_rows: int, dropout: float, settings: TransferSettings, generator: torch.Generator,
+    heads: Heads, n_rows: int, recipe: HeadRecipe, settings: TransferSettings, generator: torch.Generator,
     stop: StopFlag,
 ) -> Iterator[Step]:  # fmt: skip
     """The steps of stage 2: cosine annealing, rows in a new order in each epoch, fresh masks.
@@ -92,11 +106,11 @@ def steps(
     # With few rows a fixed size would leave the heads with next to no steps.
     batch_size = settings.stage2_batch_size or min(max(n_rows // 16, 8), 64)
     for epoch in range(settings.stage2_epochs):
-        rate = settings.stage2_learning_rate * (1 + cos(pi * epoch / settings.stage2_epochs)) / 2
+        rate = recipe.learning_rate * (1 + cos(pi * epoch / settings.stage2_epochs)) / 2
         order = torch.from_numpy(batch_order(settings.seed, epoch, n_rows))
         # Drawn from our own generator, as torch's global one is shared by all trials at once.
-        kept = torch.rand((n_rows, len(heads.first), heads.hidden), generator=generator) >= dropout
-        masks = kept / (1 - dropout)
+        kept = torch.rand((n_rows, len(heads.first), heads.hidden), generator=generator) >= recipe.dropout
+        masks = kept / (1 - recipe.dropout)
         for batch, mask in zip(order.split(batch_size), masks.split(batch_size), strict=True):
             yield Step(rate, batch, mask)
         if stop.is_set():
@@ -109,7 +123,7 @@ def train_thawed(
     trained: Sequence[nn.Parameter],
     inputs: torch.Tensor,
     targets: Mapping[str, torch.Tensor],
-    dropout: float,
+    recipe: HeadRecipe,
     settings: TransferSettings,
     stop: StopFlag,
 ) -> None:
@@ -121,7 +135,7 @@ def train_thawed(
         trained: Parameters of ``latents`` that are trained on.
         inputs: The rows to learn from.
         targets: By kind, standardized numbers and classes 0 and 1; NaN where the label is missing.
-        dropout: Of the heads.
+        recipe: How the heads are trained.
         settings: The constants of stage 2, and the seed.
         stop: See :func:`steps`.
 
@@ -139,9 +153,9 @@ def train_thawed(
         {"params": list(heads.parameters()), "share": 1.0},
         {"params": list(trained), "share": settings.encoder_rate_share},
     ]
-    optimizer = torch.optim.AdamW(groups, weight_decay=settings.stage2_weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
     loss_of = _Loss(targets, settings)
-    for step in steps(heads, len(inputs), dropout, settings, generator, stop):
+    for step in steps(heads, len(inputs), recipe, settings, generator, stop):
         for group in optimizer.param_groups:
             group["lr"] = group["share"] * step.rate
         batch, mask = step.batch.to(inputs.device), step.mask.to(inputs.device)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.checkpoint import FittedAutoencoder
 from autoenc.engines import StopFlag
 from autoenc.settings import TransferSettings
 from autoenc.transfer.data import TransferData
@@ -93,8 +93,11 @@ def evaluate(
     settings: TransferSettings,
     after_fold: Callable[[int, float], None] = lambda fold, value: None,
     stop: StopFlag | None = None,
+    n_threads: int = 1,
 ) -> list[Scores]:
     """Judge a configuration by cross-validation.
+
+    Folds are fitted in threads and told of in their order, so that nothing depends on the number of threads.
 
     Args:
         stages: What fits.
@@ -104,6 +107,7 @@ def evaluate(
         settings: The weights of the objective.
         after_fold: Told the objective so far, the mean over folds; may raise to end the trial early.
         stop: Ends it early.
+        n_threads: Folds at once.
 
     Returns:
         The scores of each fold.
@@ -112,15 +116,23 @@ def evaluate(
         TrainingFailed: If a stage or the objective stops being finite.
         Stopped: If ``stop`` was set.
     """
-    pretrained: dict[str, tuple[FittedAutoencoder, float]] = {}
+    names = {fold.pretraining for fold in folds}
+    shared = stages.pretrain(folds[0], configuration, stop) if len(names) == 1 else None
+
+    def judged(fold: Fold) -> Scores:
+        pretrained = shared or stages.pretrain(fold, configuration, stop)
+        fitted = stages.fit(fold, configuration, pretrained, stop)
+        return score(data, fold.validation, fitted, stages.outputs(fold, fitted))
+
     scores: list[Scores] = []
-    for i, fold in enumerate(folds):
-        if fold.pretraining not in pretrained:
-            pretrained = {fold.pretraining: stages.pretrain(fold, configuration, stop)}
-        fitted = stages.fit(fold, configuration, pretrained[fold.pretraining], stop)
-        scores.append(score(data, fold.validation, fitted, stages.outputs(fold, fitted)))
-        value = mean_scores(scores).objective(settings)
-        if not isfinite(value):
-            raise TrainingFailed(f"the objective stopped being finite in fold {i + 1}")
-        after_fold(i, value)
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        for i, each in enumerate(pool.map(judged, folds)):
+            scores.append(each)
+            value = mean_scores(scores).objective(settings)
+            if not isfinite(value):
+                raise TrainingFailed(f"the objective stopped being finite in fold {i + 1}")
+            after_fold(i, value)
+    finally:
+        pool.shutdown(cancel_futures=True)  # where a fold ended the trial, the others need not be begun
     return scores

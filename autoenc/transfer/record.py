@@ -60,9 +60,20 @@ def _url(path: Path) -> str:
     return f"sqlite:///{path.resolve()}"
 
 
-def stored_settings(study: optuna.Study) -> dict[str, Any]:
-    """The options that a study was begun with, as plain values."""
-    return dict(study.user_attrs[_SETTINGS])
+def stored_settings(study: optuna.Study, path: Path) -> dict[str, Any]:
+    """The options that a study was begun with, as plain values.
+
+    Raises:
+        InputError: If there are no such options any more, so that its trials mean something else.
+    """
+    stored = dict(study.user_attrs[_SETTINGS])
+    gone = [f"--{name}" for name in stored if name not in TransferSettings.model_fields]
+    if gone:
+        raise InputError(
+            f"{path}: was begun by a version of autoenc that had {', '.join(gone)}; this one has not, and "
+            "cannot go on with it; begin another search, with --name or --output_dir"
+        )
+    return stored
 
 
 def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) -> optuna.Study:

@@ -10,15 +10,17 @@ from optuna.samplers import BaseSampler
 
 from autoenc.settings.transfer import SamplerName, TransferSettings
 from autoenc.tuning.resilient import ResilientSampler
-from autoenc.tuning.sampling import PerTrialSampler
+from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
 
 __all__ = ["SAMPLERS", "make_pruner", "make_sampler"]
 
 SAMPLERS: dict[SamplerName, Callable[[int, int], BaseSampler]] = {
-    "tpe": lambda seed, number: optuna.samplers.TPESampler(seed=seed),
-    "random": lambda seed, number: optuna.samplers.RandomSampler(seed=seed),
+    "tpe": lambda seed, number: standard_sampler("tpe", seed),
+    "random": lambda seed, number: standard_sampler("random", seed),
     # It has no way with choices and draws them at random.
-    "cmaes": lambda seed, number: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+    "cmaes": lambda seed, number: standard_sampler("cmaes", seed),
+    "gp": lambda seed, number: optuna.samplers.GPSampler(seed=seed),
+    "nsgaii": lambda seed, number: optuna.samplers.NSGAIISampler(seed=seed),
     "resilient": lambda seed, number: ResilientSampler(seed),
 }
 """What makes a sampler, given a seed and a trial's number, by the name that ``--sampler`` knows it by."""

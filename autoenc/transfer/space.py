@@ -11,18 +11,19 @@ import optuna
 from autoenc.engines import Fit, Recipe
 from autoenc.grid import Architecture
 from autoenc.settings import TransferSettings
+from autoenc.transfer.heads import HeadRecipe
 
 __all__ = ["Configuration", "configuration", "suggest"]
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """An autoencoder with its recipe, and the dropout of the heads."""
+    """An autoencoder with its recipe, and that of the heads."""
 
     latent_dim: int
     hidden_dims: Architecture
     recipe: Recipe
-    head_dropout: float
+    heads: HeadRecipe
 
     def fit(self, seed: int, pretraining: str) -> Fit:
         """The training of stage 1."""
@@ -33,11 +34,15 @@ def suggest(trial: optuna.Trial, settings: TransferSettings) -> Configuration:
     """Take a trial's parameters, sampling those that it does not have yet."""
     trial.suggest_categorical("latent_dim", settings.latent_dim_options)
     trial.suggest_categorical("hidden_dims", settings.hidden_dims_options)
+    trial.suggest_categorical("family", settings.family_options)
+    trial.suggest_categorical("activation", settings.activation_options)
     trial.suggest_categorical("norm", settings.norm_options)
     trial.suggest_float("dropout", *settings.dropout_range)
-    trial.suggest_float("head_dropout", *settings.head_dropout_range)
     trial.suggest_float("learning_rate", *settings.learning_rate_range, log=True)
     trial.suggest_float("weight_decay", *settings.weight_decay_range, log=True)
+    trial.suggest_float("head_dropout", *settings.head_dropout_range)
+    trial.suggest_float("head_learning_rate", *settings.head_learning_rate_range, log=True)
+    trial.suggest_float("head_weight_decay", *settings.head_weight_decay_range, log=True)
     return configuration(trial.params, settings)
 
 
@@ -51,7 +56,10 @@ def configuration(params: Mapping[str, Any], settings: TransferSettings) -> Conf
         eta_min=min(Recipe.eta_min, params["learning_rate"]),
         weight_decay=params["weight_decay"],
         dropout=params["dropout"],
+        activation=params["activation"],
         norm=params["norm"],
+        **settings.of_family(params["family"]),
     )
+    heads = HeadRecipe(params["head_dropout"], params["head_learning_rate"], params["head_weight_decay"])
     stack = tuple(int(width) for width in params["hidden_dims"].split("-"))
-    return Configuration(params["latent_dim"], stack, recipe, params["head_dropout"])
+    return Configuration(params["latent_dim"], stack, recipe, heads)

@@ -35,14 +35,12 @@ class FittedStages:
     Attributes:
         autoencoder: The model of stage 1 with its scaling; its encoder as the heads know it.
         heads: The heads of stage 2.
-        dropout: Of the heads in training.
         units: Mean and standard deviation of the regression's target; None without one.
         stage1_loss: Reconstruction loss over the rows held out.
     """
 
     autoencoder: FittedAutoencoder
     heads: Heads
-    dropout: float
     units: tuple[float, float] | None
     stage1_loss: float
 
@@ -129,7 +127,7 @@ class Stages:
         targets, units = self._targets(fold.train)
         heads = Heads(configuration.latent_dim, settings.head_hidden, list(targets))
         rows = torch.nan_to_num(as_tensor(self.scaled_labelled(fold)[fold.train], device), nan=0.0)
-        constants = (configuration.head_dropout, settings, stop or StopFlag())
+        constants = (configuration.heads, settings, stop or StopFlag())
         if settings.unfreeze:
             autoencoder = deepcopy(autoencoder)  # another fold may start from the same stage 1
             model = autoencoder.model.to(device)
@@ -143,7 +141,7 @@ class Stages:
         autoencoder.model.to("cpu")
         if not all(bool(torch.isfinite(value).all()) for value in heads.state_dict().values()):
             raise TrainingFailed("stage 2: the heads stopped being finite")
-        return FittedStages(autoencoder, heads.to("cpu").eval(), configuration.head_dropout, units, loss)
+        return FittedStages(autoencoder, heads.to("cpu").eval(), units, loss)
 
     def _targets(
         self, rows: NDArray[np.int64]

@@ -141,15 +141,11 @@ class TuneJob:
     def trial_of(self, configuration: Configuration, family: Family) -> Trial:
         """What is trained to measure a configuration."""
         settings = self.settings
-        own: dict[str, Any] = {
-            "dae": {"corruption": settings.corruption},
-            "vae": {"kl_weight": settings.kl_weight, "kl_warmup": settings.kl_warmup},
-        }
         open_options = dict(configuration.recipe)
         recipe = Recipe(
             epochs=self.epochs, patience=self.patience, min_epochs=settings.min_epochs,
-            eta_min=min(settings.eta_min, open_options["initial_lr"]), family=family, **open_options,
-            **own.get(family, {}),
+            eta_min=min(settings.eta_min, open_options["initial_lr"]), **open_options,
+            **settings.of_family(family),
         )  # fmt: skip
         seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
         return Trial(configuration.architecture, settings.latent_dim, recipe, self.folds, seeds)

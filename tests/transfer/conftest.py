@@ -54,6 +54,7 @@ def data(make_settings) -> TransferData:
 
 @pytest.fixture(scope="session")
 def chosen(make_settings):
-    params = {"latent_dim": 8, "hidden_dims": "8-4", "norm": "layer", "dropout": 0.2, "head_dropout": 0.1,
-              "learning_rate": 1e-3, "weight_decay": 1e-4}  # fmt: skip
+    params = {"latent_dim": 8, "hidden_dims": "8-4", "family": "ae", "activation": "relu", "norm": "layer",
+              "dropout": 0.2, "learning_rate": 1e-3, "weight_decay": 1e-4, "head_dropout": 0.1,
+              "head_learning_rate": 3e-3, "head_weight_decay": 1e-4}  # fmt: skip
     return configuration(params, make_settings())

@@ -6,7 +6,7 @@ import torch
 
 from autoenc.engines import StopFlag, Stopped
 from autoenc.transfer.frozen import train_heads
-from autoenc.transfer.heads import Heads, train_thawed
+from autoenc.transfer.heads import HeadRecipe, Heads, train_thawed
 
 
 @pytest.mark.parametrize("kinds", [["regression"], ["classification"], ["regression", "classification"]])
@@ -22,16 +22,16 @@ def test_heads_on_a_frozen_encoder_equal_those_by_autograd(make_settings, kinds,
     for values in targets.values():
         values[rng.random(n_rows) < 0.2] = np.nan
     settings = make_settings(
-        stage2_epochs=10, stage2_learning_rate=1e-2, stage2_weight_decay=0.1, head_hidden=5,
-        regression_loss_weight=2.0, classification_loss_weight=0.5,
-    )  # fmt: skip
+        stage2_epochs=10, head_hidden=5, regression_loss_weight=2.0, classification_loss_weight=0.5
+    )
+    recipe = HeadRecipe(dropout, 1e-2, 0.1)
     frozen, autograd = Heads(latent_dim, 5, kinds), Heads(latent_dim, 5, kinds)
-    train_heads(frozen, latent, targets, dropout, settings, StopFlag())
+    train_heads(frozen, latent, targets, recipe, settings, StopFlag())
     given = {kind: torch.from_numpy(values.astype(np.float32)) for kind, values in targets.items()}
     # A parameter that nothing depends on: the encoder is trained on, and yet stays as it is.
     idle = torch.nn.Parameter(torch.zeros(1))
     train_thawed(
-        autograd, lambda rows: rows + 0 * idle, [idle], torch.from_numpy(latent), given, dropout, settings,
+        autograd, lambda rows: rows + 0 * idle, [idle], torch.from_numpy(latent), given, recipe, settings,
         StopFlag(),
     )  # fmt: skip
     found, expected = frozen.state_dict(), autograd.state_dict()
@@ -46,5 +46,6 @@ def test_a_stop_ends_the_training(make_settings):
     latent = np.zeros((20, 2), np.float32)
     with pytest.raises(Stopped):
         train_heads(
-            Heads(2, 4, ["regression"]), latent, {"regression": np.arange(20.0)}, 0, make_settings(), stop
-        )
+            Heads(2, 4, ["regression"]), latent, {"regression": np.arange(20.0)}, HeadRecipe(0, 1e-2, 0),
+            make_settings(), stop,
+        )  # fmt: skip

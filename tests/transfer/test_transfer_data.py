@@ -112,7 +112,7 @@ def test_what_is_wrong_is_told_at_once(make_settings, labelled_frame, tmp_path):
         ({"hidden_dims_options": "0"}, "must be stacks of widths"),
         ({"n_cv_folds": 1}, "--n_cv_folds must be at least 2"),
         ({"name": "a/b"}, "--name must be the name of a folder, without slashes, got 'a/b'"),
-        ({"sampler": "gp"}, "--sampler must be one of"),
+        ({"sampler": "zzz"}, "--sampler must be one of"),
         ({"dropout_range": "0.3,0.2"}, "must be an ascending range"),
     ],
 )

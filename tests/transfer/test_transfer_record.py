@@ -28,7 +28,9 @@ def value_of(configuration) -> float:
     """A made-up objective of everything that is open."""
     size = configuration.latent_dim + sum(configuration.hidden_dims)
     recipe = configuration.recipe
-    return size * recipe.dropout + configuration.head_dropout + 100 * recipe.initial_lr + recipe.weight_decay
+    kinds = len(recipe.family + recipe.activation + recipe.norm)
+    stage1 = size * recipe.dropout + 100 * recipe.initial_lr + recipe.weight_decay + kinds
+    return stage1 + sum(configuration.heads)
 
 
 def run(study, settings, n_trials, n_jobs=1, fail=(), cut=None) -> list[int]:
@@ -135,8 +137,17 @@ def test_a_pruner_ends_bad_trials_between_folds(make_settings, pruner):
 def test_the_study_knows_its_options(make_settings, data, tmp_path):
     settings = make_settings(dropout_range="0.2", seed=5)
     open_study(tmp_path / "study.db", settings, context_of(settings, data))
-    stored = stored_settings(read_study(tmp_path / "study.db"))
-    assert make_settings(**stored) == settings
+    path = tmp_path / "study.db"
+    assert make_settings(**stored_settings(read_study(path), path)) == settings
+
+
+def test_the_study_of_a_version_with_other_options_is_refused(make_settings, data, tmp_path):
+    path = tmp_path / "study.db"
+    study = open_study(path, make_settings(), context_of(make_settings(), data))
+    stored = stored_settings(study, path)
+    study.set_user_attr("autoenc_transfer_settings", {**stored, "warp": 9})
+    with pytest.raises(InputError, match="by a version of autoenc that had --warp; this one has not"):
+        stored_settings(read_study(path), path)
 
 
 @pytest.mark.parametrize(

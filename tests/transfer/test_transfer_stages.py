@@ -12,7 +12,7 @@ from autoenc.engines import StopFlag, Stopped
 from autoenc.transfer.data import Target, TransferData
 from autoenc.transfer.folds import divide
 from autoenc.transfer.frozen import train_heads
-from autoenc.transfer.heads import Heads
+from autoenc.transfer.heads import HeadRecipe, Heads
 from autoenc.transfer.objective import Scores, evaluate, mean_scores, score
 from autoenc.transfer.stages import FittedStages, Stages, TrainingFailed
 
@@ -90,6 +90,25 @@ def test_a_trial_comes_to_the_same_bits_again(data, make_settings, chosen, compi
     assert runs[0] == runs[1]
 
 
+@pytest.mark.parametrize("separate", [False, True])
+def test_folds_in_threads_come_to_the_same_bits_in_the_same_order(
+    make_settings, labelled_csv, chosen, compiled_engine, separate
+):
+    options = make_settings(n_cv_folds=5, **({"labelled_path": str(labelled_csv)} if separate else {}))
+    data = TransferData.load(options)
+    folds, runs = divide(data, 5, 1).folds, []
+    for n_threads in (1, 2, 7):
+        seen: list[tuple[int, float]] = []
+        scores = evaluate(
+            Stages(data, options, compiled_engine), data, folds, chosen, options,
+            lambda fold, value, seen=seen: seen.append((fold, value)), n_threads=n_threads,
+        )  # fmt: skip
+        runs.append((scores, seen))
+    assert [fold for fold, _ in runs[0][1]] == [0, 1, 2, 3, 4]
+    assert runs[1] == runs[0]
+    assert runs[2] == runs[0]
+
+
 def test_stage_1_is_fitted_once_where_its_rows_are_separate(
     make_settings, labelled_csv, chosen, compiled_engine, monkeypatch
 ):
@@ -145,9 +164,9 @@ def test_heads_learn_what_can_be_learned(make_settings):
     label = (points[:, 1] > 5).astype(float)
     number[::7] = np.nan
     heads = Heads(3, 16, ["regression", "classification"])
-    options = make_settings(stage2_epochs=40, stage2_learning_rate=2e-2)
+    options = make_settings(stage2_epochs=40)
     targets = {"regression": number, "classification": label}
-    train_heads(heads, points, targets, 0.05, options, StopFlag())
+    train_heads(heads, points, targets, HeadRecipe(0.05, 2e-2, 1e-4), options, StopFlag())
     with torch.inference_mode():
         found = {kind: output.numpy() for kind, output in heads(torch.from_numpy(points)).items()}
     assert np.nanmean(np.abs(found["regression"] - number)) < 0.15
@@ -161,8 +180,9 @@ def test_a_heavier_positive_class_is_found_more_often(make_settings):
     share = []
     for weight in (0.2, 5.0):
         heads = Heads(1, 8, ["classification"])
-        options = make_settings(positive_weight=weight, stage2_epochs=15, stage2_learning_rate=2e-2)
-        train_heads(heads, points, {"classification": label}, 0.0, options, StopFlag())
+        options = make_settings(positive_weight=weight, stage2_epochs=15)
+        recipe = HeadRecipe(0.0, 2e-2, 1e-4)
+        train_heads(heads, points, {"classification": label}, recipe, options, StopFlag())
         with torch.inference_mode():
             share.append(float((heads(torch.from_numpy(points))["classification"] > 0).float().mean()))
     assert share[0] < share[1]
@@ -183,7 +203,7 @@ def test_the_objective_is_what_it_says(make_settings):
 
 def test_scores_count_known_labels_in_units_of_the_training_rows(data):
     rows = np.arange(90)
-    fitted = FittedStages(None, None, 0.1, (2.0, 4.0), 0.5)
+    fitted = FittedStages(None, None, (2.0, 4.0), 0.5)
     truth = data.targets["regression"].values
     perfect = {
         "regression": ((truth - 2) / 4 + 0.25).astype(np.float32),

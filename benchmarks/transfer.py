@@ -1,7 +1,7 @@
 """Whether an autoencoder chosen for its second stage predicts better than one chosen for its reconstruction.
 
-Run it: ``python benchmarks/transfer.py [--seeds N] [--trials N] [--cases 0,1]``. For each seed three tenths
-of a table are set aside. On the rest a transfer-aware search is made in the usual space, with labels on all
+Run it: ``python benchmarks/transfer.py [--seeds N] [--trials N] [--usual] [--cases 0,1]``. For each seed three tenths
+of a table are set aside. On the rest a transfer-aware search is made in a wide space, with labels on all
 rows or on a random share of them. Of its trials these are trained again on the rest, with three seeds each:
 
 - transfer: the one that the search chose;
@@ -49,6 +49,11 @@ from autoenc.transfer.samplers import make_pruner, make_sampler
 from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import FittedStages, Stages
 
+WIDE = {
+    "latent_dim_options": "8,16,32,64,128,256", "hidden_dims_options": "64,128,256,256-128,128-64",
+    "dropout_range": "0,0.35", "learning_rate_range": "2e-4,1e-2", "weight_decay_range": "1e-6,1e-2",
+    "head_dropout_range": "0,0.5",
+}  # fmt: skip
 TRAININGS = 3
 SIDES = ("transfer", "lowest value", "reconstruction", "its encoder", "raw features", "PCA")
 
@@ -91,13 +96,13 @@ def cases() -> list[Case]:
     ]
 
 
-def run(case: Case, seed: int, n_trials: int, folder: Path) -> Run:
+def run(case: Case, space: dict[str, str], seed: int, n_trials: int, folder: Path) -> Run:
     """Make a search on a part of the rows, and judge what it chose by the others."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(case.frame))
     n_aside = round(0.3 * len(order))
     aside, rest = case.frame.iloc[order[:n_aside]], case.frame.iloc[order[n_aside:]].copy()
-    settings = require_settings(TransferSettings, {**case.options, "seed": str(seed)})
+    settings = require_settings(TransferSettings, {**space, **case.options, "seed": str(seed)})
     names = list(settings.targets.values())
     rest[names] = rest[names].astype(float)
     rest.loc[rng.random(len(rest)) >= case.labelled, names] = np.nan
@@ -208,20 +213,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first_seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--usual", action="store_true", help="the usual space instead of a wide one")
     parser.add_argument("--cases", help="which tables, from 0; by default all")
     options = parser.parse_args()
     print(describe_machine())
     started = time.perf_counter()
     heads = [f"beats {side}" for side in SIDES[1:]]
     summary = [["mean of the seeds", *SIDES, *heads, "value ~ error", "stage 1 ~ error"]]
-    wanted = cases()
+    wanted, space = cases(), {} if options.usual else WIDE
     if options.cases is not None:
         wanted = [wanted[int(i)] for i in options.cases.split(",")]
     for case in wanted:
         runs = []
         for seed in range(options.first_seed, options.first_seed + options.seeds):
             with tempfile.TemporaryDirectory() as folder:
-                runs.append(run(case, seed, options.trials, Path(folder)))
+                runs.append(run(case, space, seed, options.trials, Path(folder)))
                 told = ", ".join(f"{side} {e:.3f}" for side, e in zip(SIDES, runs[-1].errors, strict=True))
                 told += f"; rank correlations {runs[-1].objective:+.2f}, {runs[-1].stage1:+.2f}"
                 print(f"{case.name}, seed {seed}: {told}", flush=True)

@@ -28,7 +28,14 @@ from autoenc.settings import TransferSettings, require_settings
 from autoenc.settings.base import available_cores
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.estimate import estimate_trial_s
-from autoenc.transfer.finalists import best_trial, compare, judge_finalists, repeat_seed
+from autoenc.transfer.finalists import (
+    best_trial,
+    compare,
+    judge_finalists,
+    n_judgements,
+    n_repeats,
+    repeat_seed,
+)
 from autoenc.transfer.folds import Division, Fold, divide
 from autoenc.transfer.loop import report_fold, run_trials
 from autoenc.transfer.objective import evaluate, mean_scores
@@ -139,7 +146,7 @@ class TransferJob:
         try:
             data = TransferData.load(settings)
             division = divide(data, settings.n_cv_folds, settings.seed)
-            for repeat in range(1, settings.final_repeats + 1):
+            for repeat in range(1, n_repeats(settings.finalists) + 1):
                 seed = repeat_seed(settings.seed, repeat)
                 repeats.append(divide(data, settings.n_cv_folds, settings.seed, seed).folds)
         except InputError as error:
@@ -237,8 +244,8 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
     started = time.monotonic()
     if n_left:
         trial_s = estimate_trial_s(stages, data, job.division.folds, settings, job.engine, job.n_threads)
-        n_again = settings.final_repeats * settings.finalists if settings.finalists > 1 else 0
-        whole = _duration(trial_s * (n_left + n_again) / settings.n_jobs)
+        n_fitted = n_left + n_judgements(min(settings.finalists, settings.n_trials))
+        whole = _duration(trial_s * n_fitted / settings.n_jobs)
         log.info(f"estimate      {trial_s:.1f} s a trial, {whole} in all")
 
     def on_end(trial: Trial) -> None:
@@ -282,8 +289,14 @@ def _conclude(
     told = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
     log.info(f"trials        {told}")
     for each in compare(study):
-        mean = f"{each.mean:.4f} over all folds, {each.above:+.4f} +- {each.above_standard_error:.4f}"
-        log.info(f"finalist      trial {each.number}: estimate {each.estimate:.4f}, mean {mean}")
+        beside = (
+            ""
+            if not each.above_standard_error
+            else (
+                f", {each.above:+.4f} +- {each.above_standard_error:.4f} beside the first on the same folds"
+            )
+        )
+        log.info(f"finalist      trial {each.number}: {each.mean:.4f} over {each.n_folds} folds{beside}")
     best = best_trial(study)
     if best is not None:
         log.info(f"best value    {best.value:.6f} in trial {best.number}")

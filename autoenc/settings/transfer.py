@@ -71,7 +71,7 @@ class TransferSpaceSettings(Settings):
         (3e-3, 1e-2), description="first learning rates of the heads to try, on a log scale"
     )
     head_weight_decay_range: PositiveRange = Field(
-        (1e-2, 2.0), description="weight decays of the heads to try, on a log scale"
+        (1e-2, 5.0), description="weight decays of the heads to try, on a log scale"
     )
 
 
@@ -88,9 +88,11 @@ class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
     n_trials: int = Field(50, ge=1, description="trials in all, those of an earlier run counted")
     timeout_hours: FiniteFloat | None = Field(None, gt=0, description="begin no trial after so many hours")
     n_cv_folds: int = Field(5, ge=2, description="folds that a trial is judged by")
-    finalists: int = Field(5, ge=1, description="best trials to be judged again at the end; 1 for none")
-    final_repeats: int = Field(
-        3, ge=1, description="how often the finalists are judged again, each time by new folds and seeds"
+    finalists: int = Field(
+        8,
+        ge=1,
+        le=1024,
+        description="best trials to be judged again at the end, by more and more folds; 1 for none",
     )
     epochs: int = Field(20, ge=1, description="stage 1: passes over its rows")
     batch_size: BatchSize = Field(32, description="stage 1: rows of a training step")
@@ -170,6 +172,6 @@ class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
 
 # How far, where and in what order trials are made, and where the files are; data count by their content.
 _NOT_DEFINING = {
-    "data_path", "labelled_path", "columns", "n_trials", "timeout_hours", "finalists", "final_repeats",
-    "sampler", "pruner", "device", "engine", "n_jobs", "output_dir", "name", "resume", "quiet",
+    "data_path", "labelled_path", "columns", "n_trials", "timeout_hours", "finalists", "sampler", "pruner",
+    "device", "engine", "n_jobs", "output_dir", "name", "resume", "quiet",
 }  # fmt: skip

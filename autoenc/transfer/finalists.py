@@ -1,14 +1,18 @@
 """The last round: the best trials of a search are judged again, as the lowest of noisy values is partly luck.
 
-What a repeat came to is kept in the study, so that a search that was killed does not repeat it.
+Sequential halving (Karnin, Koren and Somekh, "Almost optimal exploration in multi-armed bandits", ICML 2013):
+in each round all that are left are judged by as many further cross-validations as there were before, and the
+better half goes on. Those that are hard to tell apart get most of the work. What a repeat came to is kept in
+the study, so that a search that was killed does not repeat it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from functools import cache
 from math import inf, sqrt
 from typing import NamedTuple
 
@@ -20,28 +24,33 @@ from optuna.trial import FrozenTrial
 from autoenc.engines import StopFlag, Stopped
 from autoenc.report.study_tables import ranked_trials
 from autoenc.settings import TransferSettings
-from autoenc.transfer.smoothing import Smoothing, fold_objectives
 from autoenc.transfer.stages import TrainingFailed
 
-__all__ = ["Finalist", "best_trial", "compare", "judge_finalists", "repeat_seed"]
+__all__ = [
+    "Finalist", "best_trial", "compare", "fold_objectives", "judge_finalists", "n_judgements", "n_repeats",
+    "repeat_seed",
+]  # fmt: skip
 
-_KEPT = "autoenc_transfer_finalists"  # on the study: how many finalists, and how many repeats
+_KEPT = "autoenc_transfer_finalists"  # on the study: how many finalists
+
+Rows = dict[int, NDArray[np.float64]]
+"""The objective of each fold of the search and of all repeats so far, by a trial's number."""
 
 
 class Finalist(NamedTuple):
-    """How one of the best trials did over the folds of the search and of all repeats.
+    """How one of the best trials did over the folds of the search and of its repeats.
 
     Attributes:
         number: Of the trial.
-        estimate: What decides: the mean, smoothed (see :class:`~autoenc.transfer.smoothing.Smoothing`).
-        mean: Of the objective over all folds.
+        n_folds: Folds that it was judged by; the better a trial did, the more.
+        mean: Of the objective over these.
         standard_error: Of that mean.
-        above: How much higher the mean is than the winner's; 0 for the winner.
+        above: How much higher the mean is than the winner's over the same folds; 0 for the winner.
         above_standard_error: Of that difference, from the differences in each fold.
     """
 
     number: int
-    estimate: float
+    n_folds: int
     mean: float
     standard_error: float
     above: float
@@ -55,6 +64,72 @@ def repeat_seed(seed: int, repeat: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/repeat/{repeat}".encode()).digest()[:4], "big")
 
 
+def _rounds(n_finalists: int) -> Iterator[tuple[int, range]]:
+    """How many finalists each round begins with, and its repeats."""
+    done = 0
+    while n_finalists > 1:
+        repeats = range(done + 1, 2 * done + 2)
+        yield n_finalists, repeats
+        done, n_finalists = repeats[-1], -(-n_finalists // 2)
+
+
+def n_repeats(n_finalists: int) -> int:
+    """Repeats of the cross-validation that the last ones are judged by."""
+    return max((repeats[-1] for _, repeats in _rounds(n_finalists)), default=0)
+
+
+def n_judgements(n_finalists: int) -> int:
+    """Repeated cross-validations of all finalists together."""
+    return sum(count * len(repeats) for count, repeats in _rounds(n_finalists))
+
+
+class _Standing(NamedTuple):
+    """How far the last round is, by the study alone.
+
+    Attributes:
+        rows: Of all finalists that have not diverged.
+        order: Their numbers, best first: those that went further, and among them those of lower mean.
+        missing: Trials that the present round still has to judge, each with the repeat; empty at the end.
+    """
+
+    rows: Rows
+    order: list[int]
+    missing: list[tuple[FrozenTrial, int]]
+
+
+def _standing(study: optuna.Study) -> _Standing:
+    known = study.user_attrs
+    left = ranked_trials(study)[: known.get(_KEPT, 1)]
+    rows: Rows = {trial.number: fold_objectives(trial) for trial in left}
+    out: list[int] = []
+    for _, repeats in _rounds(len(left)):
+        if len(left) < 2:
+            break  # the others diverged
+        asked = [(trial, repeat) for repeat in repeats for trial in left]
+        missing = [(trial, repeat) for trial, repeat in asked if _key(trial, repeat) not in known]
+        if missing:
+            return _Standing(rows, [trial.number for trial in left] + out, missing)
+        for trial, repeat in asked:
+            judged = known[_key(trial, repeat)]
+            if isinstance(judged, str):  # a trial that diverges with other seeds is none to keep
+                rows.pop(trial.number, None)
+            elif trial.number in rows:
+                rows[trial.number] = np.concatenate([rows[trial.number], judged])
+        sound = sorted(
+            (trial for trial in left if trial.number in rows),
+            key=lambda trial: float(rows[trial.number].mean()),
+        )
+        n_kept = -(-len(left) // 2)
+        left, out = sound[:n_kept], [trial.number for trial in sound[n_kept:]] + out
+    return _Standing(rows, [trial.number for trial in left] + out, [])
+
+
+def fold_objectives(trial: FrozenTrial) -> NDArray[np.float64]:
+    """The objective of each fold of the search, out of the means over the folds so far."""
+    means = np.array([value for _, value in sorted(trial.intermediate_values.items())])
+    return np.diff(means * np.arange(1, len(means) + 1), prepend=0.0)
+
+
 def judge_finalists(
     study: optuna.Study,
     settings: TransferSettings,
@@ -66,34 +141,27 @@ def judge_finalists(
 
     Args:
         study: The search, with its trials made; keeps what they come to.
-        settings: How many finalists, repeats and threads.
+        settings: How many finalists and threads.
         judge: Given a repeat's number, from 1, what judges a trial in it: the objective of each fold.
         stop: Ends it early; what is not judged yet can be later.
         timeout_s: No judgement is begun after so many seconds.
     """
-    study.set_user_attr(_KEPT, [settings.finalists, settings.final_repeats])
-    finalists, _ = _finalists(study, settings.finalists)
-    if len(finalists) < 2:
-        return
-    ends = time.monotonic() + timeout_s
-    for repeat in range(1, settings.final_repeats + 1):
-        known = study.user_attrs
-        open_ones = [trial for trial in finalists if _key(trial, repeat) not in known]
-        if not open_ones:
-            continue
-        objectives = judge(repeat)
+    if study.user_attrs.get(_KEPT) != settings.finalists:
+        study.set_user_attr(_KEPT, settings.finalists)
+    ends, judge = time.monotonic() + timeout_s, cache(judge)
 
-        def judged(
-            trial: FrozenTrial, objectives: Callable[[FrozenTrial], list[float]] = objectives
-        ) -> list[float]:
-            if stop.is_set() or time.monotonic() >= ends:
-                raise Stopped
-            return objectives(trial)
+    def judged(trial: FrozenTrial, objectives: Callable[[FrozenTrial], list[float]]) -> list[float]:
+        if stop.is_set() or time.monotonic() >= ends:
+            raise Stopped
+        return objectives(trial)
 
+    while (missing := _standing(study).missing) and not stop.is_set() and time.monotonic() < ends:
         with ThreadPoolExecutor(settings.n_jobs) as pool:
-            pending = {pool.submit(judged, trial): trial for trial in open_ones}
+            pending = {
+                pool.submit(judged, trial, judge(repeat)): _key(trial, repeat) for trial, repeat in missing
+            }
             for future in as_completed(pending):
-                _record(study, _key(pending[future], repeat), future)
+                _record(study, pending[future], future)
 
 
 def _key(trial: FrozenTrial, repeat: int) -> str:
@@ -105,7 +173,7 @@ def _record(study: optuna.Study, key: str, future: Future[list[float]]) -> None:
     if error is None:
         study.set_user_attr(key, future.result())
     elif isinstance(error, TrainingFailed):
-        study.set_user_attr(key, str(error))  # a trial that diverges with other seeds is none to keep
+        study.set_user_attr(key, str(error))
     elif not isinstance(error, Stopped):
         raise error
 
@@ -117,53 +185,27 @@ def compare(study: optuna.Study) -> list[Finalist]:
     ``1 / folds + test rows / training rows`` times that of a fold (Nadeau and Bengio, "Inference for the
     generalization error", Machine Learning 52, 2003).
     """
-    known = study.user_attrs
-    n_finalists, n_repeats = known.get(_KEPT, (1, 0))
-    trials, smoothing = _finalists(study, n_finalists)
-    keys = {trial.number: [_key(trial, repeat) for repeat in range(1, n_repeats + 1)] for trial in trials}
-    if len(trials) < 2 or not all(key in known for each in keys.values() for key in each):
+    rows, order, missing = _standing(study)
+    if missing or len(order) < 2:
         return []
-    n_folds = len(trials[0].intermediate_values)
-    rows: dict[int, NDArray[np.float64]] = {}
-    for trial in trials:
-        repeats = [known[key] for key in keys[trial.number]]
-        if not any(isinstance(repeat, str) for repeat in repeats):
-            rows[trial.number] = np.concatenate([fold_objectives(trial), *repeats])
-    estimates = {
-        number: smoothing.estimate(number, float(row.mean()), len(row)) for number, row in rows.items()
-    }
-    order = sorted(rows, key=lambda number: estimates[number])
+    n_folds = len(study.get_trials(deepcopy=False)[order[0]].intermediate_values)
 
     def error(values: NDArray[np.float64]) -> float:
         return sqrt((1 / len(values) + 1 / (n_folds - 1)) * float(values.var(ddof=1)))
 
     found = []
     for number in order:
-        row, above = rows[number], rows[number] - rows[order[0]]
+        row = rows[number]
+        above = row - rows[order[0]][: len(row)]
         found.append(
-            Finalist(
-                number, estimates[number], float(row.mean()), error(row), float(above.mean()), error(above)
-            )
+            Finalist(number, len(row), float(row.mean()), error(row), float(above.mean()), error(above))
         )
     return found
 
 
-def _finalists(study: optuna.Study, n_finalists: int) -> tuple[list[FrozenTrial], Smoothing]:
-    """The trials that promise most, and what tells how much a trial promises."""
-    trials = ranked_trials(study)
-    smoothing = Smoothing.of(trials)
-    n_folds = len(trials[0].intermediate_values) if trials else 0
-
-    def promise(trial: FrozenTrial) -> float:
-        assert trial.value is not None
-        return smoothing.estimate(trial.number, trial.value, n_folds)
-
-    return sorted(trials, key=promise)[:n_finalists], smoothing
-
-
 def best_trial(study: optuna.Study) -> FrozenTrial | None:
     """The first of the finalists; while they are not judged to the end, the trial with the lowest value."""
-    ranked, finalists = ranked_trials(study), compare(study)
-    if not finalists:
+    ranked, standing = ranked_trials(study), _standing(study)
+    if standing.missing or not standing.order:
         return ranked[0] if ranked else None
-    return next(trial for trial in ranked if trial.number == finalists[0].number)
+    return next(trial for trial in ranked if trial.number == standing.order[0])

@@ -6,10 +6,17 @@ import pytest
 from optuna.trial import FrozenTrial, create_trial
 
 from autoenc.engines import StopFlag
-from autoenc.transfer.finalists import best_trial, compare, judge_finalists, repeat_seed
+from autoenc.transfer.finalists import (
+    best_trial,
+    compare,
+    fold_objectives,
+    judge_finalists,
+    n_judgements,
+    n_repeats,
+    repeat_seed,
+)
 from autoenc.transfer.folds import divide
 from autoenc.transfer.reports import best_params
-from autoenc.transfer.smoothing import MIN_TRIALS, Smoothing, fold_objectives
 from autoenc.transfer.stages import TrainingFailed
 
 
@@ -57,45 +64,78 @@ def lucky() -> list[FrozenTrial]:
     return [with_folds([1.8, 1.9]), with_folds([2.0, 2.0]), with_folds([2.4, 2.6]), with_folds([9.0, 9.0])]
 
 
-def test_what_was_only_lucky_does_not_win(make_settings):
-    study, settings = study_of(*lucky()), make_settings(finalists=3, final_repeats=2)
-    assert best_trial(study).number == 0
-    assert judge_all(study, settings, luck) == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 5, 8, 13, 16])
+def test_each_round_doubles_the_folds_and_halves_the_finalists(make_settings, n):
+    study = study_of(*(with_folds([i, i + 1.0]) for i in range(n)))
+    asked = judge_all(study, make_settings(finalists=n or 1), lambda repeat, number: [number, number + 1.0])
+    left, done, expected = n, 0, []
+    while left > 1:
+        for repeat in range(done + 1, 2 * done + 2):
+            expected += [(repeat, number) for number in range(left)]
+        done, left = 2 * done + 1, (left + 1) // 2
+    assert asked == expected
+    assert n_judgements(n) == len(expected)
+    assert n_repeats(n) == done
     found = compare(study)
-    assert [finalist.number for finalist in found] == [1, 2, 0]
-    means = [np.mean([2, 2, 2, 2.1, 2, 2.1]), np.mean([2.4, 2.6, 2.5, 2.4, 2.5, 2.4])]
+    assert [finalist.number for finalist in found] == (list(range(n)) if n > 1 else [])
+    assert [finalist.n_folds for finalist in found[:1]] == ([2 * (done + 1)] if n > 1 else [])
+
+
+def test_what_was_only_lucky_does_not_win(make_settings):
+    study, settings = study_of(*lucky()), make_settings(finalists=3)
+    assert best_trial(study).number == 0
+    # After the first round trials 0 and 2 are level: the one that did better in the search goes on.
+    assert judge_all(study, settings, luck)[:3] == [(1, 0), (1, 1), (1, 2)]
+    found = compare(study)
+    assert [finalist.number for finalist in found] == [1, 0, 2]
+    assert [finalist.n_folds for finalist in found] == [8, 8, 4]
+    means = [np.mean([2, 2, *3 * [2, 2.1]]), np.mean([1.8, 1.9, *3 * [3, 3.2]])]
     assert [finalist.mean for finalist in found[:2]] == pytest.approx(means)
     assert found[0].above == found[0].above_standard_error == 0
     assert found[1].above == pytest.approx(means[1] - means[0])
-    differences = [0.4, 0.6, 0.5, 0.3, 0.5, 0.3]
-    assert found[1].above_standard_error == pytest.approx((7 / 6 * np.var(differences, ddof=1)) ** 0.5)
+    differences = [-0.2, -0.1, *3 * [1.0, 1.1]]
+    assert found[1].above_standard_error == pytest.approx((9 / 8 * np.var(differences, ddof=1)) ** 0.5)
+    # One that went out is held against the winner's first folds.
+    assert found[2].above == pytest.approx(np.mean([0.4, 0.6, 0.5, 0.3]))
     assert best_trial(study).number == best_params(study)["best_trial_number"] == 1
-    assert [each["number"] for each in best_params(study)["finalists"]] == [1, 2, 0]
+    assert [each["number"] for each in best_params(study)["finalists"]] == [1, 0, 2]
 
 
 def test_what_is_recorded_is_not_judged_again(make_settings):
-    whole, halves = study_of(*lucky()), study_of(*lucky())
-    settings = make_settings(finalists=3, final_repeats=2)
-    judge_all(whole, settings, luck)
-    first = judge_all(halves, settings, luck, n_most=2)
-    assert compare(halves) == []
-    assert best_trial(halves).number == 0  # not judged to the end: the lowest value
-    second = judge_all(halves, settings, luck)
-    assert sorted(first + second) == [(repeat, number) for repeat in (1, 2) for number in (0, 1, 2)]
-    assert compare(halves) == compare(whole)
-    assert judge_all(halves, settings, luck) == []
-    assert len(judge_all(halves, make_settings(finalists=3, final_repeats=3), luck)) == 3
+    whole, settings = study_of(*lucky()), make_settings(finalists=3)
+    asked = judge_all(whole, settings, luck)
+    for n_most in range(1, len(asked)):
+        halves = study_of(*lucky())
+        first = judge_all(halves, settings, luck, n_most=n_most)
+        assert len(first) == n_most
+        assert compare(halves) == []
+        assert best_trial(halves).number == 0  # not judged to the end: the lowest value
+        assert first + judge_all(halves, settings, luck) == asked
+        assert compare(halves) == compare(whole)
+        assert judge_all(halves, settings, luck) == []
 
 
-def test_a_finalist_that_diverges_is_out(make_settings):
+def test_nothing_is_judged_after_the_time(make_settings):
+    study = study_of(*lucky())
+    judge_finalists(study, make_settings(), lambda repeat: 1 / 0, StopFlag(), timeout_s=0)
+    assert compare(study) == []
+
+
+@pytest.mark.parametrize(
+    ("diverging", "compared", "best"),
+    [({1}, [2, 0], 2), ({0, 1}, [], 2), ({1, 2}, [], 0), ({0, 1, 2}, [], 0)],
+)
+def test_a_finalist_that_diverges_is_out(make_settings, diverging, compared, best):
     def objectives(repeat, number):
-        if number == 1:
+        if number in diverging:
             raise TrainingFailed("it diverged")
         return luck(repeat, number)
 
     study = study_of(*lucky())
-    judge_all(study, make_settings(finalists=3, final_repeats=2), objectives)
-    assert [finalist.number for finalist in compare(study)] == [2, 0]
+    asked = judge_all(study, make_settings(finalists=3), objectives)
+    assert [finalist.number for finalist in compare(study)] == compared
+    assert best_trial(study).number == best
+    assert len(asked) == (7 if compared else 3)  # one that is left alone need not be judged again
 
 
 def test_a_mistake_is_raised(make_settings):
@@ -125,31 +165,3 @@ def test_a_repeat_has_other_folds_of_the_same_rows(data):
 
 def test_folds_come_out_of_the_means_so_far():
     np.testing.assert_allclose(fold_objectives(with_folds([1.0, 4.0, 2.5])), [1.0, 4.0, 2.5])
-
-
-def made_up(n_trials: int, real: float, noise: float) -> tuple[list[FrozenTrial], np.ndarray]:
-    """Trials whose worth follows from the loss of stage 1, up to ``real``; folds are noisy."""
-    rng = np.random.default_rng(0)
-    losses = np.exp(rng.normal(0, 1, n_trials))
-    worth = 2 + 0.3 * np.log(losses) + rng.normal(0, real, n_trials)
-    folds = worth[:, None] + rng.normal(0, noise, (n_trials, 5)) + rng.normal(0, 1, 5)
-    study = study_of(*(with_folds(row, loss) for row, loss in zip(folds, losses, strict=True)))
-    return study.trials, worth
-
-
-@pytest.mark.parametrize(("real", "noise"), [(0.3, 0.6), (0.3, 0.05), (0.0, 0.5)])
-def test_smoothing_finds_how_much_folds_tell(real, noise):
-    trials, worth = made_up(400, real, noise)
-    smoothing = Smoothing.of(trials)
-    assert smoothing.noise == pytest.approx(noise**2, rel=0.1)
-    assert smoothing.real == pytest.approx(real**2, abs=0.02)
-    means = np.array([trial.value for trial in trials])
-    found = np.array([smoothing.estimate(trial.number, trial.value, 5) for trial in trials])
-    plain, smoothed = (np.var(each - worth) for each in (means, found))
-    assert smoothed < plain
-    assert smoothing.weight(20) >= smoothing.weight(5)
-
-
-def test_few_trials_are_not_smoothed():
-    trials, _ = made_up(MIN_TRIALS - 1, 0.3, 0.6)
-    assert Smoothing.of(trials).estimate(3, 1.5, 5) == 1.5

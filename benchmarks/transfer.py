@@ -1,18 +1,23 @@
 """Whether an autoencoder chosen for its second stage predicts better than one chosen for its reconstruction.
 
-Run it: ``python benchmarks/transfer.py [--seeds N] [--trials N] [--usual] [--cases 0,1]``. For each seed three tenths
-of a table are set aside. On the rest a transfer-aware search is made in a wide space, with labels on all
-rows or on a random share of them. Of its trials these are trained again on the rest, with three seeds each:
+Run it: ``python benchmarks/transfer.py [--seeds N] [--trials N] [--usual] [--cases 0,1]``. For each seed
+three tenths of a table are set aside. On the rest two searches of equally many trials are made in one space,
+a wide one or the usual: a transfer-aware one, and one that is the same but for its objective, which is the
+reconstruction loss alone. Labels stand on all rows or on a random share of them. These are trained on the
+rest, with three seeds each, and judged by the rows set aside:
 
-- transfer: the one that the search chose;
-- lowest value: the one with the lowest value in the search, without the last round among finalists;
-- reconstruction: the one with the lowest reconstruction loss, with the heads that were drawn for it;
-- its encoder: the same encoder with the heads of the chosen trial, so that only the encoder differs.
+- transfer: the trial that the search chose;
+- lowest value: its trial of the lowest value, without the last round among finalists;
+- reconstruction: the trial of the other search with the lowest reconstruction loss; as that says nothing of
+  heads, they are those in the middle of the ranges;
+- its encoder: the same encoder with the heads of the chosen trial, so that only the encoder differs;
+- same trials: of the transfer-aware search's own trials, the one with the lowest reconstruction loss;
+- raw features, PCA: the heads of the chosen trial on the features, and on principal components (95 % of the
+  variance).
 
-So are the heads of the chosen trial on the raw features and on principal components (95 % of the variance).
-What counts is the part of the objective that comes from the heads, on the rows set aside: lower is better.
-All trials are trained again once, to see how the search's value and the reconstruction loss go with that
-error (Spearman's rank correlation). No option was chosen by the digits or by the seeds from 0.
+What counts is the part of the objective that comes from the heads: lower is better. All trials are trained
+again once, to see how the search's value and the reconstruction loss go with that error (Spearman's rank
+correlation). No option was chosen by the digits or by the seeds from 0.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ import argparse
 import tempfile
 import time
 from dataclasses import replace
+from math import sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,7 +61,16 @@ WIDE = {
     "head_dropout_range": "0,0.5",
 }  # fmt: skip
 TRAININGS = 3
-SIDES = ("transfer", "lowest value", "reconstruction", "its encoder", "raw features", "PCA")
+RECONSTRUCTION = {
+    "mae_weight": 0.0,
+    "f1_weight": 0.0,
+    "recall_weight": 0.0,
+    "stage1_weight": 1.0,
+    "finalists": 1,
+}
+SIDES = (
+    "transfer", "lowest value", "reconstruction", "its encoder", "same trials", "raw features", "PCA"
+)  # fmt: skip
 
 
 class Run(NamedTuple):
@@ -111,6 +126,7 @@ def run(case: Case, space: dict[str, str], seed: int, n_trials: int, folder: Pat
     settings = settings.model_copy(update={"data_path": str(path), "n_trials": n_trials})
     job = TransferJob.prepare(settings, folder)
     study = search(job)
+    blind = search(replace(job, settings=settings.model_copy(update=RECONSTRUCTION)))
     final = job.division.final
     fold = Fold("benchmark", np.arange(len(rest)), final.held_out, job.data.any_label, final.validation)
     held_out = with_labels(job.data, aside)
@@ -118,9 +134,7 @@ def run(case: Case, space: dict[str, str], seed: int, n_trials: int, folder: Pat
     stages = [Stages(job.data, each, job.engine) for each in again]
 
     trials = [trial for trial in study.trials if trial.value is not None]
-    by_transfer = best_trial(study)
-    by_value = min(trials, key=lambda trial: trial.value)
-    by_reconstruction = min(trials, key=lambda trial: trial.user_attrs["stage1_loss"])
+    by_transfer, by_reconstruction = best_trial(study), blind.best_trial
     recipe = configuration(by_transfer.params, settings).heads
 
     def trained(trial: FrozenTrial, k: int, heads: HeadRecipe | None = None) -> float:
@@ -133,9 +147,13 @@ def run(case: Case, space: dict[str, str], seed: int, n_trials: int, folder: Pat
     found = [
         [trained(trial, k, heads) for k in range(TRAININGS)]
         for trial, heads in (
-            (by_transfer, None), (by_value, None), (by_reconstruction, None), (by_reconstruction, recipe)
+            (by_transfer, None),
+            (study.best_trial, None),
+            (by_reconstruction, middle(settings)),
+            (by_reconstruction, recipe),
+            (min(trials, key=lambda trial: trial.user_attrs["stage1_loss"]), None),
         )
-    ]  # fmt: skip
+    ]
     for points in representations(job.data, held_out, settings.scaling):
         found.append([plain_error(job.data, held_out, points, recipe, each) for each in again])
     each_error = [trained(trial, 0) for trial in trials]
@@ -144,6 +162,14 @@ def run(case: Case, space: dict[str, str], seed: int, n_trials: int, folder: Pat
         for values in ([t.value for t in trials], [t.user_attrs["stage1_loss"] for t in trials])
     ]
     return Run([float(np.mean(side)) for side in found], *correlations)
+
+
+def middle(settings: TransferSettings) -> HeadRecipe:
+    """The heads of someone who has no reason to take others."""
+    rate, decay = settings.head_learning_rate_range, settings.head_weight_decay_range
+    return HeadRecipe(
+        sum(settings.head_dropout_range) / 2, sqrt(rate[0] * rate[1]), sqrt(decay[0] * decay[1])
+    )
 
 
 def search(job: TransferJob) -> optuna.Study:

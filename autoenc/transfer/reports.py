@@ -81,12 +81,14 @@ class StagesPlot(NamedTuple):
         stage1: Reconstruction losses.
         stage2: The objective without the part that is stage 1's loss itself.
         rank_correlation: Spearman's; None with fewer than three trials or without variation.
+        chosen: Index of the trial that the search keeps.
     """
 
     title: str
     stage1: list[float]
     stage2: list[float]
     rank_correlation: float | None
+    chosen: int = 0
 
 
 def stages_plot(study: optuna.Study) -> StagesPlot:
@@ -103,7 +105,10 @@ def stages_plot(study: optuna.Study) -> StagesPlot:
         "too few to correlate" if correlation is None else f"rank correlation (Spearman) {correlation:+.2f}"
     )
     count = "1 trial" if len(trials) == 1 else f"{len(trials):,} trials"
-    return StagesPlot(f"Does a good reconstruction help? {count}, {told}", stage1, stage2, correlation)
+    best = best_trial(study)
+    chosen = next((i for i, trial in enumerate(trials) if best and trial.number == best.number), 0)
+    title = f"Does a good reconstruction help? {count}, {told}"
+    return StagesPlot(title, stage1, stage2, correlation, chosen)
 
 
 def draw_stages(plot: StagesPlot) -> Figure:
@@ -122,7 +127,7 @@ def draw_stages(plot: StagesPlot) -> Figure:
     axis.scatter(plot.stage1, plot.stage2, s=30, color=COLOURS[0], alpha=0.75, label="trial")
     lowest = int(np.argmin(plot.stage1))
     for at, colour, marker, label in (
-        (0, COLOURS[1], "o", "best by the objective"),
+        (plot.chosen, COLOURS[1], "o", "chosen by the search"),
         (lowest, COLOURS[2], "s", "best by reconstruction"),
     ):
         axis.scatter(

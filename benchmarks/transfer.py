@@ -2,9 +2,9 @@
 
 Run it: ``python benchmarks/transfer.py [--seeds N] [--trials N] [--usual] [--cases 0,1]``. For each seed
 three tenths of a table are set aside. On the rest two searches of equally many trials are made in one space,
-a wide one or the usual: a transfer-aware one, and one that is the same but for its objective, which is the
-reconstruction loss alone. Labels stand on all rows or on a random share of them. These are trained on the
-rest, with three seeds each, and judged by the rows set aside:
+that of wide ranges or the usual: a transfer-aware one, and one that is the same but for its objective, which
+is the reconstruction loss alone. Labels stand on all rows or on a random share of them. These are trained on
+the rest, with five seeds each, and judged by the rows set aside:
 
 - transfer: the trial that the search chose;
 - lowest value: its trial of the lowest value, without the last round among finalists;
@@ -56,11 +56,10 @@ from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import FittedStages, Stages
 
 WIDE = {
-    "latent_dim_options": "8,16,32,64,128,256", "hidden_dims_options": "64,128,256,256-128,128-64",
     "dropout_range": "0,0.35", "learning_rate_range": "2e-4,1e-2", "weight_decay_range": "1e-6,1e-2",
     "head_dropout_range": "0,0.5",
 }  # fmt: skip
-TRAININGS = 3
+TRAININGS = 5
 RECONSTRUCTION = {
     "mae_weight": 0.0,
     "f1_weight": 0.0,
@@ -238,8 +237,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first_seed", type=int, default=0)
-    parser.add_argument("--trials", type=int, default=30)
-    parser.add_argument("--usual", action="store_true", help="the usual space instead of a wide one")
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--usual", action="store_true", help="the usual space, not one of wide ranges")
     parser.add_argument("--cases", help="which tables, from 0; by default all")
     options = parser.parse_args()
     print(describe_machine())

@@ -159,8 +159,10 @@ def _is_numeric(column: pd.Series) -> bool:
     return bool(pd.to_numeric(present, errors="coerce").notna().sum() * 2 > len(present))
 
 
-def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarray:
-    """One column as float32 with NaN where a cell is missing.
+def numeric_column(
+    frame: pd.DataFrame, name: str, path: str | Path, dtype: type[np.floating] = np.float32
+) -> np.ndarray:
+    """One column in single precision, or another, with NaN where a cell is missing.
 
     Raises:
         InputError: If a cell is text or infinite; it names row and column.
@@ -175,10 +177,10 @@ def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarr
     if pd.api.types.is_complex_dtype(column):
         raise InputError(f"{path}: column {name!r} holds complex numbers; real ones are needed")
     with np.errstate(over="ignore"):
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan).astype(dtype)
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:
-        what = "is infinite in single precision"
+        what = "is infinite in single precision" if dtype is np.float32 else "is infinite"
         raise InputError(_bad_cell(path, name, infinite, column, what))
     return values
 

@@ -18,7 +18,11 @@ from autoenc import load_model
 from autoenc.commands import transfer as command
 from autoenc.commands.train_transfer import train_best_transfer
 from autoenc.errors import InputError
+from autoenc.settings import TransferSettings
 from autoenc.transfer.checkpoint import FittedTransfer
+from autoenc.transfer.data import TransferData
+from autoenc.transfer.folds import divide
+from autoenc.transfer.stages import TrainingFailed
 
 QUICK = (
     "--regression_target", "score", "--classification_target", "kind", "--n_cv_folds", "2", "--epochs", "2",
@@ -43,7 +47,7 @@ def folder(call, rows_csv, tmp_path_factory):
     answer = call("transfer", "--data_path", rows_csv, "--output_dir", output, "--n_trials", 3, *QUICK)
     assert (answer.code, answer.err) == (0, "")
     assert "estimate " in answer.out
-    assert "best value " in answer.out
+    assert "best trial " in answer.out
     return output / "rows"
 
 
@@ -72,7 +76,7 @@ def test_it_leaves_what_it_promises(folder):
     log = (folder / "transfer.log").read_text()
     assert "trial 2 " in log
     assert log.count("finalist      trial ") == 3
-    assert "best value" in log
+    assert "best trial" in log
 
 
 def test_other_programs_read_the_study(folder):
@@ -142,6 +146,70 @@ def test_everything_that_is_wrong_is_told_at_once(call, rows_csv, tmp_path):
     assert "--sampler must be one of 'tpe', 'random', 'cmaes', 'gp', 'nsgaii' or 'resilient'" in options.err
 
 
+@pytest.mark.usefixtures("without_pictures")
+def test_resume_finds_its_folder_from_anywhere(call, rows_csv, tmp_path, monkeypatch):
+    options = ("--data_path", rows_csv, "--output_dir", tmp_path / "out", *QUICK, "--finalists", 1, "--quiet")
+    assert call("transfer", *options, "--n_trials", 1).code == 0
+    place = tmp_path / "out" / "rows"
+    for where, path in ((place, "study.db"), (place.parent, "rows/study.db"), (tmp_path, place / "study.db")):
+        monkeypatch.chdir(where)
+        answer = call("transfer", "--resume", path, "--n_trials", 1)
+        assert (answer.code, "1 wanted, 1 done" in answer.out) == (0, True)
+    assert call("transfer", "--resume", place / "study.db", "--output_dir", tmp_path / "out").code == 0
+    wrong = call("transfer", "--resume", place / "study.db", "--name", "other", "--n_trials", 3)
+    assert (wrong.code, wrong.err) == (
+        2, f"error: --resume {place}/study.db: goes on in the folder of the file; leave out --name\n"
+    )  # fmt: skip
+    (place / "copy.db").write_bytes((place / "study.db").read_bytes())
+    assert "must be called study.db" in call("transfer", "--resume", place / "copy.db").err
+    assert "is a folder; the record is called study.db" in call("transfer", "--resume", place).err
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_time_limit_is_told(call, rows_csv, tmp_path):
+    options = ("--data_path", rows_csv, "--output_dir", tmp_path, *QUICK)
+    assert call("transfer", *options, "--n_trials", 3, "--finalists", 1, "--quiet").code == 0
+    ended = call("transfer", *options, "--n_trials", 5, "--timeout_hours", 1e-9, "--finalists", 4)
+    assert ended.code == 0
+    assert "time is up    3 of 5 trials are made; the finalists are not judged to the end" in ended.out
+
+
+def test_an_estimate_that_cannot_be_made_stops_nothing(call, rows_csv, tmp_path, monkeypatch):
+    def diverging(*given):
+        raise TrainingFailed("stage 1: it diverged")
+
+    monkeypatch.setattr(command, "estimate_trial_s", diverging)
+    monkeypatch.setattr(command, "write_pictures", lambda study, folder: [])
+    options = ("--data_path", rows_csv, "--output_dir", tmp_path, *QUICK, "--n_trials", 1)
+    answer = call("transfer", *options)
+    assert answer.code == 0
+    assert "estimate      none: a configuration in the middle of the space cannot be trained" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--n_cv_folds", "65"), "--n_cv_folds must be at most 64, got 65: "),
+        (
+            ("--data_path", "{one}", "--labelled_path", "{rows}"),
+            "must have at least 5 rows for stage 1, has 1",
+        ),
+        (("--mae_weight", "0", "--stage1_weight", "0"), "must not all be 0: --stage1_weight, --mae_weight"),
+    ],
+)
+def test_too_few_rows_and_empty_objectives_are_told(call, rows_csv, tmp_path, options, words):
+    one = tmp_path / "one.csv"
+    pd.read_csv(rows_csv).head(1).to_csv(one, index=False)
+    options = [option.format(one=one, rows=rows_csv) for option in options]
+    answer = call(
+        "transfer", "--data_path", rows_csv, "--output_dir", tmp_path, *QUICK, "--classification_target", "",
+        *options,
+    )  # fmt: skip
+    assert (answer.code, len(answer.err.splitlines())) == (2, 1)
+    assert words in answer.err
+
+
 @pytest.fixture(scope="module")
 def trained(folder):
     return train_best_transfer(folder, options={"epochs": 3, "stage2_epochs": 15})
@@ -181,6 +249,42 @@ def test_a_damaged_or_newer_model_is_refused(trained, tmp_path):
         torch.save({**content, **change}, path)
         with pytest.raises(InputError, match=r"damaged|update autoenc"):
             load_model(path)
+
+
+def test_another_seed_of_the_training_leaves_the_test_rows_where_they_were(folder, rows_csv, tmp_path):
+    _, model, scores = train_best_transfer(folder, tmp_path / "seven.pth", {"seed": 7})
+    settings = TransferSettings(
+        data_path=str(rows_csv), regression_target="score", classification_target="kind", n_cv_folds=2
+    )
+    test = divide(TransferData.load(settings), 2, settings.seed).final.validation
+    frame = pd.read_csv(rows_csv)
+    learned = np.setdiff1d(np.arange(len(frame)), test)
+    wrong = np.abs(model.predict(frame).score - frame.score)[test].mean()
+    assert wrong / frame.score[learned].std(ddof=0) == pytest.approx(scores.mae, rel=1e-5)
+    assert model.info["seed"] == 7
+
+
+def test_training_the_best_is_described_and_keeps_the_earlier_model(call, folder, tmp_path):
+    arguments = ("train-best", "--from", folder, "--output_dir", tmp_path, "--epochs", 2)
+    assert call(*arguments).err == ""
+    assert "the earlier model is kept as " in call(*arguments).err
+    assert len(list(tmp_path.glob("best_model*"))) == 2
+    documents = [json.loads(path.read_text()) for path in (tmp_path / "runs").iterdir()]
+    assert [document["state"] for document in documents] == ["finished", "finished"]
+    assert documents[0]["metrics"]["best_loss"] == documents[1]["metrics"]["best_loss"]
+    listed = call("runs", tmp_path)
+    assert (listed.code, listed.out.count("train-best")) == (0, 2)
+
+
+def test_predictions_never_take_the_place_of_what_they_are_made_of(call, trained, rows_csv):
+    before = rows_csv.read_bytes(), trained[0].read_bytes()
+    for output, name in ((rows_csv, "data_path"), (trained[0], "model")):
+        for verb in ("predict", "encode"):
+            arguments = ("--model", trained[0], "--data_path", rows_csv, "--output", output)
+            answer = call(verb, *arguments)
+            assert answer.code == 2
+            assert answer.err == f"error: --output {output}: is --{name} itself, which would be overwritten\n"
+    assert (rows_csv.read_bytes(), trained[0].read_bytes()) == before
 
 
 def test_a_model_of_the_first_format_still_predicts(root):

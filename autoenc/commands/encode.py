@@ -24,6 +24,7 @@ def encode(settings: EncodeSettings) -> int:
     Raises:
         InputError: If model or table cannot be used, or the output cannot be written.
     """
+    _check_output(settings)
     model = load_model(settings.model)
     if isinstance(model, FittedEnsemble):
         raise InputError(
@@ -44,6 +45,7 @@ def predict(settings: PredictSettings) -> int:
     """
     from autoenc.transfer.checkpoint import FittedTransfer
 
+    _check_output(settings)
     model = load_model(settings.model)
     if not isinstance(model, FittedTransfer):
         raise InputError(
@@ -54,6 +56,12 @@ def predict(settings: PredictSettings) -> int:
     _write(predictions, settings.output)
     print(f"{len(predictions):,} rows, {', '.join(predictions.columns)}: {settings.output}")
     return 0
+
+
+def _check_output(settings: EncodeSettings | PredictSettings) -> None:
+    for name in ("data_path", "model"):
+        if Path(settings.output).resolve() == Path(getattr(settings, name)).resolve():
+            raise InputError(f"--output {settings.output}: is --{name} itself, which would be overwritten")
 
 
 def _rows(model: FittedAutoencoder, path: str, data_path: str) -> pd.DataFrame:

@@ -75,7 +75,11 @@ def _read_folders(folders: list[Path]) -> list[dict[str, Any]]:
         paths = sorted((folder / FOLDER).glob("*.json"))
         if not paths:
             there = "holds no runs" if folder.is_dir() else "there is no such folder"
-            problems.append(f"{folder}: {there}; `autoenc search --output_dir` makes one")
+            below = sorted({path.parents[1].name for path in folder.glob(f"*/{FOLDER}/*.json")})
+            hint = (
+                f"its folders {', '.join(below)} do" if below else "`autoenc search --output_dir` makes one"
+            )
+            problems.append(f"{folder}: {there}; {hint}")
         for path in paths:
             try:
                 documents.append(read_run(path))

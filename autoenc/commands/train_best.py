@@ -60,8 +60,9 @@ def train_best(settings: TrainBestSettings) -> int:
         from autoenc.commands.train_transfer import train_best_of_transfer
 
         return train_best_of_transfer(settings)
-    if settings.stage2_epochs is not None:
-        raise InputError(f"--stage2_epochs: {source} holds no transfer-aware search, the one with stages")
+    for name in ("stage2_epochs", "labelled_path"):
+        if getattr(settings, name) is not None:
+            raise InputError(f"--{name}: {source} holds no transfer-aware search, the one with stages")
     chosen = chosen_trial(source, settings.storage, settings.trial)
     chosen = replace(chosen, **_overridden(chosen, settings))
     folder = Path(settings.output_dir or source)

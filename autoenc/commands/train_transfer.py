@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from optuna.trial import FrozenTrial
+
 from autoenc.commands.transfer import TransferJob
 from autoenc.errors import InputError
+from autoenc.grid import format_architecture
 from autoenc.paths import prepare_folder
+from autoenc.runs import TrackedRun
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
+from autoenc.study import keep_aside
 from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
 from autoenc.transfer.finalists import best_trial
 from autoenc.transfer.objective import Scores, score
@@ -19,7 +27,7 @@ from autoenc.tuning.chosen import complete_trial
 
 __all__ = ["train_best_of_transfer", "train_best_transfer"]
 
-_HANDED_ON = ("epochs", "stage2_epochs", "batch_size", "seed", "data_path")
+_HANDED_ON = ("epochs", "stage2_epochs", "batch_size", "seed", "data_path", "labelled_path")
 _NOT_OPEN = (
     "storage", "hidden_dims", "patience", "initial_lr", "eta_min", "weight_decay", "dropout", "activation",
     "norm", "corruption", "kl_weight", "kl_warmup",
@@ -49,20 +57,50 @@ def train_best_transfer(
             more or have changed, or the training fails.
         OSError: If the file cannot be written.
     """
-    path = folder / "study.db"
-    study = read_study(path, "--from")
-    best = best_trial(study) if number is None else complete_trial(study, number)
-    if best is None:
-        raise InputError(f"--from {folder}: no trial is complete yet; autoenc transfer --resume goes on")
-    stored = stored_settings(study, path)
-    settings = require_settings(TransferSettings, {**stored, **(options or {})})
-    job = TransferJob.prepare(settings, folder)
-    if context_of(settings, job.data)["data"] != study.user_attrs["autoenc_transfer_context"]["data"]:
-        raise InputError(f"{settings.data_path}: is not what {folder} was searched with; its content differs")
+    return _train(_Chosen.of(folder, options or {}, number), output or folder / "best_model.pth")
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A trial of a search with what trains it.
+
+    Attributes:
+        folder: Of the search.
+        job: Tables and rows; which are held out is what the seed of the search says.
+        settings: Of the training, which may have a seed of its own.
+        trial: Of the search.
+    """
+
+    folder: Path
+    job: TransferJob
+    settings: TransferSettings
+    trial: FrozenTrial
+
+    @classmethod
+    def of(cls, folder: Path, options: dict[str, Any], number: int | None) -> _Chosen:
+        """See :func:`train_best_transfer`."""
+        path = folder / "study.db"
+        study = read_study(path, "--from")
+        trial = best_trial(study) if number is None else complete_trial(study, number)
+        if trial is None:
+            raise InputError(f"--from {folder}: no trial is complete; autoenc transfer --resume makes more")
+        stored = stored_settings(study, path)
+        searched = require_settings(TransferSettings, {**stored, **options, "seed": stored["seed"]})
+        settings = searched.model_copy(update={"seed": options.get("seed", searched.seed)})
+        job = TransferJob.prepare(searched, folder)
+        if context_of(settings, job.data)["data"] != study.user_attrs["autoenc_transfer_context"]["data"]:
+            raise InputError(
+                f"{settings.data_path}: is not what {folder} was searched with; its content differs"
+            )
+        return cls(folder, job, settings, trial)
+
+
+def _train(chosen: _Chosen, path: Path) -> tuple[Path, FittedTransfer, Scores]:
+    folder, job, settings, best = chosen.folder, chosen.job, chosen.settings, chosen.trial
     stages, fold = Stages(job.data, settings, job.engine), job.division.final
-    chosen = configuration(best.params, settings)
+    configured = configuration(best.params, settings)
     try:
-        fitted = stages.fit(fold, chosen, stages.pretrain(fold, chosen))
+        fitted = stages.fit(fold, configured, stages.pretrain(fold, configured))
     except TrainingFailed as error:
         raise InputError(f"--from {folder}: trial {best.number} cannot be trained: {error}") from None
     scores = score(job.data, fold.validation, fitted, stages.outputs(fold, fitted))
@@ -72,13 +110,16 @@ def train_best_transfer(
         "trial": best.number,
         "search_value": best.value,
         "test_scores": scores.as_dict(settings),
+        "test_objective": scores.objective(settings),
         "stage2_epochs": settings.stage2_epochs,
-        "head_recipe": chosen.heads._asdict(),
+        "head_recipe": configured.heads._asdict(),
         "encoder_frozen": not settings.unfreeze,
     }
     classes = job.data.targets["classification"].classes if "classification" in job.data.targets else None
     model = FittedTransfer(fitted, settings.targets, classes, info)
-    path = output or folder / "best_model.pth"
+    kept = keep_aside(path)
+    if kept is not None:
+        print(f"the earlier model is kept as {kept}", file=sys.stderr)
     save_transfer(path, model)
     return path, model, scores
 
@@ -101,8 +142,13 @@ def train_best_of_transfer(settings: TrainBestSettings) -> int:
     output = None
     if settings.output_dir is not None:
         prepare_folder(Path(settings.output_dir))
-        output = Path(settings.output_dir) / "best_model.pth"
-    path, model, scores = train_best_transfer(folder, output, options, settings.trial)
+        output = Path(settings.output_dir)
+    chosen = _Chosen.of(folder, options, settings.trial)
+    target, fingerprint = output or folder, chosen.job.data.fingerprint
+    started = time.monotonic()
+    with TrackedRun(target, "train-best", settings, fingerprint, [chosen.settings.seed]) as run:
+        path, model, scores = _train(chosen, target / "best_model.pth")
+        run.conclude("finished", _metrics(model, time.monotonic() - started))
     if not settings.quiet:
         named = {"MAE (in standard deviations)": scores.mae, "F1": scores.f1, "recall": scores.recall}
         told = [f"{name} {value:.4f}" for name, value in named.items() if value is not None]
@@ -111,3 +157,13 @@ def train_best_of_transfer(settings: TrainBestSettings) -> int:
         print(f"test rows     {', '.join(told)}, stage 1 loss {scores.stage1_loss:.5f}; they chose nothing")
         print(f"\nbest model    {path}")
     return 0
+
+
+def _metrics(model: FittedTransfer, seconds: float) -> dict[str, Any]:
+    stack = format_architecture(tuple(model.info["hidden_dims"]))
+    return {
+        "best_loss": model.info["test_objective"],
+        "best_stack": f"{stack}, latent size {model.info['latent_dim']}",
+        "n_parameters": model.info["total_params"],
+        "training_seconds": seconds,
+    }

@@ -31,6 +31,7 @@ from autoenc.transfer.estimate import estimate_trial_s
 from autoenc.transfer.finalists import (
     best_trial,
     compare,
+    is_decided,
     judge_finalists,
     n_judgements,
     n_repeats,
@@ -42,7 +43,7 @@ from autoenc.transfer.objective import evaluate, mean_scores
 from autoenc.transfer.record import context_of, open_study, read_study, stored_settings
 from autoenc.transfer.reports import write_pictures, write_tables
 from autoenc.transfer.space import configuration, suggest
-from autoenc.transfer.stages import Stages
+from autoenc.transfer.stages import Stages, TrainingFailed
 
 __all__ = ["TransferJob", "transfer"]
 
@@ -59,15 +60,20 @@ def transfer(settings: TransferSettings) -> int:
     if settings.resume is not None:
         settings = _with_stored(settings, Path(settings.resume))
     job = TransferJob.prepare(settings)
-    for warning in dict.fromkeys([*job.data.table.warnings, *job.data.labelled.warnings]):
-        print(f"warning: {job.data.table.path}: {warning}", file=sys.stderr)
+    tables = (job.data.table, job.data.labelled)
+    for warning in dict.fromkeys(f"{table.path}: {text}" for table in tables for text in table.warnings):
+        print(f"warning: {warning}", file=sys.stderr)
     path = job.folder / "study.db"
-    with RecordLock(path), _log(job.folder / "transfer.log", settings.quiet) as log:
-        for leftover in job.folder.rglob(".*.tmp"):  # what a killed process had begun to write
+    with (
+        StopOnSignals() as signals,
+        RecordLock(path, advice="wait for it, or begin another search with --name or --output_dir"),
+        _log(job.folder / "transfer.log", settings.quiet) as log,
+    ):
+        for leftover in job.folder.rglob(".*.tmp*"):  # what a killed process had begun to write
             leftover.unlink(missing_ok=True)
         study = open_study(path, settings, context_of(settings, job.data))
         tracked = TrackedRun(job.folder, "transfer", settings, job.data.fingerprint, [settings.seed])
-        with StopOnSignals() as signals, tracked as run:
+        with tracked as run:
             _run(job, study, log, signals.flag)
             written = write_tables(study, job.folder)
             if ranked_trials(study) and not signals.number:
@@ -80,7 +86,8 @@ def _conclude_run(run: TrackedRun, job: TransferJob, study: optuna.Study, signal
     """The best configuration, for the list of runs."""
     state, best = f"stopped by {signals.name}" if signals.number else "finished", best_trial(study)
     if best is None:
-        run.conclude(state, reason=None if signals.number else "no trial is complete")
+        reason = None if signals.number else "no trial is complete"
+        run.conclude(state if signals.number else "failed", reason=reason)
         return
     chosen = configuration(best.params, job.settings)
     network = chosen.fit(job.settings.seed, "").network(len(job.data.table.columns))
@@ -96,8 +103,16 @@ def _conclude_run(run: TrackedRun, job: TransferJob, study: optuna.Study, signal
 def _with_stored(settings: TransferSettings, path: Path) -> TransferSettings:
     """The options that the study was begun with, and over them those that were given now."""
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
-    folder = {"output_dir": str(path.parent.parent), "name": path.resolve().parent.name}
-    return require_settings(TransferSettings, {**stored_settings(read_study(path), path), **given, **folder})
+    study, whole = read_study(path), path.absolute()
+    if path.name != "study.db":
+        raise InputError(f"--resume {path}: must be called study.db, in a folder of its own")
+    above = path.parent.parent if path.parent.name else whole.parent.parent
+    folder = {"output_dir": str(above), "name": whole.parent.name}
+    asked = {**folder, **{name: given[name] for name in folder if given.get(name)}}
+    if Path(asked["output_dir"], asked["name"]).resolve() != whole.parent.resolve():
+        named = " and ".join(f"--{name}" for name in folder if name in given)
+        raise InputError(f"--resume {path}: goes on in the folder of the file; leave out {named}")
+    return require_settings(TransferSettings, {**stored_settings(study, path), **given, **folder})
 
 
 @dataclass
@@ -231,22 +246,19 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
     stages = Stages(data, settings, job.engine)
     n_known = sum(trial.state.is_finished() for trial in study_trials(study))
     n_left = max(settings.n_trials - n_known, 0)
-    names = [f"{target.name} ({kind})" for kind, target in data.targets.items()]
+    names = [f"{each.name} ({kind}, {each.known.sum():,} known)" for kind, each in data.targets.items()]
     shared = "the same table" if data.shared else data.labelled.path
     size = f"{len(data.table.values):,} rows x {len(data.table.columns)} columns"
     log.info(f"stage 1       {data.table.path}: {size}")
-    log.info(f"stage 2       {', '.join(names)} on {data.any_label.size:,} labelled rows of {shared}")
+    log.info(f"stage 2       {', '.join(names)}, in {data.any_label.size:,} rows of {shared}")
     log.info(
         f"judged by     {len(job.division.folds)} folds; {job.division.final.validation.size:,} test rows "
         "stay out of the search"
     )
     log.info(f"trials        {settings.n_trials:,} wanted, {n_known:,} done")
     started = time.monotonic()
-    if n_left:
-        trial_s = estimate_trial_s(stages, data, job.division.folds, settings, job.engine, job.n_threads)
-        n_fitted = n_left + n_judgements(min(settings.finalists, settings.n_trials))
-        whole = _duration(trial_s * n_fitted / settings.n_jobs)
-        log.info(f"estimate      {trial_s:.1f} s a trial, {whole} in all")
+    if n_left and not stop.is_set():
+        log.info(f"estimate      {_estimate(job, stages, n_left)}")
 
     def on_end(trial: Trial) -> None:
         log.info(_line(study, trial.number))
@@ -259,6 +271,20 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
     )  # fmt: skip
     left_s = timeout_s - (time.monotonic() - started)
     judge_finalists(study, settings, lambda number: job.repeat(number, stop), stop, left_s)
+    if time.monotonic() - started >= timeout_s:
+        n_done = sum(trial.state.is_finished() for trial in study_trials(study))
+        judged = "" if is_decided(study) else "; the finalists are not judged to the end"
+        log.info(f"time is up    {n_done:,} of {settings.n_trials:,} trials are made{judged}")
+
+
+def _estimate(job: TransferJob, stages: Stages, n_left: int) -> str:
+    settings = job.settings
+    try:
+        trial_s = estimate_trial_s(stages, job.data, job.division.folds, settings, job.engine, job.n_threads)
+    except TrainingFailed as error:
+        return f"none: a configuration in the middle of the space cannot be trained ({error})"
+    n_fitted = n_left + n_judgements(min(settings.finalists, settings.n_trials))
+    return f"{trial_s:.1f} s a trial, {_duration(trial_s * n_fitted / settings.n_jobs)} in all"
 
 
 def _duration(seconds: float) -> str:
@@ -281,6 +307,15 @@ def _line(study: optuna.Study, number: int) -> str:
     return f"{head} {trial.value:.4f}  {told}  best {best.value:.4f} in trial {best.number}"
 
 
+def _told_best(study: optuna.Study, best: FrozenTrial) -> str:
+    """Which trial is kept, and why where it is not the one with the lowest value."""
+    lowest = ranked_trials(study)[0]
+    told = f"trial {best.number}, value {best.value:.6f} in the search"
+    if lowest.number == best.number:
+        return told
+    return f"{told}; the last round put it before trial {lowest.number}, whose was {lowest.value:.6f}"
+
+
 def _conclude(
     study: optuna.Study, log: logging.Logger, written: list[tuple[str, Path]], signals: StopOnSignals
 ) -> int:
@@ -299,7 +334,7 @@ def _conclude(
         log.info(f"finalist      trial {each.number}: {each.mean:.4f} over {each.n_folds} folds{beside}")
     best = best_trial(study)
     if best is not None:
-        log.info(f"best value    {best.value:.6f} in trial {best.number}")
+        log.info(f"best trial    {_told_best(study, best)}")
         for name, value in best.params.items():
             log.info(
                 f"{'':<13} {name} {value:.5g}" if isinstance(value, float) else f"{'':<13} {name} {value}"

@@ -43,6 +43,7 @@ class HistoryPlot(NamedTuple):
         pruned: Number and last value of trials that were ended early.
         without_value: Numbers of the trials that ended without a finite value, by what they are called.
         last: The highest number of a trial that ended.
+        kept: Number and value of the trial that is kept, where it is not the last of ``best``.
     """
 
     title: str
@@ -51,9 +52,10 @@ class HistoryPlot(NamedTuple):
     pruned: Points
     without_value: dict[str, list[int]]
     last: int
+    kept: tuple[int, float] | None = None
 
 
-def history_plot(study: optuna.Study) -> HistoryPlot:
+def history_plot(study: optuna.Study, kept: int | None = None) -> HistoryPlot:
     """What the picture of the history will show."""
     trials = [trial for trial in study_trials(study) if trial.state.is_finished()]
     complete: Points = []
@@ -75,7 +77,9 @@ def history_plot(study: optuna.Study) -> HistoryPlot:
                 best.append((trial.number, value))
     count = "1 trial" if len(trials) == 1 else f"{len(trials):,} trials"
     last = trials[-1].number if trials else 0
-    return HistoryPlot(f"Value of {count}, {len(complete):,} complete", complete, best, pruned, without, last)
+    other = next((point for point in complete if point[0] == kept and point != best[-1]), None)
+    title = f"Value of {count}, {len(complete):,} complete"
+    return HistoryPlot(title, complete, best, pruned, without, last, other)
 
 
 def _last_value(trial: FrozenTrial) -> float | None:
@@ -92,8 +96,14 @@ def draw_history(plot: HistoryPlot) -> Figure:
         steps = [*plot.best, (plot.last, plot.best[-1][1])]
         axis.step(*_columns(steps), where="post", color=COLOURS[1], linewidth=1.6, label="best so far")
         number, value = plot.best[-1]
-        label = f"best: {value:.5g}, trial {number}"
+        label = f"{'lowest' if plot.kept else 'best'}: {value:.5g}, trial {number}"
         axis.scatter(number, value, s=130, facecolor="none", edgecolor="black", zorder=4, label=label)
+        if plot.kept:
+            label = f"kept: {plot.kept[1]:.5g}, trial {plot.kept[0]}"
+            axis.scatter(
+                *plot.kept, s=130, marker="s", facecolor="none", edgecolor=COLOURS[2], linewidth=1.6,
+                zorder=4, label=label,
+            )  # fmt: skip
     if plot.pruned:
         axis.scatter(
             *_columns(plot.pruned), s=26, marker="x", linewidth=1.2, color=COLOURS[3],

@@ -36,21 +36,26 @@ class ParallelPlot(NamedTuple):
 
     Shape:
         heights: ``[parameters, trials]``, 0 to 1; NaN where a trial lacks the parameter.
+
+    Attributes:
+        kept: Index of the trial that is kept; the best, unless something other than its value decides.
     """
 
     title: str
     axes: list[ParameterAxis]
     heights: NDArray[np.float64]
     losses: list[float]
+    kept: int = 0
 
 
-def parallel_plot(study: optuna.Study) -> ParallelPlot:
+def parallel_plot(study: optuna.Study, kept: int | None = None) -> ParallelPlot:
     """What the picture of all parameters will show."""
     trials = ranked_trials(study)
     axes = parameter_axes(trials)
     heights = np.array([axis.positions(axis.values) for axis in axes])
     count = "1 complete trial" if len(trials) == 1 else f"{len(trials):,} complete trials"
-    return ParallelPlot(f"Parameters of {count}", axes, heights, [_loss(trial) for trial in trials])
+    at = next((i for i, trial in enumerate(trials) if trial.number == kept), 0)
+    return ParallelPlot(f"Parameters of {count}", axes, heights, [_loss(trial) for trial in trials], at)
 
 
 def _loss(trial: FrozenTrial) -> float:
@@ -59,7 +64,7 @@ def _loss(trial: FrozenTrial) -> float:
 
 
 def draw_parallel(plot: ParallelPlot) -> Figure:
-    """Draw a vertical axis per parameter and a line per trial, the best on top; a gap where it has none."""
+    """Draw a vertical axis per parameter and a line per trial, the kept on top; a gap where it has none."""
     figure = new_figure(max(7.0, 2.5 + 1.35 * len(plot.axes)), 5.5)
     axis = figure.add_subplot()
     axis.set_title(plot.title, loc="left")
@@ -72,8 +77,8 @@ def draw_parallel(plot: ParallelPlot) -> Figure:
     colours = ScalarMappable(norm, "viridis")
     line_colours = colours.to_rgba(np.array(plot.losses))
     places = range(len(plot.axes))
-    for trial in reversed(range(len(plot.losses))):
-        best = trial == 0
+    for trial in sorted(range(len(plot.losses)), key=lambda trial: (trial == plot.kept, -trial)):
+        best = trial == plot.kept
         axis.plot(
             places, plot.heights[:, trial], color=line_colours[trial], marker="o",
             markersize=5 if best else 2.5, linewidth=3 if best else 1, alpha=1 if best else 0.55,
@@ -93,7 +98,8 @@ def draw_parallel(plot: ParallelPlot) -> Figure:
         axis.spines[side].set_visible(False)
     axis.tick_params(axis="x", length=0)
     figure.colorbar(colours, ax=axis, label="value of the objective (lower is better)", extend=extend)
-    axis.set_xlabel("the thick line is the best trial", fontsize=9)
+    told = "the best trial" if plot.kept == 0 else "the trial that is kept, though another's value is lower"
+    axis.set_xlabel(f"the thick line is {told}", fontsize=9)
     return figure
 
 

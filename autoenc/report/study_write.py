@@ -58,8 +58,14 @@ def _write(path: Path, content: bytes) -> None:
     write_atomically(path, lambda file: file.write(content))
 
 
-def write_study_figures(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
-    """Draw history, importances, parallel coordinates and slices; raises as above."""
+def write_study_figures(study: optuna.Study, folder: Path, kept: int | None = None) -> list[tuple[str, Path]]:
+    """Draw history, importances, parallel coordinates and slices; raises as above.
+
+    Args:
+        study: What is drawn.
+        folder: Made if need be.
+        kept: Number of the trial that is kept, where something other than the lowest value decides.
+    """
     # matplotlib takes a while to import, and tables alone do not need it.
     from autoenc.report.study_figures import (
         draw_history,
@@ -74,9 +80,9 @@ def write_study_figures(study: optuna.Study, folder: Path) -> list[tuple[str, Pa
 
     folder.mkdir(exist_ok=True)
     figures: dict[str, tuple[str, Callable[[], Figure]]] = {
-        "history": ("optimization_history.png", lambda: draw_history(history_plot(study))),
+        "history": ("optimization_history.png", lambda: draw_history(history_plot(study, kept))),
         "importances": ("param_importances.png", lambda: draw_importances(importances_plot(study))),
-        "parallel": ("parallel_coordinate.png", lambda: draw_parallel(parallel_plot(study))),
+        "parallel": ("parallel_coordinate.png", lambda: draw_parallel(parallel_plot(study, kept))),
         "slices": ("slice_plot.png", lambda: draw_slices(slices_plot(study))),
     }
     written = []

@@ -53,6 +53,9 @@ class TrainBestSettings(Settings):
     )
     seed: int | None = Field(None, ge=0, lt=2**32, description="seed of weights, batches and dropout")
     data_path: str | None = Field(None, description="the table, where it is not where the search found it")
+    labelled_path: str | None = Field(
+        None, description="of a transfer-aware search: the table with the labelled rows, likewise"
+    )
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")
     engine: Literal["auto", "native", "torch"] = Field(
         "auto", description="native: the compiled CPU engine; torch: the plain reference"

@@ -150,9 +150,12 @@ class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
         if taken:
             text = f"--columns must not hold what is to be predicted, got {', '.join(taken)}"
             found.append((("columns", *names), text))
-        weights = ("mae_weight", "f1_weight", "recall_weight", "stage1_weight")
+        weights = ["stage1_weight"]
+        weights += ["mae_weight"] if self.regression_target else []
+        weights += ["f1_weight", "recall_weight"] if self.classification_target else []
         if not any(getattr(self, name) for name in weights):
-            found.append((weights, "the weights of the objective must not all be 0"))
+            named = ", ".join(f"--{name}" for name in weights)
+            found.append((tuple(weights), f"the weights of the objective must not all be 0: {named}"))
         if self.engine == "native" and self.device == "cuda":
             text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
             found.append((("engine", "device"), text))

@@ -68,7 +68,7 @@ class FittedTransfer(FittedAutoencoder):
         return frame.set_axis(data.index) if isinstance(data, pd.DataFrame) else frame
 
     def _columns(self, outputs: Mapping[str, NDArray[np.float32]]) -> pd.DataFrame:
-        columns: dict[str, NDArray[np.float64]] = {}
+        columns: dict[str, NDArray[Any]] = {}
         for kind, name in self.targets.items():
             output = outputs[kind].astype(np.float64)
             if kind == "regression":
@@ -77,7 +77,9 @@ class FittedTransfer(FittedAutoencoder):
             else:
                 assert self.classes is not None
                 columns[f"{name}_probability"] = 1 / (1 + np.exp(-np.clip(output, -500, 500)))
-                columns[name] = np.where(output >= 0, self.classes[1], self.classes[0])
+                found = np.where(output >= 0, self.classes[1], self.classes[0])
+                whole = all(each.is_integer() for each in self.classes)
+                columns[name] = found.astype(np.int64) if whole else found
         return pd.DataFrame(columns)
 
 

@@ -126,7 +126,7 @@ def _targets(
 def _target(frame: pd.DataFrame, path: str, kind: str, name: str, n_folds: int) -> Target:
     if name not in frame.columns:
         raise InputError(f"{path}: has no column {name!r}; it has {', '.join(map(str, frame.columns))}")
-    values = numeric_column(frame, name, path).astype(np.float64)
+    values = numeric_column(frame, name, path, np.float64)
     known = values[~np.isnan(values)]
     if known.size < n_folds:
         raise InputError(f"{path}: {known.size} rows have {name!r}, but {n_folds} folds need one each")
@@ -134,6 +134,10 @@ def _target(frame: pd.DataFrame, path: str, kind: str, name: str, n_folds: int) 
     if kind == "regression":
         if distinct.size == 1:
             raise InputError(f"{path}: {name!r} is {distinct[0]:g} in every row; there is nothing to predict")
+        with np.errstate(over="ignore"):
+            spread = float(known.std())
+        if not 0 < spread < np.inf:
+            raise InputError(f"{path}: {name!r} has too small or too large numbers to be standardized")
         return Target(name, values)
     if distinct.size != 2:
         raise InputError(f"{path}: {name!r} must have two classes, got {_classes(distinct)}")

@@ -27,8 +27,8 @@ from autoenc.settings import TransferSettings
 from autoenc.transfer.stages import TrainingFailed
 
 __all__ = [
-    "Finalist", "best_trial", "compare", "fold_objectives", "judge_finalists", "n_judgements", "n_repeats",
-    "repeat_seed",
+    "Finalist", "best_trial", "compare", "fold_objectives", "is_decided", "judge_finalists", "n_judgements",
+    "n_repeats", "repeat_seed",
 ]  # fmt: skip
 
 _KEPT = "autoenc_transfer_finalists"  # on the study: how many finalists
@@ -201,6 +201,11 @@ def compare(study: optuna.Study) -> list[Finalist]:
             Finalist(number, len(row), float(row.mean()), error(row), float(above.mean()), error(above))
         )
     return found
+
+
+def is_decided(study: optuna.Study) -> bool:
+    """Whether the finalists are judged to the end."""
+    return not _standing(study).missing
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial | None:

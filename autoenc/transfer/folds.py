@@ -14,6 +14,7 @@ from autoenc.transfer.data import TransferData
 __all__ = ["Division", "Fold", "divide"]
 
 Rows = NDArray[np.int64]
+_FEWEST = 5  # rows, of which a fifth is kept to measure a loss on
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def divide(data: TransferData, n_folds: int, seed: int, fold_seed: int | None = 
 
     fold_seed = seed if fold_seed is None else fold_seed
     rows = data.any_label
+    _check_sizes(data, n_folds)
     strata = _strata(data, n_folds)
     search, test = train_test_split(
         rows, test_size=TEST_SHARE, random_state=seed, stratify=None if strata is None else strata[rows]
@@ -93,6 +95,22 @@ def divide(data: TransferData, n_folds: int, seed: int, fold_seed: int | None = 
     pretrain, held_out = np.sort(pretrain), np.sort(held_out)
     folds = [Fold("all", pretrain, held_out, train, validation) for train, validation in parts]
     return Division(folds, Fold("all", pretrain, held_out, search, test))
+
+
+def _check_sizes(data: TransferData, n_folds: int) -> None:
+    problems, n_labelled = [], data.any_label.size
+    n_search = n_labelled - int(np.ceil(TEST_SHARE * n_labelled))
+    if n_search < n_folds:
+        problems.append(
+            f"--n_cv_folds must be at most {n_search}, got {n_folds}: {data.labelled.path} has {n_labelled} "
+            "labelled rows, and a fifth of them stays out of the search"
+        )
+    if len(data.table.values) < _FEWEST:
+        problems.append(
+            f"{data.table.path}: must have at least {_FEWEST} rows for stage 1, has {len(data.table.values)}"
+        )
+    if problems:
+        raise InputError(problems)
 
 
 def _strata(data: TransferData, n_folds: int) -> NDArray[np.int64] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def read_study(path: Path, flag: str = "--resume") -> optuna.Study:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if not path.is_file():
-        raise InputError(f"{flag} {path}: there is no such file; it is called study.db in a search's folder")
+        what = "is a folder" if path.is_dir() else "there is no such file"
+        raise InputError(f"{flag} {path}: {what}; the record is called study.db in a search's folder")
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise InputError(f"{flag} {path}: is not an SQLite file")
@@ -87,21 +89,30 @@ def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) 
         found = study.user_attrs[_CONTEXT]
         if found != context:
             raise InputError(f"{path}: is of another experiment: {_differences(found, context)}")
-        study = optuna.load_study(
-            study_name=study.study_name, storage=study._storage, sampler=make_sampler(settings),
-            pruner=make_pruner(settings),
-        )  # fmt: skip
     else:
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        study = optuna.create_study(
-            study_name=f"transfer-{path.parent.name}", storage=_url(path), sampler=make_sampler(settings),
-            pruner=make_pruner(settings),
-        )  # fmt: skip
-        study.set_user_attr(_CONTEXT, context)
+        _begin(path, context)
+        study = read_study(path)
+    study = optuna.load_study(
+        study_name=study.study_name, storage=study._storage, sampler=make_sampler(settings),
+        pruner=make_pruner(settings),
+    )  # fmt: skip
     written = settings.model_dump(mode="json", exclude={"resume", "quiet"})
     if study.user_attrs.get(_SETTINGS) != written:
         study.set_user_attr(_SETTINGS, written)
     return study
+
+
+def _begin(path: Path, context: dict[str, Any]) -> None:
+    """Make a study under another name and rename it: one that is there is whole, whenever we are killed."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    beginning = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beginning.unlink(missing_ok=True)
+    storage = RDBStorage(_url(beginning))
+    study = optuna.create_study(study_name=f"transfer-{path.parent.name}", storage=storage)
+    study.set_user_attr(_CONTEXT, context)
+    storage.remove_session()
+    storage.engine.dispose()
+    os.replace(beginning, path)
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any], most: int = 4) -> str:

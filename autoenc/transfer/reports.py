@@ -67,7 +67,8 @@ def _write(path: Path, content: bytes) -> Path:
 
 def write_pictures(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
     """Draw all pictures into ``figures/``; returns and raises as :func:`write_tables` does."""
-    written = write_study_figures(study, folder / "figures")
+    best = best_trial(study)
+    written = write_study_figures(study, folder / "figures", None if best is None else best.number)
     path = folder / "figures" / "stage1_vs_stage2.png"
     write_atomically(path, png_content(draw_stages(stages_plot(study))))
     return [*written, ("both stages", path)]

@@ -68,7 +68,9 @@ def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Stud
     """
     journal = journal_path(folder)
     if storage is None and not journal.exists():
-        raise InputError(f"{asked_by}: there is no {journal.name} here; tune or search make one")
+        of_transfer = "; the study.db here is of a transfer-aware search, which this command does not read"
+        hint = of_transfer if journal.with_name("study.db").exists() else "; tune or search make one"
+        raise InputError(f"{asked_by}: there is no {journal.name} here{hint}")
     opened = open_storage(storage or journal, read_only=True)
     studies = tune_studies(opened)
     records = sorted((r for r in records_in(opened) if r.search), key=lambda record: record.last_used)

@@ -201,6 +201,16 @@ def test_axes_place_numbers_choices_and_gaps():
 
 def test_parallel_and_slices_show_complete_finite_trials():
     assert parallel_plot(mixed()).losses == [0.2, 0.3, 0.5]
+
+
+def test_the_trial_that_is_kept_is_shown_where_another_was_lower():
+    study = mixed()  # best first: trials 1, 5, 0
+    assert history_plot(study).kept is None
+    assert history_plot(study, 1).kept is None
+    assert history_plot(study, 5).kept == (5, 0.3)
+    assert [parallel_plot(study, number).kept for number in (None, 1, 5, 0)] == [0, 0, 1, 2]
+    draw_history(history_plot(study, 5))
+    draw_parallel(parallel_plot(study, 5))
     assert slices_plot(mixed()).numbers == [1, 5, 0]
 
 

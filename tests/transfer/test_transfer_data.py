@@ -138,3 +138,20 @@ def test_every_row_has_one_part_to_play(data):
         assert not unlabelled & set(fold.train)
         assert set(data.targets["classification"].values[fold.validation]) >= {0, 1}
     assert not {*division.final.pretrain, *division.final.train} & test
+
+
+def test_a_regression_target_keeps_its_precision(make_settings, labelled_frame, tmp_path):
+    path = tmp_path / "seconds.csv"
+    for scale, problem in (
+        (1.6e9, None),
+        (1e-299, "too small or too large"),
+        (1e300, "too small or too large"),
+    ):
+        score = 1.6e9 + labelled_frame.score if scale == 1.6e9 else scale * labelled_frame.score
+        labelled_frame.assign(score=score).to_csv(path, index=False)
+        if problem is None:
+            target = TransferData.load(make_settings(data_path=str(path))).targets["regression"]
+            np.testing.assert_array_equal(target.values, score)
+        else:
+            with pytest.raises(InputError, match=problem):
+                TransferData.load(make_settings(data_path=str(path)))

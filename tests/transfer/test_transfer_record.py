@@ -6,6 +6,7 @@ import warnings
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.trial import TrialState, create_trial
 
 from autoenc.engines import StopFlag, Stopped
@@ -141,6 +142,26 @@ def test_the_study_knows_its_options(make_settings, data, tmp_path):
     assert make_settings(**stored_settings(read_study(path), path)) == settings
 
 
+@pytest.mark.parametrize("n_statements", [0, 1, 3, 10, 20, 28])
+def test_a_study_that_is_there_is_whole(make_settings, data, tmp_path, monkeypatch, n_statements):
+    """Cut off anywhere in its making, it is begun again."""
+    settings, path, seen = make_settings(), tmp_path / "study.db", [0]
+
+    def count(connection, cursor, statement, *more):
+        seen[0] += 1
+        if seen[0] > n_statements:
+            raise KeyboardInterrupt
+
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", count)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            open_study(path, settings, context_of(settings, data))
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.engine.Engine, "before_cursor_execute", count)
+    assert not path.exists()
+    assert open_study(path, settings, context_of(settings, data)).trials == []
+
+
 def test_the_study_of_a_version_with_other_options_is_refused(make_settings, data, tmp_path):
     path = tmp_path / "study.db"
     study = open_study(path, make_settings(), context_of(make_settings(), data))
@@ -192,7 +213,7 @@ def test_a_file_that_is_no_record_is_refused_and_left_alone(tmp_path):
     optuna.create_study(storage=f"sqlite:///{optuna_db}").set_user_attr("x", 1)
     for path, words in (
         (tmp_path / "none.db", "there is no such file"),
-        (tmp_path, "there is no such file"),
+        (tmp_path, "is a folder; the record is called study.db"),
         (text, "is not an SQLite file"),
         (foreign, "is not the record of a transfer-aware search"),
         (optuna_db, "is not the record of a transfer-aware search"),

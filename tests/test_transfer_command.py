@@ -146,6 +146,31 @@ def test_everything_that_is_wrong_is_told_at_once(call, rows_csv, tmp_path):
     assert "--sampler must be one of 'tpe', 'random', 'cmaes', 'gp', 'nsgaii' or 'resilient'" in options.err
 
 
+def test_commands_of_other_searches_say_what_lies_here(call, folder, tmp_path):
+    for command_line in (
+        ("pivot", folder, "--rows", "dropout", "--columns", "norm"),
+        ("refine", "--from", folder, "--to", tmp_path / "fine.yaml"),
+    ):
+        answer = call(*command_line)
+        assert (answer.code, len(answer.err.splitlines())) == (2, 1)
+        assert "is of a transfer-aware search, which this command does not read" in answer.err
+    assert call("runs", folder.parent).err == f"error: {folder.parent}: holds no runs; its folders rows do\n"
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_warning_names_the_table_that_it_is_about(call, rows_csv, tmp_path):
+    frame = pd.read_csv(rows_csv)
+    frame.assign(d=0.5).to_csv(tmp_path / "few.csv", index=False)
+    frame.drop(columns=["score", "kind"]).to_csv(tmp_path / "all.csv", index=False)
+    answer = call(
+        "transfer", "--data_path", tmp_path / "all.csv", "--labelled_path", tmp_path / "few.csv",
+        "--output_dir", tmp_path / "out", *QUICK, "--n_trials", 1, "--quiet",
+    )  # fmt: skip
+    assert answer.code == 0
+    assert answer.err.startswith(f"warning: {tmp_path / 'few.csv'}: ")
+    assert len(answer.err.splitlines()) == 1
+
+
 @pytest.mark.usefixtures("without_pictures")
 def test_resume_finds_its_folder_from_anywhere(call, rows_csv, tmp_path, monkeypatch):
     options = ("--data_path", rows_csv, "--output_dir", tmp_path / "out", *QUICK, "--finalists", 1, "--quiet")

@@ -40,7 +40,6 @@ from scipy.stats import spearmanr
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
 
-from autoenc.commands.transfer import TransferJob
 from autoenc.data import Scaling, ScalingKind
 from autoenc.engines import StopFlag
 from autoenc.settings import TransferSettings, require_settings
@@ -49,6 +48,7 @@ from autoenc.transfer.finalists import best_trial, judge_finalists
 from autoenc.transfer.folds import Fold
 from autoenc.transfer.frozen import train_heads
 from autoenc.transfer.heads import HeadRecipe, Heads, as_tensor
+from autoenc.transfer.job import TransferJob
 from autoenc.transfer.loop import run_trials
 from autoenc.transfer.objective import score
 from autoenc.transfer.samplers import make_pruner, make_sampler

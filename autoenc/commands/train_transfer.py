@@ -10,7 +10,6 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from autoenc.commands.transfer import TransferJob
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture
 from autoenc.paths import prepare_folder
@@ -19,6 +18,7 @@ from autoenc.settings import TrainBestSettings, TransferSettings, require_settin
 from autoenc.study import keep_aside
 from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
 from autoenc.transfer.finalists import best_trial
+from autoenc.transfer.job import TransferJob
 from autoenc.transfer.objective import Scores, score
 from autoenc.transfer.record import context_of, read_study, stored_settings
 from autoenc.transfer.space import configuration

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
@@ -17,7 +16,7 @@ from processes import results_but_time, start
 
 GRID = ["--hidden_dims_search", "8,16,32", "--max_layers", "3", "--epochs", "30"]
 N_STACKS = 19
-KILLS = 30
+SEARCHES, KILLS_EACH = 6, 5
 
 
 def search(folder: Path, *more: str, root: Path) -> list[str]:
@@ -59,31 +58,28 @@ def undisturbed(tmp_path_factory, root) -> tuple[Path, float]:
     return folder, time.monotonic() - started
 
 
-@pytest.mark.timeout(280)
-def test_killed_at_random_moments_the_search_comes_to_the_same(undisturbed, tmp_path, root) -> None:
+@pytest.mark.parametrize("i", range(SEARCHES))
+def test_killed_at_random_moments_the_search_comes_to_the_same(i, undisturbed, tmp_path, root) -> None:
+    """Each search is killed again and again, the last times perhaps while it writes its reports."""
     reference, duration_s = undisturbed
-    expected = results_but_time(reference)
-    rng = random.Random(0)
+    rng = random.Random(i)
     interrupted = 0
-    for i in range(KILLS):
-        folder = tmp_path / str(i)
-        folder.mkdir()
-        process = start(search(folder, "--jobs", str(1 + i % 3), root=root), folder / "log")
-        # A random moment of the search, told by its progress: a busy machine has no steady pace.
-        n_wanted = rng.randrange(N_STACKS)
-        wait_for(lambda: n_recorded(folder) >= n_wanted or not process.is_alive())  # noqa: B023
-        time.sleep(rng.uniform(0.02, 1) * duration_s / (N_STACKS if n_wanted else 2))
+    for n_kills in range(KILLS_EACH):
+        process = start(search(tmp_path, "--jobs", str(1 + n_kills % 3), root=root), tmp_path / "log")
+        # A random moment of what is left, told by its progress: a busy machine has no steady pace.
+        done = n_recorded(tmp_path)
+        n_wanted = done + (rng.randrange(N_STACKS - done) // (KILLS_EACH - n_kills) if done < N_STACKS else 0)
+        wait_for(lambda: n_recorded(tmp_path) >= n_wanted or not process.is_alive())  # noqa: B023
+        time.sleep(rng.uniform(0.02, 1) * duration_s / (N_STACKS if n_wanted > done else 2))
         process.kill()
         process.join()
         interrupted += process.exitcode == -signal.SIGKILL
-        before = n_recorded(folder)
-        code = run(search(folder, "--jobs", str(1 + i % 2), root=root), folder / "log")
-        assert code == 0, (folder / "log").read_text()
-        assert results_but_time(folder) == expected
-        assert n_recorded(folder) == N_STACKS, f"{before} were done and something was trained twice"
-        assert not list(folder.glob(".*.tmp"))
-        shutil.rmtree(folder)
-    assert interrupted > KILLS / 2
+        assert n_recorded(tmp_path) >= done
+    assert run(search(tmp_path, "--jobs", str(1 + i % 2), root=root), tmp_path / "log") == 0
+    assert results_but_time(tmp_path) == results_but_time(reference)
+    assert n_recorded(tmp_path) == N_STACKS, "something was trained twice"
+    assert not list(tmp_path.glob(".*.tmp"))
+    assert interrupted > KILLS_EACH / 2
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])

@@ -104,7 +104,13 @@ def test_folds_in_threads_come_to_the_same_bits_in_the_same_order(
             lambda fold, value, seen=seen: seen.append((fold, value)), n_threads=n_threads,
         )  # fmt: skip
         runs.append((scores, seen))
-    assert [fold for fold, _ in runs[0][1]] == [0, 1, 2, 3, 4]
+    stages, expected = Stages(data, options, compiled_engine), []
+    for fold in folds:
+        fitted = stages.fit(fold, chosen, stages.pretrain(fold, chosen))
+        expected.append(score(data, fold.validation, fitted, stages.outputs(fold, fitted)))
+    assert runs[0][0] == expected
+    means = [mean_scores(expected[: i + 1]).objective(options) for i in range(5)]
+    assert runs[0][1] == list(enumerate(means))
     assert runs[1] == runs[0]
     assert runs[2] == runs[0]
 

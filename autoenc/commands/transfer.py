@@ -205,6 +205,8 @@ def _told_best(study: optuna.Study, best: FrozenTrial) -> str:
     """Which trial is kept, and why where it is not the one with the lowest value."""
     lowest = ranked_trials(study)[0]
     told = f"trial {best.number}, value {best.value:.6f} in the search"
+    if finalists := compare(study):
+        told += f", {finalists[0].mean:.4f} over all its folds"
     if lowest.number == best.number:
         return told
     return f"{told}; the last round put it before trial {lowest.number}, whose was {lowest.value:.6f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,25 @@ CONTEXT.set_forkserver_preload(
 )  # fmt: skip
 
 
-def _main(arguments: list[str], log: str) -> None:
+def _die_at_write(n: int) -> None:
+    """Have this process killed as it puts its ``n``-th write on the disk, counted from 1."""
+    sync, n_writes = os.fsync, 0
+
+    def counted(descriptor: int) -> None:
+        nonlocal n_writes
+        n_writes += 1
+        if n_writes == n:
+            os.kill(os.getpid(), signal.SIGKILL)
+        sync(descriptor)
+
+    os.fsync = counted
+
+
+def _main(arguments: list[str], log: str, dies_at_write: int | None) -> None:
     from autoenc.cli import main
 
+    if dies_at_write is not None:
+        _die_at_write(dies_at_write)
     with open(log, "a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -27,9 +44,13 @@ def _main(arguments: list[str], log: str) -> None:
     sys.exit(code)
 
 
-def start(arguments: list[str], log: Path) -> Any:
-    """Run the command line in a process; its output is appended to ``log``."""
-    process = CONTEXT.Process(target=_main, args=(arguments, str(log)))
+def start(arguments: list[str], log: Path, dies_at_write: int | None = None) -> Any:
+    """Run the command line in a process; its output is appended to ``log``.
+
+    With ``dies_at_write`` it is killed at that write to its record or to any other of its files: a moment
+    that no machine is too fast or too slow for.
+    """
+    process = CONTEXT.Process(target=_main, args=(arguments, str(log), dies_at_write))
     process.start()
     return process
 

@@ -68,15 +68,17 @@ def test_searchers_share_a_study(url, small_table, tmp_path, strategy):
 
 def test_a_killed_searchers_trial_is_taken_up(url, small_table, tmp_path):
     (tmp_path / "out").mkdir()
-    arguments = command(small_table, url, tmp_path / "out", "tpe", "--epochs", "60", "--n_trials", "8")
-    victim = start(arguments, tmp_path / "victim")
+    arguments = command(small_table, url, tmp_path / "out", "tpe", "--epochs", "60", "--n_trials")
+    victim = start([*arguments, "10000"], tmp_path / "victim")
     log, end = tmp_path / "victim", time.monotonic() + 60
     while "first" not in (log.read_text() if log.exists() else "") and time.monotonic() < end:
         time.sleep(0.05)
     os.kill(victim.pid, signal.SIGKILL)
     victim.join()
-    survivor = start(arguments, tmp_path / "survivor")
+    assert victim.exitcode == -signal.SIGKILL
+    n_begun = len(trials_by_study(url)["tune-tpe-latent3"])
+    survivor = start([*arguments, str(n_begun + 4)], tmp_path / "survivor")
     survivor.join(120)
     assert survivor.exitcode == 0, (tmp_path / "survivor").read_text()
     trials = trials_by_study(url)["tune-tpe-latent3"]
-    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 8
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * (n_begun + 4)

@@ -263,6 +263,40 @@ def test_the_best_model_predicts_both_targets(trained, rows_csv, folder):
     np.testing.assert_allclose(by_array.to_numpy(float), found.to_numpy(float))
 
 
+@pytest.mark.usefixtures("without_pictures")
+def test_classes_may_be_words(call, rows_csv, tmp_path):
+    frame = pd.read_csv(rows_csv)
+    frame["kind"] = frame["kind"].map({3: "lecture", 5: "group work"})
+    frame.to_csv(tmp_path / "words.csv", index=False)
+    place = ("--data_path", tmp_path / "words.csv", "--output_dir", tmp_path)
+    answer = call("transfer", *place, *QUICK, "--n_trials", 2, "--positive_class", "group work")
+    assert (answer.code, answer.err) == (0, "")
+    assert "kind (classification, 80 known; to be found: group work)" in answer.out
+    assert call("train-best", "--from", tmp_path / "words", "--stage2_epochs", 30).code == 0
+    files = ("--model", tmp_path / "words" / "best_model.pth", "--data_path", tmp_path / "words.csv")
+    assert call("predict", *files, "--output", tmp_path / "found.csv").code == 0
+    found = pd.read_csv(tmp_path / "found.csv")
+    assert set(found.kind) <= {"lecture", "group work"}
+    assert ((found.kind == "group work") == (found.kind_probability >= 0.5)).all()
+    likely = found.kind_probability[frame.kind == "group work"].mean()
+    assert likely > found.kind_probability[frame.kind == "lecture"].mean()
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_study_begun_before_an_option_was_there_goes_on(call, rows_csv, tmp_path):
+    options = ("--data_path", rows_csv, "--output_dir", tmp_path, *QUICK)
+    assert call("transfer", *options, "--n_trials", 1, "--finalists", 1).code == 0
+    path = tmp_path / "rows" / "study.db"
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{path}")
+    for name, content in study.user_attrs.items():
+        if isinstance(content, dict):
+            study.set_user_attr(name, {k: v for k, v in content.items() if k != "positive_class"})
+    assert call("transfer", "--resume", path, "--n_trials", 2).code == 0
+    answer = call("transfer", "--resume", path, "--n_trials", 2, "--positive_class", "3")
+    assert answer.code == 2
+    assert "another experiment: other data; positive_class None there, 3 here" in answer.err
+
+
 def test_a_damaged_or_newer_model_is_refused(trained, tmp_path):
     content = torch.load(trained[0], weights_only=True)
     changes = [

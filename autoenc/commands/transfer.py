@@ -24,6 +24,7 @@ from autoenc.report.study_tables import count_states, duration_s, ranked_trials,
 from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TransferSettings, require_settings
+from autoenc.transfer.data import Target
 from autoenc.transfer.estimate import estimate_trial_s
 from autoenc.transfer.finalists import (
     best_trial,
@@ -140,7 +141,7 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
     stages = Stages(data, settings, job.engine)
     n_known = sum(trial.state.is_finished() for trial in study_trials(study))
     n_left = max(settings.n_trials - n_known, 0)
-    names = [f"{each.name} ({kind}, {each.known.sum():,} known)" for kind, each in data.targets.items()]
+    names = [_told_target(kind, target) for kind, target in data.targets.items()]
     shared = "the same table" if data.shared else data.labelled.path
     size = f"{len(data.table.values):,} rows x {len(data.table.columns)} columns"
     log.info(f"stage 1       {data.table.path}: {size}")
@@ -169,6 +170,11 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
         n_done = sum(trial.state.is_finished() for trial in study_trials(study))
         judged = "" if is_decided(study) else "; the finalists are not judged to the end"
         log.info(f"time is up    {n_done:,} of {settings.n_trials:,} trials are made{judged}")
+
+
+def _told_target(kind: str, target: Target) -> str:
+    found = f"; to be found: {target.class_name(1)}" if target.classes else ""
+    return f"{target.name} ({kind}, {target.known.sum():,} known{found})"
 
 
 def _estimate(job: TransferJob, stages: Stages, n_left: int) -> str:

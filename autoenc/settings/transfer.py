@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, FiniteFloat
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
 from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, Settings, Widths
 from autoenc.settings.space import (
@@ -37,6 +37,12 @@ def _folder(name: str) -> str:
     return name
 
 
+def _written(value: Any) -> Any:
+    """A number of a file as it would be typed."""
+    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+ClassName = Annotated[str, BeforeValidator(_written)]
 FolderName = Annotated[str, AfterValidator(_folder)]
 Stacks = Annotated[tuple[str, ...], SPLIT, SOME, DISTINCT, AfterValidator(_stacks)]
 Weight = Annotated[FiniteFloat, Field(ge=0)]
@@ -83,7 +89,11 @@ class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
     )
     regression_target: str = Field("rtop", description='column of numbers to predict; "" for none')
     classification_target: str = Field(
-        "student_centred", description='column of two classes to predict, as numbers; "" for none'
+        "student_centred", description='column of two classes to predict, numbers or words; "" for none'
+    )
+    positive_class: ClassName | None = Field(
+        None,
+        description="the class that F1 and recall are about; by default the higher number, or the later word",
     )
     n_trials: int = Field(50, ge=1, description="trials in all, those of an earlier run counted")
     timeout_hours: FiniteFloat | None = Field(None, gt=0, description="begin no trial after so many hours")
@@ -146,6 +156,9 @@ class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
         elif self.regression_target == self.classification_target:
             text = f"--regression_target and --classification_target are both {self.regression_target!r}"
             found.append((names, text))
+        if self.positive_class is not None and not self.classification_target:
+            text = "--positive_class needs a --classification_target"
+            found.append((("positive_class", "classification_target"), text))
         taken = [name for name in self.targets.values() if self.columns and name in self.columns]
         if taken:
             text = f"--columns must not hold what is to be predicted, got {', '.join(taken)}"

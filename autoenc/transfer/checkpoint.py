@@ -41,7 +41,7 @@ class FittedTransfer(FittedAutoencoder):
         self,
         fitted: FittedStages,
         targets: Mapping[str, str],
-        classes: tuple[float, float] | None,
+        classes: tuple[float | str, float | str] | None,
         info: Mapping[str, Any],
     ) -> None:
         autoencoder = fitted.autoencoder
@@ -54,7 +54,7 @@ class FittedTransfer(FittedAutoencoder):
 
         Returns:
             A row per row, with the index of a frame: the regression's target in its original units under
-            its name; ``NAME_probability`` of the higher class, and the likelier class under ``NAME``.
+            its name; ``NAME_probability`` of the class to be found, and the likelier class under ``NAME``.
 
         Raises:
             ValueError: As :meth:`encode`.
@@ -78,7 +78,7 @@ class FittedTransfer(FittedAutoencoder):
                 assert self.classes is not None
                 columns[f"{name}_probability"] = 1 / (1 + np.exp(-np.clip(output, -500, 500)))
                 found = np.where(output >= 0, self.classes[1], self.classes[0])
-                whole = all(each.is_integer() for each in self.classes)
+                whole = all(isinstance(each, float) and each.is_integer() for each in self.classes)
                 columns[name] = found.astype(np.int64) if whole else found
         return pd.DataFrame(columns)
 
@@ -145,7 +145,11 @@ def read_transfer(path: str | Path, content: Mapping[str, Any]) -> FittedTransfe
         heads.load_state_dict(content["heads"])
         pair = None if units is None else (float(units[0]), float(units[1]))
         fitted = FittedStages(autoencoder, heads, pair, float(content["stage1_loss"]))
-        named = None if classes is None else (float(classes[0]), float(classes[1]))
+        named = None if classes is None else (_class(classes[0]), _class(classes[1]))
         return FittedTransfer(fitted, targets, named, content["info"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
         raise InputError(f"{path}: is a damaged model file: {error}") from None
+
+
+def _class(one: Any) -> float | str:
+    return one if isinstance(one, str) else float(one)

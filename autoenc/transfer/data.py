@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,9 @@ from autoenc.tables import numeric_column, read_frame
 
 __all__ = ["Target", "TransferData"]
 
+Class = float | str
+"""A class as it stands in the table."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -25,13 +27,13 @@ class Target:
     Attributes:
         name: Of the column.
         values: float64 ``[labelled rows]``, NaN where the label is missing; the two classes of a
-            classification are 0 and 1.
+            classification are 0 and 1, and 1 is the one to be found.
         classes: What 0 and 1 stand for; None for numbers.
     """
 
     name: str
     values: NDArray[np.float64]
-    classes: tuple[float, float] | None = None
+    classes: tuple[Class, Class] | None = None
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -41,7 +43,7 @@ class Target:
     def class_name(self, which: int) -> str:
         """A class as people write it."""
         assert self.classes is not None
-        return f"{self.classes[which]:g}"
+        return _written(self.classes[which])
 
 
 @dataclass(frozen=True)
@@ -117,34 +119,60 @@ def _targets(
     problems: list[str] = []
     for kind, name in settings.targets.items():
         try:
-            targets[kind] = _target(frame, path, kind, name, settings.n_cv_folds)
+            targets[kind] = _target(frame, path, kind, name, settings)
         except InputError as error:
             problems += [f"--{kind}_target: {problem}" for problem in error.problems]
     return targets, problems
 
 
-def _target(frame: pd.DataFrame, path: str, kind: str, name: str, n_folds: int) -> Target:
+def _target(frame: pd.DataFrame, path: str, kind: str, name: str, settings: TransferSettings) -> Target:
     if name not in frame.columns:
         raise InputError(f"{path}: has no column {name!r}; it has {', '.join(map(str, frame.columns))}")
+    n_known, n_folds = int(frame[name].notna().sum()), settings.n_cv_folds
+    if n_known < n_folds:
+        raise InputError(f"{path}: {n_known} rows have {name!r}, but {n_folds} folds need one each")
+    if kind == "classification":
+        return _classes(frame[name], path, name, settings.positive_class)
     values = numeric_column(frame, name, path, np.float64)
     known = values[~np.isnan(values)]
-    if known.size < n_folds:
-        raise InputError(f"{path}: {known.size} rows have {name!r}, but {n_folds} folds need one each")
-    distinct = np.unique(known)
-    if kind == "regression":
-        if distinct.size == 1:
-            raise InputError(f"{path}: {name!r} is {distinct[0]:g} in every row; there is nothing to predict")
-        with np.errstate(over="ignore"):
-            spread = float(known.std())
-        if not 0 < spread < np.inf:
-            raise InputError(f"{path}: {name!r} has too small or too large numbers to be standardized")
-        return Target(name, values)
-    if distinct.size != 2:
-        raise InputError(f"{path}: {name!r} must have two classes, got {_classes(distinct)}")
-    low, high = (float(value) for value in distinct)
-    return Target(name, np.where(np.isnan(values), np.nan, values == high), (low, high))
+    if np.unique(known).size == 1:
+        raise InputError(f"{path}: {name!r} is {known[0]:g} in every row; there is nothing to predict")
+    with np.errstate(over="ignore"):
+        spread = float(known.std())
+    if not 0 < spread < np.inf:
+        raise InputError(f"{path}: {name!r} has too small or too large numbers to be standardized")
+    return Target(name, values)
 
 
-def _classes(distinct: Sequence[float] | NDArray[np.float64], most: int = 5) -> str:
-    shown = ", ".join(f"{value:g}" for value in distinct[:most])
-    return f"{len(distinct)}: {shown}" + (", ..." if len(distinct) > most else "")
+def _classes(column: pd.Series, path: str, name: str, positive: str | None) -> Target:
+    """A column of two classes: of numbers where all cells are numbers, else of words."""
+    known = column.notna().to_numpy()
+    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    words = pd.api.types.is_bool_dtype(column.dropna().infer_objects()) or numbers[known].isna().any()
+    found = column[known].astype(str) if words else numbers[known]
+    counts = found.value_counts(sort=False).sort_index()
+    if len(counts) != 2:
+        raise InputError(f"{path}: {name!r} must have two classes, got {_counted(counts)}")
+    low, high = counts.index.tolist()
+    if positive is not None:
+        named = {_written(each): each for each in (low, high)}
+        if positive not in named:
+            raise InputError(
+                f"{path}: --positive_class must be one of {', '.join(named)} for {name!r}, got {positive!r}"
+            )
+        if named[positive] == low:
+            low, high = high, low
+    values = np.full(len(column), np.nan)
+    values[known] = found == high
+    return Target(name, values, (low, high))
+
+
+def _written(one: Class) -> str:
+    return one if isinstance(one, str) else f"{one:g}"
+
+
+def _counted(counts: pd.Series, most: int = 5) -> str:
+    """Classes with how often each is there, so that a slip among them shows."""
+    first = zip(counts.index.tolist()[:most], counts.tolist()[:most], strict=True)
+    shown = ", ".join(f"{_written(one)} ({count:,} row{'s' * (count > 1)})" for one, count in first)
+    return f"{len(counts)}: {shown}" + (", ..." if len(counts) > most else "")

@@ -11,7 +11,7 @@ import optuna
 from optuna.storages import RDBStorage
 
 from autoenc.errors import InputError
-from autoenc.settings import TransferSettings
+from autoenc.settings import TransferSettings, require_settings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.samplers import make_pruner, make_sampler
 
@@ -86,7 +86,8 @@ def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) 
     """
     if path.exists():
         study = read_study(path, "--resume" if settings.resume else "study")
-        found = study.user_attrs[_CONTEXT]
+        # An option that came later has its default in the studies begun before.
+        found = {**require_settings(TransferSettings, {}).defining(), **study.user_attrs[_CONTEXT]}
         if found != context:
             raise InputError(f"{path}: is of another experiment: {_differences(found, context)}")
     else:

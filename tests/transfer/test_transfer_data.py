@@ -19,6 +19,49 @@ def test_targets_are_no_features(data, labelled_frame):
     np.testing.assert_array_equal(data.any_label, np.flatnonzero(~without))
 
 
+KINDS = {
+    "numbers": ((1.0, 2.0), (1.0, 2.0), None),
+    "the lower number": ((1.0, 2.0), (2.0, 1.0), "1"),
+    "words": (("lecture", "group work"), ("group work", "lecture"), None),
+    "the earlier word": (("lecture", "group work"), ("lecture", "group work"), "group work"),
+    "truth": ((True, False), ("False", "True"), None),
+    "numbers as words": (("1", "x"), ("1", "x"), None),
+}
+
+
+@pytest.mark.parametrize(("written", "classes", "positive"), KINDS.values(), ids=KINDS)
+def test_a_class_is_called_what_the_table_calls_it(
+    make_settings, labelled_frame, tmp_path, written, classes, positive
+):
+    kinds = labelled_frame.kind.map({1.0: written[0], 2.0: written[1]}).astype(object)
+    path = tmp_path / "named.csv"
+    labelled_frame.assign(kind=kinds).to_csv(path, index=False)
+    data = TransferData.load(make_settings(data_path=str(path), positive_class=positive))
+    target = data.targets["classification"]
+    assert target.classes == classes
+    assert data.table.columns == list("abcde")
+    assert not data.table.warnings
+    known = labelled_frame.kind.notna()
+    np.testing.assert_array_equal(target.known, known)
+    positives = kinds[known].astype(type(classes[1])) == classes[1]
+    np.testing.assert_array_equal(target.values[known], positives.astype(float))
+
+
+def test_a_whole_column_of_truth_values(make_settings, labelled_frame, tmp_path):
+    path = tmp_path / "truth.csv"
+    labelled_frame.assign(kind=labelled_frame.kind.fillna(1.0) == 2.0).to_csv(path, index=False)
+    target = TransferData.load(make_settings(data_path=str(path))).targets["classification"]
+    assert target.classes == ("False", "True")
+    np.testing.assert_array_equal(target.values, labelled_frame.kind == 2.0)
+
+
+def test_the_class_to_be_found_is_one_of_the_two(make_settings):
+    with pytest.raises(InputError, match="--positive_class must be one of 1, 2 for 'kind', got '3'"):
+        TransferData.load(make_settings(positive_class="3"))
+    with pytest.raises(InputError, match="--positive_class needs a --classification_target"):
+        make_settings(positive_class="1", classification_target="")
+
+
 def test_one_target_alone_keeps_the_other_column_a_feature_of_its_own(make_settings):
     alone = TransferData.load(make_settings(classification_target="", columns="a,b"))
     assert list(alone.targets) == ["regression"]
@@ -65,7 +108,12 @@ WRONG = {
     "text": (lambda f: changed(f, score="good"), ["--regression_target", "'good' is not a number"]),
     "one class": (lambda f: f.assign(kind=1), ["--classification_target", "two classes, got 1: 1"]),
     "three classes": (
-        lambda f: f.assign(kind=np.arange(90) % 3), ["two classes, got 3: 0, 1, 2"],
+        lambda f: f.assign(kind=np.arange(90) % 3),
+        ["two classes, got 3: 0 (30 rows), 1 (30 rows), 2 (30 rows)"],
+    ),
+    "a slip among words": (
+        lambda f: changed(f, kind=np.where(f.index < 40, "no", np.where(f.index == 89, "Yes", "yes"))),
+        ["two classes, got 3: Yes (1 row), no (40 rows), yes (49 rows)"],
     ),
     "too few labels": (
         lambda f: f.assign(score=f.score.where(f.index < 3)), ["2 rows have 'score', but 3 folds"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from autoenc.cli import main_by_mode
+from autoenc.__main__ import run
 
 if __name__ == "__main__":
-    sys.exit(main_by_mode(sys.argv[1:], prog="hyperparam_optimizer.py"))
+    sys.exit(run("hyperparam_optimizer.py"))

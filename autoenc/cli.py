@@ -126,9 +126,6 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc", epilog: str =
         where = f"{error.filename}: " if error.filename else ""
         print(f"error: {where}{error.strerror or error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
 
 
 MODES = {"search": "search", "tune": "tune", "train_best": "train-best"}

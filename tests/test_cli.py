@@ -358,6 +358,15 @@ def test_the_script_and_the_module_tell_wrong_input_alike(root, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("program", [("hyperparam_optimizer.py",), ("-m", "autoenc", "search")])
+def test_interrupted_while_it_loads_it_says_so(root, tmp_path, program):
+    (tmp_path / "pydantic.py").write_text(
+        "raise KeyboardInterrupt"
+    )  # imported by all, before anything is done
+    done = run(root, *program, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 def test_the_scripts_help_names_the_script(root):
     done = run(root, "hyperparam_optimizer.py", "--help")
     assert done.returncode == 0

@@ -141,7 +141,8 @@ def test_jobs_and_a_restart_in_the_middle_leave_no_trace(call, table_csv, tmp_pa
         return fit(self, split, wanted, stop, **options)
 
     monkeypatch.setattr(NativeEngine, "fit", breaking)
-    assert call(*arguments(table_csv, tmp_path / "b", "--jobs", "1", *more)).code == 130
+    with pytest.raises(KeyboardInterrupt):
+        call(*arguments(table_csv, tmp_path / "b", "--jobs", "1", *more))
     monkeypatch.undo()
     answer = call(*arguments(table_csv, tmp_path / "b", "--jobs", "1", *more))
     assert "already trained" in answer.out

@@ -2,9 +2,9 @@
 
 Run it: ``python benchmarks/transfer.py [--seeds N] [--trials N] [--usual] [--cases 0,1]``. For each seed
 three tenths of a table are set aside. On the rest two searches of equally many trials are made in one space,
-that of wide ranges or the usual: a transfer-aware one, and one that is the same but for its objective, which
-is the reconstruction loss alone. Labels stand on all rows or on a random share of them. These are trained on
-the rest, with five seeds each, and judged by the rows set aside:
+that of ``transfer_wide.yaml`` or the usual: a transfer-aware one, and one that is the same but for its
+objective, which is the reconstruction loss alone. Labels stand on all rows or on a random share of them. What
+follows is trained on the rest, with five seeds each, and judged by the rows set aside:
 
 - transfer: the trial that the search chose;
 - lowest value: its trial of the lowest value, without the last round among finalists;
@@ -40,6 +40,7 @@ from scipy.stats import spearmanr
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
 
+from autoenc.config import load_layers
 from autoenc.data import Scaling, ScalingKind
 from autoenc.engines import StopFlag
 from autoenc.settings import TransferSettings, require_settings
@@ -55,10 +56,7 @@ from autoenc.transfer.samplers import make_pruner, make_sampler
 from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import FittedStages, Stages
 
-WIDE = {
-    "dropout_range": "0,0.35", "learning_rate_range": "2e-4,1e-2", "weight_decay_range": "1e-6,1e-2",
-    "head_dropout_range": "0,0.5",
-}  # fmt: skip
+WIDE = ROOT / "configs" / "hyperparameter_search" / "transfer_wide.yaml"
 TRAININGS = 5
 RECONSTRUCTION = {
     "mae_weight": 0.0,
@@ -110,7 +108,14 @@ def cases() -> list[Case]:
     ]
 
 
-def run(case: Case, space: dict[str, str], seed: int, n_trials: int, folder: Path) -> Run:
+def wide() -> dict[str, Any]:
+    """The options of the search file that comes with the project."""
+    layers, problems = load_layers(None, str(WIDE), {})
+    assert not problems, problems
+    return {entry.option: entry.value for layer in layers for entry in layer.entries}
+
+
+def run(case: Case, space: dict[str, Any], seed: int, n_trials: int, folder: Path) -> Run:
     """Make a search on a part of the rows, and judge what it chose by the others."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(case.frame))
@@ -245,7 +250,7 @@ def main() -> None:
     started = time.perf_counter()
     heads = [f"beats {side}" for side in SIDES[1:]]
     summary = [["mean of the seeds", *SIDES, *heads, "value ~ error", "stage 1 ~ error"]]
-    wanted, space = cases(), {} if options.usual else WIDE
+    wanted, space = cases(), {} if options.usual else wide()
     if options.cases is not None:
         wanted = [wanted[int(i)] for i in options.cases.split(",")]
     for case in wanted:

@@ -9,6 +9,7 @@ from functools import cache
 import autoenc.settings
 from autoenc.settings import Settings
 from autoenc.settings.space import SpaceSettings
+from autoenc.settings.transfer import TransferSpaceSettings
 
 __all__ = ["METHODS", "OWN_WORDS", "RENAMED", "SPACE_OPTIONS", "all_options", "hint"]
 
@@ -28,7 +29,7 @@ METHODS = {
 }
 """What ``search_method`` may be, and the strategy that it means."""
 
-SPACE_OPTIONS = frozenset(SpaceSettings.model_fields)
+SPACE_OPTIONS = frozenset(SpaceSettings.model_fields) | frozenset(TransferSpaceSettings.model_fields)
 """Keys of ``search_space``."""
 
 

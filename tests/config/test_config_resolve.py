@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoenc.config import Resolution, load_layers, resolve
-from autoenc.settings import MergeSettings, SearchSettings, TuneSettings
+from autoenc.settings import MergeSettings, SearchSettings, TransferSettings, TuneSettings
 
 SHIPPED = sorted(Path(__file__).resolve().parents[2].glob("configs/**/*.yaml"))
 
@@ -66,6 +66,15 @@ def test_a_search_file_sets_the_space_and_the_strategy_of_tune_alone(resolved):
     assert [entry.key for entry in grid.unused] == ["dropout_range", "search_method", "budget_hours"]
 
 
+def test_a_search_file_sets_the_space_of_a_transfer_aware_search(resolved, root):
+    search = (root / "configs/hyperparameter_search/transfer_wide.yaml").read_text()
+    found = resolved(TransferSettings, "head_dropout_range: 0.1\nepochs: 3\n", search)
+    assert found.unused == []
+    assert found.settings.head_dropout_range == (0, 0.5)
+    assert found.settings.learning_rate_range == (2e-4, 1e-2)
+    assert [entry.key for entry in resolved(TuneSettings, "", search).unused] == ["head_dropout_range"]
+
+
 def test_in_one_file_the_method_of_a_space_goes_before_the_strategy_of_a_grid(resolved):
     text = "search_method: cmaes\nstrategy: halving\n"
     assert resolved(TuneSettings, text).settings.strategy == "cmaes"
@@ -112,7 +121,7 @@ def test_a_file_may_hold_what_is_required(resolved):
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-@pytest.mark.parametrize("kind", [SearchSettings, TuneSettings])
+@pytest.mark.parametrize("kind", [SearchSettings, TuneSettings, TransferSettings])
 @pytest.mark.parametrize("environment", [{}, {"SLURM_JOB_ID": "1"}], ids=["here", "slurm"])
 def test_the_shipped_files_are_right(path, kind, environment):
     layers, problems = load_layers(str(path), None, environment)
@@ -123,7 +132,8 @@ def test_the_shipped_files_are_right(path, kind, environment):
 def test_the_shipped_search_files_go_with_the_shipped_experiment():
     assert {path.stem for path in SHIPPED} >= {"base", "copus", "transfer", "coarse_search", "fine_search"}
     experiment = next(path for path in SHIPPED if path.stem == "copus")
-    for path in (path for path in SHIPPED if path.parent.name == "hyperparameter_search"):
+    searches = [path for path in SHIPPED if path.parent.name == "hyperparameter_search"]
+    for path in (path for path in searches if path.stem != "transfer_wide"):
         layers, _ = load_layers(str(experiment), str(path), {})
         found = resolve(TuneSettings, layers, {})
         assert found.problems == []

@@ -6,13 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autoenc.checkpoint import FittedAutoencoder, load_model
+    from autoenc.checkpoint import FittedAutoencoder
     from autoenc.dataset import COPUSDataset
     from autoenc.ensemble import FittedEnsemble
     from autoenc.errors import InputError
     from autoenc.grid import ArchitectureGrid
     from autoenc.loss import sparse_aware_loss
     from autoenc.model import DynamicAutoencoder
+    from autoenc.model_files import load_model
     from autoenc.tuning.optimizer import HyperparameterOptimizer
     from autoenc.tuning.resilient import ResilientSampler
     from autoenc.tuning.space import HyperparameterSearchSpace
@@ -42,7 +43,7 @@ _HOMES = {
     "HyperparameterSearchSpace": "tuning.space",
     "InputError": "errors",
     "ResilientSampler": "tuning.resilient",
-    "load_model": "checkpoint",
+    "load_model": "model_files",
     "sparse_aware_loss": "loss",
 }
 

@@ -1,12 +1,11 @@
-"""A trained model with all it needs, saved and loaded; nothing in a file is ever run."""
+"""A trained model with all it needs, and what its file holds."""
 
 from __future__ import annotations
 
 import dataclasses
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,24 +14,21 @@ from numpy.typing import NDArray
 
 from autoenc.data import Scaling
 from autoenc.engines.contract import Recipe, State
-from autoenc.errors import InputError
 from autoenc.model import DynamicAutoencoder, shape_of_state_dict
 from autoenc.paths import write_atomically
 
-if TYPE_CHECKING:
-    from autoenc.ensemble import FittedEnsemble
-
 __all__ = [
     "FORMAT_VERSION",
+    "MODEL_FORMAT",
     "FittedAutoencoder",
     "fitted_model",
-    "load_model",
     "model_content",
     "model_of_content",
+    "network_of_state",
     "save_model",
 ]
 
-_FORMAT = "autoenc-model"
+MODEL_FORMAT = "autoenc-model"
 FORMAT_VERSION = 1
 """Of the files of models and ensembles."""
 _ROWS_AT_ONCE = 65536
@@ -145,12 +141,12 @@ def fitted_model(
     """
     tensors = {name: torch.from_numpy(np.asarray(value, np.float32)) for name, value in state.items()}
     return FittedAutoencoder(
-        _model(tensors, recipe), columns, scaling, {**info, "recipe": dataclasses.asdict(recipe)}
+        network_of_state(tensors, recipe), columns, scaling, {**info, "recipe": dataclasses.asdict(recipe)}
     )
 
 
 def save_model(path: Path, fitted: FittedAutoencoder) -> None:
-    """Write a model file that :func:`load_model` reads; it holds tensors and plain values only.
+    """Write a model file that :func:`autoenc.load_model` reads; it holds tensors and plain values only.
 
     Raises:
         ValueError: If the model does not know its columns or its recipe.
@@ -171,7 +167,7 @@ def model_content(fitted: FittedAutoencoder) -> dict[str, Any]:
     scaling, recipe = fitted.scaling, fitted.info["recipe"]
     derived = {*FittedAutoencoder(fitted.model, fitted.columns, scaling, {}).info, "recipe"}
     return {
-        "format": _FORMAT,
+        "format": MODEL_FORMAT,
         "version": FORMAT_VERSION,
         "state_dict": fitted.model.state_dict(),
         "recipe": dict(recipe),
@@ -185,40 +181,6 @@ def model_content(fitted: FittedAutoencoder) -> dict[str, Any]:
     }
 
 
-def load_model(path: str | Path) -> FittedAutoencoder | FittedEnsemble:
-    """Load a saved model or ensemble, or a bare state dict of the same names, its sizes read off its shapes.
-
-    A bare state dict names neither columns nor scaling: it takes arrays in scaled units, and a ReLU
-    is assumed.
-
-    Raises:
-        InputError: If the file is missing, truncated, foreign, or holds more than tensors and plain
-            values. Nothing in it is run.
-    """
-    content = _read(Path(path))
-    if not isinstance(content, Mapping):
-        raise InputError(f"{path}: is not a model file: it holds a {type(content).__name__}")
-    if content.get("format") == "autoenc-transfer":
-        from autoenc.transfer.checkpoint import read_transfer
-
-        return read_transfer(path, content)
-    from autoenc.ensemble import ENSEMBLE_FORMAT, ensemble_of_content
-
-    if content.get("format") not in (_FORMAT, ENSEMBLE_FORMAT):
-        return _bare(path, content)
-    if content.get("version") != FORMAT_VERSION:
-        raise InputError(
-            f"{path}: is of model format {content.get('version')}, but this version reads {FORMAT_VERSION}; "
-            "update autoenc"
-        )
-    try:
-        if content["format"] == ENSEMBLE_FORMAT:
-            return ensemble_of_content(content)
-        return model_of_content(content)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
-        raise InputError(f"{path}: is a damaged model file: {error}") from None
-
-
 def model_of_content(content: Mapping[str, Any]) -> FittedAutoencoder:
     """The model that a file's content describes.
 
@@ -228,7 +190,7 @@ def model_of_content(content: Mapping[str, Any]) -> FittedAutoencoder:
     recipe = Recipe(**content["recipe"])
     kind, center, scale = (content["scaling"][name] for name in ("kind", "center", "scale"))
     scaling = Scaling(kind, center.double().numpy(), scale.double().numpy())
-    model = _model(content["state_dict"], recipe)
+    model = network_of_state(content["state_dict"], recipe)
     expected = (model.shape.input_dim,)
     if not ((len(content["columns"]),) == scaling.center.shape == scaling.scale.shape == expected):
         raise ValueError("columns, scaling and network do not fit together")
@@ -236,45 +198,8 @@ def model_of_content(content: Mapping[str, Any]) -> FittedAutoencoder:
     return FittedAutoencoder(model, list(content["columns"]), scaling, info)
 
 
-def _read(path: Path) -> Any:
-    if not path.exists():
-        raise InputError(f"{path}: there is no such file; search --save_models and train-best make one")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, not a model file")
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"{path}: was refused: it is not a model file, or it holds more than tensors and plain values"
-        ) from None
-    except Exception as error:  # torch raises many kinds on damaged archives
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: is truncated or not a model file ({reason})") from None
-
-
-def _bare(path: str | Path, content: Mapping[str, Any]) -> FittedAutoencoder:
-    for wrapper in ("model_state_dict", "state_dict"):
-        if isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-            break
-    if not content or not all(
-        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
-    ):
-        raise InputError(f"{path}: is not a model file: it holds no state dict")
-    try:
-        model = _model(content, Recipe(dropout=0.0))
-    except (ValueError, RuntimeError) as error:
-        raise InputError(f"{path}: is not an autoencoder of this kind: {error}") from None
-    n_columns = model.shape.input_dim
-    scaling = Scaling("none", np.zeros(n_columns), np.ones(n_columns))
-    return FittedAutoencoder(model, None, scaling, {})
-
-
-def _model(state: Mapping[str, torch.Tensor], recipe: Recipe) -> DynamicAutoencoder:
+def network_of_state(state: Mapping[str, torch.Tensor], recipe: Recipe) -> DynamicAutoencoder:
+    """The network of a state dict, its sizes read off the shapes; raises as :func:`model_of_content`."""
     shape = shape_of_state_dict(state)
     model = DynamicAutoencoder(
         shape.input_dim, shape.latent_dim, shape.hidden_dims, recipe.dropout, recipe.activation, shape.norm,

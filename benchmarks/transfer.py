@@ -48,13 +48,14 @@ from autoenc.transfer.data import Target, TransferData
 from autoenc.transfer.finalists import best_trial, judge_finalists
 from autoenc.transfer.folds import Fold
 from autoenc.transfer.frozen import train_heads
-from autoenc.transfer.heads import HeadRecipe, Heads, as_tensor
+from autoenc.transfer.heads import FittedStages, Heads
 from autoenc.transfer.job import TransferJob
 from autoenc.transfer.loop import run_trials
 from autoenc.transfer.objective import score
 from autoenc.transfer.samplers import make_pruner, make_sampler
 from autoenc.transfer.space import configuration
-from autoenc.transfer.stages import FittedStages, Stages
+from autoenc.transfer.stages import Stages
+from autoenc.transfer.thawed import HeadRecipe, as_tensor
 
 WIDE = ROOT / "configs" / "hyperparameter_search" / "transfer_wide.yaml"
 TRAININGS = 5

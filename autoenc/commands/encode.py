@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoenc.checkpoint import FittedAutoencoder, load_model
+from autoenc.checkpoint import FittedAutoencoder
 from autoenc.ensemble import FittedEnsemble
 from autoenc.errors import InputError
+from autoenc.model_files import load_model
 from autoenc.paths import write_atomically
 from autoenc.settings import EncodeSettings, PredictSettings
 from autoenc.tables import numeric_column, read_frame
+from autoenc.transfer.checkpoint import FittedTransfer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +45,6 @@ def predict(settings: PredictSettings) -> int:
     Raises:
         InputError: If model or table cannot be used, or the output cannot be written.
     """
-    from autoenc.transfer.checkpoint import FittedTransfer
-
     _check_output(settings)
     model = load_model(settings.model)
     if not isinstance(model, FittedTransfer):

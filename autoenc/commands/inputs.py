@@ -14,7 +14,8 @@ from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
 from autoenc.identity import Context
 from autoenc.paths import prepare_folder
-from autoenc.search.executors import FitExecutor, connect
+from autoenc.search.connect import connect
+from autoenc.search.executors import FitExecutor
 from autoenc.settings import TrainingSettings
 
 __all__ = ["context_of", "open_cluster", "prepare_inputs", "warn"]

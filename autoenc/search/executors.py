@@ -5,16 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+from typing import Protocol
 
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
-from autoenc.errors import InputError
 
-if TYPE_CHECKING:
-    from autoenc.search.cluster import DaskCluster
-
-__all__ = ["BatchLost", "FitExecutor", "Threads", "connect", "parse_address", "train_one"]
+__all__ = ["BatchLost", "FitExecutor", "Threads", "train_one"]
 
 
 class BatchLost(Exception):  # noqa: N818  (no error of the search: the fits can be sent again)
@@ -97,38 +92,3 @@ def train_one(engine: Engine, split: Split, fit: Fit, stop: StopFlag | None = No
     except Exception as error:  # whatever it was, it belongs to this fit and not to the search
         return Outcome([], [], float("nan"), 0.0, {}, failure=f"{type(error).__name__}: {error}")
     return dataclasses.replace(outcome, state={})
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Host and port of a Dask scheduler's address, ``tcp://host:8786``.
-
-    Raises:
-        ValueError: If it is not one.
-    """
-    try:
-        parts = urlsplit(text)
-        if (
-            parts.scheme in ("tcp", "tls")
-            and parts.hostname
-            and parts.port
-            and text.endswith(f":{parts.port}")
-        ):
-            return parts.hostname, parts.port
-    except ValueError:  # a port that is no number, or too large
-        pass
-    raise ValueError(f"must be the address of a Dask scheduler, e.g. tcp://host:8786, got {text!r}")
-
-
-def connect(address: str, engine: Engine, split_of: Callable[[str], Split]) -> DaskCluster:
-    """A Dask cluster to train on; see :class:`~autoenc.search.cluster.DaskCluster`.
-
-    Raises:
-        InputError: If Dask is not installed, nobody answers there, or a worker runs another version.
-    """
-    try:
-        from autoenc.search.cluster import DaskCluster
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"--scheduler needs Dask, but there is no {error.name} here; `pip install autoenc[dask]` adds it"
-        ) from None
-    return DaskCluster(address, engine, split_of)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from autoenc.search.executors import parse_address
 from autoenc.settings.base import DataSettings, available_cores
 
 __all__ = ["TrainingSettings"]
 
 
 def _address(text: str) -> str:
-    parse_address(text)
-    return text
+    try:
+        parts = urlsplit(text)
+        whole = parts.hostname and parts.port and text.endswith(f":{parts.port}")
+        if parts.scheme in ("tcp", "tls") and whole:
+            return text
+    except ValueError:  # a port that is no number, or too large
+        pass
+    raise ValueError(f"must be the address of a Dask scheduler, e.g. tcp://host:8786, got {text!r}")
 
 
 Address = Annotated[str, AfterValidator(_address)]

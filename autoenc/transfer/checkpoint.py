@@ -16,12 +16,11 @@ from autoenc.data import Scaling
 from autoenc.engines import Recipe
 from autoenc.errors import InputError
 from autoenc.paths import write_atomically
-from autoenc.transfer.heads import Heads
-from autoenc.transfer.stages import FittedStages
+from autoenc.transfer.heads import FittedStages, Heads
 
-__all__ = ["FORMAT", "FittedTransfer", "read_transfer", "save_transfer"]
+__all__ = ["TRANSFER_FORMAT", "FittedTransfer", "read_transfer", "save_transfer"]
 
-FORMAT = "autoenc-transfer"
+TRANSFER_FORMAT = "autoenc-transfer"
 _VERSION = 2
 _READABLE = (1, 2)  # the first also holds the dropout of the heads, which only their training needs
 _ROWS_AT_ONCE = 65536
@@ -92,7 +91,7 @@ def save_transfer(path: Path, model: FittedTransfer) -> None:
     fitted, scaling = model.fitted, model.scaling
     plain = FittedAutoencoder(model.model, model.columns, scaling, {}).info
     content = {
-        "format": FORMAT,
+        "format": TRANSFER_FORMAT,
         "version": _VERSION,
         "state_dict": model.model.state_dict(),
         "recipe": dict(model.info["recipe"]),

@@ -14,9 +14,9 @@ from autoenc.search.estimate import estimate_seconds
 from autoenc.settings import TransferSettings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import Fold
-from autoenc.transfer.heads import HeadRecipe
 from autoenc.transfer.space import Configuration
 from autoenc.transfer.stages import Stages
+from autoenc.transfer.thawed import HeadRecipe
 
 __all__ = ["estimate_trial_s"]
 

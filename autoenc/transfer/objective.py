@@ -14,8 +14,9 @@ from autoenc.engines import StopFlag
 from autoenc.settings import TransferSettings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import Fold
+from autoenc.transfer.heads import FittedStages
 from autoenc.transfer.space import Configuration
-from autoenc.transfer.stages import FittedStages, Stages, TrainingFailed
+from autoenc.transfer.stages import Stages, TrainingFailed
 
 __all__ = ["Scores", "evaluate", "mean_scores", "score"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -18,38 +17,15 @@ from autoenc.settings import TransferSettings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import Fold
 from autoenc.transfer.frozen import train_heads
-from autoenc.transfer.heads import Heads, as_tensor, train_thawed
+from autoenc.transfer.heads import FittedStages, Heads
 from autoenc.transfer.space import Configuration
+from autoenc.transfer.thawed import as_tensor, train_thawed
 
-__all__ = ["FittedStages", "Stages", "TrainingFailed"]
+__all__ = ["Stages", "TrainingFailed"]
 
 
 class TrainingFailed(Exception):  # noqa: N818  (no error of the program: some configurations diverge)
     """Stage 1 or 2 of a trial came to no finite result; says why."""
-
-
-@dataclass(frozen=True)
-class FittedStages:
-    """What one fold fitted.
-
-    Attributes:
-        autoencoder: The model of stage 1 with its scaling; its encoder as the heads know it.
-        heads: The heads of stage 2.
-        units: Mean and standard deviation of the regression's target; None without one.
-        stage1_loss: Reconstruction loss over the rows held out.
-    """
-
-    autoencoder: FittedAutoencoder
-    heads: Heads
-    units: tuple[float, float] | None
-    stage1_loss: float
-
-    @torch.inference_mode()
-    def outputs(self, scaled: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Of scaled rows: standardized numbers and log odds, by kind, ``[rows]`` each."""
-        rows = torch.nan_to_num(torch.from_numpy(scaled), nan=0.0)
-        outputs = self.heads(self.autoencoder.model.encode(rows))
-        return {kind: output.numpy() for kind, output in outputs.items()}
 
 
 class Stages:

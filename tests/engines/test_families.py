@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from test_native import assert_same_bits, assert_same_trajectory
 
-from autoenc.checkpoint import fitted_model, load_model, save_model
+from autoenc.checkpoint import fitted_model, save_model
 from autoenc.data import Scaling
 from autoenc.engines import Fit, Recipe, StopFlag
 from autoenc.engines.native import NativeEngine
@@ -16,6 +16,7 @@ from autoenc.engines.randomness import CORRUPTION, NOISE, latent_noise, layer_ke
 from autoenc.engines.torch_loop import TorchEngine
 from autoenc.loss import sparse_aware_loss
 from autoenc.model import DynamicAutoencoder, shape_of_state_dict
+from autoenc.model_files import load_model
 
 ENGINES = ("native", "torch")
 FAMILIES = {

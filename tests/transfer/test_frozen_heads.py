@@ -6,7 +6,8 @@ import torch
 
 from autoenc.engines import StopFlag, Stopped
 from autoenc.transfer.frozen import train_heads
-from autoenc.transfer.heads import HeadRecipe, Heads, train_thawed
+from autoenc.transfer.heads import Heads
+from autoenc.transfer.thawed import HeadRecipe, train_thawed
 
 
 @pytest.mark.parametrize("kinds", [["regression"], ["classification"], ["regression", "classification"]])

@@ -12,9 +12,10 @@ from autoenc.engines import StopFlag, Stopped
 from autoenc.transfer.data import Target, TransferData
 from autoenc.transfer.folds import divide
 from autoenc.transfer.frozen import train_heads
-from autoenc.transfer.heads import HeadRecipe, Heads
+from autoenc.transfer.heads import FittedStages, Heads
 from autoenc.transfer.objective import Scores, evaluate, mean_scores, score
-from autoenc.transfer.stages import FittedStages, Stages, TrainingFailed
+from autoenc.transfer.stages import Stages, TrainingFailed
+from autoenc.transfer.thawed import HeadRecipe
 
 
 def fitted_numbers(fitted: FittedStages) -> dict[str, np.ndarray]:

@@ -8,13 +8,13 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from autoenc.commands.inputs import context_of, prepare_inputs, warn
 from autoenc.data import TEST_SHARE, Table
 from autoenc.division import HOLDOUT, Division
 from autoenc.engines import Engine, Fit
 from autoenc.engines.warm import WarmStarting
 from autoenc.environment import describe_environment
 from autoenc.identity import Context
+from autoenc.inputs import context_of, prepare_inputs, warn
 from autoenc.paths import OutputPaths
 from autoenc.search.shards import parse_shard, partition, shard_from_environment
 from autoenc.settings import SearchSettings

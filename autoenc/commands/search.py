@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from autoenc.commands.best import write_best
 from autoenc.commands.ensemble import write_ensemble
-from autoenc.commands.inputs import open_cluster
 from autoenc.commands.job import SearchJob
 from autoenc.commands.plan import dry_run, plan
 from autoenc.commands.tracking import curves_of, metrics_of
@@ -20,6 +19,7 @@ from autoenc.commands.verify import verify
 from autoenc.division import HOLDOUT
 from autoenc.effects import Effect
 from autoenc.engines import Fit, Outcome
+from autoenc.inputs import open_cluster
 from autoenc.lock import RecordLock
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.beside import ensemble_lines, warm_start_lines

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.baselines import baseline_losses
-from autoenc.commands.inputs import prepare_inputs
 from autoenc.commands.search import compared_with_pca
 from autoenc.commands.tracking import curves_of, metrics_of
 from autoenc.data import Table
@@ -17,6 +16,7 @@ from autoenc.engines import Engine, Fit, Outcome, StopFlag, Stopped
 from autoenc.environment import describe_environment
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture
+from autoenc.inputs import prepare_inputs
 from autoenc.paths import OutputPaths, png_content, write_atomically
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.training_plot import TrainingPlot, draw_training

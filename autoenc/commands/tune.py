@@ -13,10 +13,10 @@ import optuna
 from filelock import FileLock
 from optuna.trial import TrialState
 
-from autoenc.commands.inputs import open_cluster, warn
 from autoenc.commands.search import compared_with_pca, same_command
 from autoenc.commands.tracking import curves_of, metrics_of
 from autoenc.engines.contract import Family
+from autoenc.inputs import open_cluster, warn
 from autoenc.lock import RecordLock
 from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports

@@ -11,12 +11,12 @@ from typing import Any
 
 from optuna.samplers import BaseSampler, GridSampler
 
-from autoenc.commands.inputs import context_of, prepare_inputs
 from autoenc.data import Table
 from autoenc.division import Division, fold_names
 from autoenc.engines import Engine, Recipe
 from autoenc.engines.contract import Family
 from autoenc.identity import Context
+from autoenc.inputs import context_of, prepare_inputs
 from autoenc.settings import TuneSettings
 from autoenc.trials import Trial
 from autoenc.tuning.families import is_of_family, resilient_options

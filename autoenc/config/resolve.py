@@ -9,6 +9,7 @@ from autoenc.config.layers import Layer
 from autoenc.settings import Settings
 from autoenc.settings.base import Problem, check_settings
 from autoenc.settings.space import SpaceSettings
+from autoenc.settings.transfer import TransferSpaceSettings
 
 if TYPE_CHECKING:
     from autoenc.config.files import Entry
@@ -48,11 +49,12 @@ def resolve(kind: type[S], layers: Sequence[Layer], flags: Mapping[str, Any]) ->
     for layer in layers:
         # `search_method` says what `strategy` is to a search of a space, beside another one for a grid.
         for entry in sorted(layer.entries, key=lambda entry: entry.key != entry.option):
-            if not _serves(entry, kind):
+            option = _option(entry, kind)
+            if option is None:
                 unused.append(entry)
                 continue
-            chosen[entry.option] = entry
-            origins[entry.option] = ("cluster_overrides of " if layer.of_cluster else "") + entry.place()
+            chosen[option] = entry
+            origins[option] = ("cluster_overrides of " if layer.of_cluster else "") + entry.place()
     for name in flags:
         chosen.pop(name, None)
         origins[name] = "command line"
@@ -61,10 +63,13 @@ def resolve(kind: type[S], layers: Sequence[Layer], flags: Mapping[str, Any]) ->
     return Resolution(settings, [_located(problem, chosen) for problem in problems], origins, unused)
 
 
-def _serves(entry: Entry, kind: type[Settings]) -> bool:
-    return entry.option in kind.model_fields and (
-        entry.key != "search_method" or issubclass(kind, SpaceSettings)
-    )
+def _option(entry: Entry, kind: type[Settings]) -> str | None:
+    """The option of a command that an entry sets; None where the command has no use for it."""
+    if entry.key == "search_method":
+        if issubclass(kind, TransferSpaceSettings):
+            return "sampler"
+        return entry.option if issubclass(kind, SpaceSettings) else None
+    return entry.option if entry.option in kind.model_fields else None
 
 
 def _located(problem: Problem, chosen: Mapping[str, Entry]) -> str:

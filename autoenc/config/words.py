@@ -27,7 +27,7 @@ METHODS = {
     "cmaes": "cmaes",
     "resilient": "resilient",
 }
-"""What ``search_method`` may be, and the strategy that it means."""
+"""What ``search_method`` may be, and the strategy or sampler that it means."""
 
 SPACE_OPTIONS = frozenset(SpaceSettings.model_fields) | frozenset(TransferSpaceSettings.model_fields)
 """Keys of ``search_space``."""

@@ -73,6 +73,12 @@ def test_a_search_file_sets_the_space_of_a_transfer_aware_search(resolved, root)
     assert found.settings.head_dropout_range == (0, 0.5)
     assert found.settings.learning_rate_range == (2e-4, 1e-2)
     assert [entry.key for entry in resolved(TuneSettings, "", search).unused] == ["head_dropout_range"]
+    text = "search_method: bayesian\nsampler: random\nbudget_hours: 2\n"
+    found = resolved(TransferSettings, text)
+    assert (found.settings.sampler, found.settings.timeout_hours) == ("tpe", 2)
+    assert found.origins["sampler"] == "x.yaml:1"
+    (problem,) = resolved(TransferSettings, "search_method: grid\n").problems
+    assert problem.startswith("x.yaml:1: search_method must be one of 'tpe', ")
 
 
 def test_in_one_file_the_method_of_a_space_goes_before_the_strategy_of_a_grid(resolved):

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines import Recipe
 
-__all__ = ["loss_difference_interval"]
+__all__ = ["loss_difference_interval", "percentile_interval"]
 
 _RESAMPLES = 2000
 _CELLS_AT_ONCE = 2_000_000
+
+
+def percentile_interval(
+    rows: Sequence[NDArray[np.float64]], statistic: Callable[..., NDArray[np.float64]]
+) -> tuple[float, float] | None:
+    """The 95 % percentile interval of a statistic, by resampling rows; the same rows, the same interval.
+
+    Args:
+        rows: Arrays ``[rows]`` that stay together.
+        statistic: Of such arrays, over the ``axis`` that it is given.
+
+    Returns:
+        Lower and upper bound; None of a single row, which cannot be resampled.
+    """
+    from scipy import stats
+
+    if len(rows[0]) < 2:
+        return None
+    found = stats.bootstrap(
+        rows, statistic, paired=True, vectorized=True, method="percentile", n_resamples=_RESAMPLES,
+        batch=max(1, _CELLS_AT_ONCE // len(rows[0])), rng=np.random.default_rng(0),
+    ).confidence_interval  # fmt: skip
+    return float(found.low), float(found.high)
 
 
 def loss_difference_interval(
@@ -37,10 +62,6 @@ def loss_difference_interval(
     Returns:
         Lower and upper bound; None of a single row, which cannot be resampled.
     """
-    from scipy import stats
-
-    if len(target) < 2:
-        return None
     observed = ~np.isnan(target)
     nonzero = observed & (target != 0)
     error = np.square(np.where(observed, reconstruction - target, 0.0), dtype=np.float64)
@@ -51,8 +72,4 @@ def loss_difference_interval(
         loss = recipe.all_weight * over_all.sum(axis) / np.maximum(n_observed.sum(axis), 1)
         return loss + recipe.nonzero_weight * over_nonzero.sum(axis) / np.maximum(n_nonzero.sum(axis), 1)
 
-    found = stats.bootstrap(
-        rows, difference, paired=True, vectorized=True, method="percentile", n_resamples=_RESAMPLES,
-        batch=max(1, _CELLS_AT_ONCE // len(target)), rng=np.random.default_rng(0),
-    ).confidence_interval  # fmt: skip
-    return float(found.low), float(found.high)
+    return percentile_interval(rows, difference)

@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
@@ -33,29 +34,26 @@ from typing import Any, NamedTuple
 import numpy as np
 import optuna
 import pandas as pd
-import torch
 from common import ROOT, describe_machine, print_table
 from optuna.trial import FrozenTrial
 from scipy.stats import spearmanr
 from sklearn.datasets import load_breast_cancer, load_digits
-from sklearn.decomposition import PCA
 
 from autoenc.config import load_layers
-from autoenc.data import Scaling, ScalingKind
+from autoenc.data import Scaling
 from autoenc.engines import StopFlag
 from autoenc.settings import TransferSettings, require_settings
+from autoenc.transfer.baselines import representations
 from autoenc.transfer.data import Target, TransferData
 from autoenc.transfer.finalists import best_trial, judge_finalists
 from autoenc.transfer.folds import Fold
-from autoenc.transfer.frozen import train_heads
-from autoenc.transfer.heads import FittedStages, Heads
 from autoenc.transfer.job import TransferJob
 from autoenc.transfer.loop import run_trials
 from autoenc.transfer.objective import score
 from autoenc.transfer.samplers import make_pruner, make_sampler
 from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import Stages
-from autoenc.transfer.thawed import HeadRecipe, as_tensor
+from autoenc.transfer.thawed import HeadRecipe
 
 WIDE = ROOT / "configs" / "hyperparameter_search" / "transfer_wide.yaml"
 TRAININGS = 5
@@ -138,6 +136,10 @@ def run(case: Case, space: dict[str, Any], seed: int, n_trials: int, folder: Pat
     again = [settings.model_copy(update={"seed": 1000 * (k + 1) + seed}) for k in range(TRAININGS)]
     stages = [Stages(job.data, each, job.engine) for each in again]
 
+    scaled = stages[0].split(fold).values
+    scaling = Scaling.fit(settings.scaling, job.data.table.values, fold.pretrain)
+    scaled_aside = scaling.apply(held_out.table.values)
+
     trials = [trial for trial in study.trials if trial.value is not None]
     by_transfer, by_reconstruction = best_trial(study), blind.best_trial
     recipe = configuration(by_transfer.params, settings).heads
@@ -147,7 +149,11 @@ def run(case: Case, space: dict[str, Any], seed: int, n_trials: int, folder: Pat
         chosen = replace(chosen, heads=heads or chosen.heads)
         fitted = stages[k].fit(fold, chosen, stages[k].pretrain(fold, chosen))
         outputs = fitted.outputs(fitted.autoencoder.scaling.apply(held_out.table.values))
-        return error(held_out, fitted, outputs, again[k])
+        return error(held_out, outputs, fitted.units, again[k])
+
+    def plain(transform: Callable[[np.ndarray], np.ndarray], k: int) -> float:
+        heads, units = stages[k].fit_heads(fold, transform(scaled[fold.train]), recipe)
+        return error(held_out, heads.outputs(transform(scaled_aside)), units, again[k])
 
     found = [
         [trained(trial, k, heads) for k in range(TRAININGS)]
@@ -159,8 +165,8 @@ def run(case: Case, space: dict[str, Any], seed: int, n_trials: int, folder: Pat
             (min(trials, key=lambda trial: trial.user_attrs["stage1_loss"]), None),
         )
     ]
-    for points in representations(job.data, held_out, settings.scaling):
-        found.append([plain_error(job.data, held_out, points, recipe, each) for each in again])
+    for transform in representations(scaled).values():
+        found.append([plain(transform, k) for k in range(TRAININGS)])
     each_error = [trained(trial, 0) for trial in trials]
     correlations = [
         float(spearmanr(values, each_error).statistic)
@@ -201,41 +207,10 @@ def with_labels(data: TransferData, frame: pd.DataFrame) -> TransferData:
     return TransferData(table, table, targets)
 
 
-def error(data: TransferData, fitted: FittedStages, outputs: Any, settings: TransferSettings) -> float:
-    return score(data, np.arange(len(data.table.values)), fitted, outputs).stage2(settings)
-
-
-def representations(
-    data: TransferData, held_out: TransferData, kind: ScalingKind
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Scaled features, and their principal components, of both."""
-    rows = np.arange(len(data.table.values))
-    scaling = Scaling.fit(kind, data.table.values, rows)
-    train, test = (np.nan_to_num(scaling.apply(each.table.values)) for each in (data, held_out))
-    pca = PCA(0.95, svd_solver="full").fit(train)
-    return [(train, test), (pca.transform(train), pca.transform(test))]
-
-
-def plain_error(
-    data: TransferData,
-    held_out: TransferData,
-    points: tuple[np.ndarray, np.ndarray],
-    recipe: HeadRecipe,
-    again: TransferSettings,
+def error(
+    data: TransferData, outputs: Any, units: tuple[float, float] | None, settings: TransferSettings
 ) -> float:
-    """The error of the same heads on other representations."""
-    train, test = points
-    rows = data.any_label
-    targets = {kind: target.values[rows] for kind, target in data.targets.items()}
-    units = None
-    if "regression" in targets:
-        units = float(np.nanmean(targets["regression"])), float(np.nanstd(targets["regression"]))
-        targets["regression"] = (targets["regression"] - units[0]) / units[1]
-    heads = Heads(train.shape[1], again.head_hidden, list(targets))
-    train_heads(heads, train[rows].astype(np.float32), targets, recipe, again, StopFlag())
-    with torch.inference_mode():
-        outputs = {kind: output.numpy() for kind, output in heads.eval()(as_tensor(test, "cpu")).items()}
-    return error(held_out, FittedStages(None, heads, units, 0.0), outputs, again)
+    return score(data, np.arange(len(data.table.values)), outputs, units).stage2(settings)
 
 
 def main() -> None:

@@ -335,6 +335,21 @@ def test_training_the_best_is_described_and_keeps_the_earlier_model(call, folder
     assert (listed.code, listed.out.count("train-best")) == (0, 2)
 
 
+def test_training_the_best_tells_what_the_same_heads_do_without_an_encoder(call, folder, tmp_path):
+    answer = call("train-best", "--from", folder, "--output_dir", tmp_path)
+    info = load_model(tmp_path / "best_model.pth").info
+    assert set(info["baselines"]) == {"raw features", "PCA"}
+    assert f"objective     {info['test_scores']['stage2_objective']:.4f}" in answer.out
+    for name, beside in info["baselines"].items():
+        (line,) = (line for line in answer.out.splitlines() if line.startswith(name))
+        assert f"{beside['stage2_objective']:.4f} with the same heads: {beside['above']:+.4f}" in line
+        difference = beside["stage2_objective"] - info["test_scores"]["stage2_objective"]
+        assert beside["above"] == pytest.approx(difference)
+        low, high = beside["above_interval"]
+        verdict = "better" if low > 0 else "worse" if high < 0 else "undecided"
+        assert line.endswith(verdict)
+
+
 def test_predictions_never_take_the_place_of_what_they_are_made_of(call, trained, rows_csv):
     before = rows_csv.read_bytes(), trained[0].read_bytes()
     for output, name in ((rows_csv, "data_path"), (trained[0], "model")):

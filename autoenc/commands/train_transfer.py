@@ -16,6 +16,7 @@ from autoenc.paths import prepare_folder
 from autoenc.runs import TrackedRun
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
 from autoenc.study import keep_aside
+from autoenc.transfer.baselines import Beside, compare_with_baselines
 from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
 from autoenc.transfer.finalists import best_trial
 from autoenc.transfer.job import TransferJob
@@ -103,7 +104,9 @@ def _train(chosen: _Chosen, path: Path) -> tuple[Path, FittedTransfer, Scores]:
         fitted = stages.fit(fold, configured, stages.pretrain(fold, configured))
     except TrainingFailed as error:
         raise InputError(f"--from {folder}: trial {best.number} cannot be trained: {error}") from None
-    scores = score(job.data, fold.validation, fitted, stages.outputs(fold, fitted))
+    outputs = stages.outputs(fold, fitted)
+    scores = score(job.data, fold.validation, outputs, fitted.units, fitted.stage1_loss)
+    beside = compare_with_baselines(stages, job.data, fold, configured.heads, settings, scores, outputs)
     info = {
         **{name: fitted.autoencoder.info[name] for name in ("seed", "n_train", "data_fingerprint")},
         "final_test_loss": fitted.stage1_loss,
@@ -111,6 +114,7 @@ def _train(chosen: _Chosen, path: Path) -> tuple[Path, FittedTransfer, Scores]:
         "search_value": best.value,
         "test_scores": scores.as_dict(settings),
         "test_objective": scores.objective(settings),
+        "baselines": {name: _plain(each, settings) for name, each in beside.items()},
         "stage2_epochs": settings.stage2_epochs,
         "head_recipe": configured.heads._asdict(),
         "encoder_frozen": not settings.unfreeze,
@@ -122,6 +126,11 @@ def _train(chosen: _Chosen, path: Path) -> tuple[Path, FittedTransfer, Scores]:
         print(f"the earlier model is kept as {kept}", file=sys.stderr)
     save_transfer(path, model)
     return path, model, scores
+
+
+def _plain(beside: Beside, settings: TransferSettings) -> dict[str, Any]:
+    interval = None if beside.interval is None else list(beside.interval)
+    return {**beside.scores.as_dict(settings), "above": beside.above, "above_interval": interval}
 
 
 def train_best_of_transfer(settings: TrainBestSettings) -> int:
@@ -155,8 +164,21 @@ def train_best_of_transfer(settings: TrainBestSettings) -> int:
         epochs = f"{model.info['recipe']['epochs']} and {model.info['stage2_epochs']} epochs"
         print(f"trained       trial {model.info['trial']}, both stages, {epochs}")
         print(f"test rows     {', '.join(told)}, stage 1 loss {scores.stage1_loss:.5f}; they chose nothing")
+        print(f"objective     {model.info['test_scores']['stage2_objective']:.4f}, the part of the heads")
+        for name, beside in model.info["baselines"].items():
+            print(f"{name:<13} {_told_beside(beside)}")
         print(f"\nbest model    {path}")
     return 0
+
+
+def _told_beside(beside: dict[str, Any]) -> str:
+    """How the same heads do on a baseline."""
+    told = f"{beside['stage2_objective']:.4f} with the same heads: {beside['above']:+.4f}"
+    if beside["above_interval"] is None:
+        return told
+    low, high = beside["above_interval"]
+    verdict = "the encoder is better" if low > 0 else "the encoder is worse" if high < 0 else "undecided"
+    return f"{told} (95 %: {low:+.4f} to {high:+.4f}), {verdict}"
 
 
 def _metrics(model: FittedTransfer, seconds: float) -> dict[str, Any]:

@@ -61,6 +61,11 @@ class Heads(nn.Module):
             outputs[kind] = self.last[kind](unit)[:, 0]
         return outputs
 
+    @torch.inference_mode()
+    def outputs(self, latent: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Of latent points: standardized numbers and log odds, by kind, ``[rows]`` each."""
+        return {kind: output.numpy() for kind, output in self(torch.from_numpy(latent)).items()}
+
 
 @dataclass(frozen=True)
 class FittedStages:
@@ -82,5 +87,4 @@ class FittedStages:
     def outputs(self, scaled: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Of scaled rows: standardized numbers and log odds, by kind, ``[rows]`` each."""
         rows = torch.nan_to_num(torch.from_numpy(scaled), nan=0.0)
-        outputs = self.heads(self.autoencoder.model.encode(rows))
-        return {kind: output.numpy() for kind, output in outputs.items()}
+        return self.heads.outputs(self.autoencoder.model.encode(rows).numpy())

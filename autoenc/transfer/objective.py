@@ -14,7 +14,6 @@ from autoenc.engines import StopFlag
 from autoenc.settings import TransferSettings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import Fold
-from autoenc.transfer.heads import FittedStages
 from autoenc.transfer.space import Configuration
 from autoenc.transfer.stages import Stages, TrainingFailed
 
@@ -28,13 +27,13 @@ class Scores(NamedTuple):
         mae: Mean absolute error, in standard deviations of the target over the training rows.
         f1: F1 of the positive class at probability one half.
         recall: Share of the positive rows that were found.
-        stage1_loss: Reconstruction loss.
+        stage1_loss: Reconstruction loss; None without a stage 1.
     """
 
     mae: float | None
     f1: float | None
     recall: float | None
-    stage1_loss: float
+    stage1_loss: float | None
 
     def stage2(self, settings: TransferSettings) -> float:
         """The part of the objective that comes from the heads."""
@@ -47,7 +46,7 @@ class Scores(NamedTuple):
 
     def objective(self, settings: TransferSettings) -> float:
         """The number that the search lowers."""
-        return self.stage2(settings) + settings.stage1_weight * self.stage1_loss
+        return self.stage2(settings) + settings.stage1_weight * (self.stage1_loss or 0.0)
 
     def as_dict(self, settings: TransferSettings) -> dict[str, float | None]:
         """The scores and the part of the heads, as plain values."""
@@ -57,16 +56,25 @@ class Scores(NamedTuple):
 def score(
     data: TransferData,
     rows: NDArray[np.int64],
-    fitted: FittedStages,
     outputs: Mapping[str, NDArray[np.float32]],
+    units: tuple[float, float] | None,
+    stage1_loss: float | None = None,
 ) -> Scores:
-    """Compare outputs with the known labels of the rows."""
+    """Compare outputs with the known labels of the rows.
+
+    Args:
+        data: The targets.
+        rows: Of the labelled table.
+        outputs: Standardized numbers and log odds of the rows, by kind.
+        units: What standardized the regression's target.
+        stage1_loss: Of the encoder, if there is one.
+    """
     from sklearn.metrics import precision_recall_fscore_support
 
     mae = f1 = recall = None
     if "regression" in outputs:
-        assert fitted.units is not None
-        target = (data.targets["regression"].values[rows] - fitted.units[0]) / fitted.units[1]
+        assert units is not None
+        target = (data.targets["regression"].values[rows] - units[0]) / units[1]
         mae = float(np.nanmean(np.abs(outputs["regression"].astype(np.float64) - target)))
     if "classification" in outputs:
         known = data.targets["classification"].known[rows]
@@ -74,7 +82,7 @@ def score(
         found = outputs["classification"][known] >= 0
         found_of = precision_recall_fscore_support(true, found, average="binary", zero_division=0)
         recall, f1 = float(found_of[1]), float(found_of[2])
-    return Scores(mae, f1, recall, fitted.stage1_loss)
+    return Scores(mae, f1, recall, stage1_loss)
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
@@ -123,7 +131,8 @@ def evaluate(
     def judged(fold: Fold) -> Scores:
         pretrained = shared or stages.pretrain(fold, configuration, stop)
         fitted = stages.fit(fold, configuration, pretrained, stop)
-        return score(data, fold.validation, fitted, stages.outputs(fold, fitted))
+        outputs = stages.outputs(fold, fitted)
+        return score(data, fold.validation, outputs, fitted.units, fitted.stage1_loss)
 
     scores: list[Scores] = []
     pool = ThreadPoolExecutor(n_threads)

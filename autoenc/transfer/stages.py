@@ -19,9 +19,11 @@ from autoenc.transfer.folds import Fold
 from autoenc.transfer.frozen import train_heads
 from autoenc.transfer.heads import FittedStages, Heads
 from autoenc.transfer.space import Configuration
-from autoenc.transfer.thawed import as_tensor, train_thawed
+from autoenc.transfer.thawed import HeadRecipe, as_tensor, train_thawed
 
 __all__ = ["Stages", "TrainingFailed"]
+
+Units = tuple[float, float] | None
 
 
 class TrainingFailed(Exception):  # noqa: N818  (no error of the program: some configurations diverge)
@@ -99,29 +101,55 @@ class Stages:
             Stopped: If ``stop`` was set.
         """
         autoencoder, loss = pretrained
-        settings, device = self._settings, self._engine.device
-        targets, units = self._targets(fold.train)
-        heads = Heads(configuration.latent_dim, settings.head_hidden, list(targets))
+        device = self._engine.device
         rows = torch.nan_to_num(as_tensor(self.scaled_labelled(fold)[fold.train], device), nan=0.0)
-        constants = (configuration.heads, settings, stop or StopFlag())
-        if settings.unfreeze:
+        if self._settings.unfreeze:
             autoencoder = deepcopy(autoencoder)  # another fold may start from the same stage 1
-            model = autoencoder.model.to(device)
-            trained = [p for name, p in model.named_parameters() if not name.startswith("decoder")]
-            given = {kind: as_tensor(values, device) for kind, values in targets.items()}
-            train_thawed(heads.to(device), model.encode, trained, rows, given, *constants)
+            heads, units = self._fit_thawed(fold, configuration.heads, autoencoder, rows, stop)
         else:
             with torch.no_grad():
                 latent = autoencoder.model.to(device).encode(rows).cpu().numpy()
-            train_heads(heads, latent, targets, *constants)
+            heads, units = self.fit_heads(fold, latent, configuration.heads, stop)
         autoencoder.model.to("cpu")
-        if not all(bool(torch.isfinite(value).all()) for value in heads.state_dict().values()):
-            raise TrainingFailed("stage 2: the heads stopped being finite")
-        return FittedStages(autoencoder, heads.to("cpu").eval(), units, loss)
+        return FittedStages(autoencoder, heads, units, loss)
 
-    def _targets(
-        self, rows: NDArray[np.int64]
-    ) -> tuple[dict[str, NDArray[np.float64]], tuple[float, float] | None]:
+    def fit_heads(
+        self, fold: Fold, points: NDArray[np.float32], recipe: HeadRecipe, stop: StopFlag | None = None
+    ) -> tuple[Heads, Units]:
+        """Stage 2 alone, on points of the labelled rows to learn from, whatever made them.
+
+        Args:
+            fold: The rows.
+            points: ``[rows to learn from, size]``.
+            recipe: How the heads are trained.
+            stop: Ends it early.
+
+        Returns:
+            The heads, and mean and standard deviation of the regression's target; None without one.
+
+        Raises:
+            TrainingFailed: If the heads come to no finite parameters.
+            Stopped: If ``stop`` was set.
+        """
+        targets, units = self._targets(fold.train)
+        heads = Heads(points.shape[1], self._settings.head_hidden, list(targets))
+        train_heads(heads, points, targets, recipe, self._settings, stop or StopFlag())
+        return _sound(heads), units
+
+    def _fit_thawed(
+        self, fold: Fold, recipe: HeadRecipe, autoencoder: FittedAutoencoder, rows: torch.Tensor,
+        stop: StopFlag | None,
+    ) -> tuple[Heads, Units]:  # fmt: skip
+        """The same on an encoder that is trained on, in place."""
+        targets, units = self._targets(fold.train)
+        device, model = self._engine.device, autoencoder.model.to(self._engine.device)
+        heads = Heads(model.shape.latent_dim, self._settings.head_hidden, list(targets)).to(device)
+        trained = [p for name, p in model.named_parameters() if not name.startswith("decoder")]
+        given = {kind: as_tensor(values, device) for kind, values in targets.items()}
+        train_thawed(heads, model.encode, trained, rows, given, recipe, self._settings, stop or StopFlag())
+        return _sound(heads), units
+
+    def _targets(self, rows: NDArray[np.int64]) -> tuple[dict[str, NDArray[np.float64]], Units]:
         """The targets of these rows, numbers standardized by them, and the units that were taken out."""
         targets = {kind: target.values[rows] for kind, target in self._data.targets.items()}
         if "regression" not in targets:
@@ -133,3 +161,14 @@ class Stages:
     def outputs(self, fold: Fold, fitted: FittedStages) -> Mapping[str, NDArray[np.float32]]:
         """What the fold's model says of its validation rows; see :meth:`FittedStages.outputs`."""
         return fitted.outputs(self.scaled_labelled(fold)[fold.validation])
+
+
+def _sound(heads: Heads) -> Heads:
+    """Trained heads, ready to be used.
+
+    Raises:
+        TrainingFailed: If they are not finite.
+    """
+    if not all(bool(torch.isfinite(value).all()) for value in heads.state_dict().values()):
+        raise TrainingFailed("stage 2: the heads stopped being finite")
+    return heads.to("cpu").eval()

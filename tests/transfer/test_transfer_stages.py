@@ -108,7 +108,9 @@ def test_folds_in_threads_come_to_the_same_bits_in_the_same_order(
     stages, expected = Stages(data, options, compiled_engine), []
     for fold in folds:
         fitted = stages.fit(fold, chosen, stages.pretrain(fold, chosen))
-        expected.append(score(data, fold.validation, fitted, stages.outputs(fold, fitted)))
+        expected.append(
+            score(data, fold.validation, stages.outputs(fold, fitted), fitted.units, fitted.stage1_loss)
+        )
     assert runs[0][0] == expected
     means = [mean_scores(expected[: i + 1]).objective(options) for i in range(5)]
     assert runs[0][1] == list(enumerate(means))
@@ -210,13 +212,12 @@ def test_the_objective_is_what_it_says(make_settings):
 
 def test_scores_count_known_labels_in_units_of_the_training_rows(data):
     rows = np.arange(90)
-    fitted = FittedStages(None, None, (2.0, 4.0), 0.5)
     truth = data.targets["regression"].values
     perfect = {
         "regression": ((truth - 2) / 4 + 0.25).astype(np.float32),
         "classification": np.where(data.targets["classification"].values == 1, 3.0, -3.0),
     }
-    found = score(data, rows, fitted, perfect)
+    found = score(data, rows, perfect, (2.0, 4.0), 0.5)
     assert found == (pytest.approx(0.25, rel=1e-5), 1, 1, 0.5)
-    nothing = score(data, rows, fitted, {"classification": np.full(90, -1.0)})
-    assert nothing == (None, 0, 0, 0.5)
+    nothing = score(data, rows, {"classification": np.full(90, -1.0)}, None)
+    assert nothing == (None, 0, 0, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -14,7 +14,7 @@ from autoenc.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["OutputPaths", "png_content", "prepare_folder", "write_atomically"]
+__all__ = ["OutputPaths", "png_content", "prepare_folder", "remove_unfinished", "write_atomically"]
 
 
 _LEFTOVERS = (
@@ -97,6 +97,20 @@ class OutputPaths:
                 path.unlink(missing_ok=True)
         for path in self.folder.glob("runs/.*.tmp"):
             path.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path, patterns: Sequence[str]) -> None:
+    """Remove what a killed process had begun to write of such files; only their one user may do this.
+
+    Args:
+        folder: Where the files are.
+        patterns: Names or patterns of them, from the folder.
+    """
+    for pattern in patterns:
+        where, _, name = pattern.rpartition("/")
+        for path in (folder / where).glob(f".{name}.*.tmp*"):
+            if path.is_file():
+                path.unlink(missing_ok=True)
 
 
 def prepare_folder(folder: Path) -> None:

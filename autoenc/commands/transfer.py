@@ -20,6 +20,7 @@ from autoenc.engines import StopFlag
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture
 from autoenc.lock import RecordLock
+from autoenc.paths import remove_unfinished
 from autoenc.report.study_tables import count_states, duration_s, ranked_trials, study_trials
 from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
@@ -41,6 +42,10 @@ from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import Stages, TrainingFailed
 
 __all__ = ["transfer"]
+
+_FILES = (
+    "study.db", "best_params.json", "all_trials.csv", "top_20_trials.csv", "figures/*.png", "runs/*.json",
+)  # fmt: skip
 
 
 def transfer(settings: TransferSettings) -> int:
@@ -64,8 +69,7 @@ def transfer(settings: TransferSettings) -> int:
         RecordLock(path, advice="wait for it, or begin another search with --name or --output_dir"),
         _log(job.folder / "transfer.log", settings.quiet) as log,
     ):
-        for leftover in job.folder.rglob(".*.tmp*"):  # what a killed process had begun to write
-            leftover.unlink(missing_ok=True)
+        remove_unfinished(job.folder, _FILES)
         study = open_study(path, settings, context_of(settings, job.data))
         tracked = TrackedRun(job.folder, "transfer", settings, job.data.fingerprint, [settings.seed])
         with tracked as run:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy
 from optuna.storages import RDBStorage
 
 from autoenc.errors import InputError
@@ -18,6 +19,7 @@ from autoenc.transfer.samplers import make_pruner, make_sampler
 __all__ = ["context_of", "open_study", "read_study", "stored_settings"]
 
 _CONTEXT, _SETTINGS = "autoenc_transfer_context", "autoenc_transfer_settings"
+_NAME = "transfer"
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -43,23 +45,40 @@ def read_study(path: Path, flag: str = "--resume") -> optuna.Study:
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise InputError(f"{flag} {path}: is not an SQLite file")
-    foreign = InputError(f"{flag} {path}: is not the record of a transfer-aware search")
-    # Looked into before Optuna opens it, which would add its tables to a file that is somebody else's.
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    _check(path, f"{flag} {path}")
     try:
-        keys = connection.execute("SELECT key FROM study_user_attributes").fetchall()
-    except sqlite3.Error:
-        raise foreign from None
-    finally:
-        connection.close()
-    if (_CONTEXT,) not in keys:
-        raise foreign
-    storage = RDBStorage(_url(path))
+        storage = RDBStorage(_url(path))
+    except RuntimeError as error:  # of another version of Optuna; it says what to do
+        raise InputError(f"{flag} {path}: {error}") from None
     return optuna.load_study(study_name=storage.get_all_studies()[0].study_name, storage=storage)
 
 
+def _check(path: Path, told: str) -> None:
+    """See that a file is our record before Optuna opens it, which would add its tables to somebody else's.
+
+    It is opened to be written: where a kill came in the middle of a write, SQLite can take it back only then.
+
+    Raises:
+        InputError: If it is not ours, damaged, or in use.
+    """
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
+    try:
+        keys = connection.execute("SELECT key FROM study_user_attributes").fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise InputError(f"{told}: cannot be read: {error}") from None
+        keys = []
+    except sqlite3.DatabaseError as error:
+        raise InputError(f"{told}: is damaged: {error}") from None
+    finally:
+        connection.close()
+    if not {(_CONTEXT,), (_SETTINGS,)} <= set(keys):
+        raise InputError(f"{told}: is not the record of a transfer-aware search")
+
+
 def _url(path: Path) -> str:
-    return f"sqlite:///{path.resolve()}"
+    # Not put together by hand: some characters of a path mean something else in a URL.
+    return sqlalchemy.URL.create("sqlite", database=str(path.resolve())).render_as_string()
 
 
 def stored_settings(study: optuna.Study, path: Path) -> dict[str, Any]:
@@ -84,6 +103,7 @@ def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) 
     Raises:
         InputError: If it is the study of another experiment; it says what differs.
     """
+    written = settings.model_dump(mode="json", exclude={"resume", "quiet"})
     if path.exists():
         study = read_study(path, "--resume" if settings.resume else "study")
         # An option that came later has its default in the studies begun before.
@@ -91,26 +111,27 @@ def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) 
         if found != context:
             raise InputError(f"{path}: is of another experiment: {_differences(found, context)}")
     else:
-        _begin(path, context)
+        _begin(path, context, written)
         study = read_study(path)
     study = optuna.load_study(
         study_name=study.study_name, storage=study._storage, sampler=make_sampler(settings),
         pruner=make_pruner(settings),
     )  # fmt: skip
-    written = settings.model_dump(mode="json", exclude={"resume", "quiet"})
     if study.user_attrs.get(_SETTINGS) != written:
         study.set_user_attr(_SETTINGS, written)
     return study
 
 
-def _begin(path: Path, context: dict[str, Any]) -> None:
+def _begin(path: Path, context: dict[str, Any], settings: dict[str, Any]) -> None:
     """Make a study under another name and rename it: one that is there is whole, whenever we are killed."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     beginning = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     beginning.unlink(missing_ok=True)
     storage = RDBStorage(_url(beginning))
-    study = optuna.create_study(study_name=f"transfer-{path.parent.name}", storage=storage)
+    # The name is no matter of the folder: Optuna's Hyperband lets it decide which trials it ends.
+    study = optuna.create_study(study_name=_NAME, storage=storage)
     study.set_user_attr(_CONTEXT, context)
+    study.set_user_attr(_SETTINGS, settings)
     storage.remove_session()
     storage.engine.dispose()
     os.replace(beginning, path)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
 import warnings
 
 import optuna
@@ -160,6 +163,70 @@ def test_a_study_that_is_there_is_whole(make_settings, data, tmp_path, monkeypat
         sqlalchemy.event.remove(sqlalchemy.engine.Engine, "before_cursor_execute", count)
     assert not path.exists()
     assert open_study(path, settings, context_of(settings, data)).trials == []
+
+
+TORN = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("pragma cache_size = 1")
+connection.execute("create table if not exists filler (text)")
+connection.commit()
+connection.execute("begin immediate")
+for i in range(200):
+    connection.execute("insert into filler values (?)", ("x" * 5000,))
+connection.execute("delete from study_user_attributes")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_in_the_middle_of_a_write_is_taken_back(make_settings, data, tmp_path):
+    settings, path = make_settings(), tmp_path / "study.db"
+    run(open_study(path, settings, context_of(settings, data)), settings, 2)
+    done = subprocess.run([sys.executable, "-c", TORN, str(path)])
+    assert done.returncode == -signal.SIGKILL
+    assert (tmp_path / "study.db-journal").stat().st_size > 0
+    study = open_study(path, settings, context_of(settings, data))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
+
+
+def test_what_is_wrong_with_a_file_is_told_as_it_is(make_settings, data, tmp_path):
+    path = tmp_path / "study.db"
+    open_study(path, make_settings(), context_of(make_settings(), data))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"--resume .*study\.db: is damaged: "):
+        read_study(path)
+    path.write_bytes(content)
+    with sqlite3.connect(path) as connection:
+        connection.execute("update alembic_version set version_num = 'v0.9.0.a'")
+    with pytest.raises(InputError, match="optuna storage upgrade"):
+        read_study(path)
+    path.write_bytes(content)
+    with sqlite3.connect(path) as connection:
+        connection.execute("delete from study_user_attributes where key = 'autoenc_transfer_settings'")
+    with pytest.raises(InputError, match="is not the record of a transfer-aware search"):
+        read_study(path)
+
+
+@pytest.mark.parametrize("name", ["a%20b", "100%", "what?", "a#b", "{x}", "ä ö"])
+def test_a_folder_may_be_called_anything(make_settings, data, tmp_path, name):
+    settings, path = make_settings(), tmp_path / name / "study.db"
+    path.parent.mkdir()
+    run(open_study(path, settings, context_of(settings, data)), settings, 1)
+    assert len(read_study(path).trials) == 1
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_a_pruner_does_not_look_at_the_name_of_the_folder(make_settings, data, tmp_path):
+    settings = make_settings(sampler="random", pruner="hyperband", n_cv_folds=5)
+    states = []
+    for name in ("A", "B", "C"):
+        (tmp_path / name).mkdir()
+        study = open_study(tmp_path / name / "study.db", settings, context_of(settings, data))
+        run(study, settings, 12)
+        states.append([trial.state for trial in study.trials])
+    assert states[0] == states[1] == states[2]
+    assert len(set(states[0])) == 2
 
 
 def test_the_study_of_a_version_with_other_options_is_refused(make_settings, data, tmp_path):

@@ -225,7 +225,7 @@ def test_an_estimate_that_cannot_be_made_stops_nothing(call, rows_csv, tmp_path,
 )
 def test_too_few_rows_and_empty_objectives_are_told(call, rows_csv, tmp_path, options, words):
     one = tmp_path / "one.csv"
-    pd.read_csv(rows_csv).head(1).to_csv(one, index=False)
+    pd.read_csv(rows_csv).head(1).assign(a=9).to_csv(one, index=False)
     options = [option.format(one=one, rows=rows_csv) for option in options]
     answer = call(
         "transfer", "--data_path", rows_csv, "--output_dir", tmp_path, *QUICK, "--classification_target", "",

@@ -1,4 +1,4 @@
-"""The best configuration of a transfer-aware search, both stages trained on everything but the test rows."""
+"""The best configuration of a transfer-aware search, both stages trained on all that the test rows leave."""
 
 from __future__ import annotations
 

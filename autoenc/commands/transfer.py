@@ -25,7 +25,7 @@ from autoenc.report.study_tables import count_states, duration_s, ranked_trials,
 from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TransferSettings, require_settings
-from autoenc.transfer.data import Target
+from autoenc.transfer.data import Target, TransferData
 from autoenc.transfer.estimate import estimate_trial_s
 from autoenc.transfer.finalists import (
     best_trial,
@@ -148,7 +148,7 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
     names = [_told_target(kind, target) for kind, target in data.targets.items()]
     shared = "the same table" if data.shared else data.labelled.path
     size = f"{len(data.table.values):,} rows x {len(data.table.columns)} columns"
-    log.info(f"stage 1       {data.table.path}: {size}")
+    log.info(f"stage 1       {data.table.path}: {size}{_left_out(data)}")
     log.info(f"stage 2       {', '.join(names)}, in {data.any_label.size:,} rows of {shared}")
     log.info(
         f"judged by     {len(job.division.folds)} folds; {job.division.final.validation.size:,} test rows "
@@ -174,6 +174,12 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
         n_done = sum(trial.state.is_finished() for trial in study_trials(study))
         judged = "" if is_decided(study) else "; the finalists are not judged to the end"
         log.info(f"time is up    {n_done:,} of {settings.n_trials:,} trials are made{judged}")
+
+
+def _left_out(data: TransferData) -> str:
+    if not data.n_overlapping:
+        return ""
+    return f"; {data.n_overlapping:,} of them are labelled rows, too, and left out, as such rows judge"
 
 
 def _told_target(kind: str, target: Target) -> str:

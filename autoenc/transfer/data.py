@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,23 @@ class TransferData:
         known = [target.known for target in self.targets.values()]
         return np.flatnonzero(np.logical_or.reduce(known))
 
+    @cached_property
+    def pretrain(self) -> NDArray[np.int64]:
+        """The rows of the table that stage 1 may learn from, in ascending order.
+
+        All of them where both stages share their rows, as the folds keep apart what judges. Else those that
+        do not stand among the labelled rows as well, cell for cell.
+        """
+        if self.shared:
+            return np.arange(len(self.table.values))
+        labelled = _row_keys(self.labelled.values[self.any_label])
+        return np.flatnonzero(~np.isin(_row_keys(self.table.values), labelled))
+
+    @property
+    def n_overlapping(self) -> int:
+        """Rows of the table that stage 1 must not learn from."""
+        return len(self.table.values) - self.pretrain.size
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 over features and labels of both stages, as hexadecimal."""
@@ -109,6 +127,13 @@ class TransferData:
             empty = [name for name in table.columns if name not in labelled.columns]
             raise InputError(f"{labelled_path}: has no observed cell in {', '.join(empty)}")
         return cls(table, labelled, targets)
+
+
+def _row_keys(values: NDArray[np.float32]) -> NDArray[np.void]:
+    """A key for each row; equal rows have equal keys, ``[rows]``."""
+    whole = np.where(np.isnan(values), np.float32(np.nan), values + np.float32(0))  # one NaN, and no -0
+    rows = np.ascontiguousarray(whole, np.float32)
+    return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]
 
 
 def _targets(

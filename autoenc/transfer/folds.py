@@ -42,7 +42,8 @@ class Division:
 
     Attributes:
         folds: Folds of the labelled rows outside the holdout.
-        final: Learns from everything outside the holdout, and is judged by it.
+        final: Learns from all labelled rows outside the holdout and what stage 1 learns from, and is judged
+            by the holdout.
     """
 
     folds: list[Fold]
@@ -53,7 +54,8 @@ def divide(data: TransferData, n_folds: int, seed: int, fold_seed: int | None = 
     """Divide the rows by scikit-learn's splitters, by class where there is a class to predict.
 
     Rows without a label never judge: where both stages share their rows, they belong to what every stage 1
-    learns from. A separate table of stage 1 keeps a fifth of its rows to measure its loss on.
+    learns from. A separate table of stage 1 keeps a fifth of its rows to measure its loss on, and labelled
+    rows that stand in it, too, are left out.
 
     Args:
         data: The tables and targets.
@@ -89,9 +91,7 @@ def divide(data: TransferData, n_folds: int, seed: int, fold_seed: int | None = 
             for k, (train, validation) in enumerate(parts, 1)
         ]
         return Division(folds, Fold("all", kept, test, search, test))
-    pretrain, held_out = train_test_split(
-        np.arange(len(data.table.values)), test_size=TEST_SHARE, random_state=seed
-    )
+    pretrain, held_out = train_test_split(data.pretrain, test_size=TEST_SHARE, random_state=seed)
     pretrain, held_out = np.sort(pretrain), np.sort(held_out)
     folds = [Fold("all", pretrain, held_out, train, validation) for train, validation in parts]
     return Division(folds, Fold("all", pretrain, held_out, search, test))
@@ -105,10 +105,14 @@ def _check_sizes(data: TransferData, n_folds: int) -> None:
             f"--n_cv_folds must be at most {n_search}, got {n_folds}: {data.labelled.path} has {n_labelled} "
             "labelled rows, and a fifth of them stays out of the search"
         )
-    if len(data.table.values) < _FEWEST:
-        problems.append(
-            f"{data.table.path}: must have at least {_FEWEST} rows for stage 1, has {len(data.table.values)}"
-        )
+    if data.pretrain.size < _FEWEST:
+        told = f"{data.table.path}: must have at least {_FEWEST} rows for stage 1, has {data.pretrain.size}"
+        if data.n_overlapping:
+            told += (
+                f" beside the {data.n_overlapping:,} that are labelled rows, too; if all rows stand in one "
+                "table, leave out --labelled_path"
+            )
+        problems.append(told)
     if problems:
         raise InputError(problems)
 

@@ -25,7 +25,9 @@ _MAGIC = b"SQLite format 3\0"
 
 def context_of(settings: TransferSettings, data: TransferData) -> dict[str, Any]:
     """Everything that decides what a trial's value means, as plain values."""
-    return {"data": data.fingerprint, "columns": ",".join(data.table.columns), **settings.defining()}
+    context = {"data": data.fingerprint, "columns": ",".join(data.table.columns), **settings.defining()}
+    # A study that learned from rows that judge is another one; it knows nothing of them.
+    return {**context, "left_out_rows": data.n_overlapping} if data.n_overlapping else context
 
 
 def read_study(path: Path, flag: str = "--resume") -> optuna.Study:

@@ -7,6 +7,7 @@ import pytest
 from autoenc.errors import InputError
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import divide
+from autoenc.transfer.record import context_of
 
 
 def test_targets_are_no_features(data, labelled_frame):
@@ -86,7 +87,7 @@ def test_the_fingerprint_knows_every_label(make_settings, labelled_frame, tmp_pa
 
 def test_labelled_rows_of_their_own(make_settings, labelled_frame, tmp_path):
     paths = {"data_path": tmp_path / "all.csv", "labelled_path": tmp_path / "few.csv"}
-    labelled_frame.to_csv(paths["data_path"], index=False)
+    labelled_frame.assign(a=labelled_frame.a.fillna(0) + 1).to_csv(paths["data_path"], index=False)
     few = labelled_frame.dropna(subset=["score", "kind"])[::-1]
     few[["kind", "e", "score", "d", "c", "b", "a"]].to_csv(paths["labelled_path"], index=False)
     data = TransferData.load(make_settings(**{name: str(path) for name, path in paths.items()}))
@@ -96,6 +97,32 @@ def test_labelled_rows_of_their_own(make_settings, labelled_frame, tmp_path):
     folds = divide(data, 3, 1).folds
     assert {fold.pretraining for fold in folds} == {"all"}
     assert folds[0].pretrain.size == 72
+
+
+def test_labelled_rows_that_stand_in_the_other_table_are_left_out(make_settings, labelled_frame, tmp_path):
+    paths = {"data_path": tmp_path / "all.csv", "labelled_path": tmp_path / "few.csv"}
+    labelled_frame.assign(b=labelled_frame.b * -1).to_csv(paths["data_path"], index=False)  # -0 among them
+    few = labelled_frame.assign(b=labelled_frame.b * -1).sample(30, random_state=1)
+    few.to_csv(paths["labelled_path"], index=False)
+    settings = make_settings(**{name: str(path) for name, path in paths.items()})
+    data = TransferData.load(settings)
+    labelled = few[few.score.notna() | few.kind.notna()]
+    assert data.n_overlapping == len(labelled) < 30
+    np.testing.assert_array_equal(data.pretrain, labelled_frame.index.difference(labelled.index))
+    division = divide(data, 3, 1)
+    for fold in [*division.folds, division.final]:
+        assert not {*fold.pretrain, *fold.held_out} & set(labelled.index)
+    assert context_of(settings, data)["left_out_rows"] == len(labelled)
+
+
+def test_a_table_all_of_labelled_rows_leaves_nothing_to_learn_from(make_settings, labelled_frame, tmp_path):
+    path = tmp_path / "rows.csv"
+    labelled_frame.dropna(subset="kind").to_csv(path, index=False)
+    settings = make_settings(data_path=str(path), labelled_path=str(path))
+    with pytest.raises(
+        InputError, match="that are labelled rows, too; if all rows stand in one table, leave"
+    ):
+        divide(TransferData.load(settings), 3, 1)
 
 
 def changed(frame: pd.DataFrame, **columns) -> pd.DataFrame:

@@ -7,13 +7,14 @@ import difflib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from autoenc.errors import InputError
 
-__all__ = ["COPUS_COLUMNS", "choose_columns", "label_column", "numeric_column", "read_frame"]
+__all__ = ["COPUS_COLUMNS", "choose_columns", "label_column", "missing_words", "numeric_column", "read_frame"]
 
 COPUS_COLUMNS: tuple[str, ...] = (
     "L", "Ind", "CG", "WG", "OG", "S_Anq", "SQ", "WC", "PRD", "SP", "TQ", "S_W", "S_O",
@@ -168,6 +169,8 @@ def numeric_column(
         InputError: If a cell is text or infinite; it names row and column.
     """
     column = frame[name]
+    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind in "mM":
+        raise InputError(f"{path}: column {name!r} holds dates or durations; numbers are needed")
     if not pd.api.types.is_numeric_dtype(column):
         numbers = pd.to_numeric(column, errors="coerce")
         wrong = np.flatnonzero(column.notna().to_numpy() & numbers.isna().to_numpy())
@@ -183,6 +186,24 @@ def numeric_column(
         what = "is infinite in single precision" if dtype is np.float32 else "is infinite"
         raise InputError(_bad_cell(path, name, infinite, column, what))
     return values
+
+
+def missing_words(path: str | Path, name: str) -> dict[str, int]:
+    """What stands in those cells of a CSV file's column that were read as missing, such as ``None``.
+
+    An empty cell holds no word, and Parquet files say themselves what is missing.
+
+    Returns:
+        Words, each with how many cells hold it.
+    """
+    with Path(path).open("rb") as file:
+        if file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC:
+            return {}
+    options: dict[str, Any] = {"index_col": False, "compression": None, "encoding": "utf-8-sig"}
+    words = pd.read_csv(path, usecols=[name], dtype=str, keep_default_na=False, **options)[name]
+    read = pd.read_csv(path, usecols=[name], dtype=str, **options)[name]
+    found = words[read.isna().to_numpy() & (words.str.strip() != "").to_numpy()]
+    return {str(word): int(count) for word, count in found.value_counts().items()}
 
 
 def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarray:

@@ -358,11 +358,14 @@ def test_the_script_and_the_module_tell_wrong_input_alike(root, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+SIGNAL = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+MANGLED = f"try:\n    {SIGNAL}\nexcept KeyboardInterrupt:\n    raise ImportError('initialization failed')"
+
+
 @pytest.mark.parametrize("program", [("hyperparam_optimizer.py",), ("-m", "autoenc", "search")])
-def test_interrupted_while_it_loads_it_says_so(root, tmp_path, program):
-    (tmp_path / "pydantic.py").write_text(
-        "raise KeyboardInterrupt"
-    )  # imported by all, before anything is done
+@pytest.mark.parametrize("content", [SIGNAL, MANGLED], ids=["plainly", "as another error"])
+def test_interrupted_while_it_loads_it_says_so(root, tmp_path, program, content):
+    (tmp_path / "pydantic.py").write_text(content)  # imported by all, before anything is done
     done = run(root, *program, env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 

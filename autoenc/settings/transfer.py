@@ -32,14 +32,14 @@ def _stacks(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _folder(name: str) -> str:
-    if name in ("", ".", "..") or any(mark in name for mark in "/\\"):
+    if not name.strip(". ") or not name.isprintable() or any(mark in name for mark in "/\\"):
         raise ValueError(f"must be the name of a folder, without slashes, got {name!r}")
     return name
 
 
 def _written(value: Any) -> Any:
-    """A number of a file as it would be typed."""
-    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else value
+    """A number or a truth value as it would be typed."""
+    return str(value) if isinstance(value, bool | int | float) else value
 
 
 ClassName = Annotated[str, BeforeValidator(_written)]
@@ -93,7 +93,7 @@ class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
     )
     positive_class: ClassName | None = Field(
         None,
-        description="the class that F1 and recall are about; by default the higher number, or the later word",
+        description="class that F1 and recall are about; by default the higher number, later word or true",
     )
     n_trials: int = Field(50, ge=1, description="trials in all, those of an earlier run counted")
     timeout_hours: FiniteFloat | None = Field(None, gt=0, description="begin no trial after so many hours")
@@ -159,6 +159,12 @@ class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
         if self.positive_class is not None and not self.classification_target:
             text = "--positive_class needs a --classification_target"
             found.append((("positive_class", "classification_target"), text))
+        probability = f"{self.classification_target}_probability"
+        if self.classification_target and self.regression_target == probability:
+            text = (
+                f"--regression_target must not be {probability!r}, which predictions call the class's column"
+            )
+            found.append((names, text))
         taken = [name for name in self.targets.values() if self.columns and name in self.columns]
         if taken:
             text = f"--columns must not hold what is to be predicted, got {', '.join(taken)}"

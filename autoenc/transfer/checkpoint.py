@@ -16,6 +16,7 @@ from autoenc.data import Scaling
 from autoenc.engines import Recipe
 from autoenc.errors import InputError
 from autoenc.paths import write_atomically
+from autoenc.transfer.classes import Class, plain_class
 from autoenc.transfer.heads import FittedStages, Heads
 
 __all__ = ["TRANSFER_FORMAT", "FittedTransfer", "read_transfer", "save_transfer"]
@@ -40,7 +41,7 @@ class FittedTransfer(FittedAutoencoder):
         self,
         fitted: FittedStages,
         targets: Mapping[str, str],
-        classes: tuple[float | str, float | str] | None,
+        classes: tuple[Class, Class] | None,
         info: Mapping[str, Any],
     ) -> None:
         autoencoder = fitted.autoencoder
@@ -76,9 +77,7 @@ class FittedTransfer(FittedAutoencoder):
             else:
                 assert self.classes is not None
                 columns[f"{name}_probability"] = 1 / (1 + np.exp(-np.clip(output, -500, 500)))
-                found = np.where(output >= 0, self.classes[1], self.classes[0])
-                whole = all(isinstance(each, float) and each.is_integer() for each in self.classes)
-                columns[name] = found.astype(np.int64) if whole else found
+                columns[name] = pd.Series(list(self.classes)).to_numpy()[(output >= 0).astype(int)]
         return pd.DataFrame(columns)
 
 
@@ -135,7 +134,8 @@ def read_transfer(path: str | Path, content: Mapping[str, Any]) -> FittedTransfe
         if not ((len(content["columns"]),) == scaling.center.shape == scaling.scale.shape == expected):
             raise ValueError("columns, scaling and network do not fit together")
         targets, units, classes = (content[name] for name in ("targets", "units", "classes"))
-        if not targets or not set(targets) <= {"regression", "classification"}:
+        named = all(isinstance(name, str) for name in targets.values())
+        if not targets or not named or not set(targets) <= {"regression", "classification"}:
             raise ValueError("it names no target that can be predicted")
         if ("regression" in targets) != (units is not None) or ("classification" in targets) != bool(classes):
             raise ValueError("targets, units and classes do not fit together")
@@ -144,11 +144,7 @@ def read_transfer(path: str | Path, content: Mapping[str, Any]) -> FittedTransfe
         heads.load_state_dict(content["heads"])
         pair = None if units is None else (float(units[0]), float(units[1]))
         fitted = FittedStages(autoencoder, heads, pair, float(content["stage1_loss"]))
-        named = None if classes is None else (_class(classes[0]), _class(classes[1]))
-        return FittedTransfer(fitted, targets, named, content["info"])
+        both = None if classes is None else (plain_class(classes[0]), plain_class(classes[1]))
+        return FittedTransfer(fitted, targets, both, content["info"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
         raise InputError(f"{path}: is a damaged model file: {error}") from None
-
-
-def _class(one: Any) -> float | str:
-    return one if isinstance(one, str) else float(one)

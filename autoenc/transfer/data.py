@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from autoenc.data import Table, load_table
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings
-from autoenc.tables import numeric_column, read_frame
+from autoenc.tables import missing_words, numeric_column, read_frame
+from autoenc.transfer.classes import Class, class_name, two_classes
 
 __all__ = ["Target", "TransferData"]
-
-Class = float | str
-"""A class as it stands in the table."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +28,13 @@ class Target:
         values: float64 ``[labelled rows]``, NaN where the label is missing; the two classes of a
             classification are 0 and 1, and 1 is the one to be found.
         classes: What 0 and 1 stand for; None for numbers.
+        told: What people should know of its missing cells.
     """
 
     name: str
     values: NDArray[np.float64]
     classes: tuple[Class, Class] | None = None
+    told: str = ""
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -44,7 +44,7 @@ class Target:
     def class_name(self, which: int) -> str:
         """A class as people write it."""
         assert self.classes is not None
-        return _written(self.classes[which])
+        return class_name(self.classes[which])
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,9 @@ class TransferData:
         if labelled.columns != table.columns:
             empty = [name for name in table.columns if name not in labelled.columns]
             raise InputError(f"{labelled_path}: has no observed cell in {', '.join(empty)}")
+        labelled.warnings.extend(
+            f"{target.name!r}: {target.told.removeprefix('; ')}" for target in targets.values() if target.told
+        )
         return cls(table, labelled, targets)
 
 
@@ -157,7 +160,10 @@ def _target(frame: pd.DataFrame, path: str, kind: str, name: str, settings: Tran
     if n_known < n_folds:
         raise InputError(f"{path}: {n_known} rows have {name!r}, but {n_folds} folds need one each")
     if kind == "classification":
-        return _classes(frame[name], path, name, settings.positive_class)
+        missing = _told_missing(frame[name], path, name)
+        return Target(
+            name, *two_classes(frame[name], f"{path}: {name!r}", settings.positive_class, missing), missing
+        )
     values = numeric_column(frame, name, path, np.float64)
     known = values[~np.isnan(values)]
     if np.unique(known).size == 1:
@@ -169,35 +175,13 @@ def _target(frame: pd.DataFrame, path: str, kind: str, name: str, settings: Tran
     return Target(name, values)
 
 
-def _classes(column: pd.Series, path: str, name: str, positive: str | None) -> Target:
-    """A column of two classes: of numbers where all cells are numbers, else of words."""
-    known = column.notna().to_numpy()
-    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
-    words = pd.api.types.is_bool_dtype(column.dropna().infer_objects()) or numbers[known].isna().any()
-    found = column[known].astype(str) if words else numbers[known]
-    counts = found.value_counts(sort=False).sort_index()
-    if len(counts) != 2:
-        raise InputError(f"{path}: {name!r} must have two classes, got {_counted(counts)}")
-    low, high = counts.index.tolist()
-    if positive is not None:
-        named = {_written(each): each for each in (low, high)}
-        if positive not in named:
-            raise InputError(
-                f"{path}: --positive_class must be one of {', '.join(named)} for {name!r}, got {positive!r}"
-            )
-        if named[positive] == low:
-            low, high = high, low
-    values = np.full(len(column), np.nan)
-    values[known] = found == high
-    return Target(name, values, (low, high))
-
-
-def _written(one: Class) -> str:
-    return one if isinstance(one, str) else f"{one:g}"
-
-
-def _counted(counts: pd.Series, most: int = 5) -> str:
-    """Classes with how often each is there, so that a slip among them shows."""
-    first = zip(counts.index.tolist()[:most], counts.tolist()[:most], strict=True)
-    shown = ", ".join(f"{_written(one)} ({count:,} row{'s' * (count > 1)})" for one, count in first)
-    return f"{len(counts)}: {shown}" + (", ..." if len(counts) > most else "")
+def _told_missing(column: pd.Series, path: str, name: str) -> str:
+    """Words that were read as missing labels, though among words they may well be a class."""
+    known = column.dropna()
+    if known.empty or not isinstance(known.iloc[0], str) or len(known) == len(column):
+        return ""
+    words = missing_words(path, name)
+    if not words:
+        return ""
+    told = ", ".join(f"{word} ({count:,} rows)" for word, count in words.items())
+    return f"; read as missing: {told}; if that is a class, call it something else"

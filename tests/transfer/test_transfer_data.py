@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from autoenc import load_model
 from autoenc.errors import InputError
+from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import divide
 from autoenc.transfer.record import context_of
+from autoenc.transfer.stages import Stages
 
 
 def test_targets_are_no_features(data, labelled_frame):
@@ -25,7 +28,12 @@ KINDS = {
     "the lower number": ((1.0, 2.0), (2.0, 1.0), "1"),
     "words": (("lecture", "group work"), ("group work", "lecture"), None),
     "the earlier word": (("lecture", "group work"), ("lecture", "group work"), "group work"),
-    "truth": ((True, False), ("False", "True"), None),
+    "words of any case": (("no", "Yes"), ("no", "Yes"), None),
+    "truth": ((True, False), (False, True), None),
+    "no truth": ((True, False), (True, False), "FALSE"),
+    "large numbers": ((1234567, 1234568), (1234568, 1234567), "1234567"),
+    "fractions": ((0.1234567, 0.1234568), (0.1234567, 0.1234568), "0.1234568"),
+    "another way to write it": ((1.0, 2.0), (2, 1), "1e0"),
     "numbers as words": (("1", "x"), ("1", "x"), None),
 }
 
@@ -52,12 +60,91 @@ def test_a_whole_column_of_truth_values(make_settings, labelled_frame, tmp_path)
     path = tmp_path / "truth.csv"
     labelled_frame.assign(kind=labelled_frame.kind.fillna(1.0) == 2.0).to_csv(path, index=False)
     target = TransferData.load(make_settings(data_path=str(path))).targets["classification"]
-    assert target.classes == ("False", "True")
+    assert target.classes == (False, True)
     np.testing.assert_array_equal(target.values, labelled_frame.kind == 2.0)
 
 
+STORED = {
+    "text that looks like numbers": (["0", "1"], pd.Series, ("0", "1")),
+    "categories": (["low", "high"], lambda v: pd.Series(v, dtype="category"), ("high", "low")),
+    "categories of numbers": ([1, 2], lambda v: pd.Series(v).astype("category"), (1, 2)),
+    "truth values": ([True, False], lambda v: pd.Series(v, dtype="boolean"), (False, True)),
+    "whole numbers": ([4, 3], lambda v: pd.Series(v, dtype="Int64"), (3, 4)),
+    "numbers past doubles": ([2**53 + 1, 2**53 + 3], pd.Series, (2**53 + 1, 2**53 + 3)),
+    "numbers past int64": (
+        [2**64 - 1, 2**64 - 5], lambda v: pd.Series(v, dtype="uint64"), (2**64 - 5, 2**64 - 1)
+    ),
+    "large doubles": ([1e20, 2e20], pd.Series, (1e20, 2e20)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "column", "classes"), STORED.values(), ids=STORED)
+def test_a_stored_column_keeps_its_kind(
+    make_settings, labelled_frame, tmp_path, chosen, compiled_engine, values, column, classes
+):
+    """From the table through the model file to predictions, which can be compared with the table."""
+    path = tmp_path / "rows.parquet"
+    frame = labelled_frame.assign(kind=column((values * 45)[:90]))
+    frame.to_parquet(path)
+    settings = make_settings(data_path=str(path), regression_target="")
+    data = TransferData.load(settings)
+    target = data.targets["classification"]
+    assert (target.classes, [type(one) for one in target.classes]) == (classes, [type(classes[0])] * 2)
+    fold, stages = divide(data, 3, 1).final, Stages(data, settings, compiled_engine)
+    fitted = stages.fit(fold, chosen, stages.pretrain(fold, chosen))
+    save_transfer(tmp_path / "m.pth", FittedTransfer(fitted, settings.targets, target.classes, {}))
+    found = load_model(tmp_path / "m.pth").predict(frame)
+    as_table = (found.kind == frame.kind).to_numpy(bool)
+    as_learned = (found.kind_probability >= 0.5).to_numpy() == (target.values == 1)
+    np.testing.assert_array_equal(as_table, as_learned)
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (
+            [pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")],
+            "must hold numbers, words or truth values",
+        ),
+        ([[1], [2]], "got cells of type"),
+        ([b"a", b"b"], "got cells of type bytes"),
+    ],
+)
+def test_cells_that_are_no_classes_are_refused(make_settings, labelled_frame, tmp_path, cells, told):
+    path = tmp_path / "rows.parquet"
+    labelled_frame.assign(kind=pd.Series((cells * 45)[:90])).to_parquet(path)
+    with pytest.raises(InputError, match=told):
+        TransferData.load(make_settings(data_path=str(path)))
+
+
+def test_dates_are_no_numbers(make_settings, labelled_frame, tmp_path):
+    path = tmp_path / "rows.parquet"
+    labelled_frame.assign(score=pd.Timestamp("2020-01-01")).to_parquet(path)
+    with pytest.raises(InputError, match=r"--regression_target: .*'score' holds dates or durations"):
+        TransferData.load(make_settings(data_path=str(path)))
+
+
+def test_words_that_are_read_as_missing_are_told(make_settings, labelled_frame, tmp_path):
+    path = tmp_path / "severity.csv"
+    words = np.array(["None", "mild", "severe"])[np.arange(90) % 3]
+    labelled_frame.assign(kind=words).to_csv(path, index=False)
+    data = TransferData.load(make_settings(data_path=str(path)))
+    told = "'kind': read as missing: None (30 rows); if that is a class, call it something else"
+    assert data.table.warnings == [told]
+    labelled_frame.assign(kind=np.where(words == "severe", "mild", words)).to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"got 1: 'mild' \(60 rows\); read as missing: None \(30 rows\)"):
+        TransferData.load(make_settings(data_path=str(path)))
+    labelled_frame.assign(kind=labelled_frame.kind.map({1: "no", 2: "yes"})).to_csv(path, index=False)
+    assert TransferData.load(make_settings(data_path=str(path))).table.warnings == []
+
+
+def test_predictions_need_a_column_of_their_own(make_settings):
+    with pytest.raises(InputError, match="--regression_target must not be 'kind_probability'"):
+        make_settings(regression_target="kind_probability")
+
+
 def test_the_class_to_be_found_is_one_of_the_two(make_settings):
-    with pytest.raises(InputError, match="--positive_class must be one of 1, 2 for 'kind', got '3'"):
+    with pytest.raises(InputError, match="'kind': --positive_class must be one of 1, 2, got '3'"):
         TransferData.load(make_settings(positive_class="3"))
     with pytest.raises(InputError, match="--positive_class needs a --classification_target"):
         make_settings(positive_class="1", classification_target="")
@@ -140,7 +227,7 @@ WRONG = {
     ),
     "a slip among words": (
         lambda f: changed(f, kind=np.where(f.index < 40, "no", np.where(f.index == 89, "Yes", "yes"))),
-        ["two classes, got 3: Yes (1 row), no (40 rows), yes (49 rows)"],
+        ["two classes, got 3: 'no' (40 rows), 'Yes' (1 row), 'yes' (49 rows)"],
     ),
     "too few labels": (
         lambda f: f.assign(score=f.score.where(f.index < 3)), ["2 rows have 'score', but 3 folds"],

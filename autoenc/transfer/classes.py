@@ -1,0 +1,108 @@
+"""The two classes of a column, called what the table calls them: numbers, words or truth values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoenc.errors import InputError
+
+__all__ = ["Class", "class_name", "plain_class", "two_classes"]
+
+Class = bool | int | float | str
+"""A class as it stands in the table."""
+
+_EXACT = 2.0**53  # up to here a float is the whole number that was written
+
+
+def two_classes(
+    column: pd.Series, where: str, positive: str | None, missing: str = ""
+) -> tuple[NDArray[np.float64], tuple[Class, Class]]:
+    """Read a column of two classes.
+
+    Args:
+        column: As read from the table.
+        where: File and name of the column, for messages.
+        positive: The class to be found, as it would be typed; by default the higher number, ``True``, or the
+            later word whatever its case.
+        missing: What is known of its missing cells, for messages.
+
+    Returns:
+        0 and 1 where the label is known and NaN elsewhere, ``[rows]``, and what 0 and 1 stand for.
+
+    Raises:
+        InputError: If there are not two classes, or the wanted one is none of them.
+    """
+    known = column.notna().to_numpy()
+    items = _items(column[known], where)
+    counts = Counter(items)
+    order = sorted(counts, key=lambda one: (one.casefold(), one) if isinstance(one, str) else (one,))
+    if len(order) != 2:
+        raise InputError(f"{where} must have two classes, got {_counted(order, counts)}{missing}")
+    low, high = order
+    if positive is not None:
+        found = [one for one in order if _is_called(one, positive)]
+        if not found:
+            told = ", ".join(map(repr, order))
+            raise InputError(f"{where}: --positive_class must be one of {told}, got {positive!r}")
+        if found[0] == low:
+            low, high = high, low
+    values = np.full(len(column), np.nan)
+    values[known] = [one == high for one in items]
+    return values, (low, high)
+
+
+def _items(column: pd.Series, where: str) -> list[Any]:
+    """The cells as plain values of one kind."""
+    items = (
+        column.astype(object).tolist() if isinstance(column.dtype, pd.CategoricalDtype) else column.tolist()
+    )
+    items = [item.item() if isinstance(item, np.generic) else item for item in items]
+    kinds = {type(item) for item in items}
+    if not kinds <= {bool, int, float, str}:
+        other = next(kind.__name__ for kind in sorted(kinds, key=str) if kind not in (bool, int, float, str))
+        raise InputError(f"{where} must hold numbers, words or truth values, got cells of type {other}")
+    if str in kinds:
+        return [str(item) for item in items]
+    if all(float(item).is_integer() and abs(item) < _EXACT for item in items) and kinds != {bool}:
+        return [int(item) for item in items]  # missing cells make floats of whole numbers
+    return items
+
+
+def plain_class(one: Any) -> Class:
+    """A class as an earlier version wrote it, where all numbers were floats.
+
+    Raises:
+        TypeError: If it is no class.
+    """
+    if not isinstance(one, bool | int | float | str):
+        raise TypeError(f"a class must be a number, a word or a truth value, got {one!r}")
+    return int(one) if isinstance(one, float) and one.is_integer() and abs(one) < _EXACT else one
+
+
+def class_name(one: Class) -> str:
+    """A class as people write it."""
+    return one if isinstance(one, str) else repr(one)
+
+
+def _is_called(one: Class, text: str) -> bool:
+    if isinstance(one, str):
+        return one == text
+    if isinstance(one, bool):
+        return str(one).casefold() == text.casefold()
+    if text == repr(one):
+        return True
+    try:
+        return float(text) == one
+    except ValueError:
+        return False
+
+
+def _counted(order: list[Any], counts: Counter[Any], most: int = 5) -> str:
+    """Classes with how often each is there, so that a slip among them shows."""
+    shown = ", ".join(f"{one!r} ({counts[one]:,} row{'s' * (counts[one] > 1)})" for one in order[:most])
+    return f"{len(order)}: {shown}" + (", ..." if len(order) > most else "")

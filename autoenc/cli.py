@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from autoenc import __version__
 from autoenc.config import Resolution, load_layers, resolve
+from autoenc.config.words import SPACE_OPTIONS
 from autoenc.errors import InputError
 from autoenc.settings import (
     AnalyzeSettings,
@@ -190,7 +192,8 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
         commands.add_parser(_SHOW, help="print the options of a command, and where each came from")
     namespace, unknown = parser.parse_known_args(_joined(arguments, flags))
     given = {name: value for name, value in vars(namespace).items() if name != "command"}
-    layers, problems = load_layers(given.pop("config", None), given.pop("search_config", None), os.environ)
+    search = given.pop("search_config", None)
+    layers, problems = load_layers(given.pop("config", None), search, os.environ)
     resolution = resolve(COMMANDS[namespace.command].settings, layers, given)
     # What follows an unknown flag is its value, and no second problem.
     told = [
@@ -200,6 +203,11 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
     ]
     if told or problems or resolution.problems:
         raise InputError([*told, *problems, *resolution.problems])
+    for entry in resolution.unused:
+        # A search file is named for this command; other files serve several, and may hold more.
+        if search is not None and Path(entry.path) == Path(search) and entry.option in SPACE_OPTIONS:
+            text = f"{entry.key} is no part of the space of {namespace.command}, and passed over"
+            print(f"warning: {entry.place()}: {text}", file=sys.stderr)
     return namespace.command, resolution
 
 

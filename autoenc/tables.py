@@ -32,6 +32,8 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         InputError: If the file is missing, a folder, empty, binary, not a table, or without rows, or
             names a column twice.
     """
+    if not str(path):
+        raise InputError("the name of a table must not be empty")
     path = Path(path)
     if not path.exists():
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*")], 1)

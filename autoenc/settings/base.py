@@ -136,7 +136,11 @@ def check_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, l
             name, *rest = detail["loc"]
             wrong.add(str(name))
             item = rest[0] if rest and isinstance(rest[0], int) else None
-            problems.append(Problem((str(name),), _sentence(detail, given), item))
+            problem = Problem((str(name),), _sentence(detail, given), item)
+            if problem.text not in [
+                known.text for known in problems
+            ]:  # both ends of a range may be wrong alike
+                problems.append(problem)
         # What contradicts what is still told, among the options that are right by themselves.
         try:
             settings = kind.model_validate({name: given[name] for name in given if name not in wrong})

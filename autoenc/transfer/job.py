@@ -76,10 +76,7 @@ class TransferJob:
             problems += error.problems
         if folder is None:
             folder = Path(settings.output_dir) / (settings.name or Path(settings.data_path).stem)
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                problems.append(f"--output_dir {folder}: cannot be written: {error.strerror}")
+            problems += _made(folder, keep=not problems)
         if problems or engine is None or data is None or division is None:
             raise InputError(problems)
         return cls(settings, folder, engine, data, division, repeats)
@@ -121,3 +118,15 @@ class TransferJob:
             return [scores.objective(settings) for scores in found]
 
         return objectives
+
+
+def _made(folder: Path, keep: bool) -> list[str]:
+    """Make a folder, or see only whether it could be made; what is wrong with that."""
+    there = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not keep and not there:
+            folder.rmdir()
+    except OSError as error:
+        return [f"--output_dir {folder}: cannot be written: {error.strerror}"]
+    return []

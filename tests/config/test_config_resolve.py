@@ -66,13 +66,18 @@ def test_a_search_file_sets_the_space_and_the_strategy_of_tune_alone(resolved):
     assert [entry.key for entry in grid.unused] == ["dropout_range", "search_method", "budget_hours"]
 
 
-def test_a_search_file_sets_the_space_of_a_transfer_aware_search(resolved, root):
+def test_a_search_file_sets_the_space_of_a_transfer_aware_search(resolved, root, call):
     search = (root / "configs/hyperparameter_search/transfer_wide.yaml").read_text()
     found = resolved(TransferSettings, "head_dropout_range: 0.1\nepochs: 3\n", search)
     assert found.unused == []
     assert found.settings.head_dropout_range == (0, 0.5)
     assert found.settings.learning_rate_range == (2e-4, 1e-2)
     assert [entry.key for entry in resolved(TuneSettings, "", search).unused] == ["head_dropout_range"]
+    Path("t.yaml").write_text("search_space:\n  num_layers_range: [1, 2]\n")
+    answer = call("config", "show", "transfer", "--search_config", "t.yaml")
+    told = "warning: t.yaml:2: num_layers_range is no part of the space of transfer, and passed over\n"
+    assert (answer.code, answer.err) == (0, told)
+    assert call("config", "show", "transfer", "--config", "t.yaml").err == ""
     text = "search_method: bayesian\nsampler: random\nbudget_hours: 2\n"
     found = resolved(TransferSettings, text)
     assert (found.settings.sampler, found.settings.timeout_hours) == ("tpe", 2)

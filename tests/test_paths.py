@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoenc import InputError
-from autoenc.paths import OutputPaths, prepare_folder, write_atomically
+from autoenc.paths import OutputPaths, prepare_folder, remove_unfinished, write_atomically
 
 
 def test_names_of_the_files():
@@ -90,3 +90,22 @@ def test_a_written_file_has_ordinary_permissions(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
+
+
+def test_only_what_was_begun_of_known_files_is_removed(tmp_path):
+    (tmp_path / "figures").mkdir()
+    begun = [".study.db.17.tmp", ".study.db.17.tmp-journal", ".all.csv.a1b2.tmp", "figures/.loss.png.x.tmp"]
+    others = [
+        ".notes.tmpl",
+        ".all.csv.tmp.txt",
+        ".mine.csv.x.tmp",
+        "figures/.draft.tmp.txt",
+        "study.db",
+        "all.csv",
+    ]
+    for name in [*begun, *others]:
+        (tmp_path / name).write_text("")
+    (tmp_path / ".all.csv.folder.tmp").mkdir()
+    remove_unfinished(tmp_path, ["study.db", "all.csv", "figures/*.png", "runs/*.json"])
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == set(others)

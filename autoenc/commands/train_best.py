@@ -56,6 +56,9 @@ def train_best(settings: TrainBestSettings) -> int:
         InputError: If record, trial, data or folder cannot be used.
     """
     source = Path(settings.from_)
+    if settings.storage is None and not source.is_dir():
+        what = "is a file" if source.exists() else "there is no such folder"
+        raise InputError(f"--from {source}: {what}; name the folder of a search")
     if (source / "study.db").exists() and not journal_path(source).exists():
         from autoenc.commands.train_transfer import train_best_of_transfer
 

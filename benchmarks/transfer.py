@@ -1,8 +1,8 @@
 """Whether an autoencoder chosen for its second stage predicts better than one chosen for its reconstruction.
 
-Run it: ``python benchmarks/transfer.py [--seeds N] [--trials N] [--usual] [--cases 0,1]``. For each seed
+Run it: ``python benchmarks/transfer.py [--seeds N] [--trials N] [--wide] [--cases 0,1]``. For each seed
 three tenths of a table are set aside. On the rest two searches of equally many trials are made in one space,
-that of ``transfer_wide.yaml`` or the usual: a transfer-aware one, and one that is the same but for its
+the usual or that of ``transfer_wide.yaml``: a transfer-aware one, and one that is the same but for its
 objective, which is the reconstruction loss alone. Labels stand on all rows or on a random share of them. What
 follows is trained on the rest, with five seeds each, and judged by the rows set aside:
 
@@ -219,14 +219,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first_seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=50)
-    parser.add_argument("--usual", action="store_true", help="the usual space, not one of wide ranges")
+    parser.add_argument("--wide", action="store_true", help="the space of transfer_wide.yaml, not the usual")
     parser.add_argument("--cases", help="which tables, from 0; by default all")
     options = parser.parse_args()
     print(describe_machine())
     started = time.perf_counter()
     heads = [f"beats {side}" for side in SIDES[1:]]
     summary = [["mean of the seeds", *SIDES, *heads, "value ~ error", "stage 1 ~ error"]]
-    wanted, space = cases(), {} if options.usual else wide()
+    wanted, space = cases(), wide() if options.wide else {}
     if options.cases is not None:
         wanted = [wanted[int(i)] for i in options.cases.split(",")]
     for case in wanted:

@@ -9,6 +9,8 @@ from autoenc.engines import Recipe, Split
 
 __all__ = ["baseline_losses", "reconstruction_loss"]
 
+_LARGE = 1e12  # sums of squares beyond leave the range of single precision; below it, they save memory
+
 
 def reconstruction_loss(
     reconstruction: NDArray[np.floating], target: NDArray[np.floating], recipe: Recipe
@@ -38,6 +40,8 @@ def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, 
     means = (np.nansum(train, axis=0, dtype=np.float64) / counts).astype(np.float32)
     train = np.where(np.isnan(train), means, train)
     filled = np.where(np.isnan(test), means, test)
+    if np.abs(train).max() > _LARGE:
+        train, filled = train.astype(np.float64), filled.astype(np.float64)
     with np.errstate(invalid="ignore"):  # shares of a variance that is 0, which nobody asks for here
         pca = PCA(min(latent_dim, *train.shape), random_state=0).fit(train)
     return {

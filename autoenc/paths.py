@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -14,18 +15,26 @@ from autoenc.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["OutputPaths", "png_content", "prepare_folder", "remove_unfinished", "write_atomically"]
+__all__ = [
+    "OutputPaths",
+    "png_content",
+    "prepare_folder",
+    "refuse_own_table",
+    "remove_unfinished",
+    "write_atomically",
+]
 
 
-_LEFTOVERS = (
-    ".hyperparam_",
-    ".factor_effects_",
-    ".config_performance_",
-    ".latent_space_",
-    ".best_model_",
-    ".best_ensemble_",
-    ".search_",
-)
+_SEARCH_FILES = (
+    "hyperparam_results_latent*.json", "hyperparam_results_latent*.csv", "hyperparam_search_latent*.png",
+    "config_performance_latent*.png", "factor_effects_latent*.png", "latent_space_2d_best_config.png",
+    "best_model_latent*.pth", "best_ensemble_latent*.pth", "search_state.json", "search_results.csv",
+    "search_progress.png", "runs/*.json",
+)  # fmt: skip
+_TABLES = (
+    "hyperparam_results_latent*.csv", "search_results.csv", "all_trials.csv", "top_20_trials.csv",
+    "resilient_search_results.csv",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,11 +101,21 @@ class OutputPaths:
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process had begun to write; only the folder's one user may do this."""
-        for path in self.folder.glob(".*.tmp"):
-            if path.name.startswith(_LEFTOVERS):
-                path.unlink(missing_ok=True)
-        for path in self.folder.glob("runs/.*.tmp"):
-            path.unlink(missing_ok=True)
+        remove_unfinished(self.folder, _SEARCH_FILES)
+
+
+def refuse_own_table(path: str, folder: Path) -> None:
+    """See that a table to learn from is none that a search would write its own over.
+
+    Raises:
+        InputError: If it is.
+    """
+    place = Path(path).resolve()
+    if place.parent == folder.resolve() and any(fnmatch(place.name, name) for name in _TABLES):
+        raise InputError(
+            f"--data_path {path}: would be overwritten by the {place.name} of the search; give the table "
+            "another name, or name another --output_dir"
+        )
 
 
 def remove_unfinished(folder: Path, patterns: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def select(
     sizes = [result.trial.n_parameters(input_dim) for result in ranked]
     front = pareto_front([(size, result.loss) for size, result in zip(sizes, ranked, strict=True)])
     pareto = [ranked[i] for i in front]
-    limit = ranked[0].loss + (_standard_error(ranked[0]) or 0.0)
+    limit = ranked[0].loss + (ranked[0].standard_error or 0.0)
     within = [i for i, result in enumerate(ranked) if result.loss <= limit]
     one_se = ranked[min(within, key=lambda i: (sizes[i], i))]
     tied, method = _ties(ranked)
@@ -71,15 +71,12 @@ def select(
 
 
 def loss_matrix(results: Sequence[TrialResult]) -> NDArray[np.float64]:
-    """Losses that may be compared in pairs: by fold, averaged over seeds; without folds by seed.
+    """Losses that may be compared in pairs, those of :attr:`~autoenc.trials.TrialResult.repetitions`.
 
     Returns:
         ``[trials, folds or seeds]``.
     """
-    trial = results[0].trial
-    shape = (len(results), len(trial.folds), len(trial.seeds))
-    losses = np.array([result.losses for result in results], float).reshape(shape)
-    return losses[:, 0] if trial.folds == (HOLDOUT,) else losses.mean(axis=2)
+    return np.array([result.repetitions for result in results], float)
 
 
 def _ties(ranked: Sequence[TrialResult]) -> tuple[list[TrialResult] | None, str]:
@@ -130,11 +127,6 @@ def tied_with_best(losses: NDArray[np.float64], test_train_ratio: float, alpha: 
             break
         beaten.add(int(i))
     return [int(i) for i in order if int(i) not in beaten]
-
-
-def _standard_error(result: TrialResult) -> float | None:
-    losses = loss_matrix([result])[0].tolist()
-    return stdev(losses) / sqrt(len(losses)) if len(losses) > 1 else None
 
 
 def pareto_front(points: Sequence[tuple[int, float]]) -> list[int]:

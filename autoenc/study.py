@@ -57,6 +57,10 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
         if not read_only:
             _mend(place)
         return _journal(place)
+    if _in_memory(place):
+        raise InputError(
+            f"--storage {place}: is lost when the program ends; name a file, as sqlite:///study.db does"
+        )
     try:
         return _database(place)
     except Exception as error:  # whatever the database's driver raises
@@ -64,6 +68,17 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
         raise InputError(
             f"--storage {place}: cannot be opened: {reason}; expected a URL such as sqlite:///study.db"
         ) from None
+
+
+def _in_memory(url: str) -> bool:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        found = make_url(url)
+    except ArgumentError:  # which is told when it is opened
+        return False
+    return found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:")
 
 
 def _database(url: str) -> BaseStorage:

@@ -102,11 +102,22 @@ class TrialResult:
         """Mean of the final test losses."""
         return fmean(self.losses)
 
+    @cached_property
+    def repetitions(self) -> list[float]:
+        """Losses that repeat the measurement: of each fold, the mean over seeds; without folds, of each seed.
+
+        Seeds on the same rows of a fold do not make its loss more than one measurement.
+        """
+        if self.trial.folds == (HOLDOUT,):
+            return self.losses
+        n_seeds = len(self.trial.seeds)
+        return [fmean(self.losses[i : i + n_seeds]) for i in range(0, len(self.losses), n_seeds)]
+
     @property
     def standard_error(self) -> float | None:
-        """Standard error of that mean; None of a single fit."""
-        n = len(self.losses)
-        return stdev(self.losses) / n**0.5 if n > 1 else None
+        """Standard error of that mean, over :attr:`repetitions`; None of a single one."""
+        n = len(self.repetitions)
+        return stdev(self.repetitions) / n**0.5 if n > 1 else None
 
     @property
     def best_test_loss(self) -> float:

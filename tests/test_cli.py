@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -358,16 +359,18 @@ def test_the_script_and_the_module_tell_wrong_input_alike(root, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-SIGNAL = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+SIGNAL = "import os, signal; os.kill(os.getpid(), signal.{})"
 MANGLED = f"try:\n    {SIGNAL}\nexcept KeyboardInterrupt:\n    raise ImportError('initialization failed')"
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
 @pytest.mark.parametrize("program", [("hyperparam_optimizer.py",), ("-m", "autoenc", "search")])
 @pytest.mark.parametrize("content", [SIGNAL, MANGLED], ids=["plainly", "as another error"])
-def test_interrupted_while_it_loads_it_says_so(root, tmp_path, program, content):
-    (tmp_path / "pydantic.py").write_text(content)  # imported by all, before anything is done
+def test_interrupted_while_it_loads_it_says_so(root, tmp_path, name, program, content):
+    (tmp_path / "pydantic.py").write_text(content.format(name))  # imported by all, before anything is done
     done = run(root, *program, env={**os.environ, "PYTHONPATH": str(tmp_path)})
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+    assert (done.stdout, done.stderr) == ("", f"stopped by {name}\n")
+    assert done.returncode == 128 + getattr(signal, name)
 
 
 def test_the_scripts_help_names_the_script(root):

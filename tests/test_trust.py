@@ -31,8 +31,12 @@ def test_folds_choose_and_the_test_rows_measure_once(search) -> None:
         losses = [fit["final_test_loss"] for fit in entry["fits"]]
         assert len(losses) == 6
         assert entry["mean_test_loss"] == entry["final_test_loss"] == pytest.approx(sum(losses) / 6)
-        assert entry["standard_error"] == pytest.approx(pd.Series(losses).sem())
+        by_fold = pd.DataFrame(entry["fits"]).groupby("fold").final_test_loss.mean()
+        assert len(by_fold) == 3
+        assert entry["standard_error"] == pytest.approx(by_fold.sem())
     best = document["best_configuration"]
+    (chosen,) = (entry for entry in document["all_results"] if entry["config"] == best["config"])
+    assert f"{chosen['mean_test_loss']:.6f} +- {chosen['standard_error']:.6f} over 3 folds" in answer.out
     same = next(entry for entry in plain["all_results"] if entry["config"] == best["config"])
     assert best["holdout_test_loss"] == same["final_test_loss"]  # the very fit of the plain search
     assert set(document["selection"]) >= {"rule", "best", "tied", "one_se", "pareto"}

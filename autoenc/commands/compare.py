@@ -35,8 +35,11 @@ def compare(settings: CompareSettings) -> int:
 
     Raises:
         InputError: If a folder holds no record, fewer than two latent sizes were searched, or the
-            searches are of different data or splits and cannot be compared.
+            searches are of different data or splits and cannot be compared; or the output is no picture.
     """
+    output = Path(settings.output)
+    if output.suffix != ".png" or output.is_dir():
+        raise InputError(f"--output {settings.output}: must name a file that ends in .png")
     rows = _rows(_latest([Path(folder) for folder in settings.folders]))
     if len(rows) < 2:
         raise InputError(
@@ -52,7 +55,6 @@ def compare(settings: CompareSettings) -> int:
         print("\nno elbow: that takes at least three latent sizes with falling loss")
     else:
         print(f"\nelbow at latent size {rows[at].latent_size}: beyond it the loss falls more slowly")
-    output = Path(settings.output)
     prepare_folder(output.parent)
     write_atomically(output, png_content(draw(rows, at)))
     print(f"{'picture':<13} {output}")

@@ -105,16 +105,19 @@ def _collect(parts: list[Record]) -> tuple[dict[Fit, Outcome], int, dict[Fit, st
 
 def _certificate(results: SearchResults, n_records: int, n_twice: int) -> str:
     n_done = len(results.trained) - len(results.missing)
+    fits = [fit for trial in results.trained for fit in trial.fits]
+    n_fits = sum(fit in results.outcomes for fit in fits)
+    of_fits = f" ({n_fits:,} of {len(fits):,} fits)" if len(fits) > len(results.trained) else ""
     lines = [
-        f"latent size {results.settings.latent_size}: {n_done:,} of {len(results.trained):,} stacks from "
-        f"{n_records} record(s)",
+        f"latent size {results.settings.latent_size}: {n_done:,} of {len(results.trained):,} stacks{of_fits} "
+        f"from {n_records} record(s)",
         "none twice" if not n_twice else f"{n_twice:,} in more than one record, counted once",
     ]
     if results.failed:
         lines.append(f"{len(results.failed):,} of them failed")
     if results.missing:
         names = [trial.name for trial in results.missing]
-        lines.append(f"MISSING {len(names):,}: {', '.join(names[:20])}{' ...' if len(names) > 20 else ''}")
+        lines.append(f"MISSING {len(names):,}: {'; '.join(names[:20])}{' ...' if len(names) > 20 else ''}")
     else:
         lines.append("complete")
     return "\n".join(lines)

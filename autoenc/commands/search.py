@@ -245,7 +245,8 @@ def _best_lines(results: SearchResults, shard: bool) -> list[str]:
     found, settings = results.selection, results.settings
     best = found.chosen
     error = best.standard_error
-    spread = f" +- {error:.6f} over {len(best.losses)} fits" if error is not None else ""
+    what = "folds" if settings.folds else "seeds"
+    spread = f" +- {error:.6f} over {len(best.repetitions)} {what}" if error is not None else ""
     compared = compared_with_pca(best.loss, results.baselines["pca"])
     lines = [f"{'best stack' if best is found.best else 'chosen stack':<13} {best.trial.name}"]
     if best is not found.best:

@@ -133,12 +133,17 @@ def merge_script(settings: SlurmSettings, options: Sequence[str], folder: Path) 
     return "\n".join(lines) + "\n"
 
 
+def _literal(path: Path) -> str:
+    """A path in which SLURM puts nothing in the place of ``%j`` and the like."""
+    return str(path).replace("%", "%%")
+
+
 def _head(settings: SlurmSettings, folder: Path, name: str, log: str) -> list[str]:
     lines = [
         "#!/bin/bash",
         f"#SBATCH --job-name={name}",
         f"#SBATCH --chdir={shlex.quote(str(Path.cwd()))}",
-        f"#SBATCH --output={shlex.quote(str(folder / 'slurm' / f'{log}.log'))}",
+        f"#SBATCH --output={shlex.quote(_literal(folder / 'slurm') + f'/{log}.log')}",
         "#SBATCH --open-mode=append",
         "#SBATCH --ntasks=1",
         f"#SBATCH --cpus-per-task={settings.cpus}",

@@ -93,13 +93,15 @@ def count_states(trials: Iterable[FrozenTrial]) -> dict[str, int]:
 def best_document(study: optuna.Study, total_time_s: float) -> dict[str, Any]:
     """The best trial, for ``best_hyperparameters.json``; nulls where no trial is complete.
 
-    ``n_trials`` counts those that ended, whatever their state.
+    ``n_trials`` counts those that ended, whatever their state. Where a trial says what stack it built,
+    ``best_stack`` tells it: no layer is wider than the one before, whatever widths were drawn.
     """
     trials, ranked = study_trials(study), ranked_trials(study)
     best = ranked[0] if ranked else None
     document: dict[str, Any] = finite(
         {
             "best_params": None if best is None else dict(best.params),
+            **({"best_stack": best.user_attrs["stack"]} if best and "stack" in best.user_attrs else {}),
             "best_value": None if best is None else best.value,
             "n_trials": sum(trial.state.is_finished() for trial in trials),
             "total_time": total_time_s,

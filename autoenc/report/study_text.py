@@ -47,7 +47,10 @@ def _best(ranked: list[FrozenTrial]) -> list[str]:
     if not ranked:
         return ["best value  none yet: no complete trial with a finite value"]
     best = ranked[0]
-    lines = [f"best value  {best.value:.6g} in trial {best.number}", "", "Best parameters"]
+    lines = [f"best value  {best.value:.6g} in trial {best.number}"]
+    if "stack" in best.user_attrs:
+        lines.append(f"best stack  {best.user_attrs['stack']} (no layer is wider than the one before)")
+    lines += ["", "Best parameters, as drawn"]
     return lines + _aligned({name: _shown(value) for name, value in best.params.items()})
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "Norms",
     "Problem",
     "Settings",
+    "StorageURL",
     "WeightDecays",
     "Width",
     "Widths",
@@ -76,6 +77,15 @@ Dropouts = Annotated[tuple[Dropout, ...], SPLIT, SOME, DISTINCT, _ALONE]
 WeightDecay = Annotated[FiniteFloat, Field(ge=0)]
 WeightDecays = Annotated[tuple[WeightDecay, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Norms = Annotated[tuple[Norm, ...], SPLIT, SOME, DISTINCT, _ALONE]
+
+
+def _named(text: str) -> str:
+    if not text.strip():
+        raise ValueError(f"must be the URL of a storage, such as sqlite:///study.db, got {text!r}")
+    return text
+
+
+StorageURL = Annotated[str, AfterValidator(_named)]
 Names = Annotated[tuple[str, ...], BeforeValidator(comma_list)]
 
 

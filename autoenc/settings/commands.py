@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from autoenc.settings.base import Settings
+from autoenc.settings.base import Settings, StorageURL
 
 __all__ = ["AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings", "PredictSettings"]
 
@@ -13,7 +13,9 @@ class AnalyzeSettings(Settings):
     """Options of ``analyze``."""
 
     folder: str = Field(description="folder of a search", json_schema_extra={"positional": True})
-    storage: str | None = Field(None, description="the record, where it is not study.journal in the folder")
+    storage: StorageURL | None = Field(
+        None, description="the record, where it is not study.journal in the folder"
+    )
 
 
 class MergeSettings(Settings):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from autoenc.settings.base import Settings
+from autoenc.settings.base import Settings, StorageURL
 from autoenc.settings.search import Score
 
 __all__ = ["PivotSettings"]
@@ -37,4 +37,6 @@ class PivotSettings(Settings):
         None, description='also rank the trials by a weighted score, e.g. "0.8*loss+0.2*time"'
     )
     output: str | None = Field(None, description="folder for the files; by default analysis/ in the search's")
-    storage: str | None = Field(None, description="the record, where it is not study.journal in the folder")
+    storage: StorageURL | None = Field(
+        None, description="the record, where it is not study.journal in the folder"
+    )

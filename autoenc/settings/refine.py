@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, FiniteFloat
 
-from autoenc.settings.base import Settings
+from autoenc.settings.base import Settings, StorageURL
 
 __all__ = ["NarrowingSettings", "RefineSettings"]
 
@@ -36,5 +36,7 @@ class RefineSettings(NarrowingSettings):
     search_method: Literal["bayesian", "tpe", "random", "cmaes", "resilient", "grid"] = Field(
         "bayesian", description="how the fine search chooses its next trial"
     )
-    storage: str | None = Field(None, description="the record, where it is not study.journal in the folder")
+    storage: StorageURL | None = Field(
+        None, description="the record, where it is not study.journal in the folder"
+    )
     force: bool = Field(False, description="replace the file if it exists")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat
 
 from autoenc.engines.contract import Activation, Norm
-from autoenc.settings.base import SPLIT, Settings, Width
+from autoenc.settings.base import SPLIT, Settings, StorageURL, Width
 
 __all__ = ["TrainBestSettings"]
 
@@ -19,7 +19,9 @@ class TrainBestSettings(Settings):
 
     from_: str = Field(description="folder of a search", json_schema_extra={"flag": "from"})
     trial: int | None = Field(None, ge=0, description="number of the trial; by default the best one")
-    storage: str | None = Field(None, description="the record, where it is not study.journal in the folder")
+    storage: StorageURL | None = Field(
+        None, description="the record, where it is not study.journal in the folder"
+    )
     hidden_dims: Stack | None = Field(None, description='hidden widths instead, e.g. "64,32"')
     epochs: int | None = Field(None, ge=1, description="passes over the training rows")
     stage2_epochs: int | None = Field(

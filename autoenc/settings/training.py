@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from autoenc.settings.base import DataSettings, available_cores
+from autoenc.settings.base import DataSettings, StorageURL, available_cores
 
 __all__ = ["TrainingSettings"]
 
@@ -44,7 +44,7 @@ class TrainingSettings(DataSettings):
         None, description="train on the Dask cluster of this scheduler, e.g. tcp://host:8786"
     )
     output_dir: str = Field("output", description="folder for results")
-    storage: str | None = Field(
+    storage: StorageURL | None = Field(
         None,
         description="record at this Optuna storage URL, e.g. sqlite:///study.db, instead of study.journal in "
         "the output folder",

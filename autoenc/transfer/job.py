@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, Trial
 
 from autoenc.engines import Engine, StopFlag, make_engine
 from autoenc.errors import InputError
+from autoenc.paths import refuse_own_table
 from autoenc.settings import TransferSettings
 from autoenc.settings.base import available_cores
 from autoenc.transfer.data import TransferData
@@ -76,6 +77,11 @@ class TransferJob:
             problems += error.problems
         if folder is None:
             folder = Path(settings.output_dir) / (settings.name or Path(settings.data_path).stem)
+            try:
+                for path in {settings.data_path, settings.labelled_path or settings.data_path}:
+                    refuse_own_table(path, folder)
+            except InputError as error:
+                problems += error.problems
             problems += _made(folder, keep=not problems)
         if problems or engine is None or data is None or division is None:
             raise InputError(problems)

@@ -81,9 +81,12 @@ def _read_csv(path: Path, start: bytes) -> pd.DataFrame:
             raise InputError(f"{path}: its columns are not separated by commas; the header is {header[0]!r}")
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
+            frame = pd.read_csv(
                 path, index_col=False, compression=None, low_memory=False, encoding="utf-8-sig"
             )
+        if frame.iloc[:, -1].isna().any():  # as it is where a row ends before the last column
+            _refuse_short_rows(path, len(header))
+        return frame
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}: is not UTF-8 text (byte {error.start} is {error.object[error.start]:#04x}); "
@@ -91,6 +94,18 @@ def _read_csv(path: Path, start: bytes) -> pd.DataFrame:
         ) from None
     except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
         raise InputError(f"{path}: is not a CSV table: {str(error).strip()}") from None
+
+
+def _refuse_short_rows(path: Path, n_columns: int) -> None:
+    """See that no row ends early, which pandas passes over in silence: half a line would count as missing."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        for row in reader:
+            if len(row) < n_columns and "".join(row).strip():
+                raise InputError(
+                    f"{path}: line {reader.line_num} has {len(row)} cells, but the header has {n_columns}; "
+                    "missing cells need their commas, too"
+                )
 
 
 def _refuse_duplicates(path: Path, header: Sequence[str]) -> None:

@@ -137,6 +137,7 @@ BAD_FILES = {
     "semicolons": ("a;b\n1;2\n3;4\n", "not separated by commas; the header is 'a;b'"),
     "tabs": ("a\tb\n1\t2\n", "not separated by commas"),
     "too long a row": ("a,b\n1,2\n1,2,3\n4,5\n", "is not a CSV table: .*line 3"),
+    "too short a row": ("a,b,c\n1,2,3\n\n4,5\n6,,\n", "line 4 has 2 cells, but the header has 3"),
     "only too long rows": ("a,b\n1,2,3\n4,5,6\n", "is not a CSV table"),
     "open quote": ('a,b\n1,2\n"3,4\n', "is not a CSV table"),
     "header only": ("a,b,c\n", "has a header but no rows"),

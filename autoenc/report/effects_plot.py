@@ -12,7 +12,7 @@ from autoenc.report.plots import COLOURS, new_figure
 __all__ = ["draw_effects"]
 
 
-def draw_effects(effects: Sequence[Effect], title: str) -> Figure:
+def draw_effects(effects: Sequence[Effect], title: str, loss_name: str) -> Figure:
     """Draw each effect with its interval; left of the line is a lower loss."""
     figure = new_figure(9.0, 1.6 + 0.5 * len(effects))
     axis = figure.add_subplot()
@@ -24,7 +24,7 @@ def draw_effects(effects: Sequence[Effect], title: str) -> Figure:
     names = [f"{e.factor} {e.value} against {e.against}\n({e.n_pairs} pairs)" for e in effects]
     axis.set_yticks(range(len(effects)), names)
     axis.set_ylim(len(effects) - 0.5, -0.5)
-    axis.set_xlabel("change of the test loss in percent, mean and 95 % interval over stacks")
+    axis.set_xlabel(f"change of the {loss_name} in percent, mean and 95 % interval over stacks")
     axis.set_title(title, loc="left")
     axis.grid(alpha=0.3, axis="x")
     return figure

@@ -37,7 +37,7 @@ def importances_of(seen: Observations, metric: str) -> ImportancesPlot:
         ]
     )
     found = importances_plot(study)
-    return found._replace(title=f"Which parameters decided about the lowest {metric}")
+    return found._replace(title=f"Which parameters, as built, decided about the lowest {metric}")
 
 
 def importances_csv(plot: ImportancesPlot) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from autoenc.report.results import SearchResults
 from autoenc.selection import pareto_front
@@ -22,6 +23,7 @@ __all__ = [
     "draw_complexity",
     "draw_curves",
     "log_scale",
+    "loss_name",
     "new_figure",
     "plain_ticks",
 ]
@@ -43,29 +45,38 @@ def log_scale(axis: Axes, losses: Sequence[float]) -> None:
         axis.set_yscale("log")
 
 
-def plain_ticks(axis: Axes) -> None:
-    """Numbers instead of powers of ten on a log axis that spans little."""
-    for each in (axis.xaxis, axis.yaxis):
-        if each.get_scale() == "log":
-            low, high = each.get_view_interval()
+def plain_ticks(*axes: Axis) -> None:
+    """Numbers instead of powers of ten on log axes that span little."""
+    for axis in axes:
+        if axis.get_scale() == "log":
+            low, high = axis.get_view_interval()
             if high / low < 30:
-                each.set_major_locator(MaxNLocator(6))
-                each.set_major_formatter(ScalarFormatter())
-                each.set_minor_formatter(NullFormatter())
+                # Even steps would leave the lower part of a whole decade without a number.
+                axis.set_major_locator(MaxNLocator(6) if high / low < 4 else LogLocator(subs=(1, 2, 3, 5)))
+                axis.set_major_formatter(ScalarFormatter())
+                axis.set_minor_formatter(NullFormatter())
+
+
+def loss_name(results: SearchResults, final: bool = True) -> str:
+    """What the losses of the stacks are: with folds the test rows took no part in them."""
+    if results.settings.folds:
+        return "mean loss over folds"
+    return "final test loss" if final else "test loss"
 
 
 class Curve(NamedTuple):
-    """Test loss of one architecture after each epoch."""
+    """Loss of one architecture after each epoch."""
 
     label: str
     losses: list[float]
 
 
 class CurvesPlot(NamedTuple):
-    """The test-loss curves of the best architectures, best first."""
+    """The loss curves of the best architectures, best first."""
 
     title: str
     curves: list[Curve]
+    loss_name: str
 
 
 def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
@@ -74,7 +85,9 @@ def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
         Curve(f"{result.trial.name}   {result.loss:.5f}", result.test_losses)
         for result in results.ranked[:n_best]
     ]
-    return CurvesPlot(f"Test loss of the best {len(curves)} of {_subject(results)}", curves)
+    name = loss_name(results, final=False)
+    title = f"{name[0].upper()}{name[1:]} of the best {len(curves)} of {_subject(results)}"
+    return CurvesPlot(title, curves, name)
 
 
 def draw_curves(plot: CurvesPlot) -> Figure:
@@ -90,10 +103,10 @@ def draw_curves(plot: CurvesPlot) -> Figure:
     log_scale(axis, [loss for curve in plot.curves for loss in curve.losses])
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epoch")
-    axis.set_ylabel("test loss (weighted squared error, scaled units)")
+    axis.set_ylabel(f"{plot.loss_name} (weighted squared error, scaled units)")
     axis.set_title(plot.title, loc="left")
     axis.grid(alpha=0.3)
-    plain_ticks(axis)
+    plain_ticks(axis.xaxis, axis.yaxis)
     axis.legend(
         title="hidden layers, final loss", loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False
     )
@@ -124,10 +137,10 @@ def complexity_plot(results: SearchResults) -> ComplexityPlot:
     word = "best" if best == 0 else "chosen"
     label = f"{word}: {chosen.trial.name}\nloss {losses[best]:.5f}\n{parameters[best]:,} parameters"
     depths = [len(result.trial.architecture) for result in ranked]
-    loss_name = "mean loss over folds" if results.settings.folds else "final test loss"
-    title = f"Size and {loss_name} of {_subject(results)}"
+    name = loss_name(results)
+    title = f"Size and {name} of {_subject(results)}"
     front = pareto_front(list(zip(parameters, losses, strict=True)))
-    return ComplexityPlot(title, parameters, losses, depths, best, label, front, results.baselines, loss_name)
+    return ComplexityPlot(title, parameters, losses, depths, best, label, front, results.baselines, name)
 
 
 def draw_complexity(plot: ComplexityPlot) -> Figure:
@@ -147,7 +160,6 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
     axis.set_ylabel(f"{plot.loss_name} (weighted squared error, scaled units)")
     axis.set_title(plot.title, loc="left")
     axis.grid(alpha=0.3, which="both")
-    plain_ticks(axis)
     axis.scatter(
         plot.parameters[plot.best], plot.losses[plot.best], s=190, facecolor="none", edgecolor="black",
         linewidth=1.5, zorder=4,
@@ -161,12 +173,13 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
         if plot.baselines[name] < 2 * max(plot.losses):
             label = {"pca": "PCA, same size", "mean": "column mean"}[name]
             axis.axhline(plot.baselines[name], linestyle=style, color=colour, linewidth=1.2, label=label)
+    plain_ticks(axis.xaxis, axis.yaxis)
     axis.legend(title="hidden layers", loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
     # Beside the axes, under the legend: there the words can hide no point.
     axis.annotate(
         plot.best_label, xy=(plot.parameters[plot.best], plot.losses[plot.best]), xycoords="data",
         xytext=(1.03, 0.02), textcoords="axes fraction", ha="left", va="bottom",
-        arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.8, "linestyle": ":", "shrinkB": 7},
+        arrowprops={"arrowstyle": "-", "color": "0.75", "linewidth": 0.7, "shrinkB": 7},
     )  # fmt: skip
     return figure
 

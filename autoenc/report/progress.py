@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
+from autoenc.report.plots import COLOURS, log_scale, loss_name, new_figure, plain_ticks
 from autoenc.report.results import SearchResults
 
 __all__ = ["THRESHOLDS", "ProgressPlot", "draw_progress", "progress_plot"]
@@ -14,7 +15,7 @@ __all__ = ["THRESHOLDS", "ProgressPlot", "draw_progress", "progress_plot"]
 THRESHOLDS = {"good": 1.0, "excellent": 0.9, "breakthrough": 0.8}
 """Multiples of the PCA baseline's loss."""
 
-_LABELLED = 4  # of the minima, the last ones: earlier ones stand close together and matter less
+_LABELLED = 4  # of the minima, the last ones: earlier ones matter less
 
 
 class Minimum(NamedTuple):
@@ -33,6 +34,7 @@ class ProgressPlot(NamedTuple):
     parameters: list[int]
     minima: list[Minimum]
     thresholds: dict[str, float]
+    loss_name: str
 
 
 def progress_plot(results: SearchResults) -> ProgressPlot:
@@ -48,7 +50,7 @@ def progress_plot(results: SearchResults) -> ProgressPlot:
     pca = results.baselines["pca"]
     thresholds = {f"{name} ({share:g} x PCA)": share * pca for name, share in THRESHOLDS.items()}
     title = f"{len(losses):,} of {len(results.trials):,} stacks, latent size {results.settings.latent_size}"
-    return ProgressPlot(title, losses, parameters, minima, thresholds)
+    return ProgressPlot(title, losses, parameters, minima, thresholds, loss_name(results))
 
 
 def draw_progress(plot: ProgressPlot) -> Figure:
@@ -65,25 +67,23 @@ def draw_progress(plot: ProgressPlot) -> Figure:
         [m.trial for m in plot.minima], [m.loss for m in plot.minima], s=110, facecolor="none",
         edgecolor="black", label="minimum", zorder=3,
     )  # fmt: skip
-    for n, minimum in enumerate(plot.minima[-_LABELLED:]):
-        upper.annotate(
-            minimum.label, (minimum.trial, minimum.loss), xytext=(9, -13 - 11 * (n % 2)),
-            textcoords="offset points", fontsize=8,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
-        )  # fmt: skip
+    # Beside the axes, under the legend: there the words can hide no point.
+    listed = "\n".join(f"{m.trial:,}:  {m.label}" for m in reversed(plot.minima[-_LABELLED:]))
+    upper.annotate(f"last minima, by trial\n{listed}", (1.03, 0.0), xycoords="axes fraction", fontsize=8)
     for i, (name, loss) in enumerate(plot.thresholds.items()):
         upper.axhline(
             loss, linestyle=("--", "-.", ":")[i % 3], color=COLOURS[2 + i], linewidth=1.2, label=name
         )
     log_scale(upper, [*plot.losses, *plot.thresholds.values()])
-    upper.set_ylabel("final test loss")
+    upper.set_ylabel(plot.loss_name)
     upper.margins(y=0.12)
-    plain_ticks(upper)
+    plain_ticks(upper.yaxis)
     upper.set_title(plot.title, loc="left")
     upper.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
     lower.scatter(trials, plot.parameters, s=16, color=COLOURS[3], marker="s")
     lower.set_yscale("log")
     lower.set_ylabel("trainable parameters")
+    lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     lower.set_xlabel("trial, in the order in which they ended")
     for axis in (upper, lower):
         axis.grid(alpha=0.3)

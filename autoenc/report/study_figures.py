@@ -119,7 +119,7 @@ def draw_history(plot: HistoryPlot) -> Figure:
         if len(set(values)) > 1:
             log_scale(axis, values)
         axis.margins(y=0.12)
-        plain_ticks(axis)
+        plain_ticks(axis.xaxis, axis.yaxis)
     else:
         axis.set_yticks([])
         say(axis, "no trial with a value yet")
@@ -149,7 +149,9 @@ class ImportancesPlot(NamedTuple):
 def importances_plot(study: optuna.Study) -> ImportancesPlot:
     """What the picture of the importances will show."""
     found = study_importances(study)
-    return ImportancesPlot("Which parameters decided about the best values", found.shares, found.caution)
+    return ImportancesPlot(
+        "Which parameters, as drawn, decided about the best values", found.shares, found.caution
+    )
 
 
 def draw_importances(plot: ImportancesPlot) -> Figure:

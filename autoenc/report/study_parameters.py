@@ -11,11 +11,11 @@ import optuna
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from autoenc.report.plots import log_scale, new_figure
+from autoenc.report.plots import log_scale, new_figure, plain_ticks
 from autoenc.report.study_axes import ParameterAxis, parameter_axes
 from autoenc.report.study_tables import ranked_trials
 
@@ -176,10 +176,7 @@ def draw_slices(plot: SlicesPlot) -> Figure:
             panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     if len(set(plot.losses)) > 1:
         log_scale(panels[0, 0], plot.losses)
-        panels[0, 0].yaxis.set_minor_formatter(NullFormatter())
-        if max(plot.losses) < 30 * min(plot.losses):
-            panels[0, 0].yaxis.set_major_locator(MaxNLocator(5))
-            panels[0, 0].yaxis.set_major_formatter(ScalarFormatter())
+        plain_ticks(panels[0, 0].yaxis)
     for row in panels:
         row[0].set_ylabel("objective")
     figure.colorbar(

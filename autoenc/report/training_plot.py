@@ -31,7 +31,7 @@ def draw_training(plot: TrainingPlot) -> Figure:
     axis.plot(epochs, plot.test_losses, color=COLOURS[0], label="test rows")
     axis.axhline(plot.pca, color=COLOURS[2], linestyle=":", label="PCA, test rows")
     log_scale(axis, [*plot.train_losses, *plot.test_losses, plot.pca])
-    plain_ticks(axis)
+    plain_ticks(axis.xaxis, axis.yaxis)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_xlabel("epoch")
     axis.set_ylabel("loss (weighted squared error, scaled units)")

@@ -82,7 +82,7 @@ def draw_tune_progress(plot: TuneProgressPlot) -> Figure:
     if losses:
         log_scale(axis, [*losses, *plot.thresholds.values()])
         axis.margins(y=0.16)
-        plain_ticks(axis)
+        plain_ticks(axis.xaxis, axis.yaxis)
     for letter, (number, loss, label) in zip(ascii_uppercase, plot.minima[-_LABELLED:], strict=False):
         axis.annotate(
             letter, (number, loss), xytext=(0, -19), textcoords="offset points", ha="center", fontsize=9
@@ -155,7 +155,7 @@ def draw_analysis(plot: AnalysisPlot) -> Figure:
     labels = ("validation loss", "trainable parameters", "first learning rate", "trials")
     for axis, title, label in zip((loss, size, rate, waited), titles, labels, strict=True):
         _finish(axis, label, title)
-        plain_ticks(axis)
+        plain_ticks(axis.xaxis, axis.yaxis)
         for family, start in plot.family_starts.items():
             if len(plot.family_starts) > 1:
                 axis.axvline(start - 0.5, color="0.6", linewidth=0.8)

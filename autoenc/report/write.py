@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from autoenc.paths import OutputPaths, png_content, write_atomically
 from autoenc.report.effects_plot import draw_effects
 from autoenc.report.latent import draw_latent, latent_plot
-from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves
+from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves, loss_name
 from autoenc.report.results import SearchResults, csv_text, json_bytes, results_document
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
@@ -48,7 +48,10 @@ def write_reports(
         written += [("loss curves", paths.curves_png), ("size and loss", paths.complexity_png)]
     if results.effects:
         title = f"What the options change, latent size {results.settings.latent_size}"
-        write_atomically(paths.effects_png, png_content(draw_effects(results.effects, title)))
+        write_atomically(
+            paths.effects_png,
+            png_content(draw_effects(results.effects, title, loss_name(results, final=False))),
+        )
         written.append(("effects", paths.effects_png))
     return written
 

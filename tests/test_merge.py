@@ -119,3 +119,14 @@ def test_the_orders_of_three_are_all_alike(whole, call, train_shard, tmp_path) -
         out = tmp_path / f"order{n}"
         assert call("merge", *(tmp_path / str(i) for i in order), "--output_dir", out).code == 0
         assert results_but_time(out) == results_but_time(whole)
+
+
+def test_a_missing_shard_of_fits_is_counted_in_fits(call, table_csv, tmp_path) -> None:
+    for i in (0, 2):
+        place = ("--output_dir", tmp_path / str(i), "--shard", f"{i}/3", "--quiet")
+        assert call("search", "--data_path", table_csv, *OPTIONS, "--seeds", 3, *place).code == 0
+    n_fits = [(tmp_path / str(i)).joinpath(f"study.shard-{i}-of-3.journal").read_text() for i in (0, 2)]
+    n_there = sum(text.count('"architecture"') for text in n_fits)
+    answer = call("merge", tmp_path / "0", tmp_path / "2", "--output_dir", tmp_path / "out")
+    assert answer.code == 1
+    assert f"({n_there} of {3 * N_STACKS} fits) from 2 record(s)" in answer.out

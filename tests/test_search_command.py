@@ -348,6 +348,51 @@ def test_a_table_of_zeros_is_searched_without_complaint(call, tmp_path, verify):
     assert answer.err == f"warning: {path}: constant, kept but without information: a, b, c, d\n"
 
 
+@pytest.mark.parametrize("name", ["search_results.csv", "hyperparam_results_latent2.csv", "all_trials.csv"])
+@pytest.mark.parametrize("command", ["search", "tune", "transfer"])
+def test_a_table_that_a_report_would_take_the_place_of_is_refused(call, table_csv, tmp_path, command, name):
+    path = tmp_path / name
+    path.write_bytes(table_csv.read_bytes())
+    place = [tmp_path.parent, "--name", tmp_path.name] if command == "transfer" else [tmp_path]
+    answer = call(command, "--data_path", path, "--output_dir", *place)
+    assert answer.code == 2
+    assert f"error: --data_path {path}: would be overwritten by the {name} of the search" in answer.err
+    assert path.read_bytes() == table_csv.read_bytes()
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+def test_files_of_other_people_stay(call, table_csv, tmp_path):
+    (tmp_path / "runs").mkdir()
+    theirs = [tmp_path / name for name in (".search_notes.tmp", ".best_model_backup.tmp", "runs/.mine.tmp")]
+    begun = [tmp_path / ".search_results.csv.a1b2.tmp", tmp_path / "runs" / ".x.json.a1b2.tmp"]
+    for path in [*theirs, *begun]:
+        path.write_text("")
+    assert call("search", "--data_path", table_csv, "--output_dir", tmp_path, *GRID, "--quiet").code == 0
+    assert all(path.exists() for path in theirs)
+    assert not any(path.exists() for path in begun)
+
+
+def test_large_numbers_without_scaling_have_a_pca_too(call, tmp_path):
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(np.abs(rng.normal(size=(60, 4))) * 1e20, columns=list("abcd"))
+    frame.to_csv(tmp_path / "large.csv", index=False)
+    options = ["--scaling", "none", "--output_dir", tmp_path / "out", *GRID, "--quiet"]
+    answer = call("search", "--data_path", tmp_path / "large.csv", *options)
+    assert "Traceback" not in answer.err
+    assert answer.code in (0, 1)  # where no network learns from such numbers, it says so
+    pca = strict_json(tmp_path / "out" / "hyperparam_results_latent3.json")["baselines"]["pca"]
+    assert 1e38 < pca < 1e41
+
+
+@pytest.mark.parametrize("url", ["sqlite:///", "sqlite://", "sqlite:///:memory:"])
+def test_a_record_in_memory_is_none(call, table_csv, tmp_path, url):
+    answer = call("search", "--data_path", table_csv, "--output_dir", tmp_path, *GRID, "--storage", url)
+    assert answer.code == 2
+    assert f"--storage {url}: is lost when the program ends" in answer.err
+    answer = call("search", "--data_path", table_csv, "--output_dir", tmp_path, "--storage", "")
+    assert (answer.code, "must be the URL of a storage" in answer.err) == (2, True)
+
+
 def test_a_search_in_which_every_fit_fails_says_why(call, table_csv, tmp_path):
     answer = call(
         "search", "--data_path", table_csv, "--output_dir", tmp_path, "--initial_lr", "1e30", "--save_models",

@@ -120,6 +120,17 @@ def test_latent_sizes_are_searched_in_turn_and_compared(call, search, tmp_path) 
     assert picture.stat().st_size > 1000
 
 
+def test_a_comparison_takes_the_place_of_no_other_file(call, search, tmp_path) -> None:
+    search("--latent_dim", "2,3")
+    record = (tmp_path / "study.journal").read_bytes()
+    (tmp_path / "folder.png").mkdir()
+    for output in (tmp_path / "study.journal", tmp_path / "x.csv", tmp_path / "folder.png", tmp_path, ""):
+        answer = call("compare", tmp_path, "--output", output)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err == f"error: --output {output}: must name a file that ends in .png\n"
+    assert (tmp_path / "study.journal").read_bytes() == record
+
+
 def test_what_cannot_be_compared_is_refused(call, search, table_csv, tmp_path) -> None:
     search("--latent_dim", "2")
     assert "two latent sizes are needed" in call("compare", tmp_path).err

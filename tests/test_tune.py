@@ -69,6 +69,10 @@ def test_a_search_leaves_its_files_and_goes_on_where_it_was(tune, tmp_path, stra
     best = json.loads((whole / "best_hyperparameters.json").read_text())
     assert best["n_trials"] == 14
     assert best["best_value"] == min(t[2] for t in trials(whole))
+    drawn = [best["best_params"][f"hidden_size_{i + 1}"] for i in range(best["best_params"]["num_layers"])]
+    built = [min(drawn[: i + 1]) for i in range(len(drawn))]
+    assert best["best_stack"] == "-".join(map(str, built))
+    assert f"best stack  {best['best_stack']} " in (whole / "optimization_report.txt").read_text()
     again = tune(whole, *options, 14)
     assert again.code == 0
     assert len(trials(whole)) == 14

@@ -47,7 +47,7 @@ def n_recorded(journal: Path) -> int:
 
 
 def test_an_array_and_its_merge_come_to_the_same(ask, call, table_csv, tmp_path) -> None:
-    out = tmp_path / "out folder"
+    out = tmp_path / "out folder, 100%j %20x"
     answer = call("slurm", "--array", "3", "--parallel", "2", "--time", "5", "--output_dir", out,
                   *options(table_csv, 3))  # fmt: skip
     assert answer.code == 0, answer.err

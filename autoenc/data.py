@@ -123,7 +123,14 @@ def load_table(path: str | Path, columns: Sequence[str] | None = None, labels: S
         InputError: If the file or a cell of it cannot be used; it says which and why.
     """
     frame = read_frame(path)
-    kept_labels = {name: label_column(frame, name, path) for name in labels}
+    kept_labels, problems = {}, []
+    for name in labels:
+        try:
+            kept_labels[name] = label_column(frame, name, path)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
     features = frame if columns is not None else frame.drop(columns=list(labels))
     names, warnings = choose_columns(features, path, columns)
     values = np.empty((len(frame), len(names)), np.float32)

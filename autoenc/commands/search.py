@@ -294,7 +294,7 @@ def _tie_lines(found: Selection) -> list[str]:
 
 def compared_with_pca(loss: float, pca: float) -> str:
     """The best loss in relation to PCA of the same latent size, in words."""
-    if pca == 0:
+    if pca < 1e-12:  # nothing but rounding
         return "PCA of the same latent size loses nothing"
     share = 100 * (loss / pca - 1)
     if share > 0:

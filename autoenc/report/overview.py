@@ -59,7 +59,7 @@ def _efficiency(results: SearchResults) -> list[str]:
     if found.tied is None:
         return [*lines, "", f"ties with the best: {found.method}"]
     names = [result.trial.name for result in found.tied]
-    lines += ["", f"tied with the best ({found.method}): {', '.join(names)}"]
+    lines += ["", f"tied with the best ({found.method}): {'; '.join(names)}"]
     return [*lines, f"smallest within one standard error of the best: {found.one_se.trial.name}"]
 
 

@@ -180,6 +180,7 @@ _RIGHT = {
     "finite_number": "a finite number",
     "literal_error": "one of {expected}",
     "too_short": "at least {min_length} value",
+    "too_long": "one value or two, low,high",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "string_type": "text",

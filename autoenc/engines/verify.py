@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -48,11 +47,13 @@ def spread(n_all: int, n_wanted: int) -> list[int]:
 
 def compare_engines(fits: Sequence[Fit], split_of: Callable[[str], Split]) -> Iterator[Comparison]:
     """Train each fit with both engines on the CPU, in both precisions; each trains its own parents."""
-    for name, precision in product(("native", "torch"), ("float64", "float32")):
-        make_engine(name, "cpu", precision).prepare()  # compiling is no part of the times
+    precisions: tuple[Literal["float64", "float32"], ...] = ("float64", "float32")
+    for precision in precisions:
+        for name in ("native", "torch"):
+            make_engine(name, "cpu", precision).prepare()  # compiling is no part of the times
     for fit in fits:
         split = split_of(fit.fold)
-        for precision in ("float64", "float32"):
+        for precision in precisions:
             native, torch = (
                 WarmStarting(make_engine(name, "cpu", precision), len(fit.architecture)).fit(split, fit)
                 for name in ("native", "torch")

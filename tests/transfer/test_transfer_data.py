@@ -188,8 +188,9 @@ def test_labelled_rows_of_their_own(make_settings, labelled_frame, tmp_path):
 
 def test_labelled_rows_that_stand_in_the_other_table_are_left_out(make_settings, labelled_frame, tmp_path):
     paths = {"data_path": tmp_path / "all.csv", "labelled_path": tmp_path / "few.csv"}
-    labelled_frame.assign(b=labelled_frame.b * -1).to_csv(paths["data_path"], index=False)  # -0 among them
-    few = labelled_frame.assign(b=labelled_frame.b * -1).sample(30, random_state=1)
+    signed = labelled_frame.b.where(labelled_frame.b != 0, -0.0)  # a zero is a zero
+    labelled_frame.assign(b=signed).to_csv(paths["data_path"], index=False)
+    few = labelled_frame.sample(30, random_state=1)
     few.to_csv(paths["labelled_path"], index=False)
     settings = make_settings(**{name: str(path) for name, path in paths.items()})
     data = TransferData.load(settings)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import optuna
@@ -99,6 +100,18 @@ def test_a_killed_search_resumes_to_the_same_trials(tune, table, tmp_path):
     assert tune(folder, *options).code == 0
     assert trials(folder) == trials(tmp_path / "whole")
     assert any(t[1] == "PRUNED" for t in trials(folder))
+
+
+def test_a_trial_whose_searcher_was_killed_before_it_marked_it_is_taken_up(tune, tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path}/study.db"
+    options = ["--storage", url, "--strategy", "tpe", "--n_trials"]
+    assert tune(tmp_path / "out", *options, 2).code == 0
+    (study,) = tune_studies(open_storage(url))
+    study.ask()  # and no more: it is killed
+    monkeypatch.setattr("autoenc.tuning.study._MARKING", timedelta(seconds=3))
+    assert tune(tmp_path / "out", *options, 4).code == 0
+    (study,) = tune_studies(open_storage(url))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4
 
 
 def test_a_stopped_search_says_how_to_resume(table, tmp_path):

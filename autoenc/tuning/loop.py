@@ -19,7 +19,7 @@ from autoenc.study import Record
 from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.families import situation
 from autoenc.tuning.job import TuneJob
-from autoenc.tuning.study import abandoned, mark_process
+from autoenc.tuning.study import abandoned, any_unmarked, mark_process
 
 __all__ = ["Tuning"]
 
@@ -67,7 +67,11 @@ class Tuning:
                             break
                         flying[pool.submit(self._measure, trial, self._prepared(trial), done, stop)] = trial
                     if not flying:
-                        break
+                        # Another searcher may have been killed since we began.
+                        waiting = [] if _past(deadline_s) else self._left_behind(stop)
+                        if not waiting:
+                            break
+                        continue
                     # The pause bounds how long a signal's flag goes unseen.
                     ended, _ = wait(flying, timeout=0.1, return_when=FIRST_COMPLETED)
                     for future in sorted(ended, key=lambda future: flying[future].number):
@@ -75,6 +79,15 @@ class Tuning:
             finally:
                 if flying:  # left early: nobody waits for what is still in training
                     stop.set()
+
+    def _left_behind(self, stop: StopFlag) -> list[int]:
+        """The ids of trials in nobody's hands; waits for those so young that they may yet be marked."""
+        while not stop.is_set():
+            left = abandoned(self.study, self.alone)
+            if left or not any_unmarked(self.study):
+                return [trial._trial_id for trial in left]
+            time.sleep(0.1)
+        return []
 
     def _next(self, waiting: list[int], busy: bool) -> optuna.Trial | None:
         """The next trial to run; None while there is none to begin."""
@@ -126,6 +139,8 @@ class Tuning:
     def _measure(
         self, trial: optuna.Trial, measured: Trial, done: dict[Fit, Outcome], stop: StopFlag
     ) -> TrialResult:
+        if not self.alone and any(fit not in done for fit in measured.fits):
+            done.update(self.record.outcomes())  # what other searchers have trained since
         if self.cluster is not None:
             self._train_on(self.cluster, [fit for fit in measured.fits if fit not in done], done, stop)
         outcomes = []

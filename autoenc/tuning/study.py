@@ -15,11 +15,20 @@ from autoenc.settings import TuneSettings, require_settings
 from autoenc.study import TUNE, keep_study_aside
 from autoenc.tuning.job import TuneJob
 
-__all__ = ["PROCESS", "abandoned", "identity_of", "mark_process", "open_study", "study_name", "tune_studies"]
+__all__ = [
+    "PROCESS",
+    "abandoned",
+    "any_unmarked",
+    "identity_of",
+    "mark_process",
+    "open_study",
+    "study_name",
+    "tune_studies",
+]
 
 _USED = "autoenc_last_used"
 PROCESS = "process"  # the attribute that says which process is at work on a trial
-_MARKING = timedelta(minutes=1)
+_MARKING = timedelta(seconds=30)  # after which a trial without a mark counts as abandoned
 _SILENCE = timedelta(hours=6)  # after which a trial of another host counts as abandoned
 
 # Options that do not change what a trial comes to, or that may grow while a study goes on.
@@ -116,6 +125,12 @@ def abandoned(study: optuna.Study, alone: bool) -> list[FrozenTrial]:
     """
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     return [trial for trial in running if alone or _is_abandoned(trial)]
+
+
+def any_unmarked(study: optuna.Study) -> bool:
+    """Whether a trial runs of which nobody can say yet whose it is."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return any(PROCESS not in trial.user_attrs for trial in running)
 
 
 def _is_abandoned(trial: FrozenTrial) -> bool:

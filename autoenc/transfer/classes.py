@@ -42,7 +42,9 @@ def two_classes(
     counts = Counter(items)
     order = sorted(counts, key=lambda one: (one.casefold(), one) if isinstance(one, str) else (one,))
     if len(order) != 2:
-        raise InputError(f"{where} must have two classes, got {_counted(order, counts)}{missing}")
+        raise InputError(
+            f"{where} must have two classes, got {_counted(order, counts)}{missing and f'; {missing}'}"
+        )
     low, high = order
     if positive is not None:
         found = [one for one in order if _is_called(one, positive)]

@@ -127,7 +127,7 @@ class TransferData:
             empty = [name for name in table.columns if name not in labelled.columns]
             raise InputError(f"{labelled_path}: has no observed cell in {', '.join(empty)}")
         labelled.warnings.extend(
-            f"{target.name!r}: {target.told.removeprefix('; ')}" for target in targets.values() if target.told
+            f"{target.name!r}: {target.told}" for target in targets.values() if target.told
         )
         return cls(table, labelled, targets)
 
@@ -184,4 +184,4 @@ def _told_missing(column: pd.Series, path: str, name: str) -> str:
     if not words:
         return ""
     told = ", ".join(f"{word} ({count:,} rows)" for word, count in words.items())
-    return f"; read as missing: {told}; if that is a class, call it something else"
+    return f"read as missing: {told}; if that is a class, call it something else"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import psutil
+
 from autoenc.commands.job import SearchJob
 from autoenc.engines import Fit
 from autoenc.search.estimate import estimate_seconds
@@ -77,15 +79,8 @@ def _memory_bytes(job: SearchJob) -> float:
         fit_bytes = 4 * (4 * network.count_parameters() + 5 * widths * max(fit.recipe.batch_size, 16))
         largest = max(largest, fit_bytes)
     n_results = len(job.fits) * (2 * job.settings.epochs * 32 + 1000)
-    return _resident_bytes() + 2 * job.table.values.nbytes + job.settings.jobs * largest + n_results
-
-
-def _resident_bytes() -> int:
-    import resource
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    resident = psutil.Process().memory_info().rss
+    return resident + 2 * job.table.values.nbytes + job.settings.jobs * largest + n_results
 
 
 def _duration(seconds: float) -> str:

@@ -15,11 +15,21 @@ from numpy.typing import NDArray
 from autoenc.data import Scaling
 from autoenc.engines.contract import Recipe, State
 from autoenc.model import DynamicAutoencoder, shape_of_state_dict
-from autoenc.paths import write_atomically
+from autoenc.model_parts import (
+    check_keys,
+    columns_of,
+    info_of,
+    parameters_of,
+    recipe_of,
+    scaling_content,
+    scaling_of,
+)
+from autoenc.sealed import write_sealed
 
 __all__ = [
     "FORMAT_VERSION",
     "MODEL_FORMAT",
+    "MODEL_PARTS",
     "FittedAutoencoder",
     "fitted_model",
     "model_content",
@@ -29,6 +39,7 @@ __all__ = [
 ]
 
 MODEL_FORMAT = "autoenc-model"
+MODEL_PARTS = ("format", "version", "state_dict", "recipe", "columns", "scaling", "info")
 FORMAT_VERSION = 1
 """Of the files of models and ensembles."""
 _ROWS_AT_ONCE = 65536
@@ -139,21 +150,28 @@ def fitted_model(
         scaling: Of those columns.
         info: Anything else worth keeping, as plain values.
     """
-    tensors = {name: torch.from_numpy(np.asarray(value, np.float32)) for name, value in state.items()}
+    tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in state.items()}
     return FittedAutoencoder(
         network_of_state(tensors, recipe), columns, scaling, {**info, "recipe": dataclasses.asdict(recipe)}
     )
 
 
-def save_model(path: Path, fitted: FittedAutoencoder) -> None:
+def save_model(path: Path, fitted: FittedAutoencoder, *, keep_earlier: bool = False) -> Path | None:
     """Write a model file that :func:`autoenc.load_model` reads; it holds tensors and plain values only.
+
+    Args:
+        path: The file.
+        fitted: The model.
+        keep_earlier: Keep a file that is replaced under another name.
+
+    Returns:
+        What the earlier file is called now; None if none was kept.
 
     Raises:
         ValueError: If the model does not know its columns or its recipe.
         OSError: If the file cannot be written; an earlier one is then as it was.
     """
-    content = model_content(fitted)
-    write_atomically(path, lambda file: torch.save(content, file))
+    return write_sealed(path, model_content(fitted), keep_earlier)
 
 
 def model_content(fitted: FittedAutoencoder) -> dict[str, Any]:
@@ -172,11 +190,7 @@ def model_content(fitted: FittedAutoencoder) -> dict[str, Any]:
         "state_dict": fitted.model.state_dict(),
         "recipe": dict(recipe),
         "columns": list(fitted.columns),
-        "scaling": {
-            "kind": scaling.kind,
-            "center": torch.from_numpy(scaling.center),
-            "scale": torch.from_numpy(scaling.scale),
-        },
+        "scaling": scaling_content(scaling),
         "info": {name: value for name, value in fitted.info.items() if name not in derived},
     }
 
@@ -187,23 +201,29 @@ def model_of_content(content: Mapping[str, Any]) -> FittedAutoencoder:
     Raises:
         KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError: If it is damaged.
     """
-    recipe = Recipe(**content["recipe"])
-    kind, center, scale = (content["scaling"][name] for name in ("kind", "center", "scale"))
-    scaling = Scaling(kind, center.double().numpy(), scale.double().numpy())
-    model = network_of_state(content["state_dict"], recipe)
-    expected = (model.shape.input_dim,)
-    if not ((len(content["columns"]),) == scaling.center.shape == scaling.scale.shape == expected):
-        raise ValueError("columns, scaling and network do not fit together")
-    info = {**content["info"], "recipe": dict(content["recipe"])}
-    return FittedAutoencoder(model, list(content["columns"]), scaling, info)
+    check_keys(content, MODEL_PARTS)
+    recipe = recipe_of(content["recipe"])
+    model = network_of_state(parameters_of(content["state_dict"]), recipe)
+    columns, n_columns = columns_of(content["columns"]), model.shape.input_dim
+    if len(columns) != n_columns:
+        raise ValueError(f"it must name {n_columns} columns, got {len(columns)}")
+    scaling = scaling_of(content["scaling"], n_columns)
+    plain = FittedAutoencoder(model, columns, scaling, {"recipe": dict(content["recipe"])})
+    return FittedAutoencoder(
+        model, columns, scaling, {**info_of(content["info"], plain.info), "recipe": plain.info["recipe"]}
+    )
 
 
 def network_of_state(state: Mapping[str, torch.Tensor], recipe: Recipe) -> DynamicAutoencoder:
-    """The network of a state dict, its sizes read off the shapes; raises as :func:`model_of_content`."""
+    """The network of a state dict, its sizes read off the shapes; raises as :func:`model_of_content`.
+
+    Neither the caller's default type and device nor its random numbers take part.
+    """
     shape = shape_of_state_dict(state)
-    model = DynamicAutoencoder(
-        shape.input_dim, shape.latent_dim, shape.hidden_dims, recipe.dropout, recipe.activation, shape.norm,
-        shape.variational,
-    )  # fmt: skip
-    model.load_state_dict(dict(state))
+    with torch.inference_mode(False), torch.device("meta"):  # without weights that would be replaced
+        model = DynamicAutoencoder(
+            shape.input_dim, shape.latent_dim, shape.hidden_dims, recipe.dropout, recipe.activation,
+            shape.norm, shape.variational,
+        )  # fmt: skip
+        model.load_state_dict(dict(state), assign=True)
     return model

@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from autoenc.checkpoint import FORMAT_VERSION, FittedAutoencoder, model_content, model_of_content
 from autoenc.data import Scaling
-from autoenc.paths import write_atomically
+from autoenc.model_parts import check_keys, info_of
+from autoenc.sealed import write_sealed
 
 __all__ = ["ENSEMBLE_FORMAT", "FittedEnsemble", "ensemble_of_content", "save_ensemble"]
 
@@ -94,9 +94,12 @@ def save_ensemble(path: Path, ensemble: FittedEnsemble) -> None:
         "members": [model_content(member) for member in ensemble.members],
         "info": ensemble.info,
     }
-    write_atomically(path, lambda file: torch.save(content, file))
+    write_sealed(path, content)
 
 
 def ensemble_of_content(content: Mapping[str, Any]) -> FittedEnsemble:
     """The ensemble that a file's content describes; raises as :func:`autoenc.checkpoint.model_of_content`."""
-    return FittedEnsemble([model_of_content(each) for each in content["members"]], dict(content["info"]))
+    check_keys(content, ("format", "version", "members", "info"))
+    return FittedEnsemble(
+        [model_of_content(each) for each in content["members"]], info_of(content["info"], ())
+    )

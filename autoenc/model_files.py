@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +20,9 @@ from autoenc.data import Scaling
 from autoenc.engines.contract import Recipe
 from autoenc.ensemble import ENSEMBLE_FORMAT, FittedEnsemble, ensemble_of_content
 from autoenc.errors import InputError
-from autoenc.transfer.checkpoint import TRANSFER_FORMAT, read_transfer
+from autoenc.model_parts import bare_parameters_of
+from autoenc.sealed import check_digest, read_archive
+from autoenc.transfer.checkpoint import TRANSFER_FORMAT, TRANSFER_VERSIONS, transfer_of_content
 
 __all__ = ["load_model"]
 
@@ -36,44 +37,48 @@ def load_model(path: str | Path) -> FittedAutoencoder | FittedEnsemble:
         InputError: If the file is missing, truncated, foreign, or holds more than tensors and plain
             values. Nothing in it is run.
     """
-    content = _read(Path(path))
+    path = Path(path)
+    content = read_archive(path)
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: is not a model file: it holds a {type(content).__name__}")
-    if content.get("format") == TRANSFER_FORMAT:
-        return read_transfer(path, content)
-    if content.get("format") not in (MODEL_FORMAT, ENSEMBLE_FORMAT):
+    name = content.get("format")
+    known = _FORMATS.get(name) if isinstance(name, str) else None
+    if known is None:
         return _bare(path, content)
-    if content.get("version") != FORMAT_VERSION:
+    version = content.get("version")
+    if type(version) is not int or version not in known.versions:
+        kind = "transfer" if name == TRANSFER_FORMAT else "model"
         raise InputError(
-            f"{path}: is of model format {content.get('version')}, but this version reads {FORMAT_VERSION}; "
+            f"{path}: is of {kind} format {version}, but this version reads {known.versions[-1]}; "
             "update autoenc"
         )
     try:
-        if content["format"] == ENSEMBLE_FORMAT:
-            return ensemble_of_content(content)
-        return model_of_content(content)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
-        raise InputError(f"{path}: is a damaged model file: {error}") from None
+        model = known.read(content)
+        check_digest(content)
+        return model
+    except _DAMAGED as error:
+        raise InputError(f"{path}: is a damaged model file: {_first_line(error)}") from None
 
 
-def _read(path: Path) -> Any:
-    if not path.exists():
-        raise InputError(f"{path}: there is no such file; search --save_models and train-best make one")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, not a model file")
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise InputError(
-            f"{path}: was refused: it is not a model file, or it holds more than tensors and plain values"
-        ) from None
-    except Exception as error:  # torch raises many kinds on damaged archives
-        reason = str(error).split(". ")[0].splitlines()[0] if str(error) else "it ends too early"
-        raise InputError(f"{path}: is truncated or not a model file ({reason})") from None
+class _Format(NamedTuple):
+    versions: tuple[int, ...]
+    read: Callable[[Mapping[str, Any]], FittedAutoencoder | FittedEnsemble]
+
+
+_FORMATS = {
+    MODEL_FORMAT: _Format((FORMAT_VERSION,), model_of_content),
+    ENSEMBLE_FORMAT: _Format((FORMAT_VERSION,), ensemble_of_content),
+    TRANSFER_FORMAT: _Format(TRANSFER_VERSIONS, transfer_of_content),
+}
+_DAMAGED = (
+    KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, OverflowError, MemoryError,
+)  # fmt: skip
+
+
+def _first_line(error: BaseException) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is not there"
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _bare(path: str | Path, content: Mapping[str, Any]) -> FittedAutoencoder:
@@ -86,9 +91,9 @@ def _bare(path: str | Path, content: Mapping[str, Any]) -> FittedAutoencoder:
     ):
         raise InputError(f"{path}: is not a model file: it holds no state dict")
     try:
-        model = network_of_state(content, Recipe(dropout=0.0))
-    except (ValueError, RuntimeError) as error:
-        raise InputError(f"{path}: is not an autoencoder of this kind: {error}") from None
+        model = network_of_state(bare_parameters_of(content), Recipe(dropout=0.0))
+    except _DAMAGED as error:
+        raise InputError(f"{path}: is not an autoencoder of this kind: {_first_line(error)}") from None
     n_columns = model.shape.input_dim
     scaling = Scaling("none", np.zeros(n_columns), np.ones(n_columns))
     return FittedAutoencoder(model, None, scaling, {})

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -17,11 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OutputPaths",
+    "keep_aside",
     "png_content",
     "prepare_folder",
     "refuse_own_table",
     "remove_unfinished",
     "write_atomically",
+    "write_to_stream",
 ]
 
 
@@ -153,26 +159,112 @@ def png_content(figure: Figure) -> Callable[[IO[bytes]], object]:
     return lambda file: figure.savefig(file, format="png")
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_atomically(
+    path: Path, write: Callable[[IO[bytes]], object], *, follow_link: bool = False, keep_earlier: bool = False
+) -> Path | None:
     """Write a file so that a reader sees the old content or the new one, never a part.
 
+    A device or a pipe is written to as it is; it is never replaced by a file.
+
     Args:
-        path: The file; replaced if it exists.
+        path: The file; replaced if it exists, with the permissions that it had.
         write: Given a binary file to write to.
+        follow_link: Write the file behind a symbolic link, for files that a user names. By default the link
+            itself is replaced: in a folder that others can write to, a link may point anywhere.
+        keep_earlier: Keep a file that is replaced under another name. There is always one under its own:
+            it is moved aside when the new one is whole.
+
+    Returns:
+        What the earlier file is called now; None if none was kept.
 
     Raises:
-        OSError: If it cannot be written; the old file is then as it was.
+        OSError: If it cannot be written; the old file is then as it was. It names ``path``.
     """
+    try:
+        target = Path(os.path.realpath(path)) if follow_link else path
+        if _is_stream(target):
+            with target.open("wb") as stream:
+                write_to_stream(stream, write)
+            return None
+        return _replace(target, write, keep_earlier)
+    except OSError as error:
+        error.filename, error.filename2 = (
+            str(path),
+            None,
+        )  # not the temporary name, which tells nobody anything
+        raise
+
+
+def write_to_stream(stream: IO[bytes], write: Callable[[IO[bytes]], object]) -> None:
+    """Write to what cannot go back, as some content wants to while it is written."""
+    content = io.BytesIO()
+    write(content)
+    stream.write(content.getbuffer())
+    stream.flush()
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether there is a device, a pipe or a socket here."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
+
+
+def _replace(path: Path, write: Callable[[IO[bytes]], object], keep_earlier: bool) -> Path | None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # as an ordinary file; mkstemp's are private
+        os.chmod(temporary, _mode_of(path))  # mkstemp's files are private
+        kept = _keep_beside(path) if keep_earlier else None
         os.replace(temporary, path)
+        return kept
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _mode_of(path: Path) -> int:
+    """The permissions of the file that is there, or of an ordinary new one."""
+    with contextlib.suppress(OSError):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode):
+            return stat.S_IMODE(mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _keep_beside(path: Path) -> Path | None:
+    """A second name for a file that is about to be replaced; None if there is none."""
+    if not os.path.lexists(path):
+        return None
+    kept = _free_name(path)
+    try:
+        os.link(path, kept, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # not every file system has hard links
+        path.rename(kept)
+    return kept
+
+
+def keep_aside(path: Path) -> Path | None:
+    """Rename a file so that a fresh one can begin; returns its new name, None if there was none."""
+    if not path.exists():
+        return None
+    kept = _free_name(path)
+    path.rename(kept)
+    return kept
+
+
+def _free_name(path: Path) -> Path:
+    """A name beside a file that says when it was kept, and is not taken."""
+    stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
+    kept, n = path.with_name(f"{path.name}.{stamp}"), 1
+    while os.path.lexists(kept):
+        n += 1
+        kept = path.with_name(f"{path.name}.{stamp}-{n}")
+    return kept

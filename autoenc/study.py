@@ -24,7 +24,7 @@ from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.identity import Context
 
-__all__ = ["TUNE", "Record", "journal_path", "keep_aside", "keep_study_aside", "open_storage", "records_in"]
+__all__ = ["TUNE", "Record", "journal_path", "keep_study_aside", "open_storage", "records_in"]
 
 _DEPTH = IntDistribution(1, 1024)
 _WIDTH = IntDistribution(1, 65536, log=True)
@@ -124,19 +124,6 @@ def _mend(path: Path) -> None:
             )
         if end != len(content):
             file.truncate(end)
-
-
-def keep_aside(path: Path) -> Path | None:
-    """Rename a file so that a fresh one can begin; returns its new name, None if there was none."""
-    if not path.exists():
-        return None
-    stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-    kept, n = path.with_name(f"{path.name}.{stamp}"), 1
-    while kept.exists():
-        n += 1
-        kept = path.with_name(f"{path.name}.{stamp}-{n}")
-    path.rename(kept)
-    return kept
 
 
 def keep_study_aside(storage: BaseStorage, name: str) -> str | None:

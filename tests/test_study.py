@@ -10,7 +10,8 @@ import pytest
 from autoenc.engines import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.identity import Context
-from autoenc.study import Record, journal_path, keep_aside, open_storage, records_in
+from autoenc.paths import keep_aside
+from autoenc.study import Record, journal_path, open_storage, records_in
 
 RECIPE = Recipe(epochs=2)
 CONTEXT = Context("f" * 64, ("a", "b"), "maxabs", 42, 0.2, "{}", 3)

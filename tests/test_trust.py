@@ -118,6 +118,12 @@ def test_latent_sizes_are_searched_in_turn_and_compared(call, search, tmp_path) 
     assert [line.split()[0] for line in answer.out.splitlines()[1:4]] == ["1", "2", "4"]
     assert "elbow" in answer.out
     assert picture.stat().st_size > 1000
+    answer = call("compare", tmp_path, "--output", "/dev/stdout")
+    assert (answer.code, answer.out) == (0, "")
+    assert "elbow" in answer.err
+    answer = call("compare", tmp_path)
+    assert answer.out.splitlines()[-1].split()[1] == str(tmp_path / "latent_comparison.png")
+    assert (tmp_path / "latent_comparison.png").stat().st_size > 1000
 
 
 def test_a_comparison_takes_the_place_of_no_other_file(call, search, tmp_path) -> None:

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from autoenc.errors import InputError
-from autoenc.paths import png_content, prepare_folder, write_atomically
+from autoenc.outputs import is_regular, summary_stream, write_output
+from autoenc.paths import png_content, prepare_folder
 from autoenc.report import SearchResults
 from autoenc.report.plots import COLOURS, new_figure
 from autoenc.selection import elbow
@@ -37,28 +38,36 @@ def compare(settings: CompareSettings) -> int:
         InputError: If a folder holds no record, fewer than two latent sizes were searched, or the
             searches are of different data or splits and cannot be compared; or the output is no picture.
     """
-    output = Path(settings.output)
-    if output.suffix != ".png" or output.is_dir():
-        raise InputError(f"--output {settings.output}: must name a file that ends in .png")
+    by_default = str(Path(settings.folders[0], "latent_comparison.png"))
+    output = by_default if settings.output is None else settings.output
+    if Path(output).is_dir() or (is_regular(output) and Path(output).suffix != ".png"):
+        raise InputError(f"--output {output}: must name a file that ends in .png")
     rows = _rows(_latest([Path(folder) for folder in settings.folders]))
     if len(rows) < 2:
         raise InputError(
             "two latent sizes are needed at least, got "
             f"{', '.join(str(row.latent_size) for row in rows) or 'none'}; e.g. search --latent_dim 2,3,4,8"
         )
-    print(f"{'latent size':>11}  {'best stack':<20}  {'loss':>8}  {'PCA':>8}  against PCA")
+    at = elbow([(row.latent_size, row.loss) for row in rows])
+    stream = summary_stream(output)
+    print("\n".join(_told(rows, at)), file=stream)
+    picture = png_content(draw(rows, at))
+    if is_regular(output):
+        prepare_folder(Path(output).parent)
+    write_output("--output", output, picture)
+    print(f"{'picture':<13} {output}", file=stream)
+    return 0
+
+
+def _told(rows: list[Row], at: int | None) -> list[str]:
+    lines = [f"{'latent size':>11}  {'best stack':<20}  {'loss':>8}  {'PCA':>8}  against PCA"]
     for row in rows:
         share = f"{100 * (row.loss / row.pca - 1):+.0f} %" if row.pca else "-"
-        print(f"{row.latent_size:>11}  {row.name:<20}  {row.loss:.6f}  {row.pca:.6f}  {share:>11}")
-    at = elbow([(row.latent_size, row.loss) for row in rows])
+        lines.append(f"{row.latent_size:>11}  {row.name:<20}  {row.loss:.6f}  {row.pca:.6f}  {share:>11}")
     if at is None:
-        print("\nno elbow: that takes at least three latent sizes with falling loss")
-    else:
-        print(f"\nelbow at latent size {rows[at].latent_size}: beyond it the loss falls more slowly")
-    prepare_folder(output.parent)
-    write_atomically(output, png_content(draw(rows, at)))
-    print(f"{'picture':<13} {output}")
-    return 0
+        return [*lines, "", "no elbow: that takes at least three latent sizes with falling loss"]
+    size = rows[at].latent_size
+    return [*lines, "", f"elbow at latent size {size}: beyond it the loss falls more slowly"]
 
 
 def _latest(folders: list[Path]) -> list[Record]:

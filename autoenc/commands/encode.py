@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoenc.checkpoint import FittedAutoencoder
 from autoenc.ensemble import FittedEnsemble
 from autoenc.errors import InputError
 from autoenc.model_files import load_model
-from autoenc.paths import write_atomically
+from autoenc.outputs import refuse_inputs, summary_stream, write_output
 from autoenc.settings import EncodeSettings, PredictSettings
 from autoenc.tables import numeric_column, read_frame
 from autoenc.transfer.checkpoint import FittedTransfer
@@ -35,7 +34,7 @@ def encode(settings: EncodeSettings) -> int:
         )
     latents = model.encode(_rows(model, settings.model, settings.data_path))
     _write(latents, settings.output)
-    print(f"{len(latents):,} rows, latent size {latents.shape[1]}: {settings.output}")
+    _say(settings.output, f"{len(latents):,} rows, latent size {latents.shape[1]}")
     return 0
 
 
@@ -54,14 +53,12 @@ def predict(settings: PredictSettings) -> int:
         )
     predictions = model.predict(_rows(model, settings.model, settings.data_path))
     _write(predictions, settings.output)
-    print(f"{len(predictions):,} rows, {', '.join(predictions.columns)}: {settings.output}")
+    _say(settings.output, f"{len(predictions):,} rows, {', '.join(predictions.columns)}")
     return 0
 
 
 def _check_output(settings: EncodeSettings | PredictSettings) -> None:
-    for name in ("data_path", "model"):
-        if Path(settings.output).resolve() == Path(getattr(settings, name)).resolve():
-            raise InputError(f"--output {settings.output}: is --{name} itself, which would be overwritten")
+    refuse_inputs("--output", settings.output, {"--data_path": settings.data_path, "--model": settings.model})
 
 
 def _rows(model: FittedAutoencoder, path: str, data_path: str) -> pd.DataFrame:
@@ -78,7 +75,9 @@ def _rows(model: FittedAutoencoder, path: str, data_path: str) -> pd.DataFrame:
 
 
 def _write(frame: pd.DataFrame, output: str) -> None:
-    try:
-        write_atomically(Path(output), lambda file: frame.to_csv(file, index=False, mode="wb"))
-    except OSError as error:
-        raise InputError(f"--output {output}: cannot be written: {error.strerror}") from None
+    content = frame.to_csv(index=False).encode()
+    write_output("--output", output, lambda file: file.write(content))
+
+
+def _say(output: str, text: str) -> None:
+    print(f"{text}: {output}", file=summary_stream(output))

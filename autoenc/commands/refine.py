@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoenc.errors import InputError
-from autoenc.paths import write_atomically
+from autoenc.outputs import STANDARD_OUTPUT, is_regular, summary_stream, write_output
 from autoenc.report.search_file import search_file, shown_values
 from autoenc.settings import RefineSettings
 from autoenc.tuning.narrowing import Narrowed, best_of, narrow
@@ -22,8 +22,9 @@ def refine(settings: RefineSettings) -> int:
         InputError: If there is no search, too little of it is finished, or the file exists already.
     """
     narrowed = write_search_file(settings)
-    print("\n".join([*narrowed_table(narrowed), "", f"search file   {settings.to}"]))
-    print(f"search with   autoenc tune --search_config {settings.to} --output_dir ...")
+    stream = summary_stream(settings.to)
+    print("\n".join([*narrowed_table(narrowed), "", f"search file   {settings.to}"]), file=stream)
+    print(f"search with   autoenc tune --search_config {settings.to} --output_dir ...", file=stream)
     return 0
 
 
@@ -35,9 +36,9 @@ def write_search_file(settings: RefineSettings) -> list[Narrowed]:
     """
     path = Path(settings.to)
     problems = []
-    if path.exists() and not settings.force:
+    if is_regular(settings.to) and path.exists() and not settings.force:
         problems.append(f"--to {path}: exists already; give another name, or --force to replace it")
-    if path.is_dir() or not path.parent.is_dir():
+    if settings.to != STANDARD_OUTPUT and (path.is_dir() or not path.parent.is_dir()):
         wrong = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
         problems = [f"--to {path}: {wrong}"]
     if problems:
@@ -46,7 +47,7 @@ def write_search_file(settings: RefineSettings) -> list[Narrowed]:
     narrowed = narrow(seen, settings)
     n_best = len(best_of(seen, settings.top))
     text = search_file(seen, n_best, narrowed, settings.search_method, settings.n_trials)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_output("--to", settings.to, lambda file: file.write(text.encode()))
     return narrowed
 
 

@@ -21,6 +21,7 @@ from autoenc.effects import Effect
 from autoenc.engines import Fit, Outcome
 from autoenc.inputs import open_cluster
 from autoenc.lock import RecordLock
+from autoenc.paths import keep_aside
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.live import LiveView
@@ -30,7 +31,7 @@ from autoenc.search.executors import FitExecutor
 from autoenc.search.signals import StopOnSignals
 from autoenc.selection import Selection
 from autoenc.settings import SearchSettings, TrainingSettings
-from autoenc.study import Record, journal_path, keep_aside, keep_study_aside, open_storage
+from autoenc.study import Record, journal_path, keep_study_aside, open_storage
 
 __all__ = ["compared_with_pca", "program_words", "same_command", "search"]
 

@@ -23,7 +23,7 @@ from autoenc.report.training_plot import TrainingPlot, draw_training
 from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
-from autoenc.study import journal_path, keep_aside
+from autoenc.study import journal_path
 from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.chosen import Chosen, chosen_trial
 
@@ -149,10 +149,10 @@ def _save(trained: _Trained, table: Table, division: Division, folder: Path) -> 
         "data_fingerprint": table.fingerprint,
     }  # fmt: skip
     path = OutputPaths(folder, fit.latent_dim).best_model
-    kept = keep_aside(path)
+    model = fitted_model(outcome.state, fit.recipe, table.columns, division.scaling(HOLDOUT), info)
+    kept = save_model(path, model, keep_earlier=True)
     if kept is not None:
         print(f"the earlier model is kept as {kept}", file=sys.stderr)
-    save_model(path, fitted_model(outcome.state, fit.recipe, table.columns, division.scaling(HOLDOUT), info))
     return "best model", path
 
 

@@ -15,7 +15,6 @@ from autoenc.grid import format_architecture
 from autoenc.paths import prepare_folder
 from autoenc.runs import TrackedRun
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
-from autoenc.study import keep_aside
 from autoenc.transfer.baselines import Beside, compare_with_baselines
 from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
 from autoenc.transfer.finalists import best_trial
@@ -121,10 +120,9 @@ def _train(chosen: _Chosen, path: Path) -> tuple[Path, FittedTransfer, Scores]:
     }
     classes = job.data.targets["classification"].classes if "classification" in job.data.targets else None
     model = FittedTransfer(fitted, settings.targets, classes, info)
-    kept = keep_aside(path)
+    kept = save_transfer(path, model, keep_earlier=True)
     if kept is not None:
         print(f"the earlier model is kept as {kept}", file=sys.stderr)
-    save_transfer(path, model)
     return path, model, scores
 
 

@@ -35,7 +35,11 @@ class CompareSettings(Settings):
         description="folders of searches with different latent sizes",
         json_schema_extra={"positional": True},
     )
-    output: str = Field("latent_comparison.png", description="picture of the best loss against latent size")
+    output: str | None = Field(
+        None,
+        description="picture of the best loss against latent size; by default latent_comparison.png in the "
+        "(first) folder",
+    )
 
 
 class EncodeSettings(Settings):
@@ -43,7 +47,9 @@ class EncodeSettings(Settings):
 
     model: str = Field(description="model file, e.g. output/best_model_latent3.pth")
     data_path: str = Field("data/stains.csv", description="table to encode, CSV or Parquet")
-    output: str = Field("latents.csv", description="CSV file for the latent points, a row per row")
+    output: str = Field(
+        "latents.csv", description="CSV file for the latent points, a row per row; - for standard output"
+    )
 
 
 class PredictSettings(Settings):
@@ -51,4 +57,6 @@ class PredictSettings(Settings):
 
     model: str = Field(description="model file of a transfer-aware search, e.g. best_model.pth")
     data_path: str = Field("data/stains.csv", description="table to predict for, CSV or Parquet")
-    output: str = Field("predictions.csv", description="CSV file for the predictions, a row per row")
+    output: str = Field(
+        "predictions.csv", description="CSV file for the predictions, a row per row; - for standard output"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,17 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from autoenc.checkpoint import FittedAutoencoder, fitted_model
-from autoenc.data import Scaling
-from autoenc.engines import Recipe
-from autoenc.errors import InputError
-from autoenc.paths import write_atomically
+from autoenc.checkpoint import MODEL_PARTS, FittedAutoencoder, model_of_content
+from autoenc.model_parts import check_keys, columns_of, info_of, parameters_of, scaling_content
+from autoenc.sealed import write_sealed
 from autoenc.transfer.classes import Class, plain_class
 from autoenc.transfer.heads import FittedStages, Heads
 
-__all__ = ["TRANSFER_FORMAT", "FittedTransfer", "read_transfer", "save_transfer"]
+__all__ = ["TRANSFER_FORMAT", "TRANSFER_VERSIONS", "FittedTransfer", "save_transfer", "transfer_of_content"]
 
 TRANSFER_FORMAT = "autoenc-transfer"
-_VERSION = 2
-_READABLE = (1, 2)  # the first also holds the dropout of the heads, which only their training needs
+TRANSFER_VERSIONS = (1, 2)  # the first also holds the dropout of the heads, which only their training needs
+_OWN_PARTS = ("heads", "targets", "units", "classes", "stage1_loss", "head_dropout")
 _ROWS_AT_ONCE = 65536
 
 
@@ -81,8 +80,8 @@ class FittedTransfer(FittedAutoencoder):
         return pd.DataFrame(columns)
 
 
-def save_transfer(path: Path, model: FittedTransfer) -> None:
-    """Write a file that :func:`autoenc.load_model` reads; it holds tensors and plain values only.
+def save_transfer(path: Path, model: FittedTransfer, *, keep_earlier: bool = False) -> Path | None:
+    """Write a file that :func:`autoenc.load_model` reads; as :func:`autoenc.checkpoint.save_model`.
 
     Raises:
         OSError: If the file cannot be written; an earlier one is then as it was.
@@ -91,15 +90,11 @@ def save_transfer(path: Path, model: FittedTransfer) -> None:
     plain = FittedAutoencoder(model.model, model.columns, scaling, {}).info
     content = {
         "format": TRANSFER_FORMAT,
-        "version": _VERSION,
+        "version": TRANSFER_VERSIONS[-1],
         "state_dict": model.model.state_dict(),
         "recipe": dict(model.info["recipe"]),
         "columns": list(model.columns or ()),
-        "scaling": {
-            "kind": scaling.kind,
-            "center": torch.from_numpy(scaling.center),
-            "scale": torch.from_numpy(scaling.scale),
-        },
+        "scaling": scaling_content(scaling),
         "heads": fitted.heads.state_dict(),
         "targets": dict(model.targets),
         "units": None if fitted.units is None else list(fitted.units),
@@ -111,40 +106,60 @@ def save_transfer(path: Path, model: FittedTransfer) -> None:
             if name not in plain and name not in ("recipe", "targets")
         },
     }
-    write_atomically(path, lambda file: torch.save(content, file))
+    return write_sealed(path, content, keep_earlier)
 
 
-def read_transfer(path: str | Path, content: Mapping[str, Any]) -> FittedTransfer:
-    """The model of a file's content, as torch has loaded it.
+def transfer_of_content(content: Mapping[str, Any]) -> FittedTransfer:
+    """The model that a file's content describes; raises as :func:`autoenc.checkpoint.model_of_content`."""
+    plain = {name: content[name] for name in MODEL_PARTS if name in content}
+    autoencoder = model_of_content({**plain, "info": {}})
+    check_keys(content, {*MODEL_PARTS, *_OWN_PARTS})
+    targets = _targets(content["targets"])
+    units, classes = content["units"], content["classes"]
+    if ("regression" in targets) != (units is not None) or ("classification" in targets) != bool(classes):
+        raise ValueError("targets, units and classes do not fit together")
+    fitted = FittedStages(
+        autoencoder,
+        _heads(parameters_of(content["heads"]), autoencoder.model.shape.latent_dim, list(targets)),
+        None if units is None else _units(units),
+        float(content["stage1_loss"]),
+    )
+    both = None if classes is None else _classes(classes)
+    derived = {*autoencoder.info, "targets"}
+    return FittedTransfer(fitted, targets, both, info_of(content["info"], derived))
 
-    Raises:
-        InputError: If it is damaged or of another version.
-    """
-    if content.get("version") not in _READABLE:
-        raise InputError(
-            f"{path}: is of transfer format {content.get('version')}, but this version reads {_VERSION}; "
-            "update autoenc"
-        )
-    try:
-        kind, center, scale = (content["scaling"][name] for name in ("kind", "center", "scale"))
-        scaling = Scaling(kind, center.double().numpy(), scale.double().numpy())
-        state = {name: value.numpy() for name, value in content["state_dict"].items()}
-        autoencoder = fitted_model(state, Recipe(**content["recipe"]), list(content["columns"]), scaling, {})
-        expected = (autoencoder.model.shape.input_dim,)
-        if not ((len(content["columns"]),) == scaling.center.shape == scaling.scale.shape == expected):
-            raise ValueError("columns, scaling and network do not fit together")
-        targets, units, classes = (content[name] for name in ("targets", "units", "classes"))
-        named = all(isinstance(name, str) for name in targets.values())
-        if not targets or not named or not set(targets) <= {"regression", "classification"}:
-            raise ValueError("it names no target that can be predicted")
-        if ("regression" in targets) != (units is not None) or ("classification" in targets) != bool(classes):
-            raise ValueError("targets, units and classes do not fit together")
-        hidden = content["heads"][f"first.{next(iter(targets))}.weight"].shape[0]
-        heads = Heads(autoencoder.model.shape.latent_dim, hidden, list(targets)).eval()
-        heads.load_state_dict(content["heads"])
-        pair = None if units is None else (float(units[0]), float(units[1]))
-        fitted = FittedStages(autoencoder, heads, pair, float(content["stage1_loss"]))
-        both = None if classes is None else (plain_class(classes[0]), plain_class(classes[1]))
-        return FittedTransfer(fitted, targets, both, content["info"])
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
-        raise InputError(f"{path}: is a damaged model file: {error}") from None
+
+def _targets(targets: Any) -> dict[str, str]:
+    if (
+        not isinstance(targets, Mapping)
+        or not targets
+        or not set(targets) <= {"regression", "classification"}
+    ):
+        raise ValueError("it names no target that can be predicted")
+    if len(set(columns_of(list(targets.values())))) != len(targets):
+        raise ValueError("its targets must differ")
+    return dict(targets)
+
+
+def _units(units: Any) -> tuple[float, float]:
+    mean, deviation = (float(value) for value in units)
+    if not (math.isfinite(mean) and math.isfinite(deviation) and deviation > 0):
+        raise ValueError(f"the regression's mean and deviation must be finite, got {mean} and {deviation}")
+    return mean, deviation
+
+
+def _classes(classes: Any) -> tuple[Class, Class]:
+    low, high = (plain_class(value) for value in classes)
+    if low == high or not all(isinstance(value, Class) for value in (low, high)):
+        raise ValueError(f"its classes must be two, got {low!r} and {high!r}")
+    return low, high
+
+
+def _heads(state: dict[str, torch.Tensor], latent_dim: int, kinds: list[str]) -> Heads:
+    hidden = state[f"first.{kinds[0]}.weight"].shape[0]
+    if hidden < 1 or not (state["scale"] > 0).all():
+        raise ValueError("its heads must have hidden units, and scales above 0")
+    with torch.inference_mode(False), torch.device("meta"):
+        heads = Heads(latent_dim, hidden, kinds)
+        heads.load_state_dict(state, assign=True)
+    return heads.eval()

@@ -1,0 +1,148 @@
+"""The parts of a model file, each refused unless it makes sense."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Mapping
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from autoenc.data import Scaling, ScalingKind
+from autoenc.engines.contract import Recipe
+from autoenc.sealed import check_tensor
+
+__all__ = [
+    "bare_parameters_of",
+    "check_keys",
+    "columns_of",
+    "info_of",
+    "parameters_of",
+    "recipe_of",
+    "scaling_content",
+    "scaling_of",
+]
+
+_REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def check_keys(content: Mapping[str, Any], known: Collection[str]) -> None:
+    """See that a file without a digest holds nothing else, such as a part whose name was damaged.
+
+    Raises:
+        ValueError: If it does.
+    """
+    unknown = [name for name in content if name not in known]
+    if unknown and "digest" not in content:
+        raise ValueError(f"{unknown[0]!r} is no part of such a file")
+
+
+def parameters_of(state: Any, dtypes: Collection[torch.dtype] = (torch.float32,)) -> dict[str, torch.Tensor]:
+    """Parameters by name in single precision, in memory of their own.
+
+    Raises:
+        ValueError: If they are no finite real numbers by name.
+    """
+    if not isinstance(state, Mapping):
+        raise ValueError("it must hold tensors by name, and does not")
+    found = {}
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            raise ValueError("it must hold tensors by name, and does not")
+        check_tensor(value)
+        if value.dtype not in dtypes:
+            kinds = " or ".join(str(dtype).removeprefix("torch.") for dtype in dtypes)
+            got = str(value.dtype).removeprefix("torch.")
+            raise ValueError(f"{name} must hold {kinds} numbers, got {got}")
+        single = value.detach().to(torch.float32, copy=True)
+        if not torch.isfinite(single).all():
+            raise ValueError(f"{name} must hold finite numbers, got NaN or infinite ones")
+        found[name] = single
+    return found
+
+
+def bare_parameters_of(state: Any) -> dict[str, torch.Tensor]:
+    """The same of other code's state dicts, which may have any real precision."""
+    return parameters_of(state, _REAL)
+
+
+def columns_of(columns: Any) -> list[str]:
+    """Names of columns.
+
+    Raises:
+        ValueError: If they are no distinct texts.
+    """
+    if not isinstance(columns, list | tuple) or not all(isinstance(name, str) for name in columns):
+        raise ValueError("the names of its columns must be text")
+    if len(set(columns)) != len(columns):
+        raise ValueError("the names of its columns must differ")
+    return list(columns)
+
+
+def recipe_of(values: Any) -> Recipe:
+    """A recipe.
+
+    Raises:
+        ValueError, TypeError: If an option is unknown, or its value of the wrong type.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError("its recipe must hold options by name")
+    recipe = Recipe(**values)
+    for field in dataclasses.fields(Recipe):
+        value, default = getattr(recipe, field.name), field.default
+        kinds = (int, float) if type(default) is float else (type(default),)
+        if type(value) not in kinds or (isinstance(value, float) and not math.isfinite(value)):
+            raise ValueError(f"{field.name} in its recipe must be a {type(default).__name__}, got {value!r}")
+    return recipe
+
+
+def scaling_content(scaling: Scaling) -> dict[str, Any]:
+    """A scaling as a file holds it."""
+    return {
+        "kind": scaling.kind,
+        "center": torch.from_numpy(scaling.center),
+        "scale": torch.from_numpy(scaling.scale),
+    }
+
+
+def scaling_of(content: Any, n_columns: int) -> Scaling:
+    """A scaling.
+
+    Raises:
+        ValueError, KeyError: If its kind is unknown, or a centre or scale is impossible.
+    """
+    if not isinstance(content, Mapping):
+        raise ValueError("its scaling must hold kind, center and scale")
+    kind = content["kind"]
+    if kind not in get_args(ScalingKind):
+        raise ValueError(f"its scaling must be one of {', '.join(get_args(ScalingKind))}, got {kind!r}")
+    center, scale = (_numbers(content[name], name, n_columns) for name in ("center", "scale"))
+    if not np.isfinite(center).all() or not np.isfinite(scale).all() or not (scale > 0).all():
+        raise ValueError("its scaling must have finite centers, and finite scales above 0")
+    return Scaling(kind, center, scale)
+
+
+def _numbers(tensor: Any, name: str, n_columns: int) -> Any:
+    if not isinstance(tensor, torch.Tensor):
+        raise ValueError(f"{name} of its scaling must be a tensor")
+    check_tensor(tensor)
+    if tensor.dtype != torch.float64 or tuple(tensor.shape) != (n_columns,):
+        got = f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
+        raise ValueError(f"{name} of its scaling must be float64 [{n_columns}], got {got}")
+    return tensor.detach().numpy().copy()
+
+
+def info_of(info: Any, derived: Collection[str]) -> dict[str, Any]:
+    """What else is known of a model.
+
+    Raises:
+        ValueError: If it is no mapping of texts, or contradicts what follows from the rest of the file.
+    """
+    if not isinstance(info, Mapping) or not all(isinstance(name, str) for name in info):
+        raise ValueError("its info must hold values by name")
+    twice = [name for name in info if name in derived]
+    if twice:
+        raise ValueError(f"{twice[0]!r} follows from its parameters, and must not stand in its info")
+    return dict(info)

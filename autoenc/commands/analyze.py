@@ -11,7 +11,7 @@ from autoenc.errors import InputError
 from autoenc.lock import is_held
 from autoenc.paths import OutputPaths
 from autoenc.report import SearchResults, write_reports
-from autoenc.report.live import LiveView
+from autoenc.report.live import LiveView, state_of_record
 from autoenc.report.overview import overview
 from autoenc.report.study_tables import ranked_trials, study_trials
 from autoenc.report.tuning import step_line, steps_of
@@ -101,7 +101,7 @@ def _show(record: Record, folder: Path, running: bool) -> None:
         print("\na search is running here; it writes the reports itself", file=sys.stderr)
         return
     paths = OutputPaths(folder, options.latent_size)
-    LiveView(results, paths, 0).refresh("finished" if not results.missing else "stopped")
+    LiveView(results, paths).conclude(state_of_record(results, paths))
     print()
     for word, path in write_reports(results, paths):
         print(f"{word:<13} {path}")

@@ -11,7 +11,7 @@ from autoenc.grid import format_architecture
 from autoenc.lock import RecordLock
 from autoenc.paths import OutputPaths, prepare_folder
 from autoenc.report import SearchResults, write_reports
-from autoenc.report.live import LiveView
+from autoenc.report.live import LiveView, state_of_record
 from autoenc.settings import MergeSettings, SearchSettings
 from autoenc.study import Record, journal_path, open_storage, records_in
 from autoenc.trials import trained_trials_of
@@ -73,7 +73,7 @@ def _join(parts: list[Record], target: Record, out: Path) -> bool:
     target.note_search(note)
     results = SearchResults.of(option, target)
     paths = OutputPaths(out, option.latent_size)
-    LiveView(results, paths, 0).refresh("finished" if not results.missing else "incomplete")
+    LiveView(results, paths).conclude("incomplete" if results.missing else state_of_record(results, paths))
     written = write_reports(results, paths)
     print(_certificate(results, len(parts), n_twice))
     for word, path in [*written, ("record", journal_path(out))]:

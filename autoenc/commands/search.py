@@ -96,25 +96,34 @@ def _run(job: SearchJob, record: Record, cluster: FitExecutor | None) -> int:
     _say(settings, plan(job, n_done))
     with StopOnSignals() as signals:
         try:
-            with _tracked(job) as run:
-                live = None if job.shard else LiveView(results, job.paths, n_done)
+            with _tracked(job) as run, ExitStack() as stack:
+                live = None if job.shard else stack.enter_context(LiveView(results, job.paths))
                 while pending and not signals.number:
                     _train(job, record, results, pending, signals, live, cluster)
                     pending = _pending(job, results, retry_failed=False)
-                if live and n_done < len(results.outcomes):
-                    live.refresh(f"stopped by {signals.name}" if signals.number else "finished")
-                if not job.shard and not signals.number:
-                    _measure_on_test_rows(job, record, results)
-                together = [] if job.shard else write_ensemble(job, record, results, signals.flag)
-                drawing = not signals.number  # what was stopped ends at once; analyze draws
-                written = [] if job.shard else [*write_reports(results, job.paths, drawing), *together]
-                if results.ranked and not signals.number and not job.shard:
-                    written += write_best(job, results)
+                written = [] if live is None else _report(job, record, results, signals, live)
                 _conclude_run(run, job, results, signals)
         except OSError as error:
             _tell_disk_error(job, error)
             return 1
     return _conclude(job, results, written, signals)
+
+
+def _report(
+    job: SearchJob, record: Record, results: SearchResults, signals: StopOnSignals, live: LiveView
+) -> list[tuple[str, Path]]:
+    """Every file that a search leaves; a word for each, and the file."""
+    if not signals.number:
+        _measure_on_test_rows(job, record, results)
+    together = write_ensemble(job, record, results, signals.flag)
+    drawing = not signals.number  # what was stopped ends at once; analyze draws
+    written = [*write_reports(results, job.paths, drawing), *together]
+    if results.ranked and not signals.number:
+        written += write_best(job, results)
+    # The state last: it says finished once everything else is there.
+    state = f"stopped by {signals.name}" if signals.number else "failed" if results.all_failed else "finished"
+    live.conclude(state, drawing)
+    return written
 
 
 def _tracked(job: SearchJob) -> TrackedRun:

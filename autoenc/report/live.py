@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
 from autoenc.paths import OutputPaths, png_content, write_atomically
 from autoenc.report.progress import draw_progress, progress_plot
 from autoenc.report.results import SearchResults, csv_text, json_bytes
 
-__all__ = ["LiveView"]
+__all__ = ["LiveView", "state_of_record"]
 
 _INTERVAL_S = 4.0
+_UNFINISHED = ("failed", "incomplete")
 _COST_SHARE = 0.02  # of the time since the last refresh
 
 
@@ -22,25 +26,46 @@ class LiveView:
     Args:
         results: The search; its outcomes grow while it runs.
         paths: Where the files go.
-        n_before: Fits that earlier runs had done.
+
+    In a ``with`` block the state is ``running``; an exception leaves it ``failed``.
     """
 
-    def __init__(self, results: SearchResults, paths: OutputPaths, n_before: int) -> None:
-        self._results, self._paths, self._n_before = results, paths, n_before
+    def __init__(self, results: SearchResults, paths: OutputPaths) -> None:
+        self._results, self._paths = results, paths
+        self._n_before = len(results.outcomes)
         self._started = self._last = time.monotonic()
         self._pause_s = _INTERVAL_S
 
-    def refresh(self, state: str = "running") -> None:
-        """Write the files if it is time, or in any case once the state is another than ``running``.
+    def __enter__(self) -> LiveView:
+        self._write("running", drawing=False)
+        return self
 
-        The picture is left as it is where a signal stopped the search.
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            with contextlib.suppress(OSError):  # the first error is the one to tell
+                self._write("failed", drawing=False)
+
+    def refresh(self) -> None:
+        """Write the files if it is time."""
+        if time.monotonic() - self._last >= self._pause_s:
+            self._write("running")
+
+    def conclude(self, state: str, drawing: bool = True) -> None:
+        """Write the files as the search ends.
+
+        Args:
+            state: How it ended.
+            drawing: Whether there is time for the picture.
         """
+        self._write(state, drawing)
+
+    def _write(self, state: str, drawing: bool = True) -> None:
         begun = time.monotonic()
-        if state == "running" and begun - self._last < self._pause_s:
-            return
         write_atomically(self._paths.state_json, lambda file: file.write(json_bytes(self._state(state))))
         write_atomically(self._paths.live_csv, lambda file: file.write(csv_text(self._results).encode()))
-        if self._results.finished and not state.startswith("stopped by"):  # whoever stops it will not wait
+        if self._results.finished and drawing:
             plot = draw_progress(progress_plot(self._results))
             write_atomically(self._paths.progress_png, png_content(plot))
         self._last = time.monotonic()
@@ -51,7 +76,7 @@ class LiveView:
         elapsed_s = time.monotonic() - self._started
         trained, missing = results.trained, results.missing
         n_left = sum(fit not in results.outcomes for trial in missing for fit in trial.fits)
-        n_here = sum(len(trial.fits) for trial in trained) - n_left - self._n_before
+        n_here = len(results.outcomes) - self._n_before
         n_failed = len(results.failed) + len(results.failed_beside)
         best = results.ranked[0] if results.ranked else None
         return {
@@ -74,3 +99,18 @@ class LiveView:
             },
             "baselines": results.baselines,
         }
+
+
+def state_of_record(results: SearchResults, paths: OutputPaths) -> str:
+    """The state of a search that no process runs, for the reports that are made of its record.
+
+    Of an unfinished one the state that its last process left stands, unless that is ``running``: this process
+    was killed.
+    """
+    if not results.missing:
+        return "failed" if results.all_failed else "finished"
+    try:
+        left = json.loads(paths.state_json.read_text())["state"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        left = None
+    return left if left in _UNFINISHED or str(left).startswith("stopped by SIG") else "interrupted"

@@ -27,7 +27,7 @@ class Minimum(NamedTuple):
 
 
 class ProgressPlot(NamedTuple):
-    """Trials in the order in which they ended."""
+    """Trials in the order in which a search takes them."""
 
     title: str
     losses: list[float]
@@ -42,7 +42,7 @@ def progress_plot(results: SearchResults) -> ProgressPlot:
     losses: list[float] = []
     parameters: list[int] = []
     minima: list[Minimum] = []
-    for result in results.in_order_of_ending:
+    for result in results.in_order_of_training:
         losses.append(result.loss)
         parameters.append(results.n_parameters(result.trial))
         if not minima or result.loss < minima[-1].loss:
@@ -84,7 +84,7 @@ def draw_progress(plot: ProgressPlot) -> Figure:
     lower.set_yscale("log")
     lower.set_ylabel("trainable parameters")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
-    lower.set_xlabel("trial, in the order in which they ended")
+    lower.set_xlabel("trial, in the order of training")
     for axis in (upper, lower):
         axis.grid(alpha=0.3)
     return figure

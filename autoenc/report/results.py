@@ -33,7 +33,7 @@ class SearchResults:
         search: What the search noted about itself: ``columns``, ``fingerprint``, ``n_rows``, ``n_train``,
             ``n_test``, ``engine``, ``environment`` and ``baselines``; and ``ensemble`` where one was made.
         strategy: What is tried.
-        outcomes: Every fit that is done so far, in the order in which it was recorded.
+        outcomes: Every fit that is done so far.
     """
 
     settings: SearchSettings
@@ -111,10 +111,23 @@ class SearchResults:
         return sorted(self.finished, key=lambda result: result.loss)
 
     @property
-    def in_order_of_ending(self) -> list[TrialResult]:
-        """Trials that succeeded, in the order in which their last fit was recorded."""
-        when = {fit: i for i, fit in enumerate(self.outcomes)}
-        return sorted(self.finished, key=lambda result: max(when[fit] for fit in result.trial.fits))
+    def all_failed(self) -> bool:
+        """Whether every trial that is done failed, and one did."""
+        return bool(self.failed) and not self.finished
+
+    @property
+    def in_order_of_training(self) -> list[TrialResult]:
+        """Trials that succeeded, in the order in which a search takes them: most work first.
+
+        The order in which they end is a matter of timing, and of where a search was interrupted.
+        """
+
+        def work(result: TrialResult) -> int:
+            fit = result.trial.fits[0]
+            return fit.network(len(self.columns)).count_multiply_adds() * fit.recipe.last_epoch
+
+        # Of equal ones a search takes the later in the grid first.
+        return sorted(self.finished, key=work)[::-1]
 
     @property
     def selection(self) -> Selection:

@@ -9,7 +9,7 @@ search: $(VENV)/.installed
 	$(BIN)/python hyperparam_optimizer.py
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -q --numprocesses auto
+	$(BIN)/python -m pytest -q --numprocesses auto -m "not slow"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ _TIMES = {
 }  # fmt: skip
 _PLACES = {"args", "settings", "id", "process", "command_line", "settings_sha256", "folder", "git_commit",
            "git_dirty", "environment", "digest"}  # fmt: skip
+_TIMED = ("total time", "  output_dir")
 _RECORDS = (".journal", ".db", ".lock", ".owner")
 
 
@@ -46,7 +47,7 @@ def _content(path: Path) -> Any:
         kept = [i for i, name in enumerate(rows[0]) if name not in _TIMES]
         return [[row[i] for i in kept] for row in rows]
     if path.suffix == ".txt":
-        return [line for line in path.read_text().splitlines() if not line.startswith(("total time", "  output_dir"))]
+        return [line for line in path.read_text().splitlines() if not line.startswith(_TIMED)]
     if path.suffix == ".log":
         return _last_words(path.read_text())
     return hashlib.sha256(path.read_bytes()).hexdigest()

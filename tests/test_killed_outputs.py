@@ -1,0 +1,87 @@
+"""Killed at any write and resumed, every command leaves the files of a run that nothing disturbed."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from outputs import outputs_but_time
+from processes import start
+
+STACKS = ["--hidden_dims_search", "8,16", "--max_layers", "2", "--epochs", "4", "--jobs", "2"]
+SPACE = ["--hidden_size_range", "8,32", "--num_layers_range", "1,2", "--epochs", "4", "--jobs", "1"]
+HEADS = [
+    "--regression_target", "score", "--classification_target", "kind", "--n_cv_folds", "2", "--epochs", "2",
+    "--stage2_epochs", "2", "--latent_dim_options", "2,8", "--hidden_dims_options", "4,8-4",
+]  # fmt: skip
+
+COMMANDS = {
+    "folds": ["search", *STACKS, "--folds", "3", "--seeds", "2", "--select", "one_se", "--save_models"],
+    "halving": ["search", *STACKS, "--strategy", "halving", "--epochs", "9", "--seeds", "3"],
+    "ensemble": ["search", *STACKS, "--ensemble", "2", "--dropout", "0,0.1", "--warm_start"],
+    "latent sizes": ["search", *STACKS, "--latent_dim", "2,3"],
+    "resilient": ["tune", *SPACE, "--strategy", "resilient", "--n_trials", "9", "--families", "ae,dae"],
+    "tpe": ["tune", *SPACE, "--strategy", "tpe", "--n_trials", "5", "--plot", "--folds", "2"],
+    "transfer": ["transfer", *HEADS, "--n_trials", "4", "--finalists", "2"],
+}
+SMALL = ["search", *STACKS, "--save_models"]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory) -> Path:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.random((80, 4)).round(4), columns=list("abcd"))
+    frame["score"] = (10 * frame.a + frame.b).round(3)
+    frame["kind"] = np.where(frame.c > 0.6, 5, 3)
+    path = tmp_path_factory.mktemp("table") / "rows.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def run(command: list[str], table: Path, folder: Path, dies_at_write: int | str | None = None) -> int | None:
+    folder.mkdir(exist_ok=True)
+    words = [*command, "--data_path", str(table), "--output_dir", str(folder)]
+    process = start(words, folder / "log", dies_at_write)
+    process.join()
+    return process.exitcode
+
+
+def state(folder: Path) -> dict:
+    return json.loads((folder / "search_state.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_file_is_that_of_an_undisturbed_run(name: str, table, tmp_path) -> None:
+    command = COMMANDS[name]
+    assert run(command, table, tmp_path / "whole") == 0
+    killed = [run(command, table, tmp_path / "killed", n) for n in (2, 5, 17, 13, 9)]
+    assert killed.count(-signal.SIGKILL) > 2
+    assert run(command, table, tmp_path / "killed") == 0
+    assert outputs_but_time(tmp_path / "killed") == outputs_but_time(tmp_path / "whole")
+
+
+def test_killed_with_everything_recorded_a_search_still_ends_as_finished(table, tmp_path) -> None:
+    assert run(SMALL, table, tmp_path / "whole") == 0
+    killed = tmp_path / "killed"
+    assert run(SMALL, table, killed, "hyperparam_results_latent3.json") == -signal.SIGKILL
+    assert state(killed)["state"] == "running"
+    assert (killed / "study.journal").read_text().count('"architecture"') == 5
+    assert run(SMALL, table, killed) == 0
+    assert "5 of 5 already trained" in (killed / "log").read_text()
+    assert (state(killed)["state"], state(killed)["remaining"]) == ("finished", 0)
+    assert outputs_but_time(killed) == outputs_but_time(tmp_path / "whole")
+
+
+def test_analyze_tells_of_a_killed_search_that_nobody_resumes(table, tmp_path, call) -> None:
+    assert run(SMALL, table, tmp_path, 9) == -signal.SIGKILL
+    assert state(tmp_path)["state"] == "running"
+    assert call("analyze", tmp_path).code == 0
+    found = state(tmp_path)
+    assert found["state"] == "interrupted"
+    assert (found["total"], found["finished"] + found["remaining"]) == (5, 5)
+    assert found["remaining"] > 0

@@ -33,6 +33,7 @@ from autoenc.settings import (
 )
 from autoenc.settings.layers import LayerSettings
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
+from autoenc.text import escape_output, say, warn
 
 __all__ = ["main", "main_by_mode"]
 
@@ -105,20 +106,23 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc", epilog: str =
     Returns:
         The exit code: 0, 1 where the command did its work and the answer is bad, 2 for wrong input.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    with escape_output():
+        return _main(list(sys.argv[1:] if argv is None else argv), prog, epilog)
+
+
+def _main(arguments: list[str], prog: str, epilog: str) -> int:
     try:
         arguments = _joined_verbs(arguments)
         if arguments[:1] == [_SHOW]:
             name, resolution = _parse(arguments[1:], f"{prog} {_SHOW}")
             show = import_module("autoenc.commands.config").show
-            print(show(name, resolution))
+            say(*show(name, resolution))
             return 0
         name, resolution = _parse(arguments, prog, epilog)
         words = _joined(arguments, _flags(COMMANDS[name].settings))[1:]
         return COMMANDS[name].run(resolution.settings, words)
     except InputError as error:
-        for problem in error.problems:
-            print(f"error: {problem}", file=sys.stderr)
+        warn(*(f"error: {problem}" for problem in error.problems))
         return 2
     except BrokenPipeError:
         # Whoever read our output went away; what was recorded is safe. The interpreter flushes at exit.
@@ -126,7 +130,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc", epilog: str =
         return 128 + 13  # as if SIGPIPE had ended the process
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        warn(f"error: {where}{error.strerror or error}")
         return 1
 
 
@@ -140,10 +144,10 @@ def main_by_mode(argv: Sequence[str], prog: str) -> int:
     try:
         options, rest = parser.parse_known_args(list(argv))
     except argparse.ArgumentError as error:
-        print(f"error: --mode: {error.message}; it is one of {', '.join(MODES)}", file=sys.stderr)
+        warn(f"error: --mode: {error.message}; it is one of {', '.join(MODES)}")
         return 2
     if options.mode not in MODES:
-        print(f"error: --mode must be one of {', '.join(MODES)}, got {options.mode!r}", file=sys.stderr)
+        warn(f"error: --mode must be one of {', '.join(MODES)}, got {options.mode!r}")
         return 2
     told = f"--mode is one of {', '.join(MODES)}, by default search; this is the help for {options.mode}"
     return main([MODES[options.mode], *rest], prog, told)
@@ -207,7 +211,7 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
         # A search file is named for this command; other files serve several, and may hold more.
         if search is not None and Path(entry.path) == Path(search) and entry.option in SPACE_OPTIONS:
             text = f"{entry.key} is no part of the space of {namespace.command}, and passed over"
-            print(f"warning: {entry.place()}: {text}", file=sys.stderr)
+            warn(f"warning: {entry.place()}: {text}")
     return namespace.command, resolution
 
 

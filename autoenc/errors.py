@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autoenc.text import escaped
+
 __all__ = ["InputError"]
 
 
@@ -11,9 +13,10 @@ class InputError(ValueError):
     """Wrong input: what is wrong, where, and what would be right.
 
     Args:
-        problems: One sentence, or several that are told together.
+        problems: One sentence, or several that are told together; control characters in them, of names from
+            foreign files, are escaped.
     """
 
     def __init__(self, problems: str | Sequence[str]) -> None:
-        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        self.problems = [escaped(each) for each in ([problems] if isinstance(problems, str) else problems)]
         super().__init__("\n".join(self.problems))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,8 +16,9 @@ from autoenc.paths import prepare_folder, refuse_own_table
 from autoenc.search.connect import connect
 from autoenc.search.executors import FitExecutor
 from autoenc.settings import TrainingSettings
+from autoenc.text import warn
 
-__all__ = ["context_of", "open_cluster", "prepare_inputs", "warn"]
+__all__ = ["context_of", "open_cluster", "prepare_inputs", "warn_about"]
 
 
 def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Engine, Table]:
@@ -65,16 +65,15 @@ def context_of(settings: TrainingSettings, table: Table, latent_dim: int) -> Con
     )  # fmt: skip
 
 
-def warn(table: Table, latent_dim: int) -> None:
+def warn_about(table: Table, latent_dim: int) -> None:
     """Print what was left out of the table or looks odd."""
     for warning in table.warnings:
-        print(f"warning: {table.path}: {warning}", file=sys.stderr)
+        warn(f"warning: {table.path}: {warning}")
     n_columns = len(table.columns)
     if latent_dim >= n_columns:
-        print(
+        warn(
             f"warning: latent size {latent_dim} is not below the {n_columns} columns: "
-            "nothing has to be compressed",
-            file=sys.stderr,
+            "nothing has to be compressed"
         )
 
 
@@ -91,5 +90,5 @@ def open_cluster(
     cluster = connect(scheduler, engine, division.split)
     stack.callback(cluster.close)
     if not cluster.n_threads():
-        print(f"warning: {cluster.address} has no workers yet; waiting for some", file=sys.stderr)
+        warn(f"warning: {cluster.address} has no workers yet; waiting for some")
     return cluster

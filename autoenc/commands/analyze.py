@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import optuna
@@ -18,6 +17,7 @@ from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
 from autoenc.settings import AnalyzeSettings, SearchSettings
 from autoenc.study import TUNE, Record, journal_path, open_storage, records_in
+from autoenc.text import say, warn
 from autoenc.tuning.study import tune_studies
 
 __all__ = ["analyze"]
@@ -55,7 +55,7 @@ def analyze(settings: AnalyzeSettings) -> int:
         _show_study(study, folder, running)
     older = len(records) - len(latest)
     if older:
-        print(f"\n{older} older search(es), with other data or another recipe, are kept in the record too")
+        say("", f"{older} older search(es), with other data or another recipe, are kept in the record too")
     return 0
 
 
@@ -66,12 +66,12 @@ def _show_transfer(folder: Path) -> int:
 
     study = read_study(folder / "study.db", str(folder))
     best = ranked_trials(study)[:5]
-    print(f"{study.study_name}: {len(study_trials(study)):,} trials; the lowest values:")
+    say(f"{study.study_name}: {len(study_trials(study)):,} trials; the lowest values:")
     for trial in best:
-        print(f"trial {trial.number:>4}  {trial.value:.6f}")
-    print()
+        say(f"trial {trial.number:>4}  {trial.value:.6f}")
+    say("")
     for word, path in [*write_tables(study, folder), *(write_pictures(study, folder) if best else [])]:
-        print(f"{word:<13} {path}")
+        say(f"{word:<13} {path}")
     return 0
 
 
@@ -82,26 +82,26 @@ def _show_study(study: optuna.Study, folder: Path, running: bool) -> None:
     done = [step for step in steps if step.value is not None]
     n_trials = note["settings"]["n_trials"]
     without = f"{len(steps) - len(done):,} without a result"
-    print(f"\n{study.study_name}: {len(steps):,} of {n_trials:,} trials, {without}")
+    say("", f"{study.study_name}: {len(steps):,} of {n_trials:,} trials, {without}")
     for step in sorted(done, key=lambda step: step.value or 0.0)[:5]:
-        print(step_line(step, note["baselines"]["pca"]))
+        say(step_line(step, note["baselines"]["pca"]))
     if running:
         return
     state = "finished" if len(steps) >= n_trials else "stopped"
-    print()
+    say("")
     for word, path in TuneReports(study, folder).write(state, plot=(folder / "figures").exists()):
-        print(f"{word:<13} {path}")
+        say(f"{word:<13} {path}")
 
 
 def _show(record: Record, folder: Path, running: bool) -> None:
     options = SearchSettings.model_validate({**record.search["settings"], "output_dir": str(folder)})
     results = SearchResults.of(options, record)
-    print(overview(results))
+    say(*overview(results))
     if running:
-        print("\na search is running here; it writes the reports itself", file=sys.stderr)
+        warn("", "a search is running here; it writes the reports itself")
         return
     paths = OutputPaths(folder, options.latent_size)
     LiveView(results, paths).conclude(state_of_record(results, paths))
-    print()
+    say("")
     for word, path in write_reports(results, paths):
-        print(f"{word:<13} {path}")
+        say(f"{word:<13} {path}")

@@ -17,6 +17,7 @@ from autoenc.report.plots import COLOURS, new_figure
 from autoenc.selection import elbow
 from autoenc.settings import CompareSettings, SearchSettings
 from autoenc.study import Record, journal_path, open_storage, records_in
+from autoenc.text import say
 
 __all__ = ["compare"]
 
@@ -50,12 +51,12 @@ def compare(settings: CompareSettings) -> int:
         )
     at = elbow([(row.latent_size, row.loss) for row in rows])
     stream = summary_stream(output)
-    print("\n".join(_told(rows, at)), file=stream)
+    say(*_told(rows, at), file=stream)
     picture = png_content(draw(rows, at))
     if is_regular(output):
         prepare_folder(Path(output).parent)
     write_output("--output", output, picture)
-    print(f"{'picture':<13} {output}", file=stream)
+    say(f"{'picture':<13} {output}", file=stream)
     return 0
 
 

@@ -12,7 +12,7 @@ __all__ = ["show"]
 _WIDEST_VALUE = 40
 
 
-def show(command: str, resolution: Resolution[Settings]) -> str:
+def show(command: str, resolution: Resolution[Settings]) -> list[str]:
     """A line per option, and a line per key of the files that this command has no use for."""
     options = {name: _text(getattr(resolution.settings, name)) for name in resolution.origins}
     name_width = max(map(len, options), default=0)
@@ -26,7 +26,7 @@ def show(command: str, resolution: Resolution[Settings]) -> str:
         width = max(len(entry.key) for entry in unused)
         lines += ["", f"not used by {command}:"]
         lines += [f"{entry.key:<{width}}  {entry.place()}" for entry in unused]
-    return "\n".join(lines)
+    return lines
 
 
 def _text(value: Any) -> str:

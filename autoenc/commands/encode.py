@@ -11,6 +11,7 @@ from autoenc.model_files import load_model
 from autoenc.outputs import refuse_inputs, summary_stream, write_output
 from autoenc.settings import EncodeSettings, PredictSettings
 from autoenc.tables import numeric_column, read_frame
+from autoenc.text import say
 from autoenc.transfer.checkpoint import FittedTransfer
 
 if TYPE_CHECKING:
@@ -80,4 +81,4 @@ def _write(frame: pd.DataFrame, output: str) -> None:
 
 
 def _say(output: str, text: str) -> None:
-    print(f"{text}: {output}", file=summary_stream(output))
+    say(f"{text}: {output}", file=summary_stream(output))

@@ -14,7 +14,7 @@ from autoenc.engines import Engine, Fit
 from autoenc.engines.warm import WarmStarting
 from autoenc.environment import describe_environment
 from autoenc.identity import Context
-from autoenc.inputs import context_of, prepare_inputs, warn
+from autoenc.inputs import context_of, prepare_inputs, warn_about
 from autoenc.paths import OutputPaths
 from autoenc.search.shards import parse_shard, partition, shard_from_environment
 from autoenc.settings import SearchSettings
@@ -149,4 +149,4 @@ class SearchJob:
 
     def warn(self) -> None:
         """Print what was left out of the table or looks odd."""
-        warn(self.table, self.settings.latent_size)
+        warn_about(self.table, self.settings.latent_size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from autoenc.engines import Fit, Outcome
@@ -14,6 +13,7 @@ from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record
 from autoenc.settings import MergeSettings, SearchSettings
 from autoenc.study import Record, journal_path, open_storage, records_in
+from autoenc.text import say, warn
 from autoenc.trials import trained_trials_of
 
 __all__ = ["merge"]
@@ -75,9 +75,9 @@ def _join(parts: list[Record], target: Record, out: Path) -> bool:
     paths = OutputPaths(out, option.latent_size)
     LiveView(results, paths).conclude("incomplete" if results.missing else state_of_record(results, paths))
     written = write_reports(results, paths)
-    print(_certificate(results, len(parts), n_twice))
+    say(*_certificate(results, len(parts), n_twice))
     for word, path in [*written, ("record", journal_path(out))]:
-        print(f"{word:<13} {path}")
+        say(f"{word:<13} {path}")
     return not results.missing
 
 
@@ -92,18 +92,17 @@ def _collect(parts: list[Record]) -> tuple[dict[Fit, Outcome], int, dict[Fit, st
             if earlier is not None and earlier.failure is None and outcome.failure is None:
                 twice.add(fit)
                 if earlier.test_losses != outcome.test_losses and engines[fit] == part.search["engine"]:
-                    print(
+                    warn(
                         f"warning: {format_architecture(fit.architecture)} stands in two records with other "
                         f"losses, {earlier.final_test_loss!r} and {outcome.final_test_loss!r}; "
                         "the first is kept",
-                        file=sys.stderr,
                     )
             elif earlier is None or earlier.failure is not None:
                 found[fit], engines[fit] = outcome, part.search["engine"]
     return found, len(twice), engines
 
 
-def _certificate(results: SearchResults, n_records: int, n_twice: int) -> str:
+def _certificate(results: SearchResults, n_records: int, n_twice: int) -> list[str]:
     n_done = len(results.trained) - len(results.missing)
     fits = [fit for trial in results.trained for fit in trial.fits]
     n_fits = sum(fit in results.outcomes for fit in fits)
@@ -120,4 +119,4 @@ def _certificate(results: SearchResults, n_records: int, n_twice: int) -> str:
         lines.append(f"MISSING {len(names):,}: {'; '.join(names[:20])}{' ...' if len(names) > 20 else ''}")
     else:
         lines.append("complete")
-    return "\n".join(lines)
+    return lines

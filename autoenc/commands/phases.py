@@ -22,6 +22,7 @@ from autoenc.settings import PhasesSettings, RefineSettings, TuneSettings
 from autoenc.settings.phases import Phase
 from autoenc.settings.refine import NarrowingSettings
 from autoenc.settings.space import SpaceSettings
+from autoenc.text import say
 from autoenc.tuning.observations import observe_folder
 from autoenc.tuning.phases import Plan, plan_phases, settings_within
 from autoenc.tuning.space import HyperparameterSearchSpace
@@ -71,14 +72,14 @@ def phases(settings: PhasesSettings) -> int:
     results: list[PhaseResult] = []
     for i, phase in enumerate(plan.phases, 1):
         if not plan.settings.quiet:
-            print(f"\n== {phase} ({i} of {len(plan.phases)}), in {plan.folder(phase)}", flush=True)
+            say("", f"== {phase} ({i} of {len(plan.phases)}), in {plan.folder(phase)}", flush=True)
         code = _run(plan, phase)
         if code:
             return code
         results.append(_result(plan, phase, results[-1] if results else None))
         _write(plan, results)
     if not plan.settings.quiet:
-        print("\n".join(["", *_table(plan, results), "", *_suggestion(plan, results)]))
+        say("", *_table(plan, results), "", *_suggestion(plan, results))
     return 0
 
 
@@ -100,13 +101,13 @@ def _refine(plan: Plan) -> None:
     """Write the fine search's file; one that is there already stays, as somebody may have changed it."""
     if plan.fine_file.exists():
         if not plan.settings.quiet:
-            print(f"{plan.fine_file} is there already and stays as it is")
+            say(f"{plan.fine_file} is there already and stays as it is")
         return
     drawn = {name: getattr(plan.settings, name) for name in NarrowingSettings.model_fields}
     wanted = {**drawn, "from_": str(plan.folder("coarse")), "to": str(plan.fine_file)}
     narrowed = write_search_file(RefineSettings.model_validate(wanted))
     if not plan.settings.quiet:
-        print("\n".join([*narrowed_table(narrowed), "", f"search file   {plan.fine_file}", ""]))
+        say(*narrowed_table(narrowed), "", f"search file   {plan.fine_file}", "")
 
 
 def _begin_with(plan: Plan, before: Phase, settings: TuneSettings) -> Sequence[Mapping[str, Any]]:

@@ -13,6 +13,7 @@ from autoenc.report.observed import importances_csv, importances_of, ranking_csv
 from autoenc.report.pivot import draw_pivot, pivot_csv, pivot_plot
 from autoenc.report.study_figures import draw_importances
 from autoenc.settings import PivotSettings
+from autoenc.text import say
 from autoenc.tuning.observations import Observations, observe_folder
 
 __all__ = ["pivot"]
@@ -51,7 +52,7 @@ def pivot(settings: PivotSettings) -> int:
         contents["ranking"] = ("ranking.csv", _text(ranking_csv(seen, settings.score)))
     for word, (file_name, write) in contents.items():
         write_atomically(output / file_name, write)
-        print(f"{word:<13} {output / file_name}")
+        say(f"{word:<13} {output / file_name}")
     return 0
 
 

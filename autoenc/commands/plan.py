@@ -7,11 +7,12 @@ import psutil
 from autoenc.commands.job import SearchJob
 from autoenc.engines import Fit
 from autoenc.search.estimate import estimate_seconds
+from autoenc.text import say
 
 __all__ = ["dry_run", "plan"]
 
 
-def plan(job: SearchJob, n_done: int) -> str:
+def plan(job: SearchJob, n_done: int) -> list[str]:
     """How many stacks, rows, columns, which engine, how many cores, what is already done."""
     settings, table = job.settings, job.table
     widths = ",".join(map(str, sorted(settings.hidden_dims_search)))
@@ -33,7 +34,7 @@ def plan(job: SearchJob, n_done: int) -> str:
     lines.append(f"engine {job.engine.name}, {where}")
     if n_done:
         lines.append(f"{n_done:,} of {len(job.fits):,} already trained")
-    return "\n".join(lines)
+    return lines
 
 
 def _count(job: SearchJob) -> str:
@@ -48,13 +49,13 @@ def dry_run(job: SearchJob) -> int:
     done = _recorded(job)
     pending = [fit for fit in job.fits if fit not in done]
     sizes = [fit.network(input_dim).count_parameters() for fit in job.fits]
-    print(plan(job, len(job.fits) - len(pending)))
-    print(f"{len(job.fits):,} fits, {len(pending):,} of them to be trained")
+    say(*plan(job, len(job.fits) - len(pending)))
+    say(f"{len(job.fits):,} fits, {len(pending):,} of them to be trained")
     if sizes:
-        print(f"parameters from {min(sizes):,} to {max(sizes):,}")
-    print(f"memory about {_memory_bytes(job) / 2**20:,.0f} MiB")
+        say(f"parameters from {min(sizes):,} to {max(sizes):,}")
+    say(f"memory about {_memory_bytes(job) / 2**20:,.0f} MiB")
     seconds = estimate_seconds(pending, job.division.split, job.engine, settings.jobs)
-    print(f"training will take about {_duration(seconds)} on this machine")
+    say(f"training will take about {_duration(seconds)} on this machine")
     return 0
 
 

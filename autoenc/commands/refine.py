@@ -9,6 +9,7 @@ from autoenc.errors import InputError
 from autoenc.outputs import STANDARD_OUTPUT, is_regular, summary_stream, write_output
 from autoenc.report.search_file import search_file, shown_values
 from autoenc.settings import RefineSettings
+from autoenc.text import say
 from autoenc.tuning.narrowing import Narrowed, best_of, narrow
 from autoenc.tuning.observations import observe_folder
 
@@ -23,8 +24,8 @@ def refine(settings: RefineSettings) -> int:
     """
     narrowed = write_search_file(settings)
     stream = summary_stream(settings.to)
-    print("\n".join([*narrowed_table(narrowed), "", f"search file   {settings.to}"]), file=stream)
-    print(f"search with   autoenc tune --search_config {settings.to} --output_dir ...", file=stream)
+    say(*narrowed_table(narrowed), "", f"search file   {settings.to}", file=stream)
+    say(f"search with   autoenc tune --search_config {settings.to} --output_dir ...", file=stream)
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import operator
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from autoenc.errors import InputError
 from autoenc.runs import FOLDER, read_run, run_state
 from autoenc.settings.runs import CONDITION, RunsDiffSettings, RunsSettings
+from autoenc.text import escaped, say, warn
 
 __all__ = ["runs", "runs_diff"]
 
@@ -44,7 +44,7 @@ def runs(settings: RunsSettings) -> int:
     kept = [one for one in values if all(_holds(one, *condition) for condition in conditions)]
     having = [one for one in kept if one.get(by) is not None]
     having.sort(key=lambda one: _sort_key(one[by]), reverse=settings.sort.startswith("-"))
-    print(_table([*having, *(one for one in kept if one.get(by) is None)]) if kept else "no run matches")
+    say(*(_table([*having, *(one for one in kept if one.get(by) is None)]) if kept else ["no run matches"]))
     return 0
 
 
@@ -84,7 +84,7 @@ def _read_folders(folders: list[Path]) -> list[dict[str, Any]]:
             try:
                 documents.append(read_run(path))
             except InputError as error:
-                print(f"warning: {error}; passed over", file=sys.stderr)
+                warn(f"warning: {error}; passed over")
     if problems:
         raise InputError(problems)
     if not documents:
@@ -124,7 +124,7 @@ def _seconds_between(started: str, ended: str) -> float:
     return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def _table(rows: list[dict[str, Any]]) -> list[str]:
     head = ["id", "started (UTC)", "command", "state", "best stack", "loss", "seconds", "commit"]
     lines = [
         [
@@ -142,15 +142,16 @@ def _table(rows: list[dict[str, Any]]) -> str:
     return _aligned([head, *lines], right=(5, 6))
 
 
-def _aligned(rows: list[list[str]], right: tuple[int, ...] = ()) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
+def _aligned(rows: list[list[str]], right: tuple[int, ...] = ()) -> list[str]:
+    shown = [[escaped(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in shown) for i in range(len(rows[0]))]
+    return [
         "  ".join(
             cell.rjust(width) if i in right else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in rows
-    )
+        for row in shown
+    ]
 
 
 def _text(value: Any) -> str:
@@ -178,7 +179,7 @@ def runs_diff(settings: RunsDiffSettings) -> int:
         raise InputError(problems)
     first, second = documents
     sections = [_section(title, *(part(one) for one in (first, second))) for title, part in _PARTS.items()]
-    print(_aligned([["", first["id"], second["id"], ""], *(row for section in sections for row in section)]))
+    say(*_aligned([["", first["id"], second["id"], ""], *(row for section in sections for row in section)]))
     return 0
 
 

@@ -32,6 +32,7 @@ from autoenc.search.signals import StopOnSignals
 from autoenc.selection import Selection
 from autoenc.settings import SearchSettings, TrainingSettings
 from autoenc.study import Record, journal_path, keep_study_aside, open_storage
+from autoenc.text import escaped, say, warn
 
 __all__ = ["compared_with_pca", "program_words", "same_command", "search"]
 
@@ -93,7 +94,7 @@ def _run(job: SearchJob, record: Record, cluster: FitExecutor | None) -> int:
     results = SearchResults.of(settings, record)
     pending = _pending(job, results, settings.retry_failed)
     n_done = len(job.fits) - len(pending)
-    _say(settings, plan(job, n_done))
+    _say(settings, *plan(job, n_done))
     with StopOnSignals() as signals:
         try:
             with _tracked(job) as run, ExitStack() as stack:
@@ -182,7 +183,7 @@ def _train(
             if settings.verbose and result:
                 told = result.failure or f"test loss {result.loss:.5f}"
                 size = f"{results.n_parameters(result.trial):,} parameters"
-                bar.write(f"{result.trial.name:>20}  {told}  {size}  {result.seconds:.2f} s")
+                bar.write(escaped(f"{result.trial.name:>20}  {told}  {size}  {result.seconds:.2f} s"))
             bar.update()
             if live:
                 live.refresh()
@@ -209,35 +210,31 @@ def _conclude(
     if signals.number:
         n_done = sum(fit in results.outcomes for fit in job.fits)
         what = "stacks" if len(job.trials[0].fits) == 1 else "fits"
-        print(
+        warn(
             f"stopped by {signals.name}: {n_done} of {len(job.fits)} {what} are recorded in "
-            f"{job.record_place}\nresume with: {same_command(settings)}\n"
+            f"{job.record_place}",
+            f"resume with: {same_command(settings)}",
             f"`autoenc analyze {shlex.quote(str(job.paths.folder))}` draws what there is",
-            file=sys.stderr,
         )
         return signals.exit_code
     if results.failed and not results.finished:
         first = results.failed[0]
-        print(
-            f"error: all {len(results.failed)} stacks failed; {first.trial.name}: {first.failure}",
-            file=sys.stderr,
-        )
+        warn(f"error: all {len(results.failed)} stacks failed; {first.trial.name}: {first.failure}")
         return 1
-    _say(settings, _summary(job, results, written))
+    _say(settings, *_summary(job, results, written))
     return 0
 
 
 def _tell_disk_error(job: SearchJob, error: OSError) -> None:
     where = f" ({error.filename})" if error.filename else ""
-    print(
+    warn(
         f"error: cannot write to {job.paths.folder}: {error.strerror or error}{where}; the earlier files "
-        f"are as they were, and what {job.record_place} holds is safe\n"
+        f"are as they were, and what {job.record_place} holds is safe",
         f"make room, then resume with: {same_command(job.settings)}",
-        file=sys.stderr,
     )
 
 
-def _summary(job: SearchJob, results: SearchResults, written: list[tuple[str, Path]]) -> str:
+def _summary(job: SearchJob, results: SearchResults, written: list[tuple[str, Path]]) -> list[str]:
     lines = ["", *_best_lines(results, job.shard is not None)]
     if results.failed:
         count = f"{len(results.failed)} of {len(results.trials)}"
@@ -245,8 +242,9 @@ def _summary(job: SearchJob, results: SearchResults, written: list[tuple[str, Pa
         lines += [f"              {result.trial.name}: {result.failure}" for result in results.failed[:5]]
     if job.shard:
         lines += ["", f"shard {job.shard[0]} of {job.shard[1]} is done; `autoenc merge` joins the shards"]
-    lines += ["", *(f"{word:<13} {path}" for word, path in written), f"{'record':<13} {job.record_place}"]
-    return "\n".join(lines)
+    return [
+        *lines, "", *(f"{word:<13} {path}" for word, path in written), f"{'record':<13} {job.record_place}"
+    ]  # fmt: skip
 
 
 def _best_lines(results: SearchResults, shard: bool) -> list[str]:
@@ -329,6 +327,6 @@ def program_words() -> list[str]:
     return ["python", sys.argv[0]] if program.suffix == ".py" else [program.name]
 
 
-def _say(settings: SearchSettings, text: str) -> None:
+def _say(settings: SearchSettings, *lines: str) -> None:
     if not settings.quiet:
-        print(text)
+        say(*lines)

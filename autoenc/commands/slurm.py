@@ -19,6 +19,7 @@ from autoenc.errors import InputError
 from autoenc.paths import write_atomically
 from autoenc.settings import SearchSettings
 from autoenc.settings.slurm import SlurmSettings
+from autoenc.text import say
 
 __all__ = ["array_script", "merge_script", "slurm"]
 
@@ -60,9 +61,9 @@ def slurm(settings: SlurmSettings, words: Sequence[str]) -> int:
     except InputError as error:
         subprocess.run(["scancel", array_id], check=False)
         raise InputError([*error.problems, f"the array {array_id} was cancelled again"]) from None
-    print(f"array         {array_id}, {settings.array} tasks")
-    print(f"merge         {merge_id}, when all tasks have ended")
-    print(f"scripts, logs {place}")
+    say(f"array         {array_id}, {settings.array} tasks")
+    say(f"merge         {merge_id}, when all tasks have ended")
+    say(f"scripts, logs {place}")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
 from autoenc.study import journal_path
+from autoenc.text import say, warn
 from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.chosen import Chosen, chosen_trial
 
@@ -72,7 +72,7 @@ def train_best(settings: TrainBestSettings) -> int:
     data = _data_settings(chosen, settings)
     engine, table = prepare_inputs(data, folder)
     if table.fingerprint != chosen.fingerprint:
-        print(f"warning: {table.path}: is not the table that was searched", file=sys.stderr)
+        warn(f"warning: {table.path}: is not the table that was searched")
     division = Division(table, data.scaling, data.seed, data.stratify, data.group)
     seed = data.seed if settings.seed is None else settings.seed
     fit = Fit(chosen.architecture, chosen.latent_dim, chosen.recipe, seed)
@@ -86,11 +86,11 @@ def train_best(settings: TrainBestSettings) -> int:
             outcome = engine.fit(division.split(HOLDOUT), fit, signals.flag)
         except Stopped:
             run.conclude(f"stopped by {signals.name}")
-            print(f"stopped by {signals.name}; no model was written", file=sys.stderr)
+            warn(f"stopped by {signals.name}; no model was written")
             return signals.exit_code
         if outcome.failure:
             run.conclude("failed", reason=outcome.failure)
-            print(f"error: the training failed: {outcome.failure}", file=sys.stderr)
+            warn(f"error: the training failed: {outcome.failure}")
             return 1
         baselines = baseline_losses(division.split(HOLDOUT), fit.latent_dim, fit.recipe)
         n_parameters = fit.network(len(table.columns)).count_parameters()
@@ -101,7 +101,7 @@ def train_best(settings: TrainBestSettings) -> int:
         )
         run.conclude("finished", metrics_of(best, table.values, engine), curves_of(best))
     if not settings.quiet:
-        print("\n".join([*_told(trained), "", *(f"{word:<13} {path}" for word, path in written)]))
+        say(*_told(trained), "", *(f"{word:<13} {path}" for word, path in written))
     return 0
 
 
@@ -152,7 +152,7 @@ def _save(trained: _Trained, table: Table, division: Division, folder: Path) -> 
     model = fitted_model(outcome.state, fit.recipe, table.columns, division.scaling(HOLDOUT), info)
     kept = save_model(path, model, keep_earlier=True)
     if kept is not None:
-        print(f"the earlier model is kept as {kept}", file=sys.stderr)
+        warn(f"the earlier model is kept as {kept}")
     return "best model", path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from autoenc.grid import format_architecture
 from autoenc.paths import prepare_folder
 from autoenc.runs import TrackedRun
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
+from autoenc.text import say, warn
 from autoenc.transfer.baselines import Beside, compare_with_baselines
 from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
 from autoenc.transfer.finalists import best_trial
@@ -122,7 +122,7 @@ def _train(chosen: _Chosen, path: Path) -> tuple[Path, FittedTransfer, Scores]:
     model = FittedTransfer(fitted, settings.targets, classes, info)
     kept = save_transfer(path, model, keep_earlier=True)
     if kept is not None:
-        print(f"the earlier model is kept as {kept}", file=sys.stderr)
+        warn(f"the earlier model is kept as {kept}")
     return path, model, scores
 
 
@@ -160,12 +160,12 @@ def train_best_of_transfer(settings: TrainBestSettings) -> int:
         named = {"MAE (in standard deviations)": scores.mae, "F1": scores.f1, "recall": scores.recall}
         told = [f"{name} {value:.4f}" for name, value in named.items() if value is not None]
         epochs = f"{model.info['recipe']['epochs']} and {model.info['stage2_epochs']} epochs"
-        print(f"trained       trial {model.info['trial']}, both stages, {epochs}")
-        print(f"test rows     {', '.join(told)}, stage 1 loss {scores.stage1_loss:.5f}; they chose nothing")
-        print(f"objective     {model.info['test_scores']['stage2_objective']:.4f}, the part of the heads")
+        say(f"trained       trial {model.info['trial']}, both stages, {epochs}")
+        say(f"test rows     {', '.join(told)}, stage 1 loss {scores.stage1_loss:.5f}; they chose nothing")
+        say(f"objective     {model.info['test_scores']['stage2_objective']:.4f}, the part of the heads")
         for name, beside in model.info["baselines"].items():
-            print(f"{name:<13} {_told_beside(beside)}")
-        print(f"\nbest model    {path}")
+            say(f"{name:<13} {_told_beside(beside)}")
+        say("", f"best model    {path}")
     return 0
 
 

@@ -25,6 +25,7 @@ from autoenc.report.study_tables import count_states, duration_s, ranked_trials,
 from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TransferSettings, require_settings
+from autoenc.text import escaped, warn
 from autoenc.transfer.data import Target, TransferData
 from autoenc.transfer.estimate import estimate_trial_s
 from autoenc.transfer.finalists import (
@@ -62,7 +63,7 @@ def transfer(settings: TransferSettings) -> int:
     job = TransferJob.prepare(settings)
     tables = (job.data.table, job.data.labelled)
     for warning in dict.fromkeys(f"{table.path}: {text}" for table in tables for text in table.warnings):
-        print(f"warning: {warning}", file=sys.stderr)
+        warn(f"warning: {warning}")
     path = job.folder / "study.db"
     with (
         StopOnSignals() as signals,
@@ -114,6 +115,13 @@ def _with_stored(settings: TransferSettings, path: Path) -> TransferSettings:
     return require_settings(TransferSettings, {**stored_settings(study, path), **given, **folder})
 
 
+class _Lines(logging.Formatter):
+    """A line a message, whatever the names in it hold."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return escaped(super().format(record))
+
+
 class _Screen(logging.StreamHandler[TextIO]):
     """Raises where the reader of our output went away, as print does, instead of telling it on the screen."""
 
@@ -128,8 +136,10 @@ def _log(path: Path, quiet: bool) -> Iterator[logging.Logger]:
     log.setLevel(logging.INFO)
     log.propagate = False
     file = logging.FileHandler(path, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
-    handlers: list[logging.Handler] = [file] if quiet else [file, _Screen(sys.stdout)]
+    file.setFormatter(_Lines("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    screen = _Screen(sys.stdout)
+    screen.setFormatter(_Lines())
+    handlers: list[logging.Handler] = [file] if quiet else [file, screen]
     for handler in handlers:
         log.addHandler(handler)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from optuna.trial import TrialState
 from autoenc.commands.search import compared_with_pca, same_command
 from autoenc.commands.tracking import curves_of, metrics_of
 from autoenc.engines.contract import Family
-from autoenc.inputs import open_cluster, warn
+from autoenc.inputs import open_cluster, warn_about
 from autoenc.lock import RecordLock
 from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
@@ -25,6 +24,7 @@ from autoenc.search.executors import FitExecutor
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TuneSettings
 from autoenc.study import Record, journal_path, open_storage
+from autoenc.text import say, warn
 from autoenc.trials import TrialResult
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.loop import Tuning
@@ -47,7 +47,7 @@ def tune(settings: TuneSettings, begin_with: Sequence[Mapping[str, Any]] = ()) -
         InputError: If data, device, space, record or output folder cannot be used.
     """
     job = TuneJob.prepare(settings)
-    warn(job.table, settings.latent_dim)
+    warn_about(job.table, settings.latent_dim)
     # What is wrong with the space or the rows is told before anything is recorded.
     _ = job.n_trials, job.baselines
     journal = journal_path(job.folder)
@@ -75,12 +75,12 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
     reports = TuneReports(study, job.folder)
     n_before = len(steps_of(study))
     if not settings.quiet:
-        print(_plan(job, n_before))
+        say(*_plan(job, n_before))
 
     def told(number: int) -> None:
         step = among_all(steps_of(study), number)
         if not settings.quiet:
-            print(step_line(step, job.baselines["pca"]), flush=True)
+            say(step_line(step, job.baselines["pca"]), flush=True)
         reports.refresh("running")
 
     deadline = None if settings.timeout_hours is None else time.monotonic() + 3600 * settings.timeout_hours
@@ -100,27 +100,24 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
                 else:
                     run.conclude(ended, metrics_of(best, job.table.values, job.engine), curves_of(best))
         except OSError as error:
-            print(f"error: {error.filename or job.folder}: {error.strerror or error}", file=sys.stderr)
-            print(
+            warn(
+                f"error: {error.filename or job.folder}: {error.strerror or error}",
                 f"what is recorded is safe; make room, then resume with: {same_command(settings)}",
-                file=sys.stderr,
             )
             return 1
     if signals.number:
-        print(
-            f"stopped by {signals.name}: {n_done} of {job.n_trials} trials are recorded\n"
+        warn(
+            f"stopped by {signals.name}: {n_done} of {job.n_trials} trials are recorded",
             f"resume with: {same_command(settings)}",
-            file=sys.stderr,
         )
         return signals.exit_code
     if n_done < job.n_trials and settings.timeout_hours is not None:
-        print(
+        warn(
             f"--timeout_hours {settings.timeout_hours:g} are over: {n_done} of {job.n_trials} trials are "
-            f"done; go on with: {same_command(settings)}",
-            file=sys.stderr,
+            f"done; go on with: {same_command(settings)}"
         )
     if not settings.quiet:
-        print(_summary(study, job, written))
+        say(*_summary(study, job, written))
     return 0 if any(step.value is not None for step in steps_of(study)) else 1
 
 
@@ -134,7 +131,7 @@ def _best_result(job: TuneJob, study: optuna.Study, record: Record) -> TrialResu
     return measured.result(record.outcomes())
 
 
-def _plan(job: TuneJob, n_before: int) -> str:
+def _plan(job: TuneJob, n_before: int) -> list[str]:
     settings = job.settings
     depth, width = settings.num_layers_range, settings.hidden_size_range
     folds = f"{settings.folds} folds" if settings.folds else "one fifth"
@@ -149,10 +146,10 @@ def _plan(job: TuneJob, n_before: int) -> str:
     ]
     if n_before:
         lines.append(f"{n_before:,} of {job.n_trials:,} trials already done")
-    return "\n".join(lines)
+    return lines
 
 
-def _summary(study: optuna.Study, job: TuneJob, written: list[tuple[str, Path]]) -> str:
+def _summary(study: optuna.Study, job: TuneJob, written: list[tuple[str, Path]]) -> list[str]:
     improved = [step for step in steps_of(study) if step.improved]
     lines = [""]
     if improved:
@@ -163,4 +160,4 @@ def _summary(study: optuna.Study, job: TuneJob, written: list[tuple[str, Path]])
             f"loss          {best.value:.6f} on validation rows, {compared}",
             "              these rows chose it, so it is optimistic; train-best measures it on the test rows",
         ]
-    return "\n".join([*lines, "", *(f"{word:<13} {path}" for word, path in written)])
+    return [*lines, "", *(f"{word:<13} {path}" for word, path in written)]

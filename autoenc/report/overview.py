@@ -8,7 +8,7 @@ from autoenc.report.results import SearchResults
 __all__ = ["overview"]
 
 
-def overview(results: SearchResults, n_best: int = 10) -> str:
+def overview(results: SearchResults, n_best: int = 10) -> list[str]:
     """Overview, best of each depth, parameter efficiency, best configurations, and what remains."""
     settings, search = results.settings, results.search
     lines = [
@@ -23,7 +23,7 @@ def overview(results: SearchResults, n_best: int = 10) -> str:
         lines += _best(results, n_best) + _by_depth(results) + _efficiency(results)
         lines += _beside(results)
     lines += _failures(results) + _remaining(results)
-    return "\n".join(lines)
+    return lines
 
 
 def _row(results: SearchResults, index: int) -> str:

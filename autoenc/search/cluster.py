@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -22,6 +21,7 @@ from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
 from autoenc.errors import InputError
 from autoenc.identity import FORMAT_VERSION
 from autoenc.search.executors import BatchLost, train_one
+from autoenc.text import warn
 
 __all__ = ["DaskCluster"]
 
@@ -83,9 +83,7 @@ class DaskCluster:
             self._slots = self.n_threads()
             self._asked = time.monotonic()
             if not self._slots and before:
-                print(
-                    f"warning: {self.address} has lost all its workers; waiting for others", file=sys.stderr
-                )
+                warn(f"warning: {self.address} has lost all its workers; waiting for others")
         return max(self._slots, 1)
 
     def n_threads(self) -> int:

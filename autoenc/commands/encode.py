@@ -9,6 +9,7 @@ from autoenc.ensemble import FittedEnsemble
 from autoenc.errors import InputError
 from autoenc.model_files import load_model
 from autoenc.outputs import refuse_inputs, summary_stream, write_output
+from autoenc.report.cells import plain_frame
 from autoenc.settings import EncodeSettings, PredictSettings
 from autoenc.tables import numeric_column, read_frame
 from autoenc.text import say
@@ -76,7 +77,7 @@ def _rows(model: FittedAutoencoder, path: str, data_path: str) -> pd.DataFrame:
 
 
 def _write(frame: pd.DataFrame, output: str) -> None:
-    content = frame.to_csv(index=False).encode()
+    content = plain_frame(frame).to_csv(index=False).encode()
     write_output("--output", output, lambda file: file.write(content))
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-
 import numpy as np
 import optuna
 from optuna.trial import create_trial
 
+from autoenc.report.cells import csv_lines
 from autoenc.report.study_figures import ImportancesPlot, importances_plot
 from autoenc.scores import score_parts
 from autoenc.tuning.observations import Observations
@@ -42,7 +39,9 @@ def importances_of(seen: Observations, metric: str) -> ImportancesPlot:
 
 def importances_csv(plot: ImportancesPlot) -> str:
     """A line per hyperparameter, the most important first."""
-    return _csv(["rank", "parameter", "share"], [[i, *item] for i, item in enumerate(plot.shares.items(), 1)])
+    return csv_lines(
+        ["rank", "parameter", "share"], [[i, *item] for i, item in enumerate(plot.shares.items(), 1)]
+    )
 
 
 def ranking_csv(seen: Observations, score: str) -> str:
@@ -73,11 +72,4 @@ def ranking_csv(seen: Observations, score: str) -> str:
         values = [trial.metrics[metric] for metric in MEASURES.values()]
         own = [trial.parameters.get(name) for name in names]
         lines.append([rank, trial.name, trial.stack, float(totals[i]), *added, *values, *own])
-    return _csv(head, lines)
-
-
-def _csv(head: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([head, *lines])
-    return text.getvalue()
+    return csv_lines(head, lines)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from itertools import pairwise
 from math import isnan, nan
@@ -20,6 +18,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
+from autoenc.report.cells import csv_lines
+from autoenc.report.labels import picture_name
 from autoenc.report.plots import new_figure
 from autoenc.tuning.observations import Observations
 
@@ -35,6 +35,8 @@ _UNITS = {
 _COLOURS = "cividis"  # made for colour-blind readers (Nuñez et al., PLOS ONE 2018)
 _WIDEST_NUMBER = 7  # characters; longer ones do not fit into a cell
 _SHORT_LABEL = 10  # characters, that fit under a cell
+_LONGEST_TITLE = 90
+_LONGEST_TICK = 20
 _MOST_CELLS = 24  # in a row, so that numbers fit
 
 
@@ -145,12 +147,11 @@ def _shown(value: Any) -> str:
 
 def pivot_csv(plot: PivotPlot) -> str:
     """The table, a line per row; an empty cell where there is no trial."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([f"{plot.rows} \\ {plot.columns}", *plot.column_labels])
-    for label, values in zip(plot.row_labels, plot.values.tolist(), strict=True):
-        writer.writerow([label, *("" if isnan(value) else value for value in values)])
-    return text.getvalue()
+    lines = [
+        [name, *("" if isnan(value) else value for value in values)]
+        for name, values in zip(plot.row_labels, plot.values.tolist(), strict=True)
+    ]
+    return csv_lines([f"{plot.rows} \\ {plot.columns}", *plot.column_labels], lines)
 
 
 def draw_pivot(plot: PivotPlot) -> Figure:
@@ -168,19 +169,19 @@ def draw_pivot(plot: PivotPlot) -> Figure:
         axis.add_patch(Rectangle(cell, 1, 1, facecolor="white", edgecolor="0.75", hatch="///", linewidth=0))
     if n_columns <= _MOST_CELLS:
         _write_numbers(axis, plot, norm)
-    axis.set_xticks(range(n_columns), plot.column_labels)
+    axis.set_xticks(range(n_columns), [picture_name(name, _LONGEST_TICK) for name in plot.column_labels])
     if max(map(len, plot.column_labels)) > _SHORT_LABEL:
-        for label in axis.get_xticklabels():
-            label.set(rotation=30, ha="right")
-    axis.set_yticks(range(n_rows), plot.row_labels)
+        for text in axis.get_xticklabels():
+            text.set(rotation=30, ha="right")
+    axis.set_yticks(range(n_rows), [picture_name(name, _LONGEST_TICK) for name in plot.row_labels])
     axis.set_xticks(np.arange(n_columns + 1) - 0.5, minor=True)
     axis.set_yticks(np.arange(n_rows + 1) - 0.5, minor=True)
     axis.grid(which="minor", color="white", linewidth=1.5)
     axis.tick_params(which="minor", length=0)
-    axis.set_xlabel(plot.columns)
-    axis.set_ylabel(plot.rows)
-    axis.set_title(plot.title, loc="left", fontsize=11)
-    bar = figure.colorbar(image, ax=axis, label=plot.label)
+    axis.set_xlabel(picture_name(plot.columns))
+    axis.set_ylabel(picture_name(plot.rows))
+    axis.set_title(picture_name(plot.title, _LONGEST_TITLE), loc="left", fontsize=11)
+    bar = figure.colorbar(image, ax=axis, label=picture_name(plot.label, _LONGEST_TITLE))
     if isinstance(norm, LogNorm):
         ticks = np.geomspace(plot.values[~empty].min(), plot.values[~empty].max(), 5)
         bar.set_ticks(

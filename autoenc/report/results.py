@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from typing import Any
 from autoenc.division import HOLDOUT
 from autoenc.effects import Effect, factor_effects
 from autoenc.engines import Fit, Outcome
+from autoenc.report.cells import csv_lines
 from autoenc.search.strategies import Halving, Strategy, make_strategy
 from autoenc.selection import Selection, select
 from autoenc.settings import SearchSettings
@@ -303,20 +302,17 @@ def json_bytes(document: dict[str, Any]) -> bytes:
 
 def csv_text(results: SearchResults) -> str:
     """A line per architecture, best first, failed ones last."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
+    head = (
         ["rank", "config", "num_layers", "model_params", "final_test_loss", "standard_error",
          "best_test_loss", "final_train_loss", "n_fits", "seconds", "failure"]
     )  # fmt: skip
+    lines: list[list[Any]] = []
     for rank, result in enumerate(results.ranked, 1):
         losses = [result.loss, result.standard_error, result.best_test_loss, result.final_train_loss]
-        writer.writerow([rank, *_named(results, result), *losses, len(result.losses), result.seconds, ""])
+        lines.append([rank, *_named(results, result), *losses, len(result.losses), result.seconds, ""])
     for result in results.failed:
-        writer.writerow(
-            ["", *_named(results, result), "", "", "", "", len(result.losses), "", result.failure]
-        )
-    return text.getvalue()
+        lines.append(["", *_named(results, result), "", "", "", "", len(result.losses), "", result.failure])
+    return csv_lines(head, lines)
 
 
 def _named(results: SearchResults, result: TrialResult) -> list[Any]:

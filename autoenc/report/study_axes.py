@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
+from autoenc.report.labels import picture_name
 from autoenc.report.study_tables import parameter_names, search_space
 
 __all__ = ["ParameterAxis", "parameter_axes"]
@@ -39,8 +40,8 @@ class ParameterAxis(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The name, and whether the scale is logarithmic."""
-        return f"{self.name} (log)" if self.log else self.name
+        """The name as a picture shows it, and whether the scale is logarithmic."""
+        return picture_name(self.name) + (" (log)" if self.log else "")
 
     def positions(self, values: Sequence[float]) -> NDArray[np.float64]:
         """Where values lie between the lowest (0) and the highest of the trials (1); choices by index."""
@@ -61,15 +62,11 @@ class ParameterAxis(NamedTuple):
         if self.choices:
             every = ceil(len(self.choices) / _MOST_LABELS)
             marked = range(0, len(self.choices), every)
-            return [float(i) for i in marked], [_short(self.choices[i]) for i in marked]
+            return [float(i) for i in marked], [picture_name(self.choices[i], _LONGEST_LABEL) for i in marked]
         low, high = float(np.nanmin(self.values)), float(np.nanmax(self.values))
         between = (np.geomspace if self.log else np.linspace)(low, high, _N_TICKS)
         values = sorted(set(np.round(between).tolist() if self.whole else between.tolist()))
         return values, [f"{value:.0f}" if self.whole else f"{value:.3g}" for value in values]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
 
 
 def parameter_axes(trials: Sequence[FrozenTrial]) -> list[ParameterAxis]:

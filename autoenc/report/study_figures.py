@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.report.importances import study_importances
+from autoenc.report.labels import picture_name
 from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
 from autoenc.report.study_parameters import draw_parallel, draw_slices, parallel_plot, slices_plot
 from autoenc.report.study_tables import study_trials
@@ -170,7 +171,7 @@ def draw_importances(plot: ImportancesPlot) -> Figure:
         axis.annotate(
             f"{share:.1f} %", (share, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9
         )
-    axis.set_yticks(rows, list(plot.shares))
+    axis.set_yticks(rows, [picture_name(name) for name in plot.shares])
     axis.set_ylim(len(shares) - 0.5, -0.5)
     axis.set_xlim(0, 1.13 * max(shares))
     axis.set_xlabel("share of the importance in percent" + (f"\n{plot.caution}" if plot.caution else ""))

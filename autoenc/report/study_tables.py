@@ -6,8 +6,6 @@ null in JSON and an empty cell in CSV.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf, isfinite
 from typing import Any
@@ -21,6 +19,7 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
+from autoenc.report.cells import csv_lines
 from autoenc.report.results import finite
 
 __all__ = [
@@ -169,15 +168,13 @@ def _csv(shown: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> str:
         heads.append(f"params_{name}" if name in heads else name)
     for name in attributes:
         heads.append(f"user_attrs_{name}" if name in heads else name)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heads)
+    lines = []
     for trial in shown:
         cells = [trial.number, trial.state.name, trial.value, duration_s(trial)]
         cells += [trial.params.get(name) for name in params]
         cells += [_scalar(trial.user_attrs.get(name)) for name in attributes]
-        writer.writerow(finite(cells))
-    return text.getvalue()
+        lines.append(finite(cells))
+    return csv_lines(heads, lines)
 
 
 def _scalar_attributes(trials: Iterable[FrozenTrial]) -> list[str]:

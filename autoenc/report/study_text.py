@@ -16,6 +16,7 @@ from autoenc.report.study_tables import (
     search_space,
     study_trials,
 )
+from autoenc.text import escaped
 
 __all__ = ["report_text"]
 
@@ -40,7 +41,7 @@ def report_text(study: optuna.Study, settings: Mapping[str, Any], total_time_s: 
         lines.append(f"            not ranked, as their value is not finite: {n_infinite:,} of the complete")
     lines += [f"total time  {total_time_s:,.1f} s", *_best(ranked), *_space(trials), *_importance(study)]
     lines += [*_table(ranked), "", "Settings", *_aligned({name: str(settings[name]) for name in settings})]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(escaped, lines)) + "\n"
 
 
 def _best(ranked: list[FrozenTrial]) -> list[str]:

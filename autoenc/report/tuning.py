@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import inf
@@ -12,6 +10,7 @@ from typing import Any, NamedTuple
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from autoenc.report.cells import csv_lines
 from autoenc.report.results import finite
 from autoenc.report.study_tables import duration_s, parameter_names, study_trials
 from autoenc.study import TUNE
@@ -113,20 +112,18 @@ def progress_csv(study: optuna.Study) -> str:
     """A line per trial with its mode, the best so far, and all parameters."""
     steps = steps_of(study)
     names = parameter_names([step.trial for step in steps])
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     head = ["number", "family", "mode", "stack", "model_params", "value", "best_so_far", "improved", "level",
             "state", "duration_s", *names]  # fmt: skip
-    writer.writerow(head)
+    lines = []
     for step in steps:
         values = [step.value, None if step.best is None else step.best.value]
         so_far = min((value for value in values if value is not None), default=None)
         size, state = step.trial.user_attrs.get("model_params"), step.trial.state.name.lower()
-        writer.writerow(
+        lines.append(
             [step.trial.number, step.family, step.mode, step.stack, size, step.value, so_far, step.improved,
              step.level, state, duration_s(step.trial), *(step.trial.params.get(name) for name in names)]
         )  # fmt: skip
-    return text.getvalue()
+    return csv_lines(head, lines)
 
 
 def state_document(study: optuna.Study, state: str, modes: dict[str, dict[str, Any]]) -> dict[str, Any]:

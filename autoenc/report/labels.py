@@ -1,0 +1,26 @@
+"""Names of other people in pictures: shown as they are, never typeset, never longer than there is room."""
+
+from __future__ import annotations
+
+from autoenc.text import escaped
+
+__all__ = ["picture_name"]
+
+_LONGEST = 40
+
+
+def picture_name(name: object, longest: int = _LONGEST) -> str:
+    """A name for a picture.
+
+    Matplotlib takes what stands between dollar signs for mathematics, and leaves out of a legend what begins
+    with an underscore.
+
+    Args:
+        name: Of a column, parameter, choice or study.
+        longest: Characters that there is room for; a longer name ends in an ellipsis.
+    """
+    text = escaped(name)
+    if len(text) > longest:
+        text = f"{text[: longest - 1]}…"
+    text = text.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text

@@ -44,5 +44,7 @@ def csv_lines(head: Sequence[Any], lines: Iterable[Sequence[Any]]) -> str:
 
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """A frame whose names and words may be written as CSV, see :func:`plain_cell`."""
-    words = {name: frame[name].map(plain_cell) for name in frame.select_dtypes(exclude="number")}
-    return frame.assign(**words).rename(columns=plain_cell)
+    frame = frame.copy()
+    for name in frame.select_dtypes(exclude="number"):
+        frame[name] = frame[name].map(plain_cell)
+    return frame.rename(columns=plain_cell)

@@ -61,7 +61,7 @@ def draw(curves: dict[str, dict[str, np.ndarray]], path: Path) -> None:
             axis.plot(trials, middle, color=COLOURS[i], label=strategy)
             axis.fill_between(trials, low, high, color=COLOURS[i], alpha=0.15, linewidth=0)
         log_scale(axis, [0.1])
-        plain_ticks(axis)
+        plain_ticks(axis.xaxis, axis.yaxis)
         axis.set_xlabel("trial")
         axis.set_ylabel("best validation loss so far")
         axis.set_title(f"{table}: median and middle half of {len(losses)} seeds", loc="left", fontsize=10)

@@ -17,7 +17,7 @@ __all__ = ["SAMPLERS", "make_pruner", "make_sampler"]
 SAMPLERS: dict[SamplerName, Callable[[int, int], BaseSampler]] = {
     "tpe": lambda seed, number: standard_sampler("tpe", seed),
     "random": lambda seed, number: standard_sampler("random", seed),
-    # It has no way with choices and draws them at random.
+    # Choices are drawn at random.
     "cmaes": lambda seed, number: standard_sampler("cmaes", seed),
     "gp": lambda seed, number: optuna.samplers.GPSampler(seed=seed),
     "nsgaii": lambda seed, number: optuna.samplers.NSGAIISampler(seed=seed),

@@ -10,21 +10,23 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
+
+from autoenc.tuning.cmaes import ReplayedCmaEsSampler
 
 __all__ = ["PerTrialSampler", "standard_sampler"]
 
 
 def standard_sampler(strategy: str, seed: int) -> BaseSampler:
-    """Optuna's own sampler for strategy ``random``, ``tpe`` or ``cmaes``, as it is set up here."""
+    """The sampler for strategy ``random``, ``tpe`` or ``cmaes``; the first two are Optuna's own."""
     with warnings.catch_warnings():
         # Grouped and multivariate TPE are called experimental, and have been so for years.
         warnings.simplefilter("ignore", ExperimentalWarning)
         make: dict[str, Callable[[], BaseSampler]] = {
             "random": lambda: RandomSampler(seed),
             "tpe": lambda: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
-            "cmaes": lambda: CmaEsSampler(seed=seed, warn_independent_sampling=False),
+            "cmaes": lambda: ReplayedCmaEsSampler(seed),
         }
         return make[strategy]()
 

@@ -9,6 +9,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
+from autoenc.tuning.cmaes import _MEMORIES, ReplayedCmaEsSampler
 from autoenc.tuning.resilient import ResilientOptions, ResilientSampler
 from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
 
@@ -131,3 +132,69 @@ def test_seeds_go_to_the_sampler_with_the_trials_number() -> None:
     assert all(0 <= seed < 2**32 for _, seed in seen)
     # The relative draw, and one for each parameter that is drawn alone: no two share a seed.
     assert len({seed for _, seed in seen}) == len(set(seen)) > 9
+
+
+def quadratic(trial: optuna.Trial) -> float:
+    """With its lowest value near a corner."""
+    return sum((trial.suggest_float(f"x{i}", 0, 1) - 0.9) ** 2 for i in range(6))
+
+
+def searched(n_trials: int, storage: InMemoryStorage | None = None, **options: Any) -> optuna.Study:
+    sampler = PerTrialSampler(MAKE["cmaes"], 5)
+    study = optuna.create_study(storage=storage, sampler=sampler, **options)
+    study.optimize(quadratic, n_trials=n_trials)
+    return study
+
+
+def test_cmaes_finds_what_random_search_does_not() -> None:
+    study = searched(150)
+    assert study.best_value < 0.02
+    drawn = optuna.create_study(sampler=PerTrialSampler(MAKE["random"], 5))
+    drawn.optimize(quadratic, n_trials=150)
+    assert drawn.best_value > 0.1
+    maximized = optuna.create_study(sampler=PerTrialSampler(MAKE["cmaes"], 5), direction="maximize")
+    maximized.optimize(lambda trial: -quadratic(trial), n_trials=150)
+    assert maximized.best_value == pytest.approx(-study.best_value)
+
+
+def test_cmaes_remembers_nothing_that_the_trials_do_not_say() -> None:
+    storage = InMemoryStorage()
+    study = searched(40, storage)
+    _MEMORIES.clear()
+    assert [trial.params for trial in study.trials] == [trial.params for trial in searched(40).trials]
+    attributes = [trial.system_attrs for trial in study.trials]
+    assert attributes == [{}] * 40
+    assert storage.get_study_system_attrs(study._study_id) == {}
+
+
+def test_cmaes_takes_late_and_foreign_trials_into_account() -> None:
+    """Trials that end out of order, and enqueued ones far away, as another family's best would be."""
+    study = searched(60)
+    late = study.ask()
+    for name in (f"x{i}" for i in range(6)):
+        late.suggest_float(name, 0, 1)
+    study.optimize(quadratic, n_trials=30)
+    study.tell(late, 7.0)
+    for _ in range(5):
+        study.enqueue_trial({f"x{i}": 0.0 for i in range(6)})
+    study.optimize(quadratic, n_trials=45)
+    values = [trial.value for trial in study.trials]
+    assert min(values) < 0.05
+    assert max(values[-10:]) < 0.5, "five trials far away have driven it off"
+    drawn = study.ask()
+    _MEMORIES.clear()
+    again = optuna.Trial(study, drawn._trial_id)
+    assert drawn.relative_params == again.relative_params
+
+
+def test_cmaes_survives_values_that_are_all_the_same() -> None:
+    study = optuna.create_study(sampler=PerTrialSampler(MAKE["cmaes"], 1))
+    study.optimize(lambda trial: 0 * quadratic(trial), n_trials=400)
+    last = study.trials[-50:]
+    assert len({trial.params["x0"] for trial in last}) == 50
+
+
+def test_cmaes_wants_one_objective() -> None:
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=ReplayedCmaEsSampler(0))
+    with pytest.raises(ValueError, match="optimizes one value"):
+        study.ask().suggest_float("x", 0, 1)

@@ -14,7 +14,7 @@ from autoenc.errors import InputError
 from autoenc.identity import Context
 from autoenc.paths import prepare_folder, refuse_own_table
 from autoenc.search.connect import connect
-from autoenc.search.executors import FitExecutor
+from autoenc.search.fits import FitExecutor
 from autoenc.settings import TrainingSettings
 from autoenc.text import warn
 

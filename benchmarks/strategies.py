@@ -24,8 +24,8 @@ from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
 from autoenc.settings import TuneSettings, require_settings
 from autoenc.study import Record
 from autoenc.tuning.job import TuneJob
-from autoenc.tuning.loop import Tuning
 from autoenc.tuning.study import open_study
+from autoenc.tuning.trials import run_tuning
 
 SPACE = {"hidden_size_range": "8,128", "num_layers_range": "1,4", "epochs": 10, "patience": 0}
 
@@ -46,7 +46,7 @@ def best_so_far(path: Path, strategy: str, seed: int, n_trials: int, folder: Pat
     storage = optuna.storages.InMemoryStorage()
     study = open_study(storage, job)
     record = Record.open(storage, job.context)
-    Tuning(job, study, record, True, lambda number: None, FileLock(folder / ".ask")).run(StopFlag())
+    run_tuning(job, study, record, True, lambda number: None, FileLock(folder / ".ask"), StopFlag())
     values = [np.inf if trial.value is None else trial.value for trial in study.get_trials(deepcopy=False)]
     return np.minimum.accumulate(values)
 

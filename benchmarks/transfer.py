@@ -42,18 +42,20 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from autoenc.config import load_layers
 from autoenc.data import Scaling
 from autoenc.engines import StopFlag
+from autoenc.search import loop
+from autoenc.search.executors import Threads
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.transfer.baselines import representations
 from autoenc.transfer.data import Target, TransferData
 from autoenc.transfer.finalists import best_trial, judge_finalists
 from autoenc.transfer.folds import Fold
 from autoenc.transfer.job import TransferJob
-from autoenc.transfer.loop import run_trials
 from autoenc.transfer.objective import score
 from autoenc.transfer.samplers import make_pruner, make_sampler
 from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import Stages
 from autoenc.transfer.thawed import HeadRecipe
+from autoenc.transfer.trials import TransferTrials
 
 WIDE = ROOT / "configs" / "hyperparameter_search" / "transfer_wide.yaml"
 TRAININGS = 5
@@ -187,12 +189,13 @@ def search(job: TransferJob) -> optuna.Study:
     """A search in memory, with its finalists."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=make_sampler(job.settings), pruner=make_pruner(job.settings))
-    stages, stop = Stages(job.data, job.settings, job.engine), StopFlag()
-    run_trials(
-        study, job.settings.n_trials, 1, lambda trial: job.evaluation(stages, trial, stop),
-        lambda trial: None, stop,
-    )  # fmt: skip
-    judge_finalists(study, job.settings, lambda number: job.repeat(number, stop), stop)
+    objective, stop = job.objective(), StopFlag()
+    threads = Threads(objective, job.n_slots, stop)
+    try:
+        loop.run(TransferTrials(study, job.settings, objective), objective, threads, stop, n_parallel=1)
+        judge_finalists(study, job.settings, objective, threads, stop)
+    finally:
+        threads.close()
     return study
 
 

@@ -27,12 +27,13 @@ from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.live import LiveView
 from autoenc.runs import TrackedRun
 from autoenc.search import run_fits
-from autoenc.search.executors import FitExecutor
+from autoenc.search.fits import FitExecutor
 from autoenc.search.signals import StopOnSignals
 from autoenc.selection import Selection
 from autoenc.settings import SearchSettings, TrainingSettings
 from autoenc.study import Record, journal_path, keep_study_aside, open_storage
 from autoenc.text import escaped, say, warn
+from autoenc.trials import Trial
 
 __all__ = ["compared_with_pca", "program_words", "same_command", "search"]
 
@@ -99,9 +100,8 @@ def _run(job: SearchJob, record: Record, cluster: FitExecutor | None) -> int:
         try:
             with _tracked(job) as run, ExitStack() as stack:
                 live = None if job.shard else stack.enter_context(LiveView(results, job.paths))
-                while pending and not signals.number:
+                if pending:
                     _train(job, record, results, pending, signals, live, cluster)
-                    pending = _pending(job, results, retry_failed=False)
                 written = [] if live is None else _report(job, record, results, signals, live)
                 _conclude_run(run, job, results, signals)
         except OSError as error:
@@ -165,12 +165,10 @@ def _train(
     cluster: FitExecutor | None,
 ) -> None:
     settings = job.settings
-    trial_of = {fit: trial for trial in results.trained for fit in trial.fits}
-    compared = {fit for trial in results.trials for fit in trial.fits}
+    first, trial_of, compared = pending, dict[Fit, Trial](), set[Fit]()
     best = results.ranked[0].loss if results.ranked else float("inf")
     unit = "stack" if len(job.trials[0].fits) == 1 else "fit"
-    total = len(job.fits) if job.shard else len(trial_of)
-    with tqdm(total=total, initial=total - len(pending), unit=unit, disable=settings.quiet) as bar:
+    with tqdm(unit=unit, disable=settings.quiet) as bar:
 
         def done(fit: Fit, outcome: Outcome) -> None:
             nonlocal best
@@ -188,7 +186,17 @@ def _train(
             if live:
                 live.refresh()
 
-        run_fits(pending, job.division.split, job.trainer, settings.jobs, done, signals.flag, cluster)
+        def wanted() -> list[Fit]:
+            """What the strategy wants once all that it wanted before is done."""
+            nonlocal first, trial_of, compared
+            fits, first = first or _pending(job, results, retry_failed=False), []
+            trial_of = {fit: trial for trial in results.trained for fit in trial.fits}
+            compared = {fit for trial in results.trials for fit in trial.fits}
+            total = len(job.fits) if job.shard else len(trial_of)
+            bar.total, bar.n = total, total - len(fits)
+            return fits
+
+        run_fits(wanted, job.division.split, job.trainer, settings.jobs, done, signals.flag, cluster)
 
 
 def _measure_on_test_rows(job: SearchJob, record: Record, results: SearchResults) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 import optuna
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.commands.search import program_words
 from autoenc.engines import StopFlag
@@ -23,6 +23,8 @@ from autoenc.lock import RecordLock
 from autoenc.paths import remove_unfinished
 from autoenc.report.study_tables import count_states, duration_s, ranked_trials, study_trials
 from autoenc.runs import TrackedRun
+from autoenc.search.executors import Threads
+from autoenc.search.loop import run
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.text import escaped, warn
@@ -36,11 +38,11 @@ from autoenc.transfer.finalists import (
     n_judgements,
 )
 from autoenc.transfer.job import TransferJob
-from autoenc.transfer.loop import run_trials
 from autoenc.transfer.record import context_of, open_study, read_study, stored_settings
 from autoenc.transfer.reports import write_pictures, write_tables
 from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import Stages, TrainingFailed
+from autoenc.transfer.trials import TransferTrials
 
 __all__ = ["transfer"]
 
@@ -165,22 +167,23 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
         "stay out of the search"
     )
     log.info(f"trials        {settings.n_trials:,} wanted, {n_known:,} done")
-    started = time.monotonic()
     if n_left and not stop.is_set():
         log.info(f"estimate      {_estimate(job, stages, n_left)}")
 
-    def on_end(trial: Trial) -> None:
-        log.info(_line(study, trial.number))
+    def on_end(number: int) -> None:
+        log.info(_line(study, number))
         write_tables(study, job.folder)
 
     timeout_s = inf if settings.timeout_hours is None else 3600 * settings.timeout_hours
-    run_trials(
-        study, settings.n_trials, settings.n_jobs, lambda trial: job.evaluation(stages, trial, stop), on_end,
-        stop, timeout_s,
-    )  # fmt: skip
-    left_s = timeout_s - (time.monotonic() - started)
-    judge_finalists(study, settings, lambda number: job.repeat(number, stop), stop, left_s)
-    if time.monotonic() - started >= timeout_s:
+    deadline_s, objective = time.monotonic() + timeout_s, job.objective()
+    threads = Threads(objective, job.n_slots, stop)
+    try:
+        trials = TransferTrials(study, settings, objective, on_end, deadline_s)
+        run(trials, objective, threads, stop, settings.n_jobs)
+        judge_finalists(study, settings, objective, threads, stop, deadline_s)
+    finally:
+        threads.close()
+    if time.monotonic() >= deadline_s:
         n_done = sum(trial.state.is_finished() for trial in study_trials(study))
         judged = "" if is_decided(study) else "; the finalists are not judged to the end"
         log.info(f"time is up    {n_done:,} of {settings.n_trials:,} trials are made{judged}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from math import inf
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,15 +21,15 @@ from autoenc.lock import RecordLock
 from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
 from autoenc.runs import TrackedRun
-from autoenc.search.executors import FitExecutor
+from autoenc.search.fits import FitExecutor
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TuneSettings
 from autoenc.study import Record, journal_path, open_storage
 from autoenc.text import say, warn
 from autoenc.trials import TrialResult
 from autoenc.tuning.job import TuneJob
-from autoenc.tuning.loop import Tuning
 from autoenc.tuning.study import open_study
+from autoenc.tuning.trials import run_tuning
 
 __all__ = ["tune"]
 
@@ -83,13 +84,13 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
             say(step_line(step, job.baselines["pca"]), flush=True)
         reports.refresh("running")
 
-    deadline = None if settings.timeout_hours is None else time.monotonic() + 3600 * settings.timeout_hours
+    deadline_s = time.monotonic() + 3600 * (inf if settings.timeout_hours is None else settings.timeout_hours)
     asking = FileLock(job.folder / ".ask.lock")
     with StopOnSignals() as signals:
         try:
             seeds = range(settings.seed, settings.seed + settings.seeds)
             with TrackedRun(job.folder, "tune", settings, job.context.fingerprint, seeds) as run:
-                Tuning(job, study, record, alone, told, asking, cluster).run(signals.flag, deadline)
+                run_tuning(job, study, record, alone, told, asking, signals.flag, cluster, deadline_s)
                 n_done = len(steps_of(study))
                 state = "finished" if n_done >= job.n_trials else "stopped"
                 written = reports.write(state, settings.plot, drawing=not signals.number)

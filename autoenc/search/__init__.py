@@ -1,7 +1,7 @@
-"""The loop: strategies propose, an engine trains, the study records."""
+"""Searching: the one loop, what it runs on, and the strategies that propose."""
 
 from __future__ import annotations
 
-from autoenc.search.loop import run_fits
+from autoenc.search.fits import run_fits
 
 __all__ = ["run_fits"]

@@ -20,7 +20,8 @@ from autoenc import __version__
 from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
 from autoenc.errors import InputError
 from autoenc.identity import FORMAT_VERSION
-from autoenc.search.executors import BatchLost, train_one
+from autoenc.search.executors import train_one
+from autoenc.search.loop import BatchLost, Watch
 from autoenc.text import warn
 
 __all__ = ["DaskCluster"]
@@ -40,7 +41,7 @@ class Version(NamedTuple):
 
 
 class DaskCluster:
-    """The threads of all workers of a Dask cluster; see :class:`~autoenc.search.executors.FitExecutor`.
+    """The threads of all workers of a Dask cluster; see :class:`~autoenc.search.loop.Executor`.
 
     A batch whose worker dies is given to another worker by the scheduler. Workers train with the kind of
     engine that is named here, in its usual precision, each thread one fit at a time.
@@ -77,7 +78,7 @@ class DaskCluster:
             raise
 
     def slots(self) -> int:
-        """See :class:`~autoenc.search.executors.FitExecutor`; at least 1, so that something waits."""
+        """See :class:`~autoenc.search.loop.Executor`; at least 1, so that something waits."""
         if time.monotonic() - self._asked > WORKERS_S:
             before = self._slots
             self._slots = self.n_threads()
@@ -97,22 +98,24 @@ class DaskCluster:
         return sum(threads.values())
 
     def batch_s(self) -> float:
-        """See :class:`~autoenc.search.executors.FitExecutor`."""
+        """See :class:`~autoenc.search.loop.Executor`."""
         return max(BATCH_S, BATCH_S_PER_SLOT * self._slots)
 
-    def submit(self, fits: Sequence[Fit]) -> Future[list[Outcome]]:
-        """See :class:`~autoenc.search.executors.FitExecutor`."""
-        for fold in {fit.fold for fit in fits} - self._sent:
+    def submit(self, units: Sequence[Fit], watch: Watch | None = None) -> Future[list[Outcome]]:
+        """No worker is watched; see :class:`~autoenc.search.loop.Executor`."""
+        for fold in {fit.fold for fit in units} - self._sent:
             self._send(fold)
         answer: Future[list[Outcome]] = Future()
-        task = self._client.submit(_train_batch, _here(), self._client.id, self._kind, list(fits), pure=False)
+        task = self._client.submit(
+            _train_batch, _here(), self._client.id, self._kind, list(units), pure=False
+        )
         # Whoever gives up the answer gives up the task; one that is already running ends for nobody.
         answer.add_done_callback(lambda done: task.release() if done.cancelled() else None)
         task.add_done_callback(lambda done: self._hand_over(done, answer))
         return answer
 
     def close(self) -> None:
-        """See :class:`~autoenc.search.executors.FitExecutor`."""
+        """See :class:`~autoenc.search.loop.Executor`."""
         try:
             for fold in sorted(self._sent):
                 self._client.sync(

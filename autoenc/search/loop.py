@@ -1,114 +1,322 @@
-"""Training many fits on an executor, longest first, one bad fit never ending the rest."""
+"""The one loop of every search: propose, train, record.
+
+Whatever is searched, it goes on here: :func:`run` begins the trials that a strategy proposes, has their units
+(a fit, a fold) measured by an executor, and hands every outcome to the record before the next is taken.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import heapq
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
-from autoenc.search.executors import BatchLost, FitExecutor, Threads
+from optuna import TrialPruned
 
-__all__ = ["fit_work", "run_fits"]
+from autoenc.engines import StopFlag, Stopped
+
+__all__ = ["BatchLost", "End", "Executor", "Measured", "Objective", "Running", "Trials", "Watch", "run"]
+
+_POLL_S = 0.1  # bounds how long a signal's flag goes unseen
+
+Watch = Callable[[int, float], None]
+"""Called by a unit in training after each epoch; what it raises ends the unit."""
 
 
-def run_fits(
-    fits: Sequence[Fit],
-    split_of: Callable[[str], Split],
-    engine: Engine,
-    jobs: int,
-    on_done: Callable[[Fit, Outcome], None],
-    stop: StopFlag | None = None,
-    executor: FitExecutor | None = None,
+class Measured(Protocol):
+    """The outcome of a unit."""
+
+    @property
+    def seconds(self) -> float:
+        """Time that it took."""
+        ...
+
+    @property
+    def failure(self) -> str | None:
+        """Why it failed; None if it succeeded."""
+        ...
+
+
+U = TypeVar("U", bound=Hashable)
+O = TypeVar("O", bound=Measured)  # noqa: E741  (an outcome)
+_U = TypeVar("_U", bound=Hashable, contravariant=True)
+
+
+@dataclass(eq=False)
+class Running(Generic[U, O]):
+    """A trial that has begun and has not ended.
+
+    Attributes:
+        units: What measures it, in the order in which they count.
+        handle: What the record knows it by.
+        number: Its place among the trials.
+        config: What is measured, where the objective needs more than the units.
+        outcomes: Of the units that are measured so far.
+        n_judged: How many first outcomes the objective has judged already.
+    """
+
+    units: Sequence[U]
+    handle: Any = None
+    number: int = 0
+    config: Any = None
+    outcomes: dict[U, O] = field(default_factory=dict)
+    n_judged: int = 0
+
+    def first_outcomes(self) -> list[O]:
+        """Outcomes of the first units, up to the first one that is not measured yet."""
+        found: list[O] = []
+        for unit in self.units:
+            if unit not in self.outcomes:
+                break
+            found.append(self.outcomes[unit])
+        return found
+
+
+class End(NamedTuple):
+    """How a trial ended: with a value, with the reason of its failure, or pruned.
+
+    Attributes:
+        value: What it is worth, lower is better; None if it failed or was pruned.
+        failure: Why it failed.
+        attributes: What else the record should know of it.
+    """
+
+    value: float | None = None
+    failure: str | None = None
+    attributes: Mapping[str, Any] = {}
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether it was ended early."""
+        return self.value is None and self.failure is None
+
+
+class Trials(Protocol[U, O]):
+    """What is tried next, and the record of what came of it."""
+
+    def begin(self, n_running: int) -> Running[U, O] | None:
+        """Begin the next trial; None while there is none to begin.
+
+        Args:
+            n_running: Trials that have not ended; the search is over once none is begun beside none.
+        """
+        ...
+
+    def add(self, trial: Running[U, O], unit: U, outcome: O) -> None:
+        """Record the outcome of a unit: on disk when this returns, where there is a disk."""
+        ...
+
+    def watch(self, trial: Running[U, O], unit: U) -> Watch | None:
+        """What a unit in training calls after each epoch."""
+        ...
+
+    def end(self, trial: Running[U, O], end: End) -> None:
+        """Record how a trial ended."""
+        ...
+
+
+class Objective(Protocol[U, O]):
+    """What a trial is worth, and how its units are measured."""
+
+    @property
+    def ahead(self) -> float:
+        """Units of one trial that may be measured at once."""
+        ...
+
+    def work(self, unit: U) -> float:
+        """About proportional to the time that a unit takes; the longest are begun first."""
+        ...
+
+    def job(self, unit: U, watch: Watch | None) -> Callable[[StopFlag], O]:
+        """What measures a unit, to be called in any thread; this itself is called in the loop's.
+
+        The job raises :class:`Stopped` where it was asked to stop and ``optuna.TrialPruned`` where ``watch``
+        ended it. What a unit itself cannot do is an outcome with a failure.
+        """
+        ...
+
+    def lost(self, reason: str) -> O:
+        """The outcome of a unit that whatever measured it did not survive."""
+        ...
+
+    def judge(self, trial: Running[U, O]) -> End | None:
+        """How a trial ends, by its outcomes so far; None while that is open."""
+        ...
+
+
+class BatchLost(Exception):  # noqa: N818  (no error of the search: the units can be sent again)
+    """Raised out of a batch that came to nothing because whatever measured it kept dying."""
+
+
+class Executor(Protocol[_U, O]):
+    """Measures batches of units somewhere."""
+
+    def slots(self) -> int:
+        """Units that can be in training at once, as of now; may change from call to call."""
+        ...
+
+    def batch_s(self) -> float:
+        """Seconds of training that should travel together; 0 where a unit alone costs nothing more."""
+        ...
+
+    def submit(self, units: Sequence[_U], watch: Watch | None = None) -> Future[list[O]]:
+        """Begin to measure ``units``, one after the other.
+
+        Returns:
+            Their outcomes, in the same order. It raises :class:`Stopped` where it was asked to stop,
+            :class:`BatchLost` where nothing is known of any of them, and
+            :class:`~autoenc.errors.InputError` where nothing more can be measured here.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds; units that are not finished are given up."""
+        ...
+
+
+class _Entry(NamedTuple, Generic[U, O]):
+    """A unit of a trial, as it waits and is measured."""
+
+    trial: Running[U, O]
+    unit: U
+
+
+def run(
+    trials: Trials[U, O],
+    objective: Objective[U, O],
+    executor: Executor[U, O],
+    stop: StopFlag,
+    n_parallel: float = inf,
 ) -> None:
-    """Train every fit and hand each outcome over as soon as it is there.
+    """Run trials until no more is begun or ``stop`` is set.
+
+    Trials in training when it is set stay unfinished in the record, to be taken up by the next run.
 
     Args:
-        fits: What to train; the order does not matter.
-        split_of: The data of a fold, by its name.
-        engine: What trains.
-        jobs: Fits in training at once.
-        on_done: Called in this thread, in the order in which fits end. Outcomes come without
-            their parameters, which would not fit in memory for large grids; a fit that is wanted again
-            can be trained again, to the same bits.
-        stop: Ends the loop early, giving up the fits in training.
-        executor: Where to train, in place of ``engine`` and ``jobs``; it is left open. By default
-            ``jobs`` threads.
+        trials: What is tried, and its record.
+        objective: What trials are worth.
+        executor: What measures; it is left open.
+        stop: Ends the loop early.
+        n_parallel: Trials at once.
 
     Raises:
-        InputError: If the executor can train no more; what was handed over by then stands.
+        InputError: If the executor can measure no more; what was recorded by then stands.
     """
-    stop = stop or StopFlag()
-    pool = executor or Threads(engine, split_of, jobs, stop)
-    queue = _Queue(fits, split_of)
-    pending: dict[Future[list[Outcome]], list[Fit]] = {}
+    queue = _Queue(objective)
+    running: list[Running[U, O]] = []
+    pending: dict[Future[list[O]], list[_Entry[U, O]]] = {}
+
+    def settle(trial: Running[U, O]) -> None:
+        end = objective.judge(trial)
+        if end is None:
+            queue.offer(trial)
+        else:
+            finish(trial, end)
+
+    def finish(trial: Running[U, O], end: End) -> None:
+        trials.end(trial, end)
+        running.remove(trial)
+        queue.drop(trial)
+
     try:
-        while (queue or pending) and not stop.is_set():
-            slots = pool.slots()
+        while not stop.is_set():
+            while len(running) < n_parallel and (trial := trials.begin(len(running))) is not None:
+                running.append(trial)
+                settle(trial)
+            if not running and not pending:
+                break
+            slots = executor.slots()
             # A bounded number in flight, so that a grid of any length needs no more memory.
-            while queue and len(pending) < 2 * slots:
-                batch = queue.take(pool.batch_s(), slots)
-                pending[pool.submit(batch)] = batch
-            # The pause bounds how long a signal's flag goes unseen.
-            done, _ = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
-            for future in done:
+            while len(pending) < 2 * slots and (batch := queue.take(executor.batch_s(), slots)):
+                watch = trials.watch(*batch[0]) if len(batch) == 1 else None
+                pending[executor.submit([entry.unit for entry in batch], watch)] = batch
+            done, _ = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            for future in sorted(done, key=lambda future: pending[future][0].trial.number):
                 batch = pending.pop(future)
                 try:
                     outcomes = future.result()
                 except Stopped:
                     continue
+                except TrialPruned:
+                    if batch[0].trial in running:
+                        finish(batch[0].trial, End())
+                    continue
                 except BatchLost as error:
                     if len(batch) > 1:  # alone they will show which of them it was
-                        pending |= {pool.submit([fit]): [fit] for fit in batch}
+                        pending |= {executor.submit([entry.unit]): [entry] for entry in batch}
                         continue
-                    outcomes = [Outcome([], [], float("nan"), 0.0, {}, failure=str(error))]
+                    outcomes = [objective.lost(str(error))]
                 queue.learn(batch, outcomes)
-                for fit, outcome in zip(batch, outcomes, strict=True):
-                    on_done(fit, outcome)
+                for entry, outcome in zip(batch, outcomes, strict=True):
+                    trials.add(*entry, outcome)
+                    entry.trial.outcomes[entry.unit] = outcome
+                for trial in dict.fromkeys(entry.trial for entry in batch):
+                    if trial in running:
+                        settle(trial)
     finally:
         if pending:  # left early: nobody waits for what is still in training
             stop.set()
         for future in pending:
             future.cancel()
-        if executor is None:
-            pool.close()
 
 
-class _Queue:
-    """What is still to be trained, longest first: the short ones then fill the gaps at the end."""
+class _Queue(Generic[U, O]):
+    """Units that wait to be measured, longest first: the short ones then fill the gaps at the end."""
 
-    def __init__(self, fits: Sequence[Fit], split_of: Callable[[str], Split]) -> None:
-        work = {fit: fit_work(fit, split_of(fit.fold)) for fit in fits}
-        self._fits = sorted(fits, key=work.__getitem__)
-        self._work = work
-        self._left = sum(work.values())
+    def __init__(self, objective: Objective[U, O]) -> None:
+        self._objective = objective
+        self._heap: list[tuple[float, int, _Entry[U, O]]] = []
+        self._n_offered = 0
+        self._next: dict[Running[U, O], int] = {}  # the first unit of a trial that was not offered yet
+        self._open: dict[Running[U, O], int] = {}  # units of a trial that were offered and are not measured
+        self._left = 0.0
         self._seconds_per_work: float | None = None
 
-    def __len__(self) -> int:
-        return len(self._fits)
+    def offer(self, trial: Running[U, O]) -> None:
+        """Put a trial's next units in, as many as may be measured at once."""
+        i = self._next.setdefault(trial, 0)
+        self._open.setdefault(trial, 0)
+        while i < len(trial.units) and self._open[trial] < self._objective.ahead:
+            unit = trial.units[i]
+            i += 1
+            if unit in trial.outcomes:
+                continue
+            work = self._objective.work(unit)
+            heapq.heappush(self._heap, (-work, self._n_offered, _Entry(trial, unit)))
+            self._n_offered += 1
+            self._open[trial] += 1
+            self._left += work
+        self._next[trial] = i
 
-    def take(self, seconds: float, slots: int) -> list[Fit]:
-        """The next fits that make a batch of about so many seconds; one while nothing was measured.
+    def drop(self, trial: Running[U, O]) -> None:
+        """Forget a trial that ended; what of it is in training ends by itself."""
+        self._next.pop(trial, None)
+        self._open.pop(trial, None)
+
+    def take(self, seconds: float, slots: int) -> list[_Entry[U, O]]:
+        """The next units that make a batch of about so many seconds; one while nothing was measured.
 
         Near the end batches get smaller, so that all slots finish at about the same time.
         """
         room = 0.0
         if self._seconds_per_work:
             room = min(seconds / self._seconds_per_work, self._left / (4 * slots))
-        batch: list[Fit] = []
-        while self._fits and (not batch or room >= self._work[self._fits[-1]]):
-            batch.append(self._fits.pop())
-            room -= self._work[batch[-1]]
-            self._left -= self._work[batch[-1]]
+        batch: list[_Entry[U, O]] = []
+        while self._heap and (not batch or room >= -self._heap[0][0]):
+            negative, _, entry = heapq.heappop(self._heap)
+            self._left += negative
+            if entry.trial in self._open:  # else its trial has ended
+                batch.append(entry)
+                room += negative
         return batch
 
-    def learn(self, batch: list[Fit], outcomes: list[Outcome]) -> None:
+    def learn(self, batch: Sequence[_Entry[U, O]], outcomes: Sequence[O]) -> None:
         """Note how long a batch took; the next ones are of about the same size, so the last one counts."""
+        for entry in batch:
+            if entry.trial in self._open:
+                self._open[entry.trial] -= 1
         seconds = sum(outcome.seconds for outcome in outcomes)
         if seconds > 0:
-            self._seconds_per_work = seconds / sum(self._work[fit] for fit in batch)
-
-
-def fit_work(fit: Fit, split: Split) -> int:
-    """Multiply-adds of a fit's training, forward: what its duration is about proportional to."""
-    per_row = fit.network(split.values.shape[1]).count_multiply_adds()
-    return per_row * split.train.size * fit.recipe.last_epoch
+            self._seconds_per_work = seconds / sum(self._objective.work(entry.unit) for entry in batch)

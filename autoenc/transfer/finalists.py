@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from functools import cache
+from collections.abc import Iterator, Sequence
 from math import inf, sqrt
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from autoenc.engines import StopFlag, Stopped
+from autoenc.engines import StopFlag
 from autoenc.report.study_tables import ranked_trials
+from autoenc.search.loop import End, Executor, Objective, Watch, run
 from autoenc.settings import TransferSettings
-from autoenc.transfer.stages import TrainingFailed
+from autoenc.transfer.objective import FoldOutcome, FoldTrial, FoldUnit
 
 __all__ = [
     "Finalist", "best_trial", "compare", "fold_objectives", "is_decided", "judge_finalists", "n_judgements",
@@ -133,49 +132,69 @@ def fold_objectives(trial: FrozenTrial) -> NDArray[np.float64]:
 def judge_finalists(
     study: optuna.Study,
     settings: TransferSettings,
-    judge: Callable[[int], Callable[[FrozenTrial], list[float]]],
+    objective: Repeats,
+    executor: Executor[FoldUnit, FoldOutcome],
     stop: StopFlag,
-    timeout_s: float = inf,
+    deadline_s: float = inf,
 ) -> None:
     """Judge the best trials again, as far as that is not recorded yet.
 
     Args:
         study: The search, with its trials made; keeps what they come to.
-        settings: How many finalists and threads.
-        judge: Given a repeat's number, from 1, what judges a trial in it: the objective of each fold.
+        settings: How many finalists, and how many are judged at once.
+        objective: What trials are worth in the repeats.
+        executor: Where their folds are fitted.
         stop: Ends it early; what is not judged yet can be later.
-        timeout_s: No judgement is begun after so many seconds.
+        deadline_s: When no judgement begins any more, on :func:`time.monotonic`.
     """
     if study.user_attrs.get(_KEPT) != settings.finalists:
         study.set_user_attr(_KEPT, settings.finalists)
-    ends, judge = time.monotonic() + timeout_s, cache(judge)
+    trials = _Finalists(study, objective, deadline_s)
+    run(trials, objective, executor, stop, settings.n_jobs)
 
-    def judged(trial: FrozenTrial, objectives: Callable[[FrozenTrial], list[float]]) -> list[float]:
-        if stop.is_set() or time.monotonic() >= ends:
-            raise Stopped
-        return objectives(trial)
 
-    while (missing := _standing(study).missing) and not stop.is_set() and time.monotonic() < ends:
-        with ThreadPoolExecutor(settings.n_jobs) as pool:
-            pending = {
-                pool.submit(judged, trial, judge(repeat)): _key(trial, repeat) for trial, repeat in missing
-            }
-            for future in as_completed(pending):
-                _record(study, pending[future], future)
+class Repeats(Objective[FoldUnit, FoldOutcome], Protocol):
+    """What trials are worth in a repeat of the cross-validation."""
+
+    def units_of(self, trial: FrozenTrial, repeat: int) -> Sequence[FoldUnit]:
+        """The folds of a repeat, for a trial of the search."""
+        ...
+
+
+class _Finalists:
+    """The judgements of the present round, and after it those of the next."""
+
+    def __init__(self, study: optuna.Study, objective: Repeats, deadline_s: float) -> None:
+        self._study, self._objective, self._deadline_s = study, objective, deadline_s
+        self._round: list[tuple[FrozenTrial, int]] = []
+
+    def begin(self, n_running: int) -> FoldTrial | None:
+        """See :class:`~autoenc.search.loop.Trials`."""
+        if time.monotonic() >= self._deadline_s:
+            return None
+        if not self._round and not n_running:
+            self._round = list(_standing(self._study).missing)
+        if not self._round:
+            return None
+        trial, repeat = self._round.pop(0)
+        units = self._objective.units_of(trial, repeat)
+        return FoldTrial(units, _key(trial, repeat), trial.number)
+
+    def add(self, trial: FoldTrial, unit: FoldUnit, outcome: FoldOutcome) -> None:
+        """Nothing: a repeat is recorded as a whole."""
+
+    def watch(self, trial: FoldTrial, unit: FoldUnit) -> Watch | None:
+        """None: no finalist is ended early."""
+        return None
+
+    def end(self, trial: FoldTrial, end: End) -> None:
+        """Keep the objective of each fold, or why there is none."""
+        values = [outcome.value for outcome in trial.first_outcomes()]
+        self._study.set_user_attr(trial.handle, values if end.failure is None else end.failure)
 
 
 def _key(trial: FrozenTrial, repeat: int) -> str:
     return f"{_KEPT}/{trial.number}/{repeat}"
-
-
-def _record(study: optuna.Study, key: str, future: Future[list[float]]) -> None:
-    error = future.exception()
-    if error is None:
-        study.set_user_attr(key, future.result())
-    elif isinstance(error, TrainingFailed):
-        study.set_user_attr(key, str(error))
-    elif not isinstance(error, Stopped):
-        raise error
 
 
 def compare(study: optuna.Study) -> list[Finalist]:

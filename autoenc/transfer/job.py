@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from optuna.trial import FrozenTrial, Trial
+from optuna import TrialPruned
+from optuna.trial import Trial
 
-from autoenc.engines import Engine, StopFlag, make_engine
+from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
 from autoenc.paths import refuse_own_table
 from autoenc.settings import TransferSettings
@@ -16,12 +17,10 @@ from autoenc.settings.base import available_cores
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.finalists import n_repeats, repeat_seed
 from autoenc.transfer.folds import Division, Fold, divide
-from autoenc.transfer.loop import report_fold
-from autoenc.transfer.objective import evaluate, mean_scores
-from autoenc.transfer.space import configuration, suggest
+from autoenc.transfer.objective import FoldsObjective
 from autoenc.transfer.stages import Stages
 
-__all__ = ["TransferJob"]
+__all__ = ["TransferJob", "report_fold"]
 
 
 @dataclass
@@ -94,36 +93,39 @@ class TransferJob:
             return 1
         return max(1, min(available_cores() // self.settings.n_jobs, len(self.division.folds)))
 
-    def evaluation(self, stages: Stages, trial: Trial, stop: StopFlag) -> Callable[[], float]:
-        """Take a trial's parameters; what is returned computes its value and notes what it is made of."""
-        settings, folds = self.settings, self.division.folds
-        chosen = suggest(trial, settings)
+    @property
+    def n_slots(self) -> int:
+        """Folds that are fitted at once, of all trials."""
+        return self.settings.n_jobs * self.n_threads
 
-        def after_fold(fold: int, value: float) -> None:
-            report_fold(trial, fold, value, len(folds) - 1)
+    def objective(self) -> FoldsObjective:
+        """What trials are worth; each fold is reported to the trial's study, and its pruner asked."""
+        last = len(self.division.folds) - 1
 
-        def value() -> float:
-            scores = mean_scores(
-                evaluate(stages, self.data, folds, chosen, settings, after_fold, stop, self.n_threads)
-            )
-            for name, number in scores.as_dict(settings).items():
-                trial.set_user_attr(name, number)
-            return scores.objective(settings)
+        def after_fold(trial: Trial, fold: int, value: float) -> None:
+            report_fold(trial, fold, value, last)
 
-        return value
+        return FoldsObjective(cache(self.part), self.data, self.settings, self.n_threads, after_fold)
 
-    def repeat(self, number: int, stop: StopFlag) -> Callable[[FrozenTrial], list[float]]:
-        """What judges a trial once more, by other folds and seeds: the objective of each fold."""
-        update = {"seed": repeat_seed(self.settings.seed, number)}
-        settings, folds = self.settings.model_copy(update=update), self.repeats[number - 1]
-        stages = Stages(self.data, settings, self.engine)
+    def part(self, repeat: int) -> tuple[Stages, list[Fold]]:
+        """What fits in a repeat of the cross-validation, and its folds; repeat 0 is the search itself."""
+        if not repeat:
+            return Stages(self.data, self.settings, self.engine), self.division.folds
+        settings = self.settings.model_copy(update={"seed": repeat_seed(self.settings.seed, repeat)})
+        return Stages(self.data, settings, self.engine), self.repeats[repeat - 1]
 
-        def objectives(trial: FrozenTrial) -> list[float]:
-            chosen = configuration(trial.params, settings)
-            found = evaluate(stages, self.data, folds, chosen, settings, stop=stop, n_threads=self.n_threads)
-            return [scores.objective(settings) for scores in found]
 
-        return objectives
+def report_fold(trial: Trial, fold: int, value: float, last: int) -> None:
+    """Report the value after a fold, and end the trial if the pruner says so.
+
+    Raises:
+        optuna.TrialPruned: If it does.
+    """
+    # A trial that is taken up again has reported its first folds before.
+    if fold not in trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values:
+        trial.report(value, fold)
+    if fold < last and trial.should_prune():
+        raise TrialPruned
 
 
 def _made(folder: Path, keep: bool) -> list[str]:

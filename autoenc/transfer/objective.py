@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from math import isfinite
+from math import isfinite, nan
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna import TrialPruned
+from optuna.trial import FrozenTrial
 
+from autoenc.checkpoint import FittedAutoencoder
 from autoenc.engines import StopFlag
+from autoenc.search.executors import Threads
+from autoenc.search.loop import End, Running, Watch, run
 from autoenc.settings import TransferSettings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import Fold
-from autoenc.transfer.space import Configuration
+from autoenc.transfer.space import Configuration, configuration
 from autoenc.transfer.stages import Stages, TrainingFailed
 
-__all__ = ["Scores", "evaluate", "mean_scores", "score"]
+__all__ = [
+    "FoldOutcome", "FoldTrial", "FoldUnit", "FoldsObjective", "Scores", "evaluate", "mean_scores", "score",
+]  # fmt: skip
+
+Pretrained = tuple[FittedAutoencoder, float]
 
 
 class Scores(NamedTuple):
@@ -94,55 +103,210 @@ def mean_scores(scores: Sequence[Scores]) -> Scores:
     return Scores(*(mean(list(values)) for values in zip(*scores, strict=True)))
 
 
+class FoldUnit(NamedTuple):
+    """A fold in which a configuration is judged.
+
+    Attributes:
+        configuration: What is judged.
+        fold: Its place among the folds.
+        repeat: 0 in the search; from 1 on, other folds and seeds.
+    """
+
+    configuration: Configuration
+    fold: int
+    repeat: int = 0
+
+
+class FoldOutcome(NamedTuple):
+    """What a fold came to.
+
+    Attributes:
+        scores: Of both stages; None if one failed.
+        value: The objective; not finite if a stage failed.
+        failure: Why it failed.
+        seconds: Not measured.
+    """
+
+    scores: Scores | None
+    value: float = nan
+    failure: str | None = None
+    seconds: float = 0.0
+
+
+FoldTrial = Running[FoldUnit, FoldOutcome]
+
+
+class FoldsObjective:
+    """Trials that are judged by cross-validation: both stages in every fold.
+
+    Folds are fitted in threads and judged in their order, so that nothing depends on the number of threads.
+
+    Args:
+        parts: Says what fits in a repeat, and its folds; stage 1 is fitted once for all folds that share
+            its rows.
+        data: The tables and targets.
+        settings: The weights of the objective.
+        ahead: Folds of a trial that may be fitted at once.
+        after_fold: Told of the trial, each fold of the search and the objective so far, the mean over
+            folds; may raise ``optuna.TrialPruned`` to end the trial early.
+    """
+
+    def __init__(
+        self,
+        parts: Callable[[int], tuple[Stages, Sequence[Fold]]],
+        data: TransferData,
+        settings: TransferSettings,
+        ahead: float = 1,
+        after_fold: Callable[[Any, int, float], object] = lambda trial, fold, value: None,
+    ) -> None:
+        self._parts, self._data, self._settings = parts, data, settings
+        self.ahead, self._after_fold = ahead, after_fold
+        self._shared = _Shared(self._pretrained)
+
+    def units(self, configuration: Configuration, repeat: int = 0) -> list[FoldUnit]:
+        """What measures a configuration: every fold."""
+        return [FoldUnit(configuration, i, repeat) for i in range(len(self._parts(repeat)[1]))]
+
+    def units_of(self, trial: FrozenTrial, repeat: int) -> list[FoldUnit]:
+        """What measures a trial of the search once more."""
+        return self.units(configuration(trial.params, self._settings), repeat)
+
+    def work(self, unit: FoldUnit) -> float:
+        """All folds take about the same time."""
+        return 1.0
+
+    def job(self, unit: FoldUnit, watch: Watch | None) -> Callable[[StopFlag], FoldOutcome]:
+        """What fits and scores a fold."""
+        return lambda stop: self._measured(unit, stop)
+
+    def lost(self, reason: str) -> FoldOutcome:
+        """A failed fold."""
+        return FoldOutcome(None, failure=reason)
+
+    def _pretrained(self, unit: FoldUnit, stop: StopFlag) -> Pretrained:
+        stages, folds = self._parts(unit.repeat)
+        return stages.pretrain(folds[unit.fold], unit.configuration, stop)
+
+    def _measured(self, unit: FoldUnit, stop: StopFlag) -> FoldOutcome:
+        stages, folds = self._parts(unit.repeat)
+        is_shared, fold = len({fold.pretraining for fold in folds}) == 1, folds[unit.fold]
+        try:
+            pretrained = self._shared.of(unit, stop) if is_shared else self._pretrained(unit, stop)
+            fitted = stages.fit(fold, unit.configuration, pretrained, stop)
+        except TrainingFailed as error:
+            return FoldOutcome(None, failure=str(error))
+        outputs = stages.outputs(fold, fitted)
+        scores = score(self._data, fold.validation, outputs, fitted.units, fitted.stage1_loss)
+        return FoldOutcome(scores, scores.objective(self._settings))
+
+    def judge(self, trial: FoldTrial) -> End | None:
+        """The objective of the mean scores; a trial fails with the first fold that does."""
+        outcomes = trial.first_outcomes()
+        for i in range(trial.n_judged, len(outcomes)):
+            trial.n_judged = i + 1
+            if outcomes[i].failure is not None:
+                return End(failure=outcomes[i].failure)
+            value = mean_scores(_scores(outcomes[: i + 1])).objective(self._settings)
+            if not isfinite(value):
+                return End(failure=f"the objective stopped being finite in fold {i + 1}")
+            try:
+                if not trial.units[i].repeat:
+                    self._after_fold(trial.handle, i, value)
+            except TrialPruned:
+                return End()
+        if len(outcomes) < len(trial.units):
+            return None
+        scores = mean_scores(_scores(outcomes))
+        return End(scores.objective(self._settings), attributes=scores.as_dict(self._settings))
+
+
+def _scores(outcomes: Sequence[FoldOutcome]) -> list[Scores]:
+    return [outcome.scores for outcome in outcomes if outcome.scores is not None]
+
+
+class _Shared:
+    """Stage 1 of the latest configurations, fitted by whichever fold comes first."""
+
+    _N_KEPT = 64  # far more than are in training at once
+
+    def __init__(self, pretrain: Callable[[FoldUnit, StopFlag], Pretrained]) -> None:
+        self._pretrain = pretrain
+        self._locks: dict[tuple[Configuration, int], Lock] = {}
+        self._made: dict[tuple[Configuration, int], Pretrained | TrainingFailed] = {}
+        self._lock = Lock()
+
+    def of(self, unit: FoldUnit, stop: StopFlag) -> Pretrained:
+        """Stage 1 of a unit; the others of its configuration wait for the first one."""
+        key = unit.configuration, unit.repeat
+        with self._lock:
+            lock = self._locks.setdefault(key, Lock())
+        with lock:
+            made = self._made.get(key)
+            if made is None:
+                try:
+                    made = self._pretrain(unit, stop)
+                except TrainingFailed as error:
+                    made = error
+                with self._lock:
+                    self._made[key] = made
+                    while len(self._made) > self._N_KEPT:
+                        oldest = next(iter(self._made))
+                        del self._made[oldest]
+                        self._locks.pop(oldest, None)
+        if isinstance(made, TrainingFailed):
+            raise made
+        return made
+
+
+class _Once:
+    """A single configuration as all the trials there are."""
+
+    def __init__(self, units: Sequence[FoldUnit]) -> None:
+        self._trials = [FoldTrial(units)]
+        self.ended: tuple[FoldTrial, End] | None = None
+
+    def begin(self, n_running: int) -> FoldTrial | None:
+        return self._trials.pop() if self._trials else None
+
+    def add(self, trial: FoldTrial, unit: FoldUnit, outcome: FoldOutcome) -> None:
+        """Nothing: the outcome is all there is."""
+
+    def watch(self, trial: FoldTrial, unit: FoldUnit) -> Watch | None:
+        return None
+
+    def end(self, trial: FoldTrial, end: End) -> None:
+        self.ended = trial, end
+
+
 def evaluate(
     stages: Stages,
     data: TransferData,
     folds: Sequence[Fold],
     configuration: Configuration,
     settings: TransferSettings,
-    after_fold: Callable[[int, float], None] = lambda fold, value: None,
-    stop: StopFlag | None = None,
+    after_fold: Callable[[int, float], object] = lambda fold, value: None,
     n_threads: int = 1,
 ) -> list[Scores]:
-    """Judge a configuration by cross-validation.
-
-    Folds are fitted in threads and told of in their order, so that nothing depends on the number of threads.
-
-    Args:
-        stages: What fits.
-        data: The tables and targets.
-        folds: The folds; stage 1 is fitted once for all folds that share its rows.
-        configuration: What is judged.
-        settings: The weights of the objective.
-        after_fold: Told the objective so far, the mean over folds; may raise to end the trial early.
-        stop: Ends it early.
-        n_threads: Folds at once.
+    """Judge a single configuration by cross-validation; see :class:`FoldsObjective`.
 
     Returns:
         The scores of each fold.
 
     Raises:
         TrainingFailed: If a stage or the objective stops being finite.
-        Stopped: If ``stop`` was set.
     """
-    names = {fold.pretraining for fold in folds}
-    shared = stages.pretrain(folds[0], configuration, stop) if len(names) == 1 else None
-
-    def judged(fold: Fold) -> Scores:
-        pretrained = shared or stages.pretrain(fold, configuration, stop)
-        fitted = stages.fit(fold, configuration, pretrained, stop)
-        outputs = stages.outputs(fold, fitted)
-        return score(data, fold.validation, outputs, fitted.units, fitted.stage1_loss)
-
-    scores: list[Scores] = []
-    pool = ThreadPoolExecutor(n_threads)
+    objective = FoldsObjective(
+        lambda repeat: (stages, folds), data, settings, n_threads,
+        lambda trial, fold, value: after_fold(fold, value),
+    )  # fmt: skip
+    once, stop = _Once(objective.units(configuration)), StopFlag()
+    threads = Threads(objective, n_threads, stop)
     try:
-        for i, each in enumerate(pool.map(judged, folds)):
-            scores.append(each)
-            value = mean_scores(scores).objective(settings)
-            if not isfinite(value):
-                raise TrainingFailed(f"the objective stopped being finite in fold {i + 1}")
-            after_fold(i, value)
+        run(once, objective, threads, stop)
     finally:
-        pool.shutdown(cancel_futures=True)  # where a fold ended the trial, the others need not be begun
-    return scores
+        threads.close()
+    assert once.ended is not None
+    trial, end = once.ended
+    if end.failure is not None:
+        raise TrainingFailed(end.failure)
+    return _scores(trial.first_outcomes())

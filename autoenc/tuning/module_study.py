@@ -18,9 +18,9 @@ from autoenc.errors import InputError
 from autoenc.lock import RecordLock
 from autoenc.processes import this_process
 from autoenc.study import open_storage
-from autoenc.tuning.study import PROCESS, abandoned, mark_process
+from autoenc.tuning.study import PROCESS, abandoned
 
-__all__ = ["began_module_study", "found_module_study", "left_running", "next_trial", "opened", "told"]
+__all__ = ["began_module_study", "found_module_study", "left_running", "opened", "told"]
 
 _IDENTITY = "autoenc_modules"
 
@@ -109,15 +109,3 @@ def left_running(study: optuna.Study, alone: bool) -> list[int]:
     # What this process began before was interrupted: a process works on a study once at a time.
     left |= {trial.number for trial in running if trial.user_attrs.get(PROCESS) == this_process()}
     return [trial._trial_id for trial in running if trial.number in left]
-
-
-def next_trial(study: optuna.Study, waiting: list[int], n_trials: int) -> optuna.Trial | None:
-    """The next trial to run, taken from those that wait or begun; None once there are ``n_trials``."""
-    if waiting:
-        return optuna.Trial(study, waiting.pop(0))
-    begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
-    if len(begun) >= n_trials:
-        return None
-    trial = study.ask()
-    mark_process(trial)
-    return trial

@@ -12,21 +12,17 @@ from typing import Any, Literal, get_args
 import optuna
 import torch
 from optuna.distributions import distribution_to_json
-from optuna.exceptions import OptunaError
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 from torch import nn
 
+from autoenc.engines import StopFlag
 from autoenc.errors import InputError
-from autoenc.tuning.module_study import (
-    began_module_study,
-    found_module_study,
-    left_running,
-    next_trial,
-    opened,
-    told,
-)
+from autoenc.search.executors import Here
+from autoenc.search.loop import run
+from autoenc.tuning.module_study import began_module_study, found_module_study, left_running, opened, told
+from autoenc.tuning.module_trials import ModuleObjective, ModuleTrials
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.pairs import Pairs, read_pairs
 from autoenc.tuning.resilient import ResilientOptions, ResilientSampler
@@ -166,10 +162,9 @@ class HyperparameterOptimizer:
                 storage, self._study_name, {**self._about, **data}, sampler, self._pruner
             )
             self._study = study
-            waiting = left_running(study, alone)
-            while (trial := next_trial(study, waiting, n_trials)) is not None:
-                self._run(study, trial, train, val)
-                on_trial(study.get_trials(deepcopy=False)[trial.number])
+            trials = ModuleTrials(study, n_trials, self.space, partial(left_running, study, alone), on_trial)
+            objective, stop = ModuleObjective(partial(self.train, train=train, val=val)), StopFlag()
+            run(trials, objective, Here(objective, stop), stop, n_parallel=1)
         return SearchResult(study, self, train, val)
 
     def train_best(self, train_data: Any, val_data: Any, num_epochs: int | None = None) -> TrainedModule:
@@ -207,34 +202,6 @@ class HyperparameterOptimizer:
 
     def _read(self, train_data: Any, val_data: Any) -> tuple[Pairs, Pairs]:
         return read_pairs(train_data, "train_data", self.seed), read_pairs(val_data, "val_data", self.seed)
-
-    def _run(self, study: optuna.Study, trial: optuna.Trial, train: Pairs, val: Pairs) -> None:
-        params = self.space.suggest(trial)
-        try:
-            trained = self.train(params, train, val, self._pruning(study, trial))
-        except optuna.TrialPruned:
-            study.tell(trial, state=TrialState.PRUNED)
-        except (OSError, OptunaError):  # of the storage: no trial's fault
-            raise
-        except Exception as error:  # whatever it was, it belongs to this trial and not to the search
-            trial.set_user_attr("failure", f"{type(error).__name__}: {error}")
-            study.tell(trial, state=TrialState.FAIL)
-        else:
-            study.tell(trial, trained.val_loss)
-
-    def _pruning(self, study: optuna.Study, trial: optuna.Trial) -> Callable[[int, float], None]:
-        """Reports each epoch, where there is a pruner, and ends the trial where that says so."""
-        reported = set(study.get_trials(deepcopy=False)[trial.number].intermediate_values)
-
-        def watch(epoch: int, val_loss: float) -> None:
-            if isinstance(self._pruner, NopPruner):
-                return
-            if epoch not in reported:  # a trial that is taken up again comes to the same values
-                trial.report(val_loss, epoch)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-        return watch
 
     def _sampler_for(self, seed: int, number: int) -> BaseSampler:
         if self.strategy == "resilient":

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 
 from autoenc.engines import Fit, Outcome, Recipe
 from autoenc.search import run_fits
-from autoenc.search.executors import BatchLost
+from autoenc.search.loop import BatchLost
 
 FITS = [Fit((width,), 2, Recipe()) for width in range(1, 201)]
 SECONDS = 0.01
@@ -22,7 +22,7 @@ class Batches:
     def batch_s(self) -> float:
         return 10 * SECONDS
 
-    def submit(self, fits) -> Future:
+    def submit(self, fits, watch=None) -> Future:
         self.sizes.append(len(fits))
         answer: Future = Future()
         if self.deadly.intersection(fits):

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import time
+from math import inf
+
 import numpy as np
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, create_trial
 
 from autoenc.engines import StopFlag
+from autoenc.search.executors import Here
+from autoenc.search.loop import End
 from autoenc.transfer.finalists import (
     best_trial,
     compare,
@@ -16,6 +21,7 @@ from autoenc.transfer.finalists import (
     repeat_seed,
 )
 from autoenc.transfer.folds import divide
+from autoenc.transfer.objective import FoldOutcome, FoldsObjective
 from autoenc.transfer.reports import best_params
 from autoenc.transfer.stages import TrainingFailed
 
@@ -37,22 +43,42 @@ def study_of(*trials: FrozenTrial) -> optuna.Study:
     return study
 
 
-def judge_all(study, settings, objectives, stop=None, n_most=99) -> list[tuple[int, int]]:
-    """Judge the finalists by made-up objectives; after ``n_most`` of them the run is stopped."""
-    asked: list[tuple[int, int]] = []
-    stop = stop or StopFlag()
+class MadeUp(FoldsObjective):
+    """Finalists judged by made-up objectives; after ``n_most`` judgements the run is stopped."""
 
-    def judge(repeat):
-        def folds(trial):
-            asked.append((repeat, trial.number))
-            if len(asked) >= n_most:
-                stop.set()
-            return objectives(repeat, trial.number)
+    def __init__(self, stop, objectives, n_most) -> None:
+        super().__init__(None, None, None)
+        self.asked: list[tuple[int, int]] = []
+        self._stop, self._objectives, self._n_most = stop, objectives, n_most
 
-        return folds
+    def units_of(self, trial, repeat):
+        return [(repeat, trial.number, fold) for fold in range(2)]
 
-    judge_finalists(study, settings, judge, stop)
-    return asked
+    def job(self, unit, watch):
+        def measured(stop):
+            *judged, fold = unit
+            if fold == 1:
+                self.asked.append(tuple(judged))
+                if len(self.asked) >= self._n_most:
+                    self._stop.set()
+            try:
+                return FoldOutcome(None, self._objectives(*judged)[fold])
+            except TrainingFailed as error:
+                return FoldOutcome(None, failure=str(error))
+
+        return measured
+
+    def judge(self, trial):
+        outcomes = trial.first_outcomes()
+        failure = next((outcome.failure for outcome in outcomes if outcome.failure), None)
+        return End(0.0, failure) if len(outcomes) == 2 else None
+
+
+def judge_all(study, settings, objectives, n_most=99, deadline_s=inf) -> list[tuple[int, int]]:
+    stop = StopFlag()
+    made_up = MadeUp(stop, objectives, n_most)
+    judge_finalists(study, settings, made_up, Here(made_up, stop), stop, deadline_s)
+    return made_up.asked
 
 
 def luck(repeat, number) -> list[float]:
@@ -117,7 +143,7 @@ def test_what_is_recorded_is_not_judged_again(make_settings):
 
 def test_nothing_is_judged_after_the_time(make_settings):
     study = study_of(*lucky())
-    judge_finalists(study, make_settings(), lambda repeat: 1 / 0, StopFlag(), timeout_s=0)
+    assert judge_all(study, make_settings(), luck, deadline_s=time.monotonic()) == []
     assert compare(study) == []
 
 

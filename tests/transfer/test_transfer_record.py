@@ -5,22 +5,28 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import warnings
+from math import inf
 
 import optuna
 import pytest
 import sqlalchemy
 from optuna.trial import TrialState, create_trial
 
-from autoenc.engines import StopFlag, Stopped
+from autoenc.engines import StopFlag
 from autoenc.errors import InputError
+from autoenc.search import loop
+from autoenc.search.executors import Threads
+from autoenc.search.loop import End
 from autoenc.settings.transfer import SamplerName
-from autoenc.transfer.loop import report_fold, run_trials
+from autoenc.transfer.job import report_fold
+from autoenc.transfer.objective import FoldOutcome, FoldsObjective
 from autoenc.transfer.record import context_of, open_study, read_study, stored_settings
 from autoenc.transfer.reports import best_params, draw_stages, stages_plot, write_tables
 from autoenc.transfer.samplers import SAMPLERS, make_pruner, make_sampler
 from autoenc.transfer.space import suggest
-from autoenc.transfer.stages import TrainingFailed
+from autoenc.transfer.trials import TransferTrials
 
 
 def new_study(settings) -> optuna.Study:
@@ -37,27 +43,51 @@ def value_of(configuration) -> float:
     return stage1 + sum(configuration.heads)
 
 
-def run(study, settings, n_trials, n_jobs=1, fail=(), cut=None) -> list[int]:
-    """Run the made-up objective; a trial in ``fail`` fails, the loop is cut off at trial ``cut``."""
-    ended: list[int] = []
-    stop = StopFlag()
+class MadeUp(FoldsObjective):
+    """The made-up objective in three folds; a trial in ``fail`` fails, the loop is cut off at ``cut``."""
 
-    def prepare(trial):
-        configuration = suggest(trial, settings)
+    def __init__(self, stop, fail=(), cut=None, error=None) -> None:
+        super().__init__(
+            lambda repeat: (None, [None] * 3), None, None,
+            after_fold=lambda trial, fold, value: report_fold(trial, fold, value, 2),
+        )  # fmt: skip
+        self.stop, self.fail, self.cut, self.error = stop, fail, cut, error
 
-        def value() -> float:
-            if trial.number == cut:
-                stop.set()
-                raise Stopped
-            if trial.number in fail:
-                raise TrainingFailed("it diverged")
-            for fold in range(3):
-                report_fold(trial, fold, value_of(configuration) + fold / 100, 2)
-            return value_of(configuration)
+    def job(self, unit, watch):
+        def measured(stop):
+            if self.error is not None:
+                raise self.error
+            return FoldOutcome(None, value_of(unit.configuration) + unit.fold / 100)
 
-        return value
+        return measured
 
-    run_trials(study, n_trials, n_jobs, prepare, lambda trial: ended.append(trial.number), stop)
+    def judge(self, trial):
+        outcomes = trial.first_outcomes()
+        if trial.number == self.cut:
+            self.stop.set()
+            return None
+        if trial.number in self.fail:
+            return End(failure="it diverged")
+        for i in range(trial.n_judged, len(outcomes)):
+            trial.n_judged = i + 1
+            try:
+                self._after_fold(trial.handle, i, outcomes[i].value)
+            except optuna.TrialPruned:
+                return End()
+        return End(outcomes[0].value) if len(outcomes) == 3 else None
+
+
+def run(study, settings, n_trials, n_jobs=1, fail=(), cut=None, error=None, deadline_s=inf) -> list[int]:
+    """Run the made-up objective."""
+    ended, stop = [], StopFlag()
+    objective = MadeUp(stop, fail, cut, error)
+    wanted = settings.model_copy(update={"n_trials": n_trials})
+    threads = Threads(objective, n_jobs, stop)
+    try:
+        trials = TransferTrials(study, wanted, objective, ended.append, deadline_s)
+        loop.run(trials, objective, threads, stop, n_jobs)
+    finally:
+        threads.close()
     return ended
 
 
@@ -113,17 +143,14 @@ def test_a_failed_trial_ends_nothing_and_says_why(make_settings):
 def test_a_mistake_is_raised_and_leaves_its_trial_to_be_run_again(make_settings):
     study = new_study(make_settings())
 
-    def prepare(trial):
-        return lambda: 1 / 0
-
     with pytest.raises(ZeroDivisionError):
-        run_trials(study, 2, 1, prepare, lambda trial: None, StopFlag())
+        run(study, make_settings(), 2, error=ZeroDivisionError())
     assert [trial.state.name for trial in study.trials] == ["RUNNING"]
 
 
 def test_no_trial_begins_after_the_time(make_settings):
     study = new_study(make_settings())
-    run_trials(study, 2, 1, lambda trial: lambda: 1.0, lambda trial: None, StopFlag(), timeout_s=0)
+    assert run(study, make_settings(), 2, deadline_s=time.monotonic()) == []
     assert study.trials == []
 
 

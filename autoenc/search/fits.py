@@ -1,0 +1,134 @@
+"""Fits as the units of trials: how they are measured, and a search of nothing but fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf
+from statistics import fmean
+
+from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag
+from autoenc.search.executors import Threads, train_one
+from autoenc.search.loop import End, Executor, Running, Watch, run
+
+__all__ = ["FitExecutor", "FitObjective", "FitTrial", "fit_work", "run_fits"]
+
+FitExecutor = Executor[Fit, Outcome]
+FitTrial = Running[Fit, Outcome]
+
+
+class FitObjective:
+    """Trials whose units are fits and whose value is the mean of their test losses.
+
+    Args:
+        engine: What trains.
+        split_of: The data of a fold, by its name.
+        ahead: Fits of one trial that may be in training at once.
+    """
+
+    def __init__(self, engine: Engine, split_of: Callable[[str], Split], ahead: float = inf) -> None:
+        self._engine, self._split_of, self.ahead = engine, split_of, ahead
+
+    def work(self, unit: Fit) -> float:
+        """Multiply-adds of a fit; see :func:`fit_work`."""
+        return fit_work(unit, self._split_of(unit.fold))
+
+    def job(self, unit: Fit, watch: Watch | None) -> Callable[[StopFlag], Outcome]:
+        """What trains a fit."""
+        split = self._split_of(unit.fold)  # in this thread: a division is not shared
+        return lambda stop: train_one(self._engine, split, unit, stop, watch)
+
+    def lost(self, reason: str) -> Outcome:
+        """A failed fit."""
+        return Outcome([], [], float("nan"), 0.0, {}, failure=reason)
+
+    def judge(self, trial: FitTrial) -> End | None:
+        """The first failure in the order of the fits, or once all have succeeded their mean test loss."""
+        outcomes = trial.first_outcomes()
+        for outcome in outcomes:
+            if outcome.failure is not None:
+                return End(failure=outcome.failure)
+        if len(outcomes) < len(trial.units):
+            return None
+        return End(fmean(outcome.final_test_loss for outcome in outcomes))
+
+
+def fit_work(fit: Fit, split: Split) -> int:
+    """Multiply-adds of a fit's training, forward: what its duration is about proportional to."""
+    per_row = fit.network(split.values.shape[1]).count_multiply_adds()
+    return per_row * split.train.size * fit.recipe.last_epoch
+
+
+class _Batch(FitObjective):
+    """Fits that are compared nowhere: one that fails ends nothing."""
+
+    def judge(self, trial: FitTrial) -> End | None:
+        """Over once every fit has an outcome."""
+        return End() if len(trial.outcomes) == len(trial.units) else None
+
+
+class FitBatches:
+    """Fits that are wanted now, and after them those that are wanted then; see ``Trials`` of the loop.
+
+    Args:
+        wanted: Fits to train, as of now; the search is over once there are none.
+        on_done: Called with each fit and its outcome, in the order in which they end.
+    """
+
+    def __init__(
+        self, wanted: Callable[[], Sequence[Fit]], on_done: Callable[[Fit, Outcome], object]
+    ) -> None:
+        self._wanted, self._on_done = wanted, on_done
+
+    def begin(self, n_running: int) -> FitTrial | None:
+        """The fits that are wanted, once those before are done."""
+        fits = [] if n_running else self._wanted()
+        return Running(fits) if fits else None
+
+    def add(self, trial: FitTrial, unit: Fit, outcome: Outcome) -> None:
+        """Hand the outcome over."""
+        self._on_done(unit, outcome)
+
+    def watch(self, trial: FitTrial, unit: Fit) -> Watch | None:
+        """None: nobody watches."""
+        return None
+
+    def end(self, trial: FitTrial, end: End) -> None:
+        """Nothing: outcomes are all there is."""
+
+
+def run_fits(
+    fits: Sequence[Fit] | Callable[[], Sequence[Fit]],
+    split_of: Callable[[str], Split],
+    engine: Engine,
+    jobs: int,
+    on_done: Callable[[Fit, Outcome], object],
+    stop: StopFlag | None = None,
+    executor: FitExecutor | None = None,
+) -> None:
+    """Train every fit and hand each outcome over as soon as it is there.
+
+    Args:
+        fits: What to train; the order does not matter. Or a function that says it and is asked again when
+            all are done, until it says nothing more.
+        split_of: The data of a fold, by its name.
+        engine: What trains.
+        jobs: Fits in training at once.
+        on_done: Called in this thread, in the order in which fits end. Outcomes come without
+            their parameters, which would not fit in memory for large grids; a fit that is wanted again
+            can be trained again, to the same bits.
+        stop: Ends the loop early, giving up the fits in training.
+        executor: Where to train, in place of ``jobs`` threads; it is left open.
+
+    Raises:
+        InputError: If the executor can train no more; what was handed over by then stands.
+    """
+    stop = stop or StopFlag()
+    batches = [] if callable(fits) else [fits]
+    wanted = fits if callable(fits) else lambda: batches.pop() if batches else []
+    objective = _Batch(engine, split_of)
+    place = executor or Threads(objective, jobs, stop)
+    try:
+        run(FitBatches(wanted, on_done), objective, place, stop)
+    finally:
+        if executor is None:
+            place.close()

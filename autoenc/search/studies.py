@@ -1,0 +1,115 @@
+"""Trials of an Optuna study: asked of its sampler, told what came of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any, Generic, NamedTuple
+
+import optuna
+from optuna.pruners import NopPruner
+from optuna.trial import TrialState
+
+from autoenc.search.loop import End, O, Running, U, Watch
+
+__all__ = ["Prepared", "StudyTrials"]
+
+
+class Prepared(NamedTuple, Generic[U, O]):
+    """What a trial's parameters mean.
+
+    Attributes:
+        units: What measures it.
+        config: What else the objective needs to judge it.
+        known: Outcomes of units that were measured before.
+    """
+
+    units: Sequence[U]
+    config: Any = None
+    known: dict[U, O] | None = None
+
+
+class StudyTrials(Generic[U, O]):
+    """Trials of a study, as the loop wants them; those that a killed process left come first.
+
+    Args:
+        study: Asked for trials, and told what became of them.
+        n_trials: Trials in all, those of earlier runs counted.
+        prepare: Takes a trial's parameters and says what measures it. It is called in the thread of the
+            loop, so that with one trial at a time the sequence of trials is always the same.
+        left: Ids of trials that were begun and are in nobody's hands, the oldest first; asked when the
+            search begins, and again before it ends.
+        on_end: Called with the number of each trial that ended.
+        deadline_s: When no trial begins any more, on :func:`time.monotonic`.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        n_trials: int,
+        prepare: Callable[[optuna.Trial], Prepared[U, O]],
+        left: Callable[[], list[int]],
+        on_end: Callable[[int], object] = lambda number: None,
+        deadline_s: float = inf,
+    ) -> None:
+        self.study, self.n_trials = study, n_trials
+        self._prepare, self._left, self._on_end, self._deadline_s = prepare, left, on_end, deadline_s
+        self._waiting = left()
+
+    def n_begun(self) -> int:
+        """Trials that count among ``n_trials``: all that were begun; those only enqueued do not."""
+        return sum(t.state != TrialState.WAITING for t in self.study.get_trials(deepcopy=False))
+
+    def ask(self, n_running: int) -> optuna.Trial | None:
+        """A new trial; None while there is none to begin."""
+        return self.study.ask() if self.n_begun() < self.n_trials else None
+
+    def begin(self, n_running: int) -> Running[U, O] | None:
+        """See :class:`~autoenc.search.loop.Trials`."""
+        trial = self._next(n_running)
+        if trial is None:
+            return None
+        units, config, known = self._prepare(trial)
+        return Running(units, trial, trial.number, config, dict(known or {}))
+
+    def _next(self, n_running: int) -> optuna.Trial | None:
+        if time.monotonic() >= self._deadline_s:
+            return None
+        if not self._waiting:
+            trial = self.ask(n_running)
+            if trial is not None or n_running:
+                return trial
+            # Another searcher may have been killed since this one began.
+            self._waiting = self._left()
+        return optuna.Trial(self.study, self._waiting.pop(0)) if self._waiting else None
+
+    def add(self, trial: Running[U, O], unit: U, outcome: O) -> None:
+        """Nothing: what a trial comes to is recorded when it ends."""
+
+    def watch(self, trial: Running[U, O], unit: U) -> Watch | None:
+        """Report each epoch of a trial's first unit, and end the trial where the pruner says so."""
+        if isinstance(self.study.pruner, NopPruner) or unit is not trial.units[0]:
+            return None
+        reported = set(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
+
+        def watch(epoch: int, loss: float) -> None:
+            if epoch not in reported:  # a trial that is taken up again comes to the same values
+                trial.handle.report(loss, epoch)
+            if trial.handle.should_prune():
+                raise optuna.TrialPruned
+
+        return watch
+
+    def end(self, trial: Running[U, O], end: End) -> None:
+        """Tell the study."""
+        for name, value in end.attributes.items():
+            trial.handle.set_user_attr(name, value)
+        if end.is_pruned:
+            self.study.tell(trial.handle, state=TrialState.PRUNED, skip_if_finished=True)
+        elif end.failure is not None:
+            trial.handle.set_user_attr("failure", end.failure)
+            self.study.tell(trial.handle, state=TrialState.FAIL, skip_if_finished=True)
+        else:
+            self.study.tell(trial.handle, end.value, skip_if_finished=True)
+        self._on_end(trial.number)

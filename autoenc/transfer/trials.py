@@ -1,0 +1,48 @@
+"""The trials of a transfer-aware search, as the loop wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+import optuna
+from optuna.trial import TrialState
+
+from autoenc.search.studies import Prepared, StudyTrials
+from autoenc.settings import TransferSettings
+from autoenc.transfer.objective import FoldOutcome, FoldsObjective, FoldUnit
+from autoenc.transfer.space import suggest
+
+__all__ = ["TransferTrials"]
+
+
+class TransferTrials(StudyTrials[FoldUnit, FoldOutcome]):
+    """Trials until the study has ``n_trials``, those of earlier runs counted.
+
+    Args:
+        study: Nobody else uses it: a trial that runs was left by a killed process.
+        settings: What is open, and how many trials.
+        objective: What trials are worth.
+        on_end: Called with the number of each trial that ended.
+        deadline_s: When no trial begins any more, on :func:`time.monotonic`.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        settings: TransferSettings,
+        objective: FoldsObjective,
+        on_end: Callable[[int], object] = lambda number: None,
+        deadline_s: float = inf,
+    ) -> None:
+        def prepare(trial: optuna.Trial) -> Prepared[FoldUnit, FoldOutcome]:
+            return Prepared(objective.units(suggest(trial, settings)))
+
+        def left() -> list[int]:
+            return [t._trial_id for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
+
+        super().__init__(study, settings.n_trials, prepare, left, on_end, deadline_s)
+
+    def n_begun(self) -> int:
+        """All trials, those that were only enqueued, too."""
+        return len(self.study.get_trials(deepcopy=False))

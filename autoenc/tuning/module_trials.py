@@ -1,0 +1,117 @@
+"""Trials of torch modules: one training each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import optuna
+from optuna.exceptions import OptunaError
+from optuna.trial import FrozenTrial
+
+from autoenc.engines import StopFlag
+from autoenc.search.loop import End, Running, Watch
+from autoenc.search.studies import Prepared, StudyTrials
+from autoenc.tuning.modules import ModuleSpace
+from autoenc.tuning.study import mark_process
+from autoenc.tuning.training import TrainedModule
+
+__all__ = ["ModuleObjective", "ModuleTrials"]
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleUnit:
+    """A training.
+
+    Attributes:
+        params: A trial's parameters, as Optuna has them.
+    """
+
+    params: Mapping[str, Any]
+
+
+class ModuleOutcome(NamedTuple):
+    """What a training came to; see :class:`~autoenc.search.loop.Measured`."""
+
+    val_loss: float | None
+    failure: str | None = None
+    seconds: float = 0.0
+
+
+class _Train(Protocol):
+    def __call__(self, params: Mapping[str, Any], *, watch: Watch) -> TrainedModule: ...
+
+
+class ModuleObjective:
+    """The validation loss of a module after its last epoch.
+
+    Args:
+        train: Trains what parameters mean; what it raises is the trial's failure.
+    """
+
+    ahead = 1
+
+    def __init__(self, train: _Train) -> None:
+        self._train = train
+
+    def work(self, unit: ModuleUnit) -> float:
+        """Nothing is known of it."""
+        return 1.0
+
+    def job(self, unit: ModuleUnit, watch: Watch | None) -> Callable[[StopFlag], ModuleOutcome]:
+        """What trains a module."""
+        return lambda stop: self._measured(unit, watch)
+
+    def _measured(self, unit: ModuleUnit, watch: Watch | None) -> ModuleOutcome:
+        try:
+            trained = self._train(unit.params, watch=watch or (lambda epoch, val_loss: None))
+        except (optuna.TrialPruned, OSError, OptunaError):  # of the pruner and the storage: no trial's fault
+            raise
+        except Exception as error:  # whatever it was, it belongs to this trial and not to the search
+            return ModuleOutcome(None, f"{type(error).__name__}: {error}")
+        return ModuleOutcome(trained.val_loss)
+
+    def lost(self, reason: str) -> ModuleOutcome:
+        """A failed training."""
+        return ModuleOutcome(None, reason)
+
+    def judge(self, trial: Running[ModuleUnit, ModuleOutcome]) -> End | None:
+        """The loss of its one training."""
+        outcomes = trial.first_outcomes()
+        return End(outcomes[0].val_loss, outcomes[0].failure) if outcomes else None
+
+
+class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
+    """Trials of modules until there are enough.
+
+    Args:
+        study: Asked for trials, and told what became of them.
+        n_trials: Trials in all, those of earlier runs counted.
+        space: What is open.
+        left: Ids of trials that were begun and are in nobody's hands.
+        on_trial: Called with each trial that ended.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        n_trials: int,
+        space: ModuleSpace,
+        left: Callable[[], list[int]],
+        on_trial: Callable[[FrozenTrial], object],
+    ) -> None:
+        def prepare(trial: optuna.Trial) -> Prepared[ModuleUnit, ModuleOutcome]:
+            return Prepared([ModuleUnit(space.suggest(trial))])
+
+        def on_end(number: int) -> None:
+            on_trial(study.get_trials(deepcopy=False)[number])
+
+        super().__init__(study, n_trials, prepare, left, on_end)
+
+    def ask(self, n_running: int) -> optuna.Trial | None:
+        """A new trial, marked as this process's."""
+        trial = super().ask(n_running)
+        if trial is not None:
+            mark_process(trial)
+        return trial

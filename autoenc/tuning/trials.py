@@ -1,0 +1,164 @@
+"""The trials of an adaptive search: asked of its strategy, family by family, and their fits recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+import optuna
+from filelock import BaseFileLock
+from optuna.trial import TrialState
+
+from autoenc.engines import Fit, Outcome, StopFlag
+from autoenc.search.executors import Threads
+from autoenc.search.fits import FitExecutor, FitObjective, FitTrial
+from autoenc.search.loop import End, run
+from autoenc.search.studies import Prepared, StudyTrials
+from autoenc.study import Record
+from autoenc.trials import Trial, TrialResult
+from autoenc.tuning.families import situation
+from autoenc.tuning.job import TuneJob
+from autoenc.tuning.study import abandoned, any_unmarked, mark_process
+
+__all__ = ["run_tuning"]
+
+
+def run_tuning(
+    job: TuneJob,
+    study: optuna.Study,
+    record: Record,
+    alone: bool,
+    on_end: Callable[[int], object],
+    asking: BaseFileLock,
+    stop: StopFlag,
+    cluster: FitExecutor | None = None,
+    deadline_s: float = inf,
+) -> None:
+    """Run trials until all are done, ``stop`` is set, or the time is over.
+
+    A trial that is given up stays unfinished in the study, and is the first one of the next run.
+
+    Args:
+        job: What is searched.
+        study: Where its trials are recorded.
+        record: Where the fits of its trials are recorded, each one once.
+        alone: Whether no other process works on the study.
+        on_end: Called with the number of each trial that ended.
+        asking: Held while a trial is begun, so that searchers who share a folder begin no surplus trial.
+        stop: Ends the search in order.
+        cluster: Where fits are trained; None for threads of this process.
+        deadline_s: When no trial begins any more, on :func:`time.monotonic`.
+    """
+    jobs = job.settings.jobs
+    # A trial that fails in one fold needs no others, so here they come one by one; a cluster takes them all.
+    objective = _Objective(job.engine, job.division.split, inf if cluster else 1)
+    executor = cluster or Threads(objective, jobs, stop)
+    try:
+        trials = _Trials(job, study, record, alone, on_end, asking, stop, deadline_s)
+        run(trials, objective, executor, stop, jobs)
+    finally:
+        if cluster is None:
+            executor.close()
+
+
+class _Objective(FitObjective):
+    """The mean test loss of a trial's fits, and what else its record tells."""
+
+    def judge(self, trial: FitTrial) -> End | None:
+        """See :class:`~autoenc.search.fits.FitObjective`."""
+        end = super().judge(trial)
+        if end is None:
+            return None
+        outcomes = trial.first_outcomes()
+        failed = [i for i, outcome in enumerate(outcomes) if outcome.failure is not None]
+        result = TrialResult(trial.config, tuple(outcomes[: failed[0] + 1] if failed else outcomes))
+        attributes: dict[str, Any] = {"seconds": result.seconds}
+        if end.failure is None:
+            attributes["epochs"] = result.median_epochs
+            if result.standard_error is not None:
+                attributes["standard_error"] = result.standard_error
+        return end._replace(attributes=attributes)
+
+
+class _Trials(StudyTrials[Fit, Outcome]):
+    """See :func:`run_tuning`."""
+
+    def __init__(
+        self,
+        job: TuneJob,
+        study: optuna.Study,
+        record: Record,
+        alone: bool,
+        on_end: Callable[[int], object],
+        asking: BaseFileLock,
+        stop: StopFlag,
+        deadline_s: float,
+    ) -> None:
+        self._job, self._record, self._alone = job, record, alone
+        self._asking, self._stop = asking, stop
+        self._done = record.outcomes()
+        super().__init__(study, job.n_trials, self._prepared, self._left_behind, on_end, deadline_s)
+
+    def _left_behind(self) -> list[int]:
+        """The ids of trials in nobody's hands; waits for those so young that they may yet be marked."""
+        while not self._stop.is_set():
+            left = abandoned(self.study, self._alone)
+            if left or not any_unmarked(self.study):
+                return [trial._trial_id for trial in left]
+            time.sleep(0.1)
+        return []
+
+    def ask(self, n_running: int) -> optuna.Trial | None:
+        """A new trial of the family whose turn it is."""
+        with self._asking:
+            n_begun = self.n_begun()
+            if n_begun >= self.n_trials:
+                return None
+            family = self._job.family_of(n_begun)
+            if n_begun and family != self._job.family_of(n_begun - 1):
+                if n_running:  # a family begins from the best of those before it: they have to be known
+                    return None
+                self._begin_family(family)
+            trial = self.study.ask()
+            mark_process(trial)
+            return trial
+
+    def _begin_family(self, family: str) -> None:
+        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if complete:
+            best = min(complete, key=lambda trial: (trial.value, trial.number)).params
+            self.study.enqueue_trial({**best, "family": family}, skip_if_exists=True)
+
+    def _prepared(self, trial: optuna.Trial) -> Prepared[Fit, Outcome]:
+        """What a trial trains; what it is goes into the study before its training begins."""
+        job = self._job
+        family: Any = job.settings.families[0]
+        if len(job.settings.families) > 1:
+            family = trial.suggest_categorical("family", job.settings.families)
+        stacks = None if job.grid is None else job.grid["hidden_dims"]
+        measured = job.trial_of(job.space.suggest(trial, stacks), family)
+        trial.set_user_attr("stack", measured.name)
+        trial.set_user_attr("model_params", measured.n_parameters(len(job.table.columns)))
+        trial.set_user_attr("recipe", measured.recipe.as_dict())
+        if job.settings.strategy == "resilient" and "mode" not in trial.user_attrs:
+            trial.set_user_attr("mode", self._mode(trial, family))
+        return Prepared(measured.fits, measured, self._known(measured))
+
+    def _known(self, measured: Trial) -> dict[Fit, Outcome]:
+        """Outcomes of its fits that are recorded already."""
+        if not self._alone and any(fit not in self._done for fit in measured.fits):
+            self._done.update(self._record.outcomes())  # what other searchers have trained since
+        return {fit: self._done[fit] for fit in measured.fits if fit in self._done}
+
+    def _mode(self, trial: optuna.Trial, family: Any) -> str:
+        frozen = self.study.get_trials(deepcopy=False)[trial.number]
+        if "fixed_params" in frozen.system_attrs:
+            return "best of the families before" if len(self._job.settings.families) > 1 else "enqueued"
+        return str(situation(self.study, self._job.settings, self._job.thresholds, family).mode)
+
+    def add(self, trial: FitTrial, unit: Fit, outcome: Outcome) -> None:
+        """Record a fit."""
+        self._record.add(unit, outcome, self._job.engine.name)
+        self._done[unit] = outcome

@@ -95,7 +95,7 @@ def train_one(
     from optuna import TrialPruned
 
     try:
-        outcome = engine.fit(split, fit, stop, watch=watch)
+        outcome = engine.fit(split, fit, stop, **({} if watch is None else {"watch": watch}))
     except (Stopped, TrialPruned):
         raise
     except Exception as error:  # whatever it was, it belongs to this fit and not to the search

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Generic
 
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
@@ -95,7 +96,8 @@ def train_one(
     from optuna import TrialPruned
 
     try:
-        outcome = engine.fit(split, fit, stop, **({} if watch is None else {"watch": watch}))
+        train = engine.fit if watch is None else partial(engine.fit, watch=watch)
+        outcome = train(split, fit, stop)
     except (Stopped, TrialPruned):
         raise
     except Exception as error:  # whatever it was, it belongs to this fit and not to the search

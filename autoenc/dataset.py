@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
@@ -30,7 +31,7 @@ class COPUSDataset(Dataset[torch.Tensor]):
 
     def __init__(self, path: str | Path = "data/stains.csv", columns: Sequence[str] | None = None) -> None:
         table = load_table(path, columns)
-        self.data = torch.from_numpy(table.values)
+        self.data = torch.from_numpy(table.values.astype(np.float32))
         self.columns = table.columns
 
     def __len__(self) -> int:

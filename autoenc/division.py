@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 from autoenc.data import TEST_SHARE, Scaling, ScalingKind, Table
 from autoenc.engines import Split
 from autoenc.errors import InputError
+from autoenc.scaling import left_out_mark, left_out_warnings
 
 __all__ = ["HOLDOUT", "Division", "fold_names", "split_table"]
 
 HOLDOUT = "holdout"
+N_KEPT = 32
+"""Scaled copies of a table that are kept."""
 Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -57,24 +61,67 @@ class Division:
                 f"{table.path}: has {len(table.values)} row, but a train/test split needs at least 2"
             )
         self.train, self.test = self._checked(self._holdout, "the train/test split")
-        # Splits of a large table are large: the last few are kept, one a fold.
-        self._split = lru_cache(maxsize=32)(self._make)
+        self._scalings: dict[str, tuple[Scaling, int]] = {}
+        # Splits of a large table are large: the last few are kept, and shared by folds of one scaling.
+        self._split = lru_cache(maxsize=N_KEPT)(self._make)
+        self._values = lru_cache(maxsize=N_KEPT)(self._scaled)
 
     def split(self, fold: str = HOLDOUT) -> Split:
-        """The scaled data of a fold."""
-        return self._split(fold)[0]
+        """The scaled data of a fold.
+
+        Raises:
+            InputError: If a side has no observed cell, or none in a column that can be scaled.
+        """
+        return self._split(fold)
 
     def scaling(self, fold: str = HOLDOUT) -> Scaling:
         """The scaling that a fold's training rows gave."""
-        return self._split(fold)[1]
+        return self._fitted(fold)[0]
 
-    def _make(self, fold: str) -> tuple[Split, Scaling]:
-        train, test = self.rows(fold)
-        for name, rows in (("training", train), ("test", test)):
+    def _fitted(self, fold: str) -> tuple[Scaling, int]:
+        """A fold's scaling, and of how many rows."""
+        if fold not in self._scalings:
+            train, _ = self.rows(fold)
+            self._scalings[fold] = Scaling.fit(self._scaling_kind, self.table.values, train), train.size
+        return self._scalings[fold]
+
+    def left_out_mark(self, folds: Iterable[str]) -> str:
+        """What the identity of fits on these folds says about columns without a scale; mostly nothing."""
+        return left_out_mark({fold: self._fitted(fold) for fold in folds})
+
+    def warnings(self, folds: Iterable[str]) -> list[str]:
+        """Name the columns that are left out of the loss of these folds."""
+        return left_out_warnings(self.table.columns, {fold: self.scaling(fold) for fold in folds})
+
+    def n_scaled_tables(self, folds: Iterable[str]) -> int:
+        """How many scaled copies of the table are kept when all these folds are used."""
+        return min(len({_key(self.scaling(fold)) for fold in folds}), N_KEPT)
+
+    def _make(self, fold: str) -> Split:
+        split = Split(self._values(*_key(self.scaling(fold))), *self.rows(fold))
+        for name, rows in (("training", split.train), ("test", split.test)):
             if np.isnan(self.table.values[rows]).all():
                 raise InputError(f"{self.table.path}: all cells of the {rows.size} {name} rows are missing")
-        scaling = Scaling.fit(self._scaling_kind, self.table.values, train)
-        return Split(scaling.apply(self.table.values), train, test), scaling
+            if np.isnan(split.values[rows]).all():
+                raise InputError(
+                    f"{self.table.path}: no column with a cell in the {rows.size} {name} rows varies in the "
+                    f"{split.train.size} training rows; --scaling {self._scaling_kind} has nothing to go by"
+                )
+        return split
+
+    def _scaled(self, center: bytes, scale: bytes) -> NDArray[np.float32]:
+        values = Scaling(self._scaling_kind, np.frombuffer(center), np.frombuffer(scale)).apply(
+            self.table.values
+        )
+        for j in range(values.shape[1]):
+            beyond = np.flatnonzero(np.isinf(values[:, j]))
+            if beyond.size:
+                row, table = int(beyond[0]), self.table
+                raise InputError(
+                    f"{table.path}: row {row + 1}, column {table.columns[j]!r}: {table.values[row, j]:g} is "
+                    f"infinite in single precision after --scaling {self._scaling_kind}"
+                )
+        return values
 
     def rows(self, fold: str) -> Rows:
         """Training and test rows of a fold, in ascending order."""
@@ -116,6 +163,10 @@ class Division:
         splitter = getattr(model_selection, name)(n_folds, shuffle=True, random_state=self.seed)
         found = splitter.split(np.zeros(self.train.size), classes, groups)
         return [(self.train[train], self.train[test]) for train, test in found]
+
+
+def _key(scaling: Scaling) -> tuple[bytes, bytes]:
+    return scaling.center.tobytes(), scaling.scale.tobytes()
 
 
 def split_table(table: Table, scaling_kind: ScalingKind, seed: int) -> tuple[Split, Scaling]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from autoenc.text import escaped
 
-__all__ = ["InputError"]
+__all__ = ["InputError", "listed"]
 
 
 class InputError(ValueError):
@@ -20,3 +20,9 @@ class InputError(ValueError):
     def __init__(self, problems: str | Sequence[str]) -> None:
         self.problems = [escaped(each) for each in ([problems] if isinstance(problems, str) else problems)]
         super().__init__("\n".join(self.problems))
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names for a message, quoted; of many the first ones, and how many more there are."""
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

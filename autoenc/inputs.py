@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -55,19 +56,28 @@ def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Eng
     return engine, table
 
 
-def context_of(settings: TrainingSettings, table: Table, latent_dim: int) -> Context:
-    """What all fits of a search share."""
+def context_of(
+    settings: TrainingSettings, table: Table, latent_dim: int, division: Division, folds: Iterable[str]
+) -> Context:
+    """What all fits of a search on these folds share.
+
+    Raises:
+        InputError: If the rows cannot be divided into them.
+    """
     parts = {"stratify": settings.stratify, "group": settings.group}
-    division = {key: label_fingerprint(table.labels[name]) for key, name in parts.items() if name}
+    depends_on = {key: label_fingerprint(table.labels[name]) for key, name in parts.items() if name}
+    if mark := division.left_out_mark(folds):
+        depends_on["left_out"] = mark
     return Context(
         table.fingerprint, tuple(table.columns), settings.scaling, settings.seed, TEST_SHARE,
-        json.dumps(division, sort_keys=True), latent_dim,
+        json.dumps(depends_on, sort_keys=True), latent_dim,
     )  # fmt: skip
 
 
-def warn_about(table: Table, latent_dim: int) -> None:
-    """Print what was left out of the table or looks odd."""
-    for warning in table.warnings:
+def warn_about(division: Division, folds: Iterable[str], latent_dim: int) -> None:
+    """Print what was left out of the table or the loss, or looks odd."""
+    table = division.table
+    for warning in [*table.warnings, *division.warnings(folds)]:
         warn(f"warning: {table.path}: {warning}")
     n_columns = len(table.columns)
     if latent_dim >= n_columns:

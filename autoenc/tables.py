@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from autoenc.errors import InputError
+from autoenc.errors import InputError, listed
 
 __all__ = ["COPUS_COLUMNS", "choose_columns", "label_column", "missing_words", "numeric_column", "read_frame"]
 
@@ -23,6 +23,7 @@ COPUS_COLUMNS: tuple[str, ...] = (
 """Students' and instructors' behaviours of the COPUS protocol (Smith et al., CBE Life Sci. Educ. 2013)."""
 
 _PARQUET_MAGIC = b"PAR1"
+_LARGEST = float(np.finfo(np.float64).max) / 4  # of which differences are still finite
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:
@@ -146,10 +147,10 @@ def choose_columns(
         else:
             other.append(name)
     if not numeric:
-        raise InputError(f"{path}: has no numeric column; its columns are {_listed(names)}")
+        raise InputError(f"{path}: has no numeric column; its columns are {listed(names)}")
     told = []
     if other:
-        told.append(f"left out, not numeric: {_listed(other)}")
+        told.append(f"left out, not numeric: {listed(other)}")
     if nameless:
         told.append(f"left out, without a name: {len(nameless)} column(s), probably a row index")
     return numeric, told
@@ -158,12 +159,12 @@ def choose_columns(
 def _wanted_columns(names: list[str], path: str | Path, wanted: Sequence[str]) -> list[str]:
     repeated = sorted({name for name in wanted if list(wanted).count(name) > 1})
     if repeated:
-        raise InputError(f"--columns must not repeat a name, got {_listed(repeated)} twice")
+        raise InputError(f"--columns must not repeat a name, got {listed(repeated)} twice")
     missing = [name for name in wanted if name not in names]
     if missing:
         near = difflib.get_close_matches(missing[0], names, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"{path}: has no column {_listed(missing)}{hint}; it has {_listed(names)}")
+        raise InputError(f"{path}: has no column {listed(missing)}{hint}; it has {listed(names)}")
     return list(wanted)
 
 
@@ -177,13 +178,11 @@ def _is_numeric(column: pd.Series) -> bool:
     return bool(pd.to_numeric(present, errors="coerce").notna().sum() * 2 > len(present))
 
 
-def numeric_column(
-    frame: pd.DataFrame, name: str, path: str | Path, dtype: type[np.floating] = np.float32
-) -> np.ndarray:
-    """One column in single precision, or another, with NaN where a cell is missing.
+def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarray:
+    """One column in double precision, with NaN where a cell is missing.
 
     Raises:
-        InputError: If a cell is text or infinite; it names row and column.
+        InputError: If a cell is text or too large; it names row and column.
     """
     column = frame[name]
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind in "mM":
@@ -196,12 +195,10 @@ def numeric_column(
         column = numbers
     if pd.api.types.is_complex_dtype(column):
         raise InputError(f"{path}: column {name!r} holds complex numbers; real ones are needed")
-    with np.errstate(over="ignore"):
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan).astype(dtype)
-    infinite = np.flatnonzero(np.isinf(values))
-    if infinite.size:
-        what = "is infinite in single precision" if dtype is np.float32 else "is infinite"
-        raise InputError(_bad_cell(path, name, infinite, column, what))
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    too_large = np.flatnonzero(np.abs(values) > _LARGEST)
+    if too_large.size:
+        raise InputError(_bad_cell(path, name, too_large, column, "is infinite or too large"))
     return values
 
 
@@ -241,8 +238,3 @@ def _bad_cell(path: str | Path, name: str, wrong: np.ndarray, column: pd.Series,
     value = column.iloc[row]
     shown = repr(value) if isinstance(value, str) else str(value)
     return f"{where}: {shown} {what}{more}; leave a missing cell empty"
-
-
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
 from pathlib import Path
 from typing import Any
 
-from autoenc.data import TEST_SHARE, Table
+from autoenc.data import Table
 from autoenc.division import HOLDOUT, Division
 from autoenc.engines import Engine, Fit
 from autoenc.engines.warm import WarmStarting
@@ -66,6 +65,11 @@ class SearchJob:
         """What is compared, in the order of the grid."""
         return trials_of(self.settings)
 
+    @property
+    def folds(self) -> list[str]:
+        """The splits that it trains on: the holdout, and the folds that compare if there are any."""
+        return sorted({HOLDOUT, *self.trials[0].folds})
+
     @cached_property
     def trainer(self) -> Engine:
         """What trains the fits: the engine, with warm starts found their parents."""
@@ -84,24 +88,17 @@ class SearchJob:
     @cached_property
     def context(self) -> Context:
         """What all its fits share."""
-        return context_of(self.settings, self.table, self.settings.latent_size)
+        return context_of(self.settings, self.table, self.settings.latent_size, self.division, self.folds)
 
     @property
     def n_train(self) -> int:
-        """Training rows; known from the record without dividing the rows again."""
-        return self._sizes[0]
+        """Training rows."""
+        return int(self.division.train.size)
 
     @property
     def n_test(self) -> int:
         """Test rows."""
-        return self._sizes[1]
-
-    @cached_property
-    def _sizes(self) -> tuple[int, int]:
-        if self.settings.group or self.settings.stratify or "division" in self.__dict__:
-            return self.division.train.size, self.division.test.size
-        n_test = ceil(len(self.table.values) * TEST_SHARE)
-        return len(self.table.values) - n_test, n_test
+        return int(self.division.test.size)
 
     @property
     def record_place(self) -> str:
@@ -115,20 +112,18 @@ class SearchJob:
             earlier: What it said before; what follows from the context need not be found again.
         """
         baselines = dict(earlier.get("baselines", {}))
-        for fold in {HOLDOUT, *self.trials[0].folds} - set(baselines):
+        for fold in set(self.folds) - set(baselines):
             from autoenc.baselines import baseline_losses
 
             split = self.division.split(fold)
             baselines[fold] = baseline_losses(split, self.settings.latent_size, self.settings.recipes()[0])
-        if "n_train" not in earlier:
-            earlier = {"n_train": self.division.train.size, "n_test": self.division.test.size}
         return {
             "settings": self.settings.model_dump(mode="json"),
             "columns": self.table.columns,
             "fingerprint": self.context.fingerprint,
             "n_rows": len(self.table.values),
-            "n_train": earlier["n_train"],
-            "n_test": earlier["n_test"],
+            "n_train": self.n_train,
+            "n_test": self.n_test,
             "baselines": dict(sorted(baselines.items())),
             "engine": self.engine.name,
             "device": self.engine.device,
@@ -148,5 +143,5 @@ class SearchJob:
         return [record for record in records_in(storage) if record.context == self.context]
 
     def warn(self) -> None:
-        """Print what was left out of the table or looks odd."""
-        warn_about(self.table, self.settings.latent_size)
+        """Print what was left out of the table or the loss, or looks odd."""
+        warn_about(self.division, self.folds, self.settings.latent_size)

@@ -74,6 +74,8 @@ def train_best(settings: TrainBestSettings) -> int:
     if table.fingerprint != chosen.fingerprint:
         warn(f"warning: {table.path}: is not the table that was searched")
     division = Division(table, data.scaling, data.seed, data.stratify, data.group)
+    for warning in division.warnings([HOLDOUT]):
+        print(f"warning: {table.path}: {warning}", file=sys.stderr)
     seed = data.seed if settings.seed is None else settings.seed
     fit = Fit(chosen.architecture, chosen.latent_dim, chosen.recipe, seed)
     with (

@@ -48,7 +48,7 @@ def tune(settings: TuneSettings, begin_with: Sequence[Mapping[str, Any]] = ()) -
         InputError: If data, device, space, record or output folder cannot be used.
     """
     job = TuneJob.prepare(settings)
-    warn_about(job.table, settings.latent_dim)
+    warn_about(job.division, job.folds, settings.latent_dim)
     # What is wrong with the space or the rows is told before anything is recorded.
     _ = job.n_trials, job.baselines
     journal = journal_path(job.folder)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autoenc.data import Table, load_table
+from autoenc.data import Table, fits_single, load_table, one_form
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings
 from autoenc.tables import missing_words, numeric_column, read_frame
@@ -82,8 +82,12 @@ class TransferData:
         """
         if self.shared:
             return np.arange(len(self.table.values))
-        labelled = _row_keys(self.labelled.values[self.any_label])
-        return np.flatnonzero(~np.isin(_row_keys(self.table.values), labelled))
+        labelled, rows = self.labelled.values[self.any_label], self.table.values
+        if any(map(fits_single, (labelled, rows))):
+            # One of the files may have rounded what the other holds in full.
+            with np.errstate(over="ignore"):
+                labelled, rows = labelled.astype(np.float32), rows.astype(np.float32)
+        return np.flatnonzero(~np.isin(_row_keys(rows), _row_keys(labelled)))
 
     @property
     def n_overlapping(self) -> int:
@@ -132,10 +136,9 @@ class TransferData:
         return cls(table, labelled, targets)
 
 
-def _row_keys(values: NDArray[np.float32]) -> NDArray[np.void]:
+def _row_keys(values: NDArray[np.floating]) -> NDArray[np.void]:
     """A key for each row; equal rows have equal keys, ``[rows]``."""
-    whole = np.where(np.isnan(values), np.float32(np.nan), values + np.float32(0))  # one NaN, and no -0
-    rows = np.ascontiguousarray(whole, np.float32)
+    rows = np.ascontiguousarray(one_form(values))
     return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]
 
 
@@ -164,7 +167,7 @@ def _target(frame: pd.DataFrame, path: str, kind: str, name: str, settings: Tran
         return Target(
             name, *two_classes(frame[name], f"{path}: {name!r}", settings.positive_class, missing), missing
         )
-    values = numeric_column(frame, name, path, np.float64)
+    values = numeric_column(frame, name, path)
     known = values[~np.isnan(values)]
     if np.unique(known).size == 1:
         raise InputError(f"{path}: {name!r} is {known[0]:g} in every row; there is nothing to predict")

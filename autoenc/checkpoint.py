@@ -113,7 +113,7 @@ class FittedAutoencoder:
             parts.append(network(torch.nan_to_num(scaled, nan=0.0)).numpy())
         return np.concatenate(parts)
 
-    def _values(self, data: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
+    def _values(self, data: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
         input_dim = self.model.shape.input_dim
         if isinstance(data, pd.DataFrame):
             if self.columns is None:
@@ -126,8 +126,8 @@ class FittedAutoencoder:
             data = data[self.columns]
         try:
             if isinstance(data, pd.DataFrame):
-                data = data.to_numpy(dtype=np.float32, na_value=np.nan)
-            values = np.asarray(data, dtype=np.float32)
+                data = data.to_numpy(dtype=np.float64, na_value=np.nan)
+            values = np.asarray(data, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"data must be numbers: {error}") from None
         if values.ndim != 2 or values.shape[1] != input_dim:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,10 +55,23 @@ class Table:
         Where all cells are single-precision numbers their single bits count, as when tables held no others,
         so that the records of such tables stay valid.
         """
+        return self._digest(np.float32 if all(map(fits_single, self._blocks())) else np.float64)
+
+    @property
+    def single_fingerprint(self) -> str:
+        """The fingerprint of :meth:`in_single_precision`."""
+        return self._digest(np.float32)
+
+    def in_single_precision(self) -> Table:
+        """The same with every cell rounded to single precision, as tables once were read."""
+        with np.errstate(over="ignore"):
+            return replace(self, values=self.values.astype(np.float32).astype(np.float64))
+
+    def _digest(self, dtype: type[np.floating]) -> str:
         digest = hashlib.sha256(repr((self.columns, self.values.shape)).encode())
-        single = all(map(fits_single, self._blocks()))
         for block in self._blocks():
-            digest.update(one_form(block.astype(np.float32) if single else block).tobytes())
+            with np.errstate(over="ignore"):
+                digest.update(one_form(block.astype(dtype)).tobytes())
         return digest.hexdigest()
 
     def _blocks(self) -> Iterator[NDArray[np.float64]]:

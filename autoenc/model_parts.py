@@ -119,8 +119,8 @@ def scaling_of(content: Any, n_columns: int) -> Scaling:
     if kind not in get_args(ScalingKind):
         raise ValueError(f"its scaling must be one of {', '.join(get_args(ScalingKind))}, got {kind!r}")
     center, scale = (_numbers(content[name], name, n_columns) for name in ("center", "scale"))
-    if not np.isfinite(center).all() or not np.isfinite(scale).all() or not (scale > 0).all():
-        raise ValueError("its scaling must have finite centers, and finite scales above 0")
+    if not np.isfinite(center).all() or not np.isfinite(scale).all() or not (scale >= 0).all():
+        raise ValueError("its scaling must have finite centers, and finite scales of at least 0")
     return Scaling(kind, center, scale)
 
 

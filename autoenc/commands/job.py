@@ -17,6 +17,7 @@ from autoenc.inputs import context_of, prepare_inputs, warn_about
 from autoenc.paths import OutputPaths
 from autoenc.search.shards import parse_shard, partition, shard_from_environment
 from autoenc.settings import SearchSettings
+from autoenc.single_precision import as_recorded, holds_in_journal
 from autoenc.study import Record, journal_path, open_storage, records_in
 from autoenc.trials import Trial, trained_trials_of, trials_of
 
@@ -52,6 +53,8 @@ class SearchJob:
         writes = not (settings.verify or settings.dry_run)
         engine, table = prepare_inputs(settings, paths.folder if writes else None)
         shard = parse_shard(settings.shard) if settings.shard else shard_from_environment()
+        if not settings.fresh:
+            table = as_recorded(table, holds_in_journal(journal_path(paths.folder, shard), settings.storage))
         return cls(settings, paths, engine, table, shard)
 
     @cached_property

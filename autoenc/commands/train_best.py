@@ -22,6 +22,7 @@ from autoenc.report.training_plot import TrainingPlot, draw_training
 from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
+from autoenc.single_precision import as_recorded
 from autoenc.study import journal_path
 from autoenc.text import say, warn
 from autoenc.trials import Trial, TrialResult
@@ -71,11 +72,12 @@ def train_best(settings: TrainBestSettings) -> int:
     folder = Path(settings.output_dir or source)
     data = _data_settings(chosen, settings)
     engine, table = prepare_inputs(data, folder)
+    table = as_recorded(table, lambda fingerprint: fingerprint == chosen.fingerprint)
     if table.fingerprint != chosen.fingerprint:
         warn(f"warning: {table.path}: is not the table that was searched")
     division = Division(table, data.scaling, data.seed, data.stratify, data.group)
     for warning in division.warnings([HOLDOUT]):
-        print(f"warning: {table.path}: {warning}", file=sys.stderr)
+        warn(f"warning: {table.path}: {warning}")
     seed = data.seed if settings.seed is None else settings.seed
     fit = Fit(chosen.architecture, chosen.latent_dim, chosen.recipe, seed)
     with (

@@ -20,7 +20,7 @@ from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
 from autoenc.transfer.finalists import best_trial
 from autoenc.transfer.job import TransferJob
 from autoenc.transfer.objective import Scores, score
-from autoenc.transfer.record import context_of, read_study, stored_settings
+from autoenc.transfer.record import read_study, stored_settings
 from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import Stages, TrainingFailed
 from autoenc.tuning.chosen import complete_trial
@@ -88,7 +88,7 @@ class _Chosen:
         searched = require_settings(TransferSettings, {**stored, **options, "seed": stored["seed"]})
         settings = searched.model_copy(update={"seed": options.get("seed", searched.seed)})
         job = TransferJob.prepare(searched, folder)
-        if context_of(settings, job.data)["data"] != study.user_attrs["autoenc_transfer_context"]["data"]:
+        if job.data.fingerprint != study.user_attrs["autoenc_transfer_context"]["data"]:
             raise InputError(
                 f"{settings.data_path}: is not what {folder} was searched with; its content differs"
             )

@@ -23,6 +23,7 @@ from autoenc.lock import RecordLock
 from autoenc.paths import remove_unfinished
 from autoenc.report.study_tables import count_states, duration_s, ranked_trials, study_trials
 from autoenc.runs import TrackedRun
+from autoenc.scaling import left_out_warnings
 from autoenc.search.executors import Threads
 from autoenc.search.loop import run
 from autoenc.search.signals import StopOnSignals
@@ -64,7 +65,9 @@ def transfer(settings: TransferSettings) -> int:
         settings = _with_stored(settings, Path(settings.resume))
     job = TransferJob.prepare(settings)
     tables = (job.data.table, job.data.labelled)
-    for warning in dict.fromkeys(f"{table.path}: {text}" for table in tables for text in table.warnings):
+    warnings = [f"{table.path}: {text}" for table in tables for text in table.warnings]
+    warnings += [f"{tables[0].path}: {text}" for text in left_out_warnings(tables[0].columns, job.scalings)]
+    for warning in dict.fromkeys(warnings):
         warn(f"warning: {warning}")
     path = job.folder / "study.db"
     with (
@@ -73,7 +76,7 @@ def transfer(settings: TransferSettings) -> int:
         _log(job.folder / "transfer.log", settings.quiet) as log,
     ):
         remove_unfinished(job.folder, _FILES)
-        study = open_study(path, settings, context_of(settings, job.data))
+        study = open_study(path, settings, context_of(settings, job.data, job.left_out_mark))
         tracked = TrackedRun(job.folder, "transfer", settings, job.data.fingerprint, [settings.seed])
         with tracked as run:
             _run(job, study, log, signals.flag)

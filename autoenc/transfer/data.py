@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -102,6 +102,12 @@ class TransferData:
             digest.update(kind.encode())
             digest.update(np.where(target.known, target.values, np.nan).tobytes())
         return digest.hexdigest()
+
+    def in_single_precision(self) -> TransferData:
+        """The same with features rounded to single precision, as tables once were read."""
+        table = self.table.in_single_precision()
+        labelled = table if self.shared else self.labelled.in_single_precision()
+        return replace(self, table=table, labelled=labelled)
 
     @classmethod
     def load(cls, settings: TransferSettings) -> TransferData:

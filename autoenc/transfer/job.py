@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from optuna import TrialPruned
@@ -12,12 +12,14 @@ from optuna.trial import Trial
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
 from autoenc.paths import refuse_own_table
+from autoenc.scaling import Scaling, left_out_mark
 from autoenc.settings import TransferSettings
 from autoenc.settings.base import available_cores
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.finalists import n_repeats, repeat_seed
 from autoenc.transfer.folds import Division, Fold, divide
 from autoenc.transfer.objective import FoldsObjective
+from autoenc.transfer.record import recorded_data
 from autoenc.transfer.stages import Stages
 
 __all__ = ["TransferJob", "report_fold"]
@@ -66,8 +68,9 @@ class TransferJob:
             engine = make_engine(settings.engine, settings.device)
         except InputError as error:
             problems += error.problems
+        place = folder or Path(settings.output_dir) / (settings.name or Path(settings.data_path).stem)
         try:
-            data = TransferData.load(settings)
+            data = _as_recorded(TransferData.load(settings), place / "study.db")
             division = divide(data, settings.n_cv_folds, settings.seed)
             for repeat in range(1, n_repeats(settings.finalists) + 1):
                 seed = repeat_seed(settings.seed, repeat)
@@ -75,16 +78,34 @@ class TransferJob:
         except InputError as error:
             problems += error.problems
         if folder is None:
-            folder = Path(settings.output_dir) / (settings.name or Path(settings.data_path).stem)
             try:
                 for path in {settings.data_path, settings.labelled_path or settings.data_path}:
-                    refuse_own_table(path, folder)
+                    refuse_own_table(path, place)
             except InputError as error:
                 problems += error.problems
-            problems += _made(folder, keep=not problems)
+            problems += _made(place, keep=not problems)
         if problems or engine is None or data is None or division is None:
             raise InputError(problems)
-        return cls(settings, folder, engine, data, division, repeats)
+        job = cls(settings, place, engine, data, division, repeats)
+        if any(scaling.left_out.all() for scaling in job.scalings.values()):
+            raise InputError(
+                f"{settings.data_path}: no column varies in the rows that stage 1 learns from; "
+                f"--scaling {settings.scaling} has nothing to go by"
+            )
+        return job
+
+    @cached_property
+    def scalings(self) -> dict[str, Scaling]:
+        """How the rows of each fold are scaled, by what its encoder is called, and those of all rows."""
+        kind, values = self.settings.scaling, self.data.table.values
+        folds = {fold.pretraining: fold for fold in [*self.division.folds, self.division.final]}
+        return {name: Scaling.fit(kind, values, fold.pretrain) for name, fold in folds.items()}
+
+    @property
+    def left_out_mark(self) -> str:
+        """What the identity of the search says about columns without a scale; mostly nothing."""
+        n_rows = max(fold.pretrain.size for fold in [*self.division.folds, self.division.final])
+        return left_out_mark({name: (scaling, n_rows) for name, scaling in self.scalings.items()})
 
     @property
     def n_threads(self) -> int:
@@ -126,6 +147,15 @@ def report_fold(trial: Trial, fold: int, value: float, last: int) -> None:
         trial.report(value, fold)
     if fold < last and trial.should_prune():
         raise TrialPruned
+
+
+def _as_recorded(data: TransferData, path: Path) -> TransferData:
+    """The data with the cells that a study was begun with; see :mod:`autoenc.single_precision`."""
+    recorded = recorded_data(path) if path.exists() else None
+    if recorded is None or recorded == data.fingerprint:
+        return data
+    rounded = data.in_single_precision()
+    return rounded if rounded.fingerprint == recorded else data
 
 
 def _made(folder: Path, keep: bool) -> list[str]:

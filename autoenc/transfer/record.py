@@ -16,18 +16,34 @@ from autoenc.settings import TransferSettings, require_settings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.samplers import make_pruner, make_sampler
 
-__all__ = ["context_of", "open_study", "read_study", "stored_settings"]
+__all__ = ["context_of", "open_study", "read_study", "recorded_data", "stored_settings"]
 
 _CONTEXT, _SETTINGS = "autoenc_transfer_context", "autoenc_transfer_settings"
 _NAME = "transfer"
 _MAGIC = b"SQLite format 3\0"
 
 
-def context_of(settings: TransferSettings, data: TransferData) -> dict[str, Any]:
-    """Everything that decides what a trial's value means, as plain values."""
+def context_of(settings: TransferSettings, data: TransferData, left_out_mark: str) -> dict[str, Any]:
+    """Everything that decides what a trial's value means, as plain values.
+
+    Args:
+        settings: The options.
+        data: The tables and targets.
+        left_out_mark: What stands for columns without a scale; empty where there are none.
+    """
     context = {"data": data.fingerprint, "columns": ",".join(data.table.columns), **settings.defining()}
+    if left_out_mark:
+        context["left_out_columns"] = left_out_mark
     # A study that learned from rows that judge is another one; it knows nothing of them.
     return {**context, "left_out_rows": data.n_overlapping} if data.n_overlapping else context
+
+
+def recorded_data(path: Path) -> str | None:
+    """The fingerprint of the data that a study was begun with; None where there is no such study."""
+    try:
+        return str(read_study(path).user_attrs[_CONTEXT]["data"])
+    except InputError:  # told by whoever needs the study
+        return None
 
 
 def read_study(path: Path, flag: str = "--resume") -> optuna.Study:

@@ -18,6 +18,8 @@ from autoenc.engines.contract import Family
 from autoenc.identity import Context
 from autoenc.inputs import context_of, prepare_inputs
 from autoenc.settings import TuneSettings
+from autoenc.single_precision import as_recorded, holds_in_journal
+from autoenc.study import journal_path
 from autoenc.trials import Trial
 from autoenc.tuning.families import is_of_family, resilient_options
 from autoenc.tuning.resilient import ResilientSampler
@@ -58,6 +60,8 @@ class TuneJob:
         """
         folder = Path(settings.output_dir)
         engine, table = prepare_inputs(settings, folder if writes else None)
+        if not settings.fresh:
+            table = as_recorded(table, holds_in_journal(journal_path(folder), settings.storage))
         return cls(settings, engine, table)
 
     @property

@@ -47,7 +47,9 @@ def identity_of(job: TuneJob) -> dict[str, Any]:
     """What a study's trials depend on, by the options' names, as plain values."""
     options = job.settings.model_dump(mode="json", exclude=_FREE)
     resolved = {"epochs": job.epochs, "patience": job.patience}
-    return {**options, **resolved, "data": job.context.fingerprint, "columns": list(job.context.columns)}
+    # Values of columns without a scale are other ones than they were.
+    data = " ".join(filter(None, [job.context.fingerprint, job.division.left_out_mark(job.folds)]))
+    return {**options, **resolved, "data": data, "columns": list(job.context.columns)}
 
 
 def _usual() -> dict[str, Any]:

@@ -23,7 +23,7 @@ _NAME = "transfer"
 _MAGIC = b"SQLite format 3\0"
 
 
-def context_of(settings: TransferSettings, data: TransferData, left_out_mark: str) -> dict[str, Any]:
+def context_of(settings: TransferSettings, data: TransferData, left_out_mark: str = "") -> dict[str, Any]:
     """Everything that decides what a trial's value means, as plain values.
 
     Args:

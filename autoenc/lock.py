@@ -13,6 +13,7 @@ from types import TracebackType
 from filelock import FileLock, Timeout
 
 from autoenc.errors import InputError
+from autoenc.secrets import masked_command
 
 __all__ = ["RecordLock", "is_held"]
 
@@ -46,7 +47,7 @@ class RecordLock:
             raise InputError(
                 f"{self._journal.parent}: another process is searching here ({self._who()}); {self._advice}"
             ) from None
-        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        command = masked_command([Path(sys.argv[0]).name, *sys.argv[1:]])
         started = datetime.now().astimezone().isoformat(timespec="seconds")
         who = {"pid": os.getpid(), "host": socket.gethostname(), "started": started, "command": command}
         self._holder.write_text(json.dumps(who))

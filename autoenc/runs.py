@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from autoenc.environment import describe_machine
 from autoenc.errors import InputError
 from autoenc.paths import write_atomically
 from autoenc.processes import is_alive, this_process
+from autoenc.secrets import masked, masked_command
 from autoenc.settings import Settings
 
 __all__ = ["FOLDER", "TrackedRun", "convergence_epoch", "read_run", "run_state"]
@@ -72,7 +72,7 @@ class TrackedRun:
             "state": "running",
             "reason": None,
             "command": command,
-            "command_line": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command_line": masked_command([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "started": started.isoformat(timespec="milliseconds"),
             "ended": None,
             "settings": options,
@@ -107,7 +107,7 @@ class TrackedRun:
             reason: Why it failed.
         """
         ended = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._document |= {"state": state, "reason": reason, "ended": ended}
+        self._document |= {"state": state, "reason": reason and masked(reason), "ended": ended}
         self._document |= {"metrics": metrics, "curves": curves}
         self._write()
 

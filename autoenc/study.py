@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.identity import Context
+from autoenc.secrets import is_masked, masked_error, masked_url
 
 __all__ = ["TUNE", "Record", "journal_path", "keep_study_aside", "open_storage", "records_in"]
 
@@ -57,6 +58,11 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
         if not read_only:
             _mend(place)
         return _journal(place)
+    if is_masked(place):
+        raise InputError(
+            f"--storage {place}: the password is masked; give it again, or leave it out where the "
+            "environment (PGPASSWORD) or a file of the database's own (~/.pgpass) has it"
+        )
     if _in_memory(place):
         raise InputError(
             f"--storage {place}: is lost when the program ends; name a file, as sqlite:///study.db does"
@@ -64,9 +70,9 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
     try:
         return _database(place)
     except Exception as error:  # whatever the database's driver raises
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason, shown = masked_error(error, place), masked_url(place)
         raise InputError(
-            f"--storage {place}: cannot be opened: {reason}; expected a URL such as sqlite:///study.db"
+            f"--storage {shown}: cannot be opened: {reason}; expected a URL such as sqlite:///study.db"
         ) from None
 
 
@@ -76,7 +82,7 @@ def _in_memory(url: str) -> bool:
 
     try:
         found = make_url(url)
-    except ArgumentError:  # which is told when it is opened
+    except (ArgumentError, ValueError):  # which is told when it is opened
         return False
     return found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:")
 

@@ -1,8 +1,9 @@
-r"""Text as it leaves the program: control characters escaped, a line a message.
+r"""Text as it leaves the program: control characters escaped, passwords masked, a line a message.
 
 Names of columns, files and studies and the texts of errors come from other people's files. A control
 character in them would steer the reader's terminal, a line break would look like a message of its own, and
 a sign that turns the direction of writing would show another name. They become visible, as in ``\x1b``.
+The passwords of URLs are masked here, too, whoever repeats them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, cast
+
+from autoenc.secrets import masked
 
 __all__ = ["EscapingStream", "escape_output", "escaped", "say", "warn"]
 
@@ -26,13 +29,13 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def escaped(text: object, keep: str = "") -> str:
-    """A text with its control characters visible; doing it again changes nothing.
+    """A text with its control characters visible and passwords masked; doing it again changes nothing.
 
     Args:
         text: A name or a whole line.
         keep: Control characters that stay.
     """
-    return _CONTROL.sub(lambda match: match[0] if match[0] in keep else _visible(match), str(text))
+    return _CONTROL.sub(lambda match: match[0] if match[0] in keep else _visible(match), masked(str(text)))
 
 
 def say(*lines: object, file: IO[str] | None = None, flush: bool = False) -> None:

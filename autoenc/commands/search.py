@@ -29,6 +29,7 @@ from autoenc.runs import TrackedRun
 from autoenc.search import run_fits
 from autoenc.search.fits import FitExecutor
 from autoenc.search.signals import StopOnSignals
+from autoenc.secrets import masked_command
 from autoenc.selection import Selection
 from autoenc.settings import SearchSettings, TrainingSettings
 from autoenc.study import Record, journal_path, keep_study_aside, open_storage
@@ -319,12 +320,18 @@ def compared_with_pca(loss: float, pca: float) -> str:
 
 
 def same_command(settings: TrainingSettings) -> str:
-    """What the user typed, ready to be typed again."""
+    """What the user typed, ready to be typed again; it says where a password is not shown."""
     words = program_words()
     # Starting over is the one thing that resuming must not do.
     kept = [word for word in sys.argv[1:] if word != "--fresh"]
     by_file = settings.fresh and "--fresh" not in sys.argv
-    return shlex.join([*words, *kept, *(["--no_fresh"] if by_file else [])])
+    command = [*words, *kept, *(["--no_fresh"] if by_file else [])]
+    shown = masked_command(command)
+    if shown != shlex.join(command):
+        shown += (
+            "   (with its password in the place of ***, or without one where PGPASSWORD or ~/.pgpass has it)"
+        )
+    return shown
 
 
 def program_words() -> list[str]:

@@ -7,7 +7,7 @@ are told at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import (
@@ -18,11 +18,14 @@ from pydantic import (
     Field,
     FiniteFloat,
     PlainSerializer,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    model_serializer,
 )
 
 from autoenc.engines.contract import Norm
 from autoenc.errors import InputError
+from autoenc.secrets import masked_values
 
 __all__ = [
     "DISTINCT",
@@ -90,9 +93,21 @@ Names = Annotated[tuple[str, ...], BeforeValidator(comma_list)]
 
 
 class Settings(BaseModel):
-    """Options of a command, checked and frozen."""
+    """Options of a command, checked and frozen.
+
+    As plain values, which is how they are stored and hashed, they hold no password: that of a URL is masked.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _masked(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: masked_values(value) for name, value in serialize(self).items()}
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What a traceback shows."""
+        for name, value in super().__repr_args__():
+            yield name, masked_values(value)
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """Options that are right by themselves but not together: their names and what is wrong."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from autoenc.data import Scaling
 from autoenc.engines.contract import Recipe, State
+from autoenc.evaluation import evaluating
+from autoenc.frames import Rows, rows_of
+from autoenc.learned_range import far_outside, refuse_beyond, refuse_no_number
 from autoenc.model import DynamicAutoencoder, shape_of_state_dict
 from autoenc.model_parts import (
     check_keys,
@@ -70,72 +73,78 @@ class FittedAutoencoder:
             **info,
         }
 
-    def encode(self, data: pd.DataFrame | NDArray[Any]) -> Any:
+    def encode(self, data: Any) -> Any:
         """Latent points of rows.
 
         Args:
-            data: A frame, whose columns are matched by name (others are ignored), or an array
-                ``[rows, columns]`` in the model's order. NaN is missing.
+            data: A frame of pandas, polars, Arrow or another library, or a mapping of columns: they are
+                matched by name, and others are ignored. Or an array ``[rows, columns]``, whose columns must
+                stand in the model's order. NaN, masked and null cells are missing.
 
         Returns:
-            ``[rows, latent_dim]``: a frame with ``latent_1``, ``latent_2``, ... and the index of
-            ``data`` for a frame, an array for an array.
+            ``[rows, latent_dim]``: for what has names a frame with ``latent_1``, ``latent_2``, ..., of polars
+            for one of polars, else of pandas and with the index of one; for an array an array.
 
         Raises:
-            ValueError: If columns are missing, the shape is wrong, or a cell is infinite or no number.
-        """
-        points = self._through(data, self.model.encode)
-        if isinstance(data, pd.DataFrame):
-            names = [f"latent_{i + 1}" for i in range(points.shape[1])]
-            return pd.DataFrame(points, index=data.index, columns=names)
-        return points
+            ValueError: If columns are missing or repeated, the shape is wrong, a cell is infinite or no
+                number, or so far outside of what was learned from that the result is no number.
 
-    def reconstruct(self, data: pd.DataFrame | NDArray[Any]) -> Any:
+        Warns:
+            UserWarning: If cells are far outside of what was learned from.
+        """
+        rows = self.rows(data)
+        points = self.latent_points(rows.cells)
+        return rows.give_back(points, [f"latent_{i + 1}" for i in range(points.shape[1])])
+
+    def reconstruct(self, data: Any) -> Any:
         """Rows as the model gives them back, in the original units, missing cells filled in.
 
-        Takes and raises what :meth:`encode` does; returns ``[rows, columns]``.
+        Takes, raises and warns as :meth:`encode` does; returns ``[rows, columns]``.
         """
-        rows = self.scaling.undo(self.reconstruct_scaled(data))
-        if isinstance(data, pd.DataFrame):
-            return pd.DataFrame(rows, index=data.index, columns=self.columns)
+        rows = self.rows(data)
+        return rows.give_back(self.scaling.undo(self.reconstructed(rows.cells)), self.columns or ())
+
+    def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
+        """The same in scaled units, where the loss is measured, as an array."""
+        return self.reconstructed(self.rows(data).cells)
+
+    def rows(self, data: Any) -> Rows:
+        """Rows as :meth:`encode` takes them, with a warning of cells that are far outside."""
+        rows = rows_of(data, self.columns, self.model.shape.input_dim)
+        far = far_outside(rows.cells, self.scaling, self.columns)
+        if far:
+            warnings.warn("; ".join(far), UserWarning, stacklevel=3)
         return rows
 
-    def reconstruct_scaled(self, data: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
-        """The same in scaled units, where the loss is measured, as an array."""
-        return self._through(data, lambda x: self.model(x)[0])
+    def latent_points(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Latent points of rows in original units, as an array."""
+        return self._through(cells, lambda model, x: model.encode(x))
 
-    @torch.inference_mode()
-    def _through(self, data: pd.DataFrame | NDArray[Any], network: Any) -> NDArray[np.float32]:
-        values = self._values(data)
-        parts = []
-        for start in range(0, max(len(values), 1), _ROWS_AT_ONCE):
-            scaled = torch.from_numpy(self.scaling.apply(values[start : start + _ROWS_AT_ONCE]))
-            parts.append(network(torch.nan_to_num(scaled, nan=0.0)).numpy())
+    def reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Reconstructions of rows in original units, in scaled units, as an array."""
+        return self._through(cells, lambda model, x: model(x)[0])
+
+    def scaled_blocks(self, cells: NDArray[np.float64]) -> Iterator[NDArray[np.float32]]:
+        """Scaled rows, some at a time, the first block also where there are none.
+
+        Raises:
+            InputError: If a scaled cell is past what single precision can hold.
+        """
+        for start in range(0, max(len(cells), 1), _ROWS_AT_ONCE):
+            scaled = self.scaling.apply(cells[start : start + _ROWS_AT_ONCE])
+            refuse_beyond(scaled, cells, start, self.columns)
+            yield scaled
+
+    def _through(
+        self, cells: NDArray[np.float64], part: Callable[[DynamicAutoencoder, torch.Tensor], torch.Tensor]
+    ) -> NDArray[np.float32]:
+        parts: list[NDArray[np.float32]] = []
+        with evaluating(self.model) as model:
+            for scaled in self.scaled_blocks(cells):
+                block = part(model, torch.nan_to_num(torch.from_numpy(scaled), nan=0.0)).numpy()
+                refuse_no_number(block, sum(map(len, parts)))
+                parts.append(block)
         return np.concatenate(parts)
-
-    def _values(self, data: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
-        input_dim = self.model.shape.input_dim
-        if isinstance(data, pd.DataFrame):
-            if self.columns is None:
-                raise ValueError(
-                    f"this model does not name its columns; pass an array [rows, {input_dim}], not a frame"
-                )
-            missing = [name for name in self.columns if name not in data.columns]
-            if missing:
-                raise ValueError(f"the model needs columns that are not there: {', '.join(missing)}")
-            data = data[self.columns]
-        try:
-            if isinstance(data, pd.DataFrame):
-                data = data.to_numpy(dtype=np.float64, na_value=np.nan)
-            values = np.asarray(data, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"data must be numbers: {error}") from None
-        if values.ndim != 2 or values.shape[1] != input_dim:
-            raise ValueError(f"data must be of shape [rows, {input_dim}], got {list(values.shape)}")
-        if np.isinf(values).any():
-            row, column = np.argwhere(np.isinf(values))[0]
-            raise ValueError(f"data must be finite or NaN, got {values[row, column]} in row {row + 1}")
-        return values
 
 
 def fitted_model(

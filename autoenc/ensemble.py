@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from autoenc.checkpoint import FORMAT_VERSION, FittedAutoencoder, model_content, model_of_content
@@ -54,23 +53,23 @@ class FittedEnsemble:
             "use members[i].encode"
         )
 
-    def reconstruct(self, data: pd.DataFrame | NDArray[Any]) -> Any:
+    def reconstruct(self, data: Any) -> Any:
         """Rows as the members give them back on average, in the original units, missing cells filled in.
 
-        Takes and raises what :meth:`FittedAutoencoder.encode` does; returns ``[rows, columns]``.
+        Takes, raises and warns as :meth:`FittedAutoencoder.encode` does; returns ``[rows, columns]``.
         """
-        rows = self.scaling.undo(self.reconstruct_scaled(data))
-        if isinstance(data, pd.DataFrame):
-            return pd.DataFrame(rows, index=data.index, columns=self.columns)
-        return rows
+        rows = self.members[0].rows(data)
+        return rows.give_back(self.scaling.undo(self._reconstructed(rows.cells)), self.columns or ())
 
-    def reconstruct_scaled(self, data: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
+    def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
         """The same in scaled units, as an array; scaling is affine, so the mean is the same mean."""
-        total = self.members[0].reconstruct_scaled(data).astype(np.float64)
+        return self._reconstructed(self.members[0].rows(data).cells)
+
+    def _reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
+        total = self.members[0].reconstructed(cells).astype(np.float64)
         for member in self.members[1:]:
-            total += member.reconstruct_scaled(data)
-        mean: NDArray[np.float32] = (total / len(self.members)).astype(np.float32)
-        return mean
+            total += member.reconstructed(cells)
+        return (total / len(self.members)).astype(np.float32)
 
 
 def _same_scaling(one: Scaling, other: Scaling) -> bool:

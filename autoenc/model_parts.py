@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Collection, Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from autoenc.data import Scaling, ScalingKind
 from autoenc.engines.contract import Recipe
@@ -90,8 +91,12 @@ def recipe_of(values: Any) -> Recipe:
     if not isinstance(values, Mapping):
         raise ValueError("its recipe must hold options by name")
     recipe = Recipe(**values)
+    kinds_of = get_type_hints(Recipe)
     for field in dataclasses.fields(Recipe):
         value, default = getattr(recipe, field.name), field.default
+        choices = get_args(kinds_of[field.name])
+        if choices and value not in choices:
+            raise ValueError(f"{field.name} in its recipe must be one of {', '.join(choices)}, got {value!r}")
         kinds = (int, float) if type(default) is float else (type(default),)
         if type(value) not in kinds or (isinstance(value, float) and not math.isfinite(value)):
             raise ValueError(f"{field.name} in its recipe must be a {type(default).__name__}, got {value!r}")
@@ -99,19 +104,17 @@ def recipe_of(values: Any) -> Recipe:
 
 
 def scaling_content(scaling: Scaling) -> dict[str, Any]:
-    """A scaling as a file holds it."""
-    return {
-        "kind": scaling.kind,
-        "center": torch.from_numpy(scaling.center),
-        "scale": torch.from_numpy(scaling.scale),
-    }
+    """A scaling as a file holds it; its range, where it is known, under names that old files lack."""
+    arrays = {name: getattr(scaling, name) for name in ("center", "scale", "low", "high")}
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
+    return {"kind": scaling.kind, **tensors}
 
 
 def scaling_of(content: Any, n_columns: int) -> Scaling:
     """A scaling.
 
     Raises:
-        ValueError, KeyError: If its kind is unknown, or a centre or scale is impossible.
+        ValueError, KeyError: If its kind is unknown, or a centre, scale or range is impossible.
     """
     if not isinstance(content, Mapping):
         raise ValueError("its scaling must hold kind, center and scale")
@@ -121,17 +124,32 @@ def scaling_of(content: Any, n_columns: int) -> Scaling:
     center, scale = (_numbers(content[name], name, n_columns) for name in ("center", "scale"))
     if not np.isfinite(center).all() or not np.isfinite(scale).all() or not (scale >= 0).all():
         raise ValueError("its scaling must have finite centers, and finite scales of at least 0")
-    return Scaling(kind, center, scale)
+    scaled = scale > 0
+    if not scaled.any():
+        raise ValueError("its scaling must have a scale above 0 for some column")
+    if kind in ("none", "maxabs") and (center[scaled] != 0).any():
+        raise ValueError(f"scaling {kind!r} has centers of 0, got others")
+    if kind == "none" and (scale[scaled] != 1).any():
+        raise ValueError("scaling 'none' has scales of 1, got others")
+    if "low" not in content and "high" not in content:
+        if not scaled.all():  # as no version wrote it that left out the range
+            raise ValueError("its scaling must have scales above 0")
+        return Scaling(kind, center, scale)
+    low, high = (_numbers(content[name], name, n_columns) for name in ("low", "high"))
+    missing = np.isnan(low) & np.isnan(high)
+    if not (missing | (np.isfinite(low) & np.isfinite(high) & (low <= high))).all():
+        raise ValueError("its scaling must have finite ranges, from low to high")
+    return Scaling(kind, center, scale, low, high)
 
 
-def _numbers(tensor: Any, name: str, n_columns: int) -> Any:
+def _numbers(tensor: Any, name: str, n_columns: int) -> NDArray[np.float64]:
     if not isinstance(tensor, torch.Tensor):
         raise ValueError(f"{name} of its scaling must be a tensor")
     check_tensor(tensor)
     if tensor.dtype != torch.float64 or tuple(tensor.shape) != (n_columns,):
         got = f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
         raise ValueError(f"{name} of its scaling must be float64 [{n_columns}], got {got}")
-    return tensor.detach().numpy().copy()
+    return np.array(tensor.detach().numpy())
 
 
 def info_of(info: Any, derived: Collection[str]) -> dict[str, Any]:

@@ -31,20 +31,27 @@ class Scaling:
 
     Shape:
         center, scale: float64 ``[columns]``.
+        low, high: float64 ``[columns]``, the range of the rows that it was fitted on, NaN where no cell was
+            observed; None where that is not known. It tells what is far outside of them.
     """
 
     kind: ScalingKind
     center: NDArray[np.float64]
     scale: NDArray[np.float64]
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
 
     @classmethod
     def fit(cls, kind: ScalingKind, values: NDArray[np.floating], rows: NDArray[np.int64]) -> Scaling:
         """Fit scikit-learn's scaler of this kind on the given rows; missing cells are passed over."""
         n_columns = values.shape[1]
         center, scale = np.zeros(n_columns), np.zeros(n_columns)
+        low, high = np.full(n_columns, np.nan), np.full(n_columns, np.nan)
         for j in range(n_columns):  # by column, so that the rows are never copied as a whole
-            center[j], scale[j] = _center_and_scale(kind, values[rows, j].astype(np.float64))
-        return cls(kind, center, scale)
+            column = values[rows, j].astype(np.float64)
+            center[j], scale[j] = _center_and_scale(kind, column)
+            low[j], high[j] = np.fmin.reduce(column), np.fmax.reduce(column)
+        return cls(kind, center, scale, low, high)
 
     @property
     def left_out(self) -> NDArray[np.bool_]:

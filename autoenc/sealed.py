@@ -19,7 +19,7 @@ from autoenc.paths import write_atomically
 __all__ = ["check_digest", "check_tensor", "read_archive", "write_sealed"]
 
 _DIGEST = "digest"
-_MOST_VALUES = 10_000_000
+_MOST_VALUES = 1_000_000
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 
 

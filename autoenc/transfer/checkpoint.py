@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoenc.checkpoint import MODEL_PARTS, FittedAutoencoder, model_of_content
+from autoenc.learned_range import refuse_no_number
 from autoenc.model_parts import check_keys, columns_of, info_of, parameters_of, scaling_content
 from autoenc.sealed import write_sealed
 from autoenc.transfer.classes import Class, plain_class
@@ -23,7 +24,6 @@ __all__ = ["TRANSFER_FORMAT", "TRANSFER_VERSIONS", "FittedTransfer", "save_trans
 TRANSFER_FORMAT = "autoenc-transfer"
 TRANSFER_VERSIONS = (1, 2)  # the first also holds the dropout of the heads, which only their training needs
 _OWN_PARTS = ("heads", "targets", "units", "classes", "stage1_loss", "head_dropout")
-_ROWS_AT_ONCE = 65536
 
 
 class FittedTransfer(FittedAutoencoder):
@@ -48,28 +48,26 @@ class FittedTransfer(FittedAutoencoder):
         super().__init__(autoencoder.model, autoencoder.columns, autoencoder.scaling, {**info, **given})
         self.fitted, self.targets, self.classes = fitted, dict(targets), classes
 
-    def predict(self, data: pd.DataFrame | NDArray[Any]) -> pd.DataFrame:
+    def predict(self, data: Any) -> Any:
         """Predictions for rows, given as to :meth:`encode`.
 
         Returns:
-            A row per row, with the index of a frame: the regression's target in its original units under
-            its name; ``NAME_probability`` of the class to be found, and the likelier class under ``NAME``.
+            A frame with a row per row, of polars for one of polars, else of pandas and with the index of one:
+            the regression's target in its original units under its name; ``NAME_probability`` of the class to
+            be found, and the likelier class under ``NAME``.
 
         Raises:
-            ValueError: As :meth:`encode`.
+            ValueError: As :meth:`encode`; it warns as that does, too.
         """
-        values = self._values(data)
-        parts = []
-        for start in range(0, max(len(values), 1), _ROWS_AT_ONCE):
-            scaled = self.scaling.apply(values[start : start + _ROWS_AT_ONCE])
-            parts.append(self._columns(self.fitted.outputs(scaled)))
-        frame = pd.concat(parts, ignore_index=True)
-        return frame.set_axis(data.index) if isinstance(data, pd.DataFrame) else frame
+        rows = self.rows(data)
+        parts = [self._columns(self.fitted.outputs(scaled)) for scaled in self.scaled_blocks(rows.cells)]
+        return rows.frame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
-    def _columns(self, outputs: Mapping[str, NDArray[np.float32]]) -> pd.DataFrame:
+    def _columns(self, outputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
         columns: dict[str, NDArray[Any]] = {}
         for kind, name in self.targets.items():
             output = outputs[kind].astype(np.float64)
+            refuse_no_number(output[:, None])
             if kind == "regression":
                 assert self.fitted.units is not None
                 columns[name] = output * self.fitted.units[1] + self.fitted.units[0]
@@ -77,7 +75,7 @@ class FittedTransfer(FittedAutoencoder):
                 assert self.classes is not None
                 columns[f"{name}_probability"] = 1 / (1 + np.exp(-np.clip(output, -500, 500)))
                 columns[name] = pd.Series(list(self.classes)).to_numpy()[(output >= 0).astype(int)]
-        return pd.DataFrame(columns)
+        return columns
 
 
 def save_transfer(path: Path, model: FittedTransfer, *, keep_earlier: bool = False) -> Path | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autoenc.checkpoint import FittedAutoencoder
+from autoenc.evaluation import evaluating
 
 __all__ = ["FittedStages", "Heads"]
 
@@ -83,8 +84,8 @@ class FittedStages:
     units: tuple[float, float] | None
     stage1_loss: float
 
-    @torch.inference_mode()
     def outputs(self, scaled: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Of scaled rows: standardized numbers and log odds, by kind, ``[rows]`` each."""
         rows = torch.nan_to_num(torch.from_numpy(scaled), nan=0.0)
-        return self.heads.outputs(self.autoencoder.model.encode(rows).numpy())
+        with evaluating(self.autoencoder.model) as model, evaluating(self.heads) as heads:
+            return heads.outputs(model.encode(rows).numpy())

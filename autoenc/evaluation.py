@@ -1,0 +1,28 @@
+"""Networks as they are after training, whatever their user has set in the meantime."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+__all__ = ["evaluating"]
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@contextmanager
+def evaluating(module: Module) -> Iterator[Module]:
+    """A network without dropout and gradients, in single precision on the CPU.
+
+    The network itself is left as it is; where it is set otherwise, a copy is used.
+    """
+    wanted = all(not part.training for part in module.modules()) and all(
+        value.dtype == torch.float32 and value.device.type == "cpu" for value in module.parameters()
+    )
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+        yield module if wanted else copy.deepcopy(module).eval().to("cpu", torch.float32)

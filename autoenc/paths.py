@@ -188,10 +188,7 @@ def write_atomically(
             return None
         return _replace(target, write, keep_earlier)
     except OSError as error:
-        error.filename, error.filename2 = (
-            str(path),
-            None,
-        )  # not the temporary name, which tells nobody anything
+        error.filename, error.filename2 = str(path), None  # and not the temporary file
         raise
 
 

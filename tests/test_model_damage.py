@@ -21,7 +21,7 @@ from autoenc.ensemble import save_ensemble
 from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
 
 KINDS = ("model", "ensemble", "transfer")
-N_MUTATIONS = 160  # of each kind of file
+N_MUTATIONS = 60  # of each kind of file
 
 
 def asset(root: Path, kind: str) -> Path:

@@ -271,3 +271,57 @@ def test_tracking_imports_no_torch(root):
     code = "import sys, autoenc.commands.tracking, autoenc.commands.runs; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("option", [("--select", "one_se", "--folds", "3"), ("--score", "1*params")])
+def test_runs_show_the_stack_that_was_kept_and_the_file_has_both(call, table_csv, tmp_path, option):
+    widths = [
+        "--hidden_dims_search",
+        "2,32",
+        "--max_layers",
+        "2",
+        "--ensemble",
+        "2",
+        "--quiet",
+        "--jobs",
+        "1",
+    ]
+    words = ["search", "--data_path", table_csv, "--output_dir", tmp_path, "--epochs", "40", *widths]
+    assert call(*words, *option).code == 0
+    results = json.loads((tmp_path / "hyperparam_results_latent3.json").read_text())
+    (path,) = (tmp_path / "runs").glob("*.json")
+    metrics = read_run(path)["metrics"]
+    chosen, lowest = results["best_configuration"], min(e["final_test_loss"] for e in results["all_results"])
+    assert (metrics["chosen_loss"], metrics["best_loss"]) == (chosen["final_test_loss"], lowest)
+    assert metrics["chosen_stack"] == "-".join(map(str, chosen["config"]))
+    assert metrics["n_parameters"] == chosen["model_info"]["total_params"]
+    assert metrics["rule"] == results["selection"]["rule"]
+    assert metrics["ensemble_test_loss"] == results["ensemble"]["test_loss"]
+    assert metrics.get("test_loss") == chosen.get("holdout_test_loss")
+    if "--score" in option:
+        assert metrics["chosen_stack"] == "2" != metrics["best_stack"]
+    line = call("runs", tmp_path).out.splitlines()[1]
+    assert f"{metrics['chosen_stack']} (by {metrics['rule']})" in line
+    assert f"{metrics['chosen_loss']:.6f}" in line
+    state = json.loads((tmp_path / "search_state.json").read_text())["best_configuration"]
+    assert (state["config"], state["rule"]) == (chosen["config"], metrics["rule"])
+
+
+def test_compare_shows_the_stack_that_was_kept(call, table_csv, tmp_path):
+    words = ["search", "--data_path", table_csv, "--epochs", "20", "--hidden_dims_search", "2,32", "--quiet"]
+    assert (
+        call(*words, "--latent_dim", "2,3", "--score", "1*params", "--output_dir", tmp_path / "a").code == 0
+    )
+    lines = call("compare", tmp_path / "a").out.splitlines()[1:3]
+    losses = [
+        json.loads((tmp_path / "a" / f"hyperparam_results_latent{size}.json").read_text())[
+            "best_configuration"
+        ]
+        for size in (2, 3)
+    ]
+    assert [line.split()[1:3] for line in lines] == [["2", f"{e['final_test_loss']:.6f}"] for e in losses]
+    assert all(line.endswith("by score 1*params") for line in lines)
+    assert call(*words, "--latent_dim", "4", "--folds", "3", "--output_dir", tmp_path / "b").code == 0
+    refused = call("compare", tmp_path / "a", tmp_path / "b")
+    assert refused.code == 2
+    assert "other rows judge other latent sizes (size 2 by the test rows, " in refused.err

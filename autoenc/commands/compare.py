@@ -13,7 +13,7 @@ from autoenc.errors import InputError
 from autoenc.outputs import is_regular, summary_stream, write_output
 from autoenc.paths import png_content, prepare_folder
 from autoenc.report import SearchResults
-from autoenc.report.plots import COLOURS, new_figure
+from autoenc.report.plots import COLOURS, loss_name, new_figure
 from autoenc.selection import elbow
 from autoenc.settings import CompareSettings, SearchSettings
 from autoenc.study import Record, journal_path, open_storage, records_in
@@ -23,17 +23,19 @@ __all__ = ["compare"]
 
 
 class Row(NamedTuple):
-    """The best of one latent size."""
+    """The stack that is kept of one latent size, by which rule, and what its loss is."""
 
     latent_size: int
     name: str
     loss: float
     standard_error: float | None
     pca: float
+    rule: str = "best"
+    measure: str = "final test loss"
 
 
 def compare(settings: CompareSettings) -> int:
-    """Print and draw the best loss of each latent size, and name the elbow.
+    """Print and draw the loss of each latent size's chosen stack, and name the elbow.
 
     Raises:
         InputError: If a folder holds no record, fewer than two latent sizes were searched, or the
@@ -64,7 +66,9 @@ def _told(rows: list[Row], at: int | None) -> list[str]:
     lines = [f"{'latent size':>11}  {'best stack':<20}  {'loss':>8}  {'PCA':>8}  against PCA"]
     for row in rows:
         share = f"{100 * (row.loss / row.pca - 1):+.0f} %" if row.pca else "-"
-        lines.append(f"{row.latent_size:>11}  {row.name:<20}  {row.loss:.6f}  {row.pca:.6f}  {share:>11}")
+        by = "" if row.rule == "best" else f"  by {row.rule}"
+        losses = f"{row.loss:.6f}  {row.pca:.6f}  {share:>11}"
+        lines.append(f"{row.latent_size:>11}  {row.name:<20}  {losses}{by}")
     if at is None:
         return [*lines, "", "no elbow: that takes at least three latent sizes with falling loss"]
     size = rows[at].latent_size
@@ -89,9 +93,17 @@ def _latest(folders: list[Path]) -> list[Record]:
             "the searches are of different data, columns, scaling or split and cannot be compared; "
             "name folders of one kind"
         )
+    elif len({record.search["settings"].get("folds", 0) for record in found.values()}) > 1:
+        judged = ", ".join(f"size {size} by {_judges(found[size])}" for size in sorted(found))
+        problems.append(f"other rows judge other latent sizes ({judged}); search them with the same --folds")
     if problems:
         raise InputError(problems)
     return [found[size] for size in sorted(found)]
+
+
+def _judges(record: Record) -> str:
+    folds = record.search["settings"].get("folds", 0)
+    return f"{folds} folds" if folds else "the test rows"
 
 
 def _rows(records: list[Record]) -> list[Row]:
@@ -99,9 +111,9 @@ def _rows(records: list[Record]) -> list[Row]:
     for record in records:
         results = SearchResults.of(SearchSettings.model_validate(record.search["settings"]), record)
         if results.ranked:
-            best = results.ranked[0]
-            pca = results.baselines["pca"]
-            rows.append(Row(record.context.latent_dim, best.trial.name, best.loss, best.standard_error, pca))
+            found, pca = results.selection, results.baselines["pca"]
+            kept, size, measure = found.chosen, record.context.latent_dim, loss_name(results)
+            rows.append(Row(size, kept.trial.name, kept.loss, kept.standard_error, pca, found.rule, measure))
     return rows
 
 
@@ -113,7 +125,7 @@ def draw(rows: list[Row], at: int | None) -> Figure:
     errors = [row.standard_error or 0.0 for row in rows]
     axis.errorbar(
         sizes, [row.loss for row in rows], yerr=errors if any(errors) else None, color=COLOURS[0], marker="o",
-        capsize=3, label="best autoencoder" + (", with standard error" if any(errors) else ""),
+        capsize=3, label="autoencoder" + (", with standard error" if any(errors) else ""),
     )  # fmt: skip
     axis.plot(sizes, [row.pca for row in rows], color=COLOURS[1], marker="s", linestyle="--", label="PCA")
     if at is not None:
@@ -124,8 +136,8 @@ def draw(rows: list[Row], at: int | None) -> Figure:
     axis.set_ylim(bottom=0)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("latent size")
-    axis.set_ylabel("test loss (weighted squared error, scaled units)")
-    axis.set_title("Best loss against latent size", loc="left")
+    axis.set_ylabel(f"{rows[0].measure} (weighted squared error, scaled units)")
+    axis.set_title("Loss of the chosen stack against latent size", loc="left")
     axis.grid(alpha=0.3)
     axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
     return figure

@@ -56,7 +56,7 @@ def run_values(document: Mapping[str, Any]) -> dict[str, Any]:
     wall = _seconds_between(started, ended) if ended else None
     return {
         **document["settings"],
-        **(document["metrics"] or {}),
+        **_metrics(document),
         "id": document["id"],
         "started": started,
         "command": document["command"],
@@ -66,6 +66,15 @@ def run_values(document: Mapping[str, Any]) -> dict[str, Any]:
         "host": environment.get("host"),
         "data_fingerprint": document.get("data_fingerprint"),
     }
+
+
+def _metrics(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics of a run; one that says of no other trial that it was chosen kept the best."""
+    metrics = document["metrics"] or {}
+    kept = {
+        f"chosen_{name}": metrics[f"best_{name}"] for name in ("stack", "loss") if f"best_{name}" in metrics
+    }
+    return {**kept, **metrics}
 
 
 def _read_folders(folders: list[Path]) -> list[dict[str, Any]]:
@@ -132,14 +141,20 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
             row["started"][:19].replace("T", " "),
             row["command"],
             row["state"],
-            _text(row.get("best_stack")),
-            "-" if row.get("best_loss") is None else f"{row['best_loss']:.6f}",
+            _kept(row),
+            "-" if row.get("chosen_loss") is None else f"{row['chosen_loss']:.6f}",
             "-" if row["seconds"] is None else f"{row['seconds']:.1f}",
             _text(row["commit"]),
         ]
         for row in rows
     ]
     return _aligned([head, *lines], right=(5, 6))
+
+
+def _kept(row: Mapping[str, Any]) -> str:
+    """The stack that a run kept, and by which rule where that is not the lowest loss."""
+    by = f" (by {row['rule']})" if row.get("rule", "best") != "best" else ""
+    return _text(row.get("chosen_stack")) + by
 
 
 def _aligned(rows: list[list[str]], right: tuple[int, ...] = ()) -> list[str]:
@@ -202,7 +217,7 @@ def _find(word: str, output_dir: Path) -> Path:
 
 def _results(document: Mapping[str, Any]) -> dict[str, Any]:
     values = run_values(document)
-    return {"state": values["state"], "seconds": values["seconds"], **(document["metrics"] or {})}
+    return {"state": values["state"], "seconds": values["seconds"], **_metrics(document)}
 
 
 def _surroundings(document: Mapping[str, Any]) -> dict[str, Any]:

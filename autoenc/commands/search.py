@@ -14,7 +14,7 @@ from autoenc.commands.best import write_best
 from autoenc.commands.ensemble import write_ensemble
 from autoenc.commands.job import SearchJob
 from autoenc.commands.plan import dry_run, plan
-from autoenc.commands.tracking import curves_of, metrics_of
+from autoenc.commands.tracking import curves_of, search_metrics
 from autoenc.commands.verify import verify
 from autoenc.division import HOLDOUT
 from autoenc.effects import Effect
@@ -140,8 +140,8 @@ def _conclude_run(run: TrackedRun, job: SearchJob, results: SearchResults, signa
             state, reason = "failed", results.failed[0].failure
         run.conclude(state, reason=reason)
         return
-    best = results.ranked[0]
-    run.conclude(state, metrics_of(best, job.table.values, job.engine), curves_of(best))
+    metrics = search_metrics(results, job.table.values, job.engine)
+    run.conclude(state, metrics, curves_of(results.selection.chosen))
 
 
 def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list[Fit]:

@@ -1,4 +1,4 @@
-"""What the file of a run says about the best of it."""
+"""What the file of a run says about the trial that it chose."""
 
 from __future__ import annotations
 
@@ -9,40 +9,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines import Engine
+from autoenc.report import SearchResults
 from autoenc.runs import convergence_epoch
 from autoenc.trials import TrialResult
 
-__all__ = ["curves_of", "metrics_of"]
+__all__ = ["curves_of", "metrics_of", "search_metrics"]
 
 _TIMED_ROWS = 65536
 
 
-def metrics_of(best: TrialResult, values: NDArray[np.float64], engine: Engine) -> dict[str, Any]:
-    """Loss, size and speed of the best trial.
+def metrics_of(
+    chosen: TrialResult,
+    values: NDArray[np.float64],
+    engine: Engine,
+    best: TrialResult | None = None,
+    rule: str = "best",
+) -> dict[str, Any]:
+    """Loss, size and speed of the trial that is kept, and the lowest loss.
 
     Args:
-        best: The trial with the lowest loss.
+        chosen: The trial that is kept; size, times and convergence are its own.
         values: ``[rows, columns]``, the table.
         engine: What trained it. Only the native engine measures the time of a row: it needs no model for that
             and no torch; of another engine the time is None.
+        best: The trial with the lowest loss, where another may have been chosen.
+        rule: How it was chosen.
     """
-    fit, timed = best.trial.fits[0], None
+    fit, timed = chosen.trial.fits[0], None
     if engine.name == "native":
         from autoenc.engines.native import NativeEngine
 
         with np.errstate(over="ignore"):
             cells = values[:_TIMED_ROWS].astype(np.float32)
         timed = round(1e6 * NativeEngine().seconds_per_row(cells, fit), 4)
+    lowest = best or chosen
     return {
-        "best_loss": best.loss,
-        "best_stack": best.trial.name,
-        "n_parameters": best.trial.n_parameters(values.shape[1]),
-        "training_seconds": best.seconds,
-        "convergence_epoch": convergence_epoch(best.test_losses),
+        "best_loss": lowest.loss,
+        "best_stack": lowest.trial.name,
+        "chosen_loss": chosen.loss,
+        "chosen_stack": chosen.trial.name,
+        "rule": rule,
+        "n_parameters": chosen.trial.n_parameters(values.shape[1]),
+        "training_seconds": chosen.seconds,
+        "convergence_epoch": convergence_epoch(chosen.test_losses),
         "inference_us_per_row": timed,
     }
 
 
-def curves_of(best: TrialResult) -> Mapping[str, Sequence[float]]:
-    """Training and test loss of the best trial after each epoch."""
-    return {"train_losses": best.train_losses, "test_losses": best.test_losses}
+def search_metrics(results: SearchResults, values: NDArray[np.float64], engine: Engine) -> dict[str, Any]:
+    """The metrics of an exhaustive search, of which a trial succeeded.
+
+    With folds also the loss on the test rows, and with an ensemble that of the ensemble, once they are known.
+    """
+    found, holdout, together = results.selection, results.holdout_outcome, results.ensemble
+    metrics = metrics_of(found.chosen, values, engine, found.best, found.rule)
+    if holdout is not None and holdout.failure is None:
+        metrics["test_loss"] = holdout.final_test_loss
+    if results.settings.ensemble and together and together["test_loss"] is not None:
+        metrics |= {"ensemble_test_loss": together["test_loss"], "ensemble_size": len(together["members"])}
+    return metrics
+
+
+def curves_of(chosen: TrialResult) -> Mapping[str, Sequence[float]]:
+    """Training and test loss of the trial that is kept after each epoch."""
+    return {"train_losses": chosen.train_losses, "test_losses": chosen.test_losses}

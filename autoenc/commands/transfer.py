@@ -41,7 +41,7 @@ from autoenc.transfer.finalists import (
 from autoenc.transfer.job import TransferJob
 from autoenc.transfer.record import context_of, open_study, read_study, stored_settings
 from autoenc.transfer.reports import write_pictures, write_tables
-from autoenc.transfer.space import configuration
+from autoenc.transfer.space import Configuration, configuration
 from autoenc.transfer.stages import Stages, TrainingFailed
 from autoenc.transfer.trials import TransferTrials
 
@@ -94,15 +94,23 @@ def _conclude_run(run: TrackedRun, job: TransferJob, study: optuna.Study, signal
         reason = None if signals.number else "no trial is complete"
         run.conclude(state if signals.number else "failed", reason=reason)
         return
+    lowest = ranked_trials(study)[0]
     chosen = configuration(best.params, job.settings)
     network = chosen.fit(job.settings.seed, "").network(len(job.data.table.columns))
     metrics = {
-        "best_loss": best.value,
-        "best_stack": f"{format_architecture(chosen.hidden_dims)}, latent size {chosen.latent_dim}",
+        "best_loss": lowest.value,
+        "best_stack": _told_stack(configuration(lowest.params, job.settings)),
+        "chosen_loss": best.value,
+        "chosen_stack": _told_stack(chosen),
+        "rule": "finalists" if compare(study) else "best",
         "n_parameters": network.count_parameters(),
         "training_seconds": sum(duration_s(trial) or 0.0 for trial in study_trials(study)),
     }
     run.conclude(state, metrics)
+
+
+def _told_stack(config: Configuration) -> str:
+    return f"{format_architecture(config.hidden_dims)}, latent size {config.latent_dim}"
 
 
 def _with_stored(settings: TransferSettings, path: Path) -> TransferSettings:

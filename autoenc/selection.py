@@ -30,7 +30,7 @@ class Selection:
         tied: Stacks that no other is shown to beat, the best first; None where that cannot be tested.
         one_se: The smallest stack within one standard error of the best; the best where there is none.
         pareto: Stacks that no other beats in size and loss at once, smallest first.
-        method: How the ties were tested, or why they were not.
+        method: How the ties were tested, or why they were not; it speaks of these trials alone.
     """
 
     rule: str
@@ -80,6 +80,8 @@ def loss_matrix(results: Sequence[TrialResult]) -> NDArray[np.float64]:
 
 
 def _ties(ranked: Sequence[TrialResult]) -> tuple[list[TrialResult] | None, str]:
+    if len(ranked) < 2:
+        return None, "not tested: no other stack was compared"
     losses = loss_matrix(ranked)
     n = losses.shape[1]
     if n < 3:

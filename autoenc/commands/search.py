@@ -25,12 +25,12 @@ from autoenc.paths import keep_aside
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.live import LiveView
+from autoenc.report.ties import not_compared, tie_lines
 from autoenc.runs import TrackedRun
 from autoenc.search import run_fits
 from autoenc.search.fits import FitExecutor
 from autoenc.search.signals import StopOnSignals
 from autoenc.secrets import masked_command
-from autoenc.selection import Selection
 from autoenc.settings import SearchSettings, TrainingSettings
 from autoenc.study import Record, journal_path, keep_study_aside, open_storage
 from autoenc.text import escaped, say, warn
@@ -271,7 +271,9 @@ def _best_lines(results: SearchResults, shard: bool) -> list[str]:
     if settings.folds:
         lines.append(f"fold loss     {best.loss:.6f}{spread}, {compared}")
         holdout = results.holdout_outcome
-        if holdout is not None and holdout.failure is None:
+        if holdout is not None and holdout.failure is not None:
+            lines.append(f"test loss     none: trained on all training rows it failed: {holdout.failure}")
+        elif holdout is not None:
             pca = results.search["baselines"][HOLDOUT]["pca"]
             loss = holdout.final_test_loss
             lines.append(
@@ -286,7 +288,9 @@ def _best_lines(results: SearchResults, shard: bool) -> list[str]:
     if results.halving:
         spent, full = results.halving["epochs_spent"], results.halving["epochs_of_the_grid"]
         lines.append(f"halving       {spent:,} epochs instead of {full:,} of the whole grid")
-    lines += [*_tie_lines(found), *map(_effect_line, results.effects)]
+        if not found.tied and results.n_dropped:
+            lines.append(f"              {'; '.join(not_compared(results))}")
+    lines += [*tie_lines(results), *map(_effect_line, results.effects)]
     return [*lines, *warm_start_lines(results)] + ([] if shard else ensemble_lines(results))
 
 
@@ -295,18 +299,6 @@ def _effect_line(effect: Effect) -> str:
     if effect.low is not None and effect.high is not None:
         told += f" (95 %: {100 * effect.low:+.1f} to {100 * effect.high:+.1f})"
     return f"{'effect':<13} {told} over {effect.n_pairs} pairs"
-
-
-def _tie_lines(found: Selection) -> list[str]:
-    if found.tied is None:
-        return []
-    others = len(found.tied) - 1
-    if others == 0:
-        return ["ties          none: every other stack is shown to be worse"]
-    lines = [f"ties          {others} other stack(s) may be as good as the best ({found.method})"]
-    if found.one_se is not found.best:
-        lines.append(f"simplest      {found.one_se.trial.name} is within one standard error of the best")
-    return lines
 
 
 def compared_with_pca(loss: float, pca: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.results import SearchResults
+from autoenc.report.ties import not_compared
 
 __all__ = ["overview"]
 
@@ -19,11 +20,23 @@ def overview(results: SearchResults, n_best: int = 10) -> list[str]:
         f"{len(results.finished):,} of {len(results.trials):,} stacks trained, {len(results.failed)} failed, "
         f"{len(results.missing):,} remain",
     ]
+    lines += _rungs(results)
     if results.finished:
         lines += _best(results, n_best) + _by_depth(results) + _efficiency(results)
         lines += _beside(results)
     lines += _failures(results) + _remaining(results)
     return lines
+
+
+def _rungs(results: SearchResults) -> list[str]:
+    """How many stacks halving trained for how long: the losses below are of the last of these rungs."""
+    if results.halving is None:
+        return []
+    rungs = [(rung["trials"], rung["epochs"]) for rung in results.halving["rungs"]]
+    told = ", ".join(f"{trials:,} stacks for {epochs} epochs" for trials, epochs in rungs)
+    epochs, full = rungs[-1][1], results.settings.epochs
+    early = "" if epochs == full else f"; not at its end, so losses are those after {epochs} of {full} epochs"
+    return [f"halving: {told}{early}"]
 
 
 def _row(results: SearchResults, index: int) -> str:
@@ -56,10 +69,14 @@ def _efficiency(results: SearchResults) -> list[str]:
     index = {id(result.trial): i for i, result in enumerate(results.ranked)}
     told = "parameter efficiency: no smaller stack has a lower loss than these"
     lines = ["", told, _HEADER, *(_row(results, index[id(result.trial)]) for result in found.pareto)]
+    if found.chosen is not found.best:
+        lines += ["", f"chosen by {found.rule}: {found.chosen.trial.name}, {found.chosen.loss:.6f}"]
+    left_out = "".join(f"; {words}" for words in not_compared(results))
     if found.tied is None:
-        return [*lines, "", f"ties with the best: {found.method}"]
+        return [*lines, "", f"ties with the best: {found.method}{left_out}"]
     names = [result.trial.name for result in found.tied]
-    lines += ["", f"tied with the best ({found.method}): {'; '.join(names)}"]
+    lines += ["", f"tied with the best of {len(results.finished):,} compared{left_out}: {'; '.join(names)}"]
+    lines.append(f"({found.method})")
     return [*lines, f"smallest within one standard error of the best: {found.one_se.trial.name}"]
 
 

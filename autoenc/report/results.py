@@ -146,6 +146,16 @@ class SearchResults:
         return self.strategy.cost(self.outcomes, len(self.columns))
 
     @property
+    def n_dropped(self) -> int:
+        """Trials that halving dropped after fewer epochs, so that they are not compared."""
+        return len(self.strategy.trials) - len(self.trials) if isinstance(self.strategy, Halving) else 0
+
+    @property
+    def n_incomplete(self) -> int:
+        """Trials that would be compared but for a fit that is missing."""
+        return len(self.trials) - len(self.complete)
+
+    @property
     def warm_start(self) -> dict[str, Any] | None:
         """What warm starts save; None where none were asked for."""
         if not self.settings.warm_start:
@@ -242,6 +252,8 @@ def _selection(results: SearchResults) -> dict[str, Any] | None:
         "one_se": list(found.one_se.trial.architecture),
         "pareto": configs(found.pareto),
         "method": found.method,
+        "compared": len(results.finished),
+        "dropped_untested": results.n_dropped,
     }
 
 

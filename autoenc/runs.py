@@ -23,7 +23,7 @@ from autoenc.processes import is_alive, this_process
 from autoenc.secrets import masked, masked_command
 from autoenc.settings import Settings
 
-__all__ = ["FOLDER", "TrackedRun", "convergence_epoch", "read_run", "run_state"]
+__all__ = ["FOLDER", "TrackedRun", "convergence_epoch", "mark_interrupted", "read_run", "run_state"]
 
 FOLDER = "runs"
 """Inside an output folder."""
@@ -88,6 +88,7 @@ class TrackedRun:
 
     def __enter__(self) -> TrackedRun:
         self.path.parent.mkdir(exist_ok=True)
+        mark_interrupted(self.path.parent.parent)
         self._write()
         return self
 
@@ -119,13 +120,34 @@ class TrackedRun:
         if error is None:
             self.conclude("finished")
             return
+        stopped = isinstance(error, KeyboardInterrupt)
         # Where the disk is full, that is what is told, and not that this could not be written either.
         with contextlib.suppress(OSError):
-            self.conclude("failed", reason=str(error) or type(error).__name__)
+            reason = None if stopped else str(error) or type(error).__name__
+            self.conclude("stopped by SIGINT" if stopped else "failed", reason=reason)
 
     def _write(self) -> None:
-        content = json.dumps(self._document, indent=1, allow_nan=False, ensure_ascii=False).encode() + b"\n"
-        write_atomically(self.path, lambda file: file.write(content))
+        _write(self.path, self._document)
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    content = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+    write_atomically(path, lambda file: file.write(content))
+
+
+def mark_interrupted(folder: Path) -> None:
+    """Say of runs that were killed that they were interrupted; whoever reads the files need not find out.
+
+    Args:
+        folder: The output folder. Files that cannot be read or written stay as they are.
+    """
+    for path in (folder / FOLDER).glob("*.json"):
+        with contextlib.suppress(OSError, ValueError):
+            if run_state(read_run(path)) != "interrupted":
+                continue
+            document = read_run(path)  # again, as its process may have ended well in between
+            if document["state"] == "running":
+                _write(path, {**document, "state": "interrupted"})
 
 
 def convergence_epoch(test_losses: Sequence[float]) -> int | None:

@@ -85,3 +85,28 @@ def test_analyze_tells_of_a_killed_search_that_nobody_resumes(table, tmp_path, c
     assert found["state"] == "interrupted"
     assert (found["total"], found["finished"] + found["remaining"]) == (5, 5)
     assert found["remaining"] > 0
+    (described,) = (tmp_path / "runs").glob("*.json")
+    assert json.loads(described.read_text())["state"] == "interrupted"
+
+
+def test_the_state_of_an_adaptive_search_is_true_when_it_was_killed(table, tmp_path, call) -> None:
+    command = [*COMMANDS["resilient"], "--quiet"]
+    name = "resilient_search_state.json"
+    assert run(command, table, tmp_path, 30) == -signal.SIGKILL
+    assert json.loads((tmp_path / name).read_text())["state"] == "running"
+    assert call("analyze", tmp_path).code == 0
+    assert json.loads((tmp_path / name).read_text())["state"] == "interrupted"
+    assert run(command, table, tmp_path) == 0
+    assert json.loads((tmp_path / name).read_text())["state"] == "finished"
+
+
+def test_a_search_that_ends_in_an_error_says_so(table, tmp_path, call, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("autoenc.commands.search.write_reports", fail)
+    words = [*SMALL, "--data_path", table, "--output_dir", tmp_path, "--quiet"]
+    assert call(*words).code == 1
+    assert state(tmp_path)["state"] == "failed"
+    (described,) = (tmp_path / "runs").glob("*.json")
+    assert json.loads(described.read_text())["state"] == "failed"

@@ -137,6 +137,16 @@ def test_a_killed_run_is_interrupted(tmp_path, root, call, compiled_engine):
     process.join()
     assert "  interrupted  " in call("runs", tmp_path).out
     assert rows(call("runs", tmp_path, "--where", "state=interrupted"))
+    (path,) = (tmp_path / "runs").glob("*.json")
+    with track(tmp_path):
+        assert read_run(path)["state"] == "interrupted"
+
+
+def test_a_run_that_is_broken_off_in_a_command_without_signals_was_stopped(tmp_path):
+    run = track(tmp_path)
+    with pytest.raises(KeyboardInterrupt), run:
+        raise KeyboardInterrupt
+    assert (read_run(run.path)["state"], read_run(run.path)["reason"]) == ("stopped by SIGINT", None)
 
 
 def test_another_process_of_the_same_number_is_not_the_run(tmp_path):

@@ -10,11 +10,12 @@ from autoenc.errors import InputError
 from autoenc.lock import is_held
 from autoenc.paths import OutputPaths
 from autoenc.report import SearchResults, write_reports
-from autoenc.report.live import LiveView, state_of_record
+from autoenc.report.live import LiveView, state_of_record, unfinished_state
 from autoenc.report.overview import overview
 from autoenc.report.study_tables import ranked_trials, study_trials
 from autoenc.report.tuning import step_line, steps_of
-from autoenc.report.tuning_write import TuneReports
+from autoenc.report.tuning_write import STATE_FILE, TuneReports
+from autoenc.runs import mark_interrupted
 from autoenc.settings import AnalyzeSettings, SearchSettings
 from autoenc.study import TUNE, Record, journal_path, open_storage, records_in
 from autoenc.text import say, warn
@@ -32,6 +33,7 @@ def analyze(settings: AnalyzeSettings) -> int:
         InputError: If the folder holds no record.
     """
     folder = Path(settings.folder)
+    mark_interrupted(folder)
     journal = journal_path(folder)
     if settings.storage is None and not journal.exists() and (folder / "study.db").exists():
         return _show_transfer(folder)
@@ -87,7 +89,8 @@ def _show_study(study: optuna.Study, folder: Path, running: bool) -> None:
         say(step_line(step, note["baselines"]["pca"]))
     if running:
         return
-    state = "finished" if len(steps) >= n_trials else "stopped"
+    left = unfinished_state(folder / STATE_FILE)
+    state = left if len(steps) < n_trials else "finished" if done else "failed"
     say("")
     for word, path in TuneReports(study, folder).write(state, plot=(folder / "figures").exists()):
         say(f"{word:<13} {path}")

@@ -89,10 +89,9 @@ def transfer(settings: TransferSettings) -> int:
 
 def _conclude_run(run: TrackedRun, job: TransferJob, study: optuna.Study, signals: StopOnSignals) -> None:
     """The best configuration, for the list of runs."""
-    state, best = f"stopped by {signals.name}" if signals.number else "finished", best_trial(study)
+    best, state = best_trial(study), _state(job, study, signals)
     if best is None:
-        reason = None if signals.number else "no trial is complete"
-        run.conclude(state if signals.number else "failed", reason=reason)
+        run.conclude(state, reason="no trial is complete" if state == "failed" else None)
         return
     lowest = ranked_trials(study)[0]
     chosen = configuration(best.params, job.settings)
@@ -107,6 +106,14 @@ def _conclude_run(run: TrackedRun, job: TransferJob, study: optuna.Study, signal
         "training_seconds": sum(duration_s(trial) or 0.0 for trial in study_trials(study)),
     }
     run.conclude(state, metrics)
+
+
+def _state(job: TransferJob, study: optuna.Study, signals: StopOnSignals) -> str:
+    """How the search ended."""
+    n_done = sum(trial.state.is_finished() for trial in study_trials(study))
+    if n_done < job.settings.n_trials or not is_decided(study):
+        return f"stopped by {signals.name or '--timeout_hours'}"
+    return "finished" if ranked_trials(study) else "failed"
 
 
 def _told_stack(config: Configuration) -> str:

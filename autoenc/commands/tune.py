@@ -89,17 +89,16 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
     with StopOnSignals() as signals:
         try:
             seeds = range(settings.seed, settings.seed + settings.seeds)
-            with TrackedRun(job.folder, "tune", settings, job.context.fingerprint, seeds) as run:
+            with TrackedRun(job.folder, "tune", settings, job.context.fingerprint, seeds) as run, reports:
                 run_tuning(job, study, record, alone, told, asking, signals.flag, cluster, deadline_s)
                 n_done = len(steps_of(study))
-                state = "finished" if n_done >= job.n_trials else "stopped"
-                written = reports.write(state, settings.plot, drawing=not signals.number)
                 best = _best_result(job, study, record)
-                ended = f"stopped by {signals.name}" if signals.number else "finished"
+                state = _state(job, n_done, best, signals)
+                written = reports.write(state, settings.plot, drawing=not signals.number)
                 if best is None:
-                    run.conclude(ended, reason=None if signals.number else "no trial succeeded")
+                    run.conclude(state, reason="no trial succeeded" if state == "failed" else None)
                 else:
-                    run.conclude(ended, metrics_of(best, job.table.values, job.engine), curves_of(best))
+                    run.conclude(state, metrics_of(best, job.table.values, job.engine), curves_of(best))
         except OSError as error:
             warn(
                 f"error: {error.filename or job.folder}: {error.strerror or error}",
@@ -120,6 +119,17 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
     if not settings.quiet:
         say(*_summary(study, job, written))
     return 0 if any(step.value is not None for step in steps_of(study)) else 1
+
+
+def _state(job: TuneJob, n_done: int, best: TrialResult | None, signals: StopOnSignals) -> str:
+    """How the search ended."""
+    if signals.number and n_done < job.n_trials:
+        return f"stopped by {signals.name}"
+    if n_done < job.n_trials and job.settings.timeout_hours is not None:
+        return "stopped by --timeout_hours"
+    if n_done < job.n_trials:  # others go on with the study
+        return "stopped"
+    return "failed" if best is None else "finished"
 
 
 def _best_result(job: TuneJob, study: optuna.Study, record: Record) -> TrialResult | None:

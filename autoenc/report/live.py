@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -13,10 +14,9 @@ from autoenc.paths import OutputPaths, png_content, write_atomically
 from autoenc.report.progress import draw_progress, progress_plot
 from autoenc.report.results import SearchResults, csv_text, json_bytes
 
-__all__ = ["LiveView", "state_of_record"]
+__all__ = ["LiveView", "state_of_record", "unfinished_state"]
 
 _INTERVAL_S = 4.0
-_UNFINISHED = ("failed", "incomplete")
 _COST_SHARE = 0.02  # of the time since the last refresh
 
 
@@ -103,15 +103,20 @@ class LiveView:
 
 
 def state_of_record(results: SearchResults, paths: OutputPaths) -> str:
-    """The state of a search that no process runs, for the reports that are made of its record.
+    """The state of a search that no process runs, for the reports that are made of its record."""
+    if results.missing:
+        return unfinished_state(paths.state_json)
+    return "failed" if results.all_failed else "finished"
 
-    Of an unfinished one the state that its last process left stands, unless that is ``running``: this process
-    was killed.
+
+def unfinished_state(path: Path) -> str:
+    """The state of an unfinished search that no process runs.
+
+    Args:
+        path: Where its last process left its state. That stands, unless it is ``running``: it was killed.
     """
-    if not results.missing:
-        return "failed" if results.all_failed else "finished"
     try:
-        left = json.loads(paths.state_json.read_text())["state"]
+        left = json.loads(path.read_text(encoding="utf-8"))["state"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         left = None
-    return left if left in _UNFINISHED or str(left).startswith("stopped by SIG") else "interrupted"
+    return left if left in ("failed", "incomplete") or str(left).startswith("stopped") else "interrupted"

@@ -131,7 +131,7 @@ def state_document(study: optuna.Study, state: str, modes: dict[str, dict[str, A
 
     Args:
         study: The search.
-        state: ``running``, ``stopped`` or ``finished``.
+        state: ``running``, ``finished``, ``failed``, ``interrupted``, or what it was stopped by.
         modes: Of each family, what the strategy does next.
     """
     note = study.user_attrs[TUNE]

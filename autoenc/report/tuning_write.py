@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import optuna
@@ -17,13 +19,17 @@ from autoenc.report.tuning_plots import analysis_plot, draw_analysis, draw_tune_
 from autoenc.study import TUNE
 from autoenc.tuning.families import modes
 
-__all__ = ["TuneReports"]
+__all__ = ["STATE_FILE", "TuneReports"]
+
+STATE_FILE = "resilient_search_state.json"
 
 _SPARING = 10  # the share of the time that is not spent on refreshing, over that which is
 
 
 class TuneReports:
     """The files of an adaptive search, all views of its study.
+
+    In a ``with`` block the state is ``running``; an exception leaves it ``failed``.
 
     Args:
         study: The search.
@@ -33,6 +39,18 @@ class TuneReports:
     def __init__(self, study: optuna.Study, folder: Path) -> None:
         self._study, self._folder = study, folder
         self._written, self._cost = 0.0, 0.0
+
+    def __enter__(self) -> TuneReports:
+        if self._resilient:
+            self._write_state("running")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self._resilient:
+            with contextlib.suppress(OSError):  # the first error is the one to tell
+                self._write_state("failed")
 
     def refresh(self, state: str) -> None:
         """Bring the files up to date after a trial, unless that would slow short trials down."""
@@ -62,12 +80,15 @@ class TuneReports:
         written = write_study_reports(self._study, self._folder, settings, plot, total)
         if not self._resilient:
             return written
-        document = state_document(self._study, state, modes(self._study))
         return [
             *written,
-            self._write("state", "resilient_search_state.json", json_bytes(document)),
+            self._write_state(state),
             self._write("progress", "resilient_search_results.csv", progress_csv(self._study).encode()),
         ]
+
+    def _write_state(self, state: str) -> tuple[str, Path]:
+        document = state_document(self._study, state, modes(self._study))
+        return self._write("state", STATE_FILE, json_bytes(document))
 
     def _write(self, word: str, name: str, content: bytes) -> tuple[str, Path]:
         path = self._folder / name

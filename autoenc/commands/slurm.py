@@ -7,6 +7,7 @@ what runs, no single task of it can be submitted again, and for a job's state it
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from autoenc.commands.job import SearchJob
 from autoenc.errors import InputError
 from autoenc.paths import write_atomically
 from autoenc.settings import SearchSettings
-from autoenc.settings.slurm import SlurmSettings
+from autoenc.settings.slurm import CONTROL, SlurmSettings
 from autoenc.text import say
 
 __all__ = ["array_script", "merge_script", "slurm"]
@@ -38,12 +39,13 @@ def slurm(settings: SlurmSettings, words: Sequence[str]) -> int:
         InputError: If an option, the table or the folder will not do, there is no SLURM here, or SLURM
             refuses a job.
     """
+    options = [word for word in words if _name(word) not in _OWN]
+    folder = Path(settings.output_dir).resolve()
+    _refuse_line_breaks(folder, options)
     search = SearchSettings.model_validate(
         {name: getattr(settings, name) for name in settings.model_fields_set if name not in _OWN}
     )
     _check(search, settings.dry_run)
-    options = [word for word in words if _name(word) not in _OWN]
-    folder = Path(settings.output_dir).resolve()
     array, merge = array_script(settings, options, folder), merge_script(settings, options, folder)
     if settings.dry_run:
         print(f"{array}\n# The merge job, behind the array (--dependency=afterany):\n\n{merge}", end="")
@@ -54,7 +56,7 @@ def slurm(settings: SlurmSettings, words: Sequence[str]) -> int:
     place.mkdir(exist_ok=True)
     paths = place / "array.sh", place / "merge.sh"
     for path, text in zip(paths, (array, merge), strict=True):
-        write_atomically(path, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
+        write_atomically(path, lambda file, text=text: file.write(os.fsencode(text)))  # type: ignore[misc]
     array_id = _submit(paths[0])
     try:
         merge_id = _submit(paths[1], f"--dependency=afterany:{array_id}")
@@ -153,7 +155,28 @@ def _head(settings: SlurmSettings, folder: Path, name: str, log: str) -> list[st
         lines.append(f"#SBATCH --mem={settings.mem}")
     if settings.partition:
         lines.append(f"#SBATCH --partition={settings.partition}")
+    for word in settings.sbatch:
+        name, mark, value = word.partition("=")
+        lines.append(f"#SBATCH {name}{mark}{shlex.quote(value) if value else ''}")
     return lines
+
+
+def _refuse_line_breaks(folder: Path, options: Sequence[str]) -> None:
+    """Refuse whatever would end a line of the script: quotes keep no ``#SBATCH`` line together.
+
+    Raises:
+        InputError: If a word that goes into the scripts holds a control character.
+    """
+    folders = {"--output_dir": str(folder), "current folder": str(Path.cwd()), "Python at": sys.executable}
+    words = {f"{what} {name}": name for what, name in folders.items()}
+    words |= {word: word for word in options if _name(word) != "output_dir"}
+    problems = [
+        f"{what}: holds a line break or another control character, which cannot stand in a batch script"
+        for what, word in words.items()
+        if CONTROL.search(word)
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _search(settings: SlurmSettings, options: Sequence[str]) -> str:

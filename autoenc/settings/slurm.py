@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from autoenc.settings.search import SearchSettings
 
-__all__ = ["SlurmSettings"]
+__all__ = ["CONTROL", "SlurmSettings"]
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+"""What ends a line of a batch script, and other control characters."""
 _TIME = re.compile(r"\d+|\d+:[0-5]\d|\d+:[0-5]\d:[0-5]\d|\d+-\d+(:[0-5]\d){0,2}")
 _MEM = re.compile(r"[1-9]\d*[KMGT]?")
 _WORD = re.compile(r"[\w.,@+-]+")
@@ -36,6 +38,38 @@ def _word(text: str) -> str:
     return text
 
 
+# What the scripts decide by themselves, and what has an option of its own.
+_DECIDED = {
+    "chdir", "dependency", "error", "help", "input", "job-name", "no-requeue", "ntasks", "open-mode",
+    "output", "parsable", "requeue", "signal", "usage", "version", "wrap",
+}  # fmt: skip
+_OWN = {
+    "array": "array", "time": "time", "partition": "partition", "cpus-per-task": "cpus", "mem": "mem",
+    "test-only": "dry_run",
+}  # fmt: skip
+
+
+def _alone(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _for_sbatch(word: str) -> str:
+    name = word.partition("=")[0]
+    if CONTROL.search(word):
+        raise ValueError(f"must be one line without control characters, got {word!r}")
+    if not re.fullmatch(r"--[a-z][a-z0-9-]+", name):
+        raise ValueError(f"must be an option of sbatch as one word, e.g. --sbatch=--account=x, got {word!r}")
+    # SLURM takes the beginning of an option's name for the option.
+    for decided in sorted({*_DECIDED, *_OWN}):
+        if decided.startswith(name[2:]):
+            by = f"--{_OWN[decided]}" if decided in _OWN else "the script"
+            raise ValueError(f"must leave --{decided} alone, which {by} sets, got {word!r}")
+    return word
+
+
+_ForSbatch = Annotated[str, AfterValidator(_for_sbatch)]
+
+
 class SlurmSettings(SearchSettings):
     """Options of ``slurm``: those of the array, and all of a search, which reach its tasks as they are."""
 
@@ -47,6 +81,12 @@ class SlurmSettings(SearchSettings):
         description="time limit of a task, e.g. 12:00:00; one that needs longer is queued again and goes on"
     )
     partition: Annotated[str, AfterValidator(_word)] | None = Field(None, description="partition to run in")
+    sbatch: Annotated[tuple[_ForSbatch, ...], BeforeValidator(_alone)] = Field(
+        (),
+        description='another option of sbatch, for both jobs, e.g. "--account=x" or "--qos=long"; may be '
+        "given several times",
+        json_schema_extra={"repeated": True},
+    )
     cpus: int = Field(1, ge=1, description="cores of a task: fits it trains at once")
     mem: Annotated[str, AfterValidator(_mem)] | None = Field(None, description="memory of a task, e.g. 4G")
     dry_run: bool = Field(False, description="print the two scripts and submit nothing")

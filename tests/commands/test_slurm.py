@@ -120,6 +120,13 @@ def test_dry_run_prints_scripts_and_leaves_nothing(call, table_csv, tmp_path) ->
         (["--time", "00:00"], "--time must be a time in SLURM's form"),
         (["--mem", "much"], "--mem must be memory"),
         (["--partition", "a b"], "--partition must be the name"),
+        (["--sbatch", "account=x"], "--sbatch must be an option of sbatch as one word"),
+        (["--sbatch", "--account x"], "--sbatch must be an option of sbatch as one word"),
+        (["--sbatch", "-A"], "--sbatch must be an option of sbatch as one word"),
+        (["--sbatch", "--comment=a\ntouch x"], "--sbatch must be one line without control characters"),
+        (["--sbatch", "--array=0-5"], "--sbatch must leave --array alone, which --array sets"),
+        (["--sbatch", "--outp=x"], "--sbatch must leave --output alone, which the script sets"),
+        (["--columns", "a,b\n#SBATCH --uid=0"], "cannot stand in a batch script"),
         (["--epochs", "0"], "--epochs must be at least 1"),
         (["--fresh"], "--fresh does not go with an array"),
         (["--jobs", "2"], "--jobs does not go with an array"),
@@ -134,6 +141,53 @@ def test_wrong_options_are_told_before_anything_is_submitted(wrong, told, call, 
     assert answer.code == 2
     assert told in answer.err
     assert not list(tmp_path.rglob("*.sh"))
+
+
+def test_other_options_of_sbatch_are_passed_on(call, table_csv, tmp_path) -> None:
+    answer = call("slurm", "--array", "2", "--time", "5", "--dry_run", "--output_dir", tmp_path / "out",
+                  "--sbatch", "--account=x", "--sbatch=--qos=long", "--sbatch", "--exclusive",
+                  "--sbatch", "--constraint=a100|h100; touch no", *options(table_csv, 2))  # fmt: skip
+    assert answer.code == 0, answer.err
+    for line in ("--account=x", "--qos=long", "--exclusive", "--constraint='a100|h100; touch no'"):
+        assert answer.out.count(f"\n#SBATCH {line}\n") == 2
+    assert "--sbatch" not in answer.out, "the search knows no such option"
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r", "\x0b", "\x1b", "\x85", "\u2028"])
+@pytest.mark.parametrize("where", ["output folder", "current folder"])
+def test_a_line_break_in_the_name_of_a_folder_is_refused(
+    call, table_csv, tmp_path, monkeypatch, mark, where
+) -> None:
+    strange = tmp_path / f"a{mark}touch it-ran #"
+    strange.mkdir()
+    if where == "current folder":
+        monkeypatch.chdir(strange)
+    out = strange / "out" if where == "output folder" else tmp_path / "out"
+    for more in ((), ("--dry_run",)):
+        answer = call(
+            "slurm", "--array", "2", "--time", "5", "--output_dir", out, *more, *options(table_csv, 2)
+        )
+        assert answer.code == 2
+        assert "cannot stand in a batch script" in answer.err
+        assert mark not in answer.err.rstrip("\n")
+    assert not list(tmp_path.rglob("*.sh"))
+
+
+def test_every_word_of_a_script_is_quoted(call, table_csv, tmp_path, monkeypatch) -> None:
+    strange = tmp_path / "$(touch it-ran) `touch it-ran`; touch it-ran & 'x' \"y\" \\ #z"
+    strange.mkdir()
+    monkeypatch.chdir(strange)
+    # Only the folders matter here, and nothing is trained: Python is an echo.
+    monkeypatch.setattr("sys.executable", "/bin/echo")
+    answer = call("slurm", "--array", "1", "--time", "5", "--dry_run", "--output_dir", strange / "out",
+                  *options(table_csv, 2))  # fmt: skip
+    assert answer.code == 0, answer.err
+    script = tmp_path / "script.sh"
+    script.write_text(answer.out)
+    environment = {**os.environ, "SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "1"}
+    run = subprocess.run(["bash", script], capture_output=True, text=True, env=environment, check=True)
+    assert f"--output_dir={strange / 'out'}" in run.stdout
+    assert not list(tmp_path.rglob("it-ran"))
 
 
 def test_without_slurm_it_says_where_to_run(monkeypatch, call, table_csv, tmp_path) -> None:

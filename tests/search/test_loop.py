@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from math import inf
+from typing import NamedTuple
 
-from autoenc.engines import Fit, Outcome, Recipe
+import pytest
+from optuna import TrialPruned
+
+from autoenc.engines import Fit, Outcome, Recipe, StopFlag, Stopped
 from autoenc.search import run_fits
-from autoenc.search.loop import BatchLost
+from autoenc.search.executors import Threads
+from autoenc.search.loop import BatchLost, End, Running, run
 
 FITS = [Fit((width,), 2, Recipe()) for width in range(1, 201)]
 SECONDS = 0.01
@@ -50,3 +56,148 @@ def test_batches_hold_what_was_asked_for_and_shrink_towards_the_end(make_split) 
     assert executor.sizes[:4] == [1, 1, 1, 1], "nothing is known of durations yet"
     assert 8 <= max(executor.sizes) <= 20
     assert executor.sizes[-1] == 1
+
+
+class Made(NamedTuple):
+    """The outcome of a made-up unit."""
+
+    value: float
+    failure: str | None = None
+    seconds: float = 0.0
+
+
+class MadeUp:
+    """Units are ``(trial, place)``; those in ``wrong`` do something else than succeed."""
+
+    def __init__(self, ahead: float = inf, wrong=None) -> None:
+        self.ahead, self.wrong, self.begun = ahead, wrong or {}, []
+
+    def work(self, unit) -> float:
+        return 1.0
+
+    def job(self, unit, watch):
+        self.begun.append(unit)
+
+        def measured(stop):
+            wrong = self.wrong.get(unit)
+            if isinstance(wrong, str):
+                return Made(0.0, wrong)
+            if wrong is not None:
+                raise wrong
+            return Made(float(unit[0]))
+
+        return measured
+
+    def lost(self, reason):
+        return Made(0.0, reason)
+
+    def judge(self, trial):
+        outcomes = trial.first_outcomes()
+        for outcome in outcomes:
+            if outcome.failure:
+                return End(failure=outcome.failure)
+        return End(outcomes[0].value) if len(outcomes) == len(trial.units) else None
+
+
+class Listed:
+    """So many trials of so many units, one after the other."""
+
+    def __init__(self, n_trials: int, n_units: int) -> None:
+        self.waiting = [
+            Running([(number, place) for place in range(n_units)], number=number)
+            for number in range(n_trials)
+        ]
+        self.n_running_at_most, self.added, self.ended = 0, [], []
+
+    def begin(self, n_running):
+        if not self.waiting:
+            return None
+        self.n_running_at_most = max(self.n_running_at_most, n_running + 1)
+        return self.waiting.pop(0)
+
+    def add(self, trial, unit, outcome):
+        assert trial.number == unit[0]
+        self.added.append(unit)
+
+    def watch(self, trial, unit):
+        return None
+
+    def end(self, trial, end):
+        self.ended.append((trial.number, end))
+
+
+def looped(trials, objective, n_parallel=inf, n_threads=2, stop=None):
+    stop = stop or StopFlag()
+    threads = Threads(objective, n_threads, stop)
+    try:
+        run(trials, objective, threads, stop, n_parallel)
+    finally:
+        threads.close()
+
+
+@pytest.mark.parametrize("n_parallel", [1, 2, 3, inf])
+@pytest.mark.parametrize("ahead", [1, 2, inf])
+def test_every_trial_is_begun_measured_and_ended_once(n_parallel, ahead) -> None:
+    trials, objective = Listed(7, 3), MadeUp(ahead)
+    looped(trials, objective, n_parallel)
+    assert sorted(trials.added) == [(number, place) for number in range(7) for place in range(3)]
+    assert sorted(trials.ended) == [(number, End(float(number))) for number in range(7)]
+    assert trials.n_running_at_most <= n_parallel
+    if n_parallel == 1:
+        assert trials.ended == sorted(trials.ended)
+
+
+def test_with_one_unit_ahead_a_trial_that_fails_begins_no_other() -> None:
+    trials, objective = Listed(3, 4), MadeUp(1, {(1, 1): "too bad"})
+    looped(trials, objective, n_parallel=1)
+    assert [unit for unit in objective.begun if unit[0] == 1] == [(1, 0), (1, 1)]
+    assert dict(trials.ended)[1] == End(failure="too bad")
+    assert dict(trials.ended)[2] == End(2.0)
+
+
+def test_the_first_failure_in_the_order_of_the_units_counts() -> None:
+    trials, objective = Listed(1, 3), MadeUp(inf, {(0, 1): "second", (0, 2): "third"})
+    looped(trials, objective, n_threads=3)
+    assert trials.ended == [(0, End(failure="second"))]
+
+
+def test_a_pruned_unit_ends_its_trial_and_no_other() -> None:
+    trials, objective = Listed(3, 2), MadeUp(1, {(1, 0): TrialPruned()})
+    looped(trials, objective)
+    ended = dict(trials.ended)
+    assert ended[1].is_pruned
+    assert not ended[0].is_pruned
+    assert ended[2] == End(2.0)
+
+
+def test_an_error_is_raised_and_its_trial_stays_unfinished() -> None:
+    trials, objective, stop = Listed(3, 1), MadeUp(1, {(0, 0): ZeroDivisionError()}), StopFlag()
+    with pytest.raises(ZeroDivisionError):
+        looped(trials, objective, n_parallel=1, stop=stop)
+    assert trials.ended == []
+
+
+def test_once_it_is_stopped_no_trial_begins_and_those_in_training_do_not_end() -> None:
+    trials, stop = Listed(5, 1), StopFlag()
+    objective = MadeUp(1, {(2, 0): Stopped()})
+    begin = trials.begin
+
+    def stopping(n_running):
+        trial = begin(n_running)
+        if trial and trial.number == 2:
+            stop.set()
+        return trial
+
+    trials.begin = stopping
+    looped(trials, objective, n_parallel=1, stop=stop)
+    assert [number for number, _ in trials.ended] == [0, 1]
+    assert len(trials.waiting) == 2
+
+
+def test_known_outcomes_are_not_measured_again() -> None:
+    trials, objective = Listed(2, 3), MadeUp()
+    for trial in trials.waiting:
+        trial.outcomes[trial.units[1]] = Made(float(trial.number))
+    looped(trials, objective)
+    assert sorted(trials.added) == [(0, 0), (0, 2), (1, 0), (1, 2)]
+    assert sorted(trials.ended) == [(0, End(0.0)), (1, End(1.0))]

@@ -1,0 +1,62 @@
+"""The pictures of a search as matplotlib axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from autoenc.errors import InputError
+from autoenc.report.results import SearchResults
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from autoenc.report.latent import LatentPlot
+
+__all__ = ["SearchPlots"]
+
+
+class SearchPlots:
+    """Draws a search; each method returns the main axes of a new figure, ``axes.figure``.
+
+    Args:
+        results: The search, of which at least one stack has succeeded.
+        latent: Says where the best model puts the rows.
+    """
+
+    def __init__(self, results: SearchResults, latent: Callable[[], LatentPlot]) -> None:
+        self._results, self._latent = results, latent
+
+    def sizes(self) -> Axes:
+        """Loss of every stack against its number of parameters."""
+        from autoenc.report.plots import complexity_plot, draw_complexity
+
+        return _main(draw_complexity(complexity_plot(self._trained())))
+
+    def loss_curves(self, n_best: int = 5) -> Axes:
+        """Loss after each epoch of the best stacks."""
+        from autoenc.report.plots import curves_plot, draw_curves
+
+        return _main(draw_curves(curves_plot(self._trained(), n_best)))
+
+    def progress(self) -> Axes:
+        """Loss of every stack in the order of training, with the best so far."""
+        from autoenc.report.progress import draw_progress, progress_plot
+
+        return _main(draw_progress(progress_plot(self._trained())))
+
+    def latent_space(self) -> Axes:
+        """The rows in the latent plane of the best model; the latent size must be 2."""
+        from autoenc.report.latent import draw_latent
+
+        return _main(draw_latent(self._latent()))
+
+    def _trained(self) -> SearchResults:
+        if not self._results.ranked:
+            raise InputError("there is nothing to draw: no stack has succeeded")
+        return self._results
+
+
+def _main(figure: Figure) -> Axes:
+    return figure.axes[0]

@@ -1,0 +1,59 @@
+"""The stacks of a search as a table, best first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from autoenc.report.results import SearchResults
+from autoenc.trials import TrialResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["leaderboard"]
+
+
+def leaderboard(results: SearchResults) -> pd.DataFrame:
+    """A row for each stack that is trained, best first; failed ones last.
+
+    Columns:
+        ``stack`` (hidden widths, e.g. ``64-32``); a column for each option of the recipe that varies;
+        ``loss`` (mean over folds and seeds) and its ``standard_error``; ``tied`` (whether no stack is shown
+        to be better; missing where that was not tested); ``train_loss``; ``parameters``; ``n_layers``;
+        ``n_fits``; ``seconds`` of training; ``failure`` (why it failed, else missing).
+
+    Args:
+        results: The search.
+    """
+    import pandas as pd
+
+    tied: list[TrialResult] | None = results.selection.tied if results.finished else None
+    rows = [_row(results, result, tied) for result in [*results.ranked, *results.failed]]
+    factors = list(results.settings.factors)
+    names = ["stack", *factors, "loss", "standard_error", "tied", "train_loss", "parameters", "n_layers",
+             "n_fits", "seconds", "failure"]  # fmt: skip
+    table = pd.DataFrame(rows, columns=names)
+    table.index = pd.RangeIndex(1, len(table) + 1, name="rank")
+    return table.astype({"tied": "boolean", "loss": float, "standard_error": float, "train_loss": float})
+
+
+def _row(results: SearchResults, result: TrialResult, tied: list[TrialResult] | None) -> dict[str, Any]:
+    trial, failed = result.trial, result.failure is not None
+    known: dict[str, Any] = {
+        "stack": "-".join(map(str, trial.architecture)),
+        **trial.varied,
+        "parameters": results.n_parameters(trial),
+        "n_layers": len(trial.architecture),
+        "n_fits": len(result.outcomes),
+        "failure": result.failure,
+    }
+    if failed:
+        return known
+    return {
+        **known,
+        "loss": result.loss,
+        "standard_error": result.standard_error,
+        "tied": None if tied is None else any(result.trial is other.trial for other in tied),
+        "train_loss": result.final_train_loss,
+        "seconds": result.seconds,
+    }

@@ -1,0 +1,39 @@
+"""A result as a short HTML table, for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from autoenc.text import escaped
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["html_of"]
+
+_N_ROWS = 10
+
+
+def html_of(title: str, lines: Sequence[str], table: pd.DataFrame) -> str:
+    """A heading, some sentences and the first rows of a table; names in them stay text.
+
+    Args:
+        title: What it is.
+        lines: Sentences about it.
+        table: Best row first.
+    """
+    said = "".join(f"<p>{_text(line)}</p>" for line in lines)
+    shown = table.head(_N_ROWS).dropna(axis="columns", how="all")
+    body = shown.map(lambda value: _cell(value)).to_html(escape=False, border=0)
+    more = f"<p>{len(table) - _N_ROWS:,} more in <code>leaderboard</code></p>" if len(table) > _N_ROWS else ""
+    return f"<div><h4>{_text(title)}</h4>{said}{body}{more}</div>"
+
+
+def _cell(value: object) -> str:
+    return _text(f"{value:.6g}" if isinstance(value, float) else value)
+
+
+def _text(value: object) -> str:
+    return escape(escaped(value))

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+from executor_suite import ExecutorSuite, LocalExecutorSuite
+
+from autoenc.search.executors import Here, Threads
+
+
+class TestHere(LocalExecutorSuite):
+    @pytest.fixture
+    def executor(self, objective, stop):
+        return Here(objective, stop)
+
+
+class TestOneThread(LocalExecutorSuite):
+    @pytest.fixture
+    def executor(self, objective, stop):
+        threads = Threads(objective, 1, stop)
+        yield threads
+        threads.close()
+
+
+class TestThreeThreads(LocalExecutorSuite):
+    @pytest.fixture
+    def executor(self, objective, stop):
+        threads = Threads(objective, 3, stop)
+        yield threads
+        threads.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    from dask_cluster import DaskProcesses
+
+    processes = DaskProcesses(tmp_path_factory.mktemp("dask"))
+    processes.start_worker()
+    yield processes.address
+    processes.stop()
+
+
+class TestDask(ExecutorSuite):
+    @pytest.fixture
+    def executor(self, address, compiled_engine, split):
+        from autoenc.search.connect import connect
+
+        cluster = connect(address, compiled_engine, lambda fold: split)
+        yield cluster
+        cluster.close()

@@ -15,6 +15,7 @@ from autoenc import __version__
 from autoenc.config import Resolution, load_layers, resolve
 from autoenc.config.words import SPACE_OPTIONS
 from autoenc.errors import InputError
+from autoenc.machine import PIPE_CLOSED, close_output, what_happened
 from autoenc.settings import (
     AnalyzeSettings,
     CompareSettings,
@@ -120,17 +121,21 @@ def _main(arguments: list[str], prog: str, epilog: str) -> int:
             return 0
         name, resolution = _parse(arguments, prog, epilog)
         words = _joined(arguments, _flags(COMMANDS[name].settings))[1:]
-        return COMMANDS[name].run(resolution.settings, words)
+        try:
+            code = COMMANDS[name].run(resolution.settings, words)
+        except InputError as error:
+            raise InputError([resolution.located(problem) for problem in error.problems]) from None
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here its errors can be told
+        return code
     except InputError as error:
         warn(*(f"error: {problem}" for problem in error.problems))
         return 2
     except BrokenPipeError:
-        # Whoever read our output went away; what was recorded is safe. The interpreter flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + 13  # as if SIGPIPE had ended the process
+        close_output()
+        return PIPE_CLOSED
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        warn(f"error: {where}{error.strerror or error}")
+        warn(f"error: {what_happened(error)}")
         return 1
 
 

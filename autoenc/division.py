@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -10,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.data import TEST_SHARE, Scaling, ScalingKind, Table
+from autoenc.divisible import folds_problem, holdout_problem, rare_class
 from autoenc.engines import Split
 from autoenc.errors import InputError
 from autoenc.scaling import left_out_mark, left_out_warnings
+from autoenc.text import warn
 
 __all__ = ["HOLDOUT", "Division", "fold_names", "split_table"]
 
@@ -38,6 +41,8 @@ class Division:
         seed: Of the shuffles.
         stratify: Label whose shares every part keeps.
         group: Label whose rows stay together on one side.
+        folds: How many folds were asked for by ``--folds``; a fold of another number is one fifth of the
+            training rows, which nobody asked for by that name.
 
     Raises:
         InputError: If there are too few rows, classes or groups, or a side has no observed cell.
@@ -50,12 +55,14 @@ class Division:
         seed: int,
         stratify: str | None = None,
         group: str | None = None,
+        folds: int = 0,
     ) -> None:
         self.table, self.seed = table, seed
         self._scaling_kind = scaling_kind
         self._classes = None if stratify is None else table.labels[stratify]
         self._groups = None if group is None else table.labels[group]
         self._names = {"stratify": stratify, "group": group}
+        self._n_asked, self._told_rare = folds, False
         if len(table.values) < 2:
             raise InputError(
                 f"{table.path}: has {len(table.values)} row, but a train/test split needs at least 2"
@@ -128,12 +135,17 @@ class Division:
         if fold == HOLDOUT:
             return self.train, self.test
         index, _, count = fold.partition("/")
-        folds: list[Rows] = self._checked(lambda: self._folds(int(count)), f"--folds {count}")
+        asked = int(count) == self._n_asked
+        fifth = f"the first of {count} folds of the training rows, which is to judge"
+        what = f"--folds {count}" if asked else fifth
+        folds: list[Rows] = self._checked(lambda: self._folds(int(count)), what)
         return folds[int(index) - 1]
 
     def _checked(self, divide: Any, what: str) -> Any:
         try:
-            return divide()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "The least populated class")  # told in our words
+                return divide()
         except ValueError as error:
             by = ", ".join(f"--{key} {name}" for key, name in self._names.items() if name)
             raise InputError(f"{self.table.path}: {what}{' with ' + by if by else ''}: {error}") from None
@@ -142,6 +154,7 @@ class Division:
         from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
 
         rows = np.arange(len(self.table.values))
+        _refuse(holdout_problem(rows.size, TEST_SHARE, self._classes, self._groups))
         if self._groups is not None and self._classes is not None:
             splitter = StratifiedGroupKFold(round(1 / TEST_SHARE), shuffle=True, random_state=self.seed)
             train, test = next(splitter.split(rows, self._classes, self._groups))
@@ -159,10 +172,22 @@ class Division:
 
         classes = None if self._classes is None else self._classes[self.train]
         groups = None if self._groups is None else self._groups[self.train]
+        _refuse(folds_problem(n_folds, self.train.size, classes, groups))
+        self._tell_rare(rare_class(n_folds, classes))
         name = f"{'Stratified' if classes is not None else ''}{'Group' if groups is not None else ''}KFold"
         splitter = getattr(model_selection, name)(n_folds, shuffle=True, random_state=self.seed)
         found = splitter.split(np.zeros(self.train.size), classes, groups)
         return [(self.train[train], self.train[test]) for train, test in found]
+
+    def _tell_rare(self, told: str | None) -> None:
+        if told is not None and not self._told_rare:
+            self._told_rare = True
+            warn(f"warning: {self.table.path}: --stratify {self._names['stratify']}: {told}")
+
+
+def _refuse(problem: str | None) -> None:
+    if problem is not None:
+        raise ValueError(problem)
 
 
 def _key(scaling: Scaling) -> tuple[bytes, bytes]:

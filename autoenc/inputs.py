@@ -13,7 +13,7 @@ from autoenc.division import Division
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
 from autoenc.identity import Context
-from autoenc.paths import prepare_folder, refuse_own_table
+from autoenc.paths import check_folder, refuse_own_table
 from autoenc.search.connect import connect
 from autoenc.search.fits import FitExecutor
 from autoenc.settings import TrainingSettings
@@ -43,7 +43,7 @@ def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Eng
     try:
         if folder is not None:
             refuse_own_table(settings.data_path, folder)
-            prepare_folder(folder)
+            check_folder(folder)
     except InputError as error:
         problems += error.problems
     try:

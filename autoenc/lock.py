@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock, Timeout
+from optuna.storages.journal import JournalFileOpenLock
 
 from autoenc.errors import InputError
+from autoenc.machine import naming
+from autoenc.paths import make_folder, write_atomically
 from autoenc.secrets import masked_command
+from autoenc.special import refuse_link
 
-__all__ = ["RecordLock", "is_held"]
+__all__ = ["JournalLock", "RecordLock", "file_lock", "is_held"]
 
 _ADVICE = "wait for it, name another folder with --output_dir, or divide the work with --shard i/N"
 
@@ -36,11 +42,13 @@ class RecordLock:
 
     def __init__(self, journal: Path, advice: str = _ADVICE) -> None:
         self._advice = advice
-        self._lock = FileLock(_lock_path(journal))
         self._holder = journal.with_name(f".{journal.name}.holder")
         self._journal = journal
 
     def __enter__(self) -> RecordLock:
+        self._made = make_folder(self._journal.parent)
+        refuse_link(self._journal)
+        self._lock = file_lock(_lock_path(self._journal))
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
@@ -50,7 +58,8 @@ class RecordLock:
         command = masked_command([Path(sys.argv[0]).name, *sys.argv[1:]])
         started = datetime.now().astimezone().isoformat(timespec="seconds")
         who = {"pid": os.getpid(), "host": socket.gethostname(), "started": started, "command": command}
-        self._holder.write_text(json.dumps(who))
+        content = json.dumps(who).encode()
+        write_atomically(self._holder, lambda file: file.write(content))
         return self
 
     def __exit__(
@@ -58,6 +67,11 @@ class RecordLock:
     ) -> None:
         self._holder.unlink(missing_ok=True)
         self._lock.release()
+        if isinstance(error, InputError) and self._made:  # nothing began: leave no folder behind
+            _lock_path(self._journal).unlink(missing_ok=True)
+            for folder in self._made:
+                with suppress(OSError):
+                    folder.rmdir()
 
     def _who(self) -> str:
         try:
@@ -71,11 +85,66 @@ def _lock_path(journal: Path) -> Path:
     return journal.with_name(f".{journal.name}.owner")
 
 
+def file_lock(path: Path) -> FileLock:
+    """A lock on a file of the program's own.
+
+    Raises:
+        InputError: If there is a symbolic link in its place.
+    """
+    refuse_link(path)
+    return FileLock(path)
+
+
+class JournalLock(JournalFileOpenLock):
+    """Optuna's lock on a journal, for the time of an append; it says when the journal has gone away.
+
+    Args:
+        path: The journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # A symbolic link, Optuna's default lock, cannot be made on Windows without special rights.
+        super().__init__(str(path), grace_period=5)
+        self._path = path
+        self._known: tuple[int, int] | None = None
+
+    def acquire(self) -> bool:
+        """See Optuna's lock.
+
+        Raises:
+            FileNotFoundError: If the journal, or its folder, is not there any more; a new file in its place
+                would hold the end of a record without its beginning.
+        """
+        with naming(self._path):
+            super().acquire()
+        found = self._identity()
+        self._known = self._known or found
+        if found is None or found != self._known:
+            with suppress(FileNotFoundError):
+                self.release()
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
+        return True
+
+    def release(self) -> None:
+        """See Optuna's lock; raises as :meth:`acquire` does."""
+        try:
+            super().release()
+        except RuntimeError:  # it is not there to be removed
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path)) from None
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def is_held(journal: Path) -> bool:
     """Whether a process uses the journal right now."""
     if not _lock_path(journal).exists():
         return False
-    lock = FileLock(_lock_path(journal))
+    lock = file_lock(_lock_path(journal))
     try:
         lock.acquire(timeout=0)
     except Timeout:

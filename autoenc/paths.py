@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 __all__ = [
     "OutputPaths",
     "keep_aside",
+    "make_folder",
     "png_content",
-    "prepare_folder",
+    "check_folder",
     "refuse_own_table",
     "remove_unfinished",
     "write_atomically",
@@ -138,20 +139,42 @@ def remove_unfinished(folder: Path, patterns: Sequence[str]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def prepare_folder(folder: Path) -> None:
-    """Make the folder and see that files can be written there.
+def check_folder(folder: Path, option: str = "--output_dir") -> None:
+    """See that files can be written into a folder, which is not made yet: the rest of the input may be wrong.
+
+    Args:
+        folder: The folder.
+        option: The option that names it.
 
     Raises:
         InputError: If that is not so.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        # Several processes may begin in one folder at once: what one only tries it must not remove either.
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            file = "" if there == folder else f"{there} "
+            raise InputError(f"{option} {folder}: {file}is a file, not a folder")
+        with tempfile.TemporaryFile(dir=there):
             pass
-    except FileExistsError:
-        raise InputError(f"--output_dir {folder}: is a file, not a folder") from None
     except OSError as error:
-        raise InputError(f"--output_dir {folder}: cannot be written: {error.strerror}") from None
+        raise InputError(f"{option} {folder}: cannot be written: {error.strerror}") from None
+
+
+def make_folder(folder: Path, option: str = "--output_dir") -> list[Path]:
+    """Make a folder and those above it; returns those that were made, the innermost first.
+
+    Raises:
+        InputError: If it cannot be made; it names the option.
+    """
+    try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InputError(f"{option} {folder}: is a file, not a folder") from None
+    except OSError as error:
+        raise InputError(f"{option} {folder}: cannot be made: {error.strerror}") from None
+    return made
 
 
 def png_content(figure: Figure) -> Callable[[IO[bytes]], object]:

@@ -22,6 +22,7 @@ from autoenc.paths import write_atomically
 from autoenc.processes import is_alive, this_process
 from autoenc.secrets import masked, masked_command
 from autoenc.settings import Settings
+from autoenc.special import read_regular
 
 __all__ = ["FOLDER", "TrackedRun", "convergence_epoch", "mark_interrupted", "read_run", "run_state"]
 
@@ -87,7 +88,7 @@ class TrackedRun:
         self.path = output_dir / FOLDER / f"{self._document['id']}.json"
 
     def __enter__(self) -> TrackedRun:
-        self.path.parent.mkdir(exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         mark_interrupted(self.path.parent.parent)
         self._write()
         return self
@@ -162,10 +163,9 @@ def read_run(path: Path) -> dict[str, Any]:
     Raises:
         InputError: If it cannot be read or is no such file.
     """
+    content = read_regular(path, str(path))
     try:
-        document = json.loads(path.read_text())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is damaged: {error}") from None
     if not isinstance(document, dict) or document.get("format_version") != _VERSION:

@@ -17,13 +17,16 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.storages import BaseStorage, JournalStorage, get_storage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.identity import Context
+from autoenc.lock import JournalLock
+from autoenc.machine import naming
 from autoenc.secrets import is_masked, masked_error, masked_url
+from autoenc.special import refuse_link, special_kind
 
 __all__ = ["TUNE", "Record", "journal_path", "keep_study_aside", "open_storage", "records_in"]
 
@@ -55,7 +58,11 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if isinstance(place, Path):
+        kind = special_kind(place)
+        if kind is not None:
+            raise InputError(f"{place}: is {kind}, not a record")
         if not read_only:
+            refuse_link(place)
             _mend(place)
         return _journal(place)
     if is_masked(place):
@@ -100,14 +107,21 @@ def _database(url: str) -> BaseStorage:
 
 
 def _journal(path: Path) -> BaseStorage:
-    # A symbolic link, Optuna's default lock, cannot be made on Windows without special rights.
-    lock = JournalFileOpenLock(str(path), grace_period=5)
     try:
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
+        return JournalStorage(_Journal(str(path), lock_obj=JournalLock(path)))
     except (ValueError, KeyError, AssertionError, json.JSONDecodeError) as error:
         raise InputError(
             f"{path}: is not a record that can be read ({error}); --fresh keeps it aside and starts over"
         ) from None
+
+
+class _Journal(JournalFileBackend):
+    """A journal file whose errors name it."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """See Optuna's backend."""
+        with naming(self._file_path):
+            super().append_logs(logs)
 
 
 def _mend(path: Path) -> None:

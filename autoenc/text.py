@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, cast
 
@@ -20,6 +20,7 @@ __all__ = ["EscapingStream", "escape_output", "escaped", "say", "warn"]
 
 # C0 and DEL, C1, separators of lines and paragraphs, and what overrides or isolates a direction.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+OUTPUT, ERRORS = "standard output", "standard error"
 _USUAL = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -53,10 +54,11 @@ class EscapingStream:
 
     Args:
         stream: Where the text goes; it answers everything else.
+        name: What an error of it is told about.
     """
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[str], name: str = OUTPUT) -> None:
+        self._stream, self._name = stream, name
 
     def write(self, text: str) -> int:
         """Write the text; returns its length, as a stream does."""
@@ -64,8 +66,25 @@ class EscapingStream:
         # let a name write over what stands before it.
         inner = text.strip("\r")
         begin, end = (text.split(inner, 1)) if inner else (text, "")
-        self._stream.write(begin + escaped(inner, keep="\n\t") + end)
+        self._named(lambda: self._stream.write(begin + escaped(inner, keep="\n\t") + end))
         return len(text)
+
+    def flush(self) -> None:
+        """See ``io.IOBase.flush``."""
+        self._named(self._stream.flush)
+
+    def _named(self, do: Callable[[], object]) -> None:
+        """Do something that fails, if it does, in the name of the stream.
+
+        What cannot be told on standard error can be told nowhere, and ends nothing.
+        """
+        try:
+            do()
+        except OSError as error:
+            if self._name == ERRORS:
+                return
+            error.filename = self._name
+            raise
 
     def writelines(self, lines: Iterator[str]) -> None:
         """Write each of the lines."""
@@ -81,7 +100,11 @@ def escape_output() -> Iterator[None]:
     """Let nothing reach standard output and standard error unescaped, whoever writes it, in this block."""
     streams = sys.stdout, sys.stderr
     # A process may have been started without them.
-    sys.stdout, sys.stderr = (cast("Any", stream and EscapingStream(stream)) for stream in streams)
+    names = OUTPUT, ERRORS
+    sys.stdout, sys.stderr = (
+        cast("Any", stream and EscapingStream(stream, name))
+        for stream, name in zip(streams, names, strict=True)
+    )
     try:
         yield
     finally:

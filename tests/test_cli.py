@@ -115,7 +115,7 @@ WRONG_OPTIONS = [
     (["--latent_dim="], "--latent_dim must be a whole number, got ''"),
     (["--initial_lr", "0"], "--initial_lr must be above 0"),
     (["--initial_lr", "-1e-3"], "--initial_lr must be above 0"),
-    (["--eta_min", "-1"], "--eta_min must be above 0"),
+    (["--eta_min", "-1"], "--eta_min must be at least 0"),
     (["--eta_min", "0.5"], "--eta_min must not be above --initial_lr, got 0.5 and 0.001"),
     (["--weight_decay", "-1"], "--weight_decay"),
     (["--dropout", "1.5"], "--dropout must be below 1"),

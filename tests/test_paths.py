@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoenc import InputError
-from autoenc.paths import OutputPaths, prepare_folder, remove_unfinished, write_atomically
+from autoenc.paths import OutputPaths, check_folder, make_folder, remove_unfinished, write_atomically
 
 
 def test_names_of_the_files():
@@ -23,25 +23,33 @@ def test_names_of_the_files():
     assert paths.best_ensemble == Path("results/best_ensemble_latent3.pth")
 
 
-def test_prepare_makes_the_folder_and_leaves_nothing_in_it(tmp_path):
-    folder = tmp_path / "a" / "b"
-    for _ in range(2):
-        prepare_folder(folder)
-        assert list(folder.iterdir()) == []
+def test_a_check_of_a_folder_makes_nothing(tmp_path):
+    check_folder(tmp_path / "a" / "b")
+    assert os.listdir(tmp_path) == []
+    folder = tmp_path / "c" / "d"
+    assert make_folder(folder) == [folder, folder.parent]
+    assert make_folder(folder) == []
+    check_folder(folder)
+    assert list(folder.iterdir()) == []
 
 
-def test_prepare_refuses_a_file_in_the_folders_place(tmp_path):
+@pytest.mark.parametrize("prepare", [check_folder, make_folder])
+def test_a_file_in_the_folders_place_is_refused(tmp_path, prepare):
     (tmp_path / "file").write_text("kept")
     with pytest.raises(InputError, match=r"--output_dir .*file: is a file, not a folder"):
-        prepare_folder(tmp_path / "file")
-    with pytest.raises(InputError, match=r"--output_dir .*sub: cannot be written: Not a directory"):
-        prepare_folder(tmp_path / "file" / "sub")
+        prepare(tmp_path / "file")
+    with pytest.raises(InputError, match=r"--output_dir .*sub: .*(is a file|Not a directory)"):
+        prepare(tmp_path / "file" / "sub")
+    with pytest.raises(InputError, match="File name too long"):
+        prepare(tmp_path / ("x" * 300))
     assert (tmp_path / "file").read_text() == "kept"
 
 
-def test_prepare_refuses_a_folder_where_files_cannot_be_made():
+def test_a_folder_where_files_cannot_be_made_is_refused():
     with pytest.raises(InputError, match="--output_dir /proc/self: cannot be written"):
-        prepare_folder(Path("/proc/self"))
+        check_folder(Path("/proc/self"))
+    with pytest.raises(InputError, match="--output_dir /proc/self/x/y: cannot be written"):
+        check_folder(Path("/proc/self/x/y"))
 
 
 def test_a_write_replaces_the_old_content(tmp_path):

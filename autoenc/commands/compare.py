@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from autoenc.errors import InputError
 from autoenc.outputs import is_regular, summary_stream, write_output
-from autoenc.paths import png_content, prepare_folder
+from autoenc.paths import make_folder, png_content
 from autoenc.report import SearchResults
 from autoenc.report.plots import COLOURS, loss_name, new_figure
 from autoenc.selection import elbow
@@ -56,7 +56,7 @@ def compare(settings: CompareSettings) -> int:
     say(*_told(rows, at), file=stream)
     picture = png_content(draw(rows, at))
     if is_regular(output):
-        prepare_folder(Path(output).parent)
+        make_folder(Path(output).parent, "--output")
     write_output("--output", output, picture)
     say(f"{'picture':<13} {output}", file=stream)
     return 0

@@ -61,7 +61,9 @@ class SearchJob:
     def division(self) -> Division:
         """Which rows train and which test."""
         settings = self.settings
-        return Division(self.table, settings.scaling, settings.seed, settings.stratify, settings.group)
+        return Division(
+            self.table, settings.scaling, settings.seed, settings.stratify, settings.group, settings.folds
+        )
 
     @cached_property
     def trials(self) -> list[Trial]:

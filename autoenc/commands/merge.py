@@ -8,7 +8,7 @@ from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture
 from autoenc.lock import RecordLock
-from autoenc.paths import OutputPaths, prepare_folder
+from autoenc.paths import OutputPaths, check_folder
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record
 from autoenc.settings import MergeSettings, SearchSettings
@@ -30,7 +30,7 @@ def merge(settings: MergeSettings) -> int:
     """
     sources = _sources([Path(folder) for folder in settings.folders])
     out = Path(settings.output_dir)
-    prepare_folder(out)
+    check_folder(out)
     complete = True
     with RecordLock(journal_path(out)):
         OutputPaths(out, 0).remove_leftovers()

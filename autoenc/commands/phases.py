@@ -16,7 +16,7 @@ from optuna.distributions import (
 from autoenc.commands.refine import narrowed_table, write_search_file
 from autoenc.commands.search import search
 from autoenc.commands.tune import tune
-from autoenc.paths import prepare_folder, write_atomically
+from autoenc.paths import check_folder, write_atomically
 from autoenc.report.results import json_bytes
 from autoenc.settings import PhasesSettings, RefineSettings, TuneSettings
 from autoenc.settings.phases import Phase
@@ -68,7 +68,7 @@ def phases(settings: PhasesSettings) -> int:
         InputError: If options, data or records cannot be used.
     """
     plan = plan_phases(settings)
-    prepare_folder(plan.output_dir)
+    check_folder(plan.output_dir)
     results: list[PhaseResult] = []
     for i, phase in enumerate(plan.phases, 1):
         if not plan.settings.quiet:

@@ -8,7 +8,7 @@ from typing import IO
 
 from autoenc.config.words import hint
 from autoenc.errors import InputError
-from autoenc.paths import png_content, write_atomically
+from autoenc.paths import make_folder, png_content, write_atomically
 from autoenc.report.observed import importances_csv, importances_of, ranking_csv
 from autoenc.report.pivot import draw_pivot, pivot_csv, pivot_plot
 from autoenc.report.study_figures import draw_importances
@@ -38,7 +38,6 @@ def pivot(settings: PivotSettings) -> int:
     if problems:
         raise InputError(problems)
     output = Path(settings.output) if settings.output else folder / "analysis"
-    _make(output)
     table = pivot_plot(seen, metric, settings.rows_, settings.columns_, settings.aggregate, settings.bins)
     importances = importances_of(seen, metric)
     name = f"pivot_{settings.aggregate}_{metric}_{settings.rows_}_{settings.columns_}"
@@ -50,6 +49,7 @@ def pivot(settings: PivotSettings) -> int:
     }
     if settings.score:
         contents["ranking"] = ("ranking.csv", _text(ranking_csv(seen, settings.score)))
+    make_folder(output, "--output")
     for word, (file_name, write) in contents.items():
         write_atomically(output / file_name, write)
         say(f"{word:<13} {output / file_name}")
@@ -72,13 +72,6 @@ def _problems(seen: Observations, settings: PivotSettings, metric: str) -> list[
 
 def _unknown(flag: str, name: str, known: list[str]) -> str:
     return f"{flag} must be one of {', '.join(known)}, got {name!r}{hint(name, known)}"
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--output {folder}: cannot be made: {error.strerror}") from None
 
 
 def _text(content: str) -> Callable[[IO[bytes]], object]:

@@ -21,6 +21,7 @@ from autoenc.effects import Effect
 from autoenc.engines import Fit, Outcome
 from autoenc.inputs import open_cluster
 from autoenc.lock import RecordLock
+from autoenc.machine import tell_interrupted
 from autoenc.paths import keep_aside
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.beside import ensemble_lines, warm_start_lines
@@ -106,8 +107,7 @@ def _run(job: SearchJob, record: Record, cluster: FitExecutor | None) -> int:
                 written = [] if live is None else _report(job, record, results, signals, live)
                 _conclude_run(run, job, results, signals)
         except OSError as error:
-            _tell_disk_error(job, error)
-            return 1
+            return tell_interrupted(error, job.paths.folder, job.record_place, same_command(settings))
     return _conclude(job, results, written, signals)
 
 
@@ -234,15 +234,6 @@ def _conclude(
     return 0
 
 
-def _tell_disk_error(job: SearchJob, error: OSError) -> None:
-    where = f" ({error.filename})" if error.filename else ""
-    warn(
-        f"error: cannot write to {job.paths.folder}: {error.strerror or error}{where}; the earlier files "
-        f"are as they were, and what {job.record_place} holds is safe",
-        f"make room, then resume with: {same_command(job.settings)}",
-    )
-
-
 def _summary(job: SearchJob, results: SearchResults, written: list[tuple[str, Path]]) -> list[str]:
     lines = ["", *_best_lines(results, job.shard is not None)]
     if results.failed:
@@ -251,6 +242,16 @@ def _summary(job: SearchJob, results: SearchResults, written: list[tuple[str, Pa
         lines += [f"              {result.trial.name}: {result.failure}" for result in results.failed[:5]]
     if job.shard:
         lines += ["", f"shard {job.shard[0]} of {job.shard[1]} is done; `autoenc merge` joins the shards"]
+        settings = job.settings
+        later = [
+            *(["--save_models"] if settings.save_models else []),
+            *([f"--ensemble {settings.ensemble}"] if settings.ensemble else []),
+        ]
+        if later:
+            told = " and ".join(later)
+            lines.append(
+                f"{told}: models are chosen among all shards, by a search in the folder of the merge"
+            )
     return [
         *lines, "", *(f"{word:<13} {path}" for word, path in written), f"{'record':<13} {job.record_place}"
     ]  # fmt: skip

@@ -53,7 +53,7 @@ def slurm(settings: SlurmSettings, words: Sequence[str]) -> int:
     if shutil.which("sbatch") is None:
         raise InputError("there is no sbatch here; run this on a login node of a SLURM cluster, or --dry_run")
     place = folder / "slurm"
-    place.mkdir(exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
     paths = place / "array.sh", place / "merge.sh"
     for path, text in zip(paths, (array, merge), strict=True):
         write_atomically(path, lambda file, text=text: file.write(os.fsencode(text)))  # type: ignore[misc]

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture
-from autoenc.paths import prepare_folder
+from autoenc.paths import check_folder
 from autoenc.runs import TrackedRun
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
 from autoenc.text import say, warn
@@ -148,7 +148,7 @@ def train_best_of_transfer(settings: TrainBestSettings) -> int:
     options |= {"device": settings.device, "engine": settings.engine}
     output = None
     if settings.output_dir is not None:
-        prepare_folder(Path(settings.output_dir))
+        check_folder(Path(settings.output_dir))
         output = Path(settings.output_dir)
     chosen = _Chosen.of(folder, options, settings.trial)
     target, fingerprint = output or folder, chosen.job.data.fingerprint

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import optuna
-from filelock import FileLock
 from optuna.trial import TrialState
 
 from autoenc.commands.search import compared_with_pca, same_command
 from autoenc.commands.tracking import curves_of, metrics_of
 from autoenc.engines.contract import Family
 from autoenc.inputs import open_cluster, warn_about
-from autoenc.lock import RecordLock
+from autoenc.lock import RecordLock, file_lock
+from autoenc.machine import tell_interrupted
 from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
 from autoenc.runs import TrackedRun
@@ -85,7 +85,7 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
         reports.refresh("running")
 
     deadline_s = time.monotonic() + 3600 * (inf if settings.timeout_hours is None else settings.timeout_hours)
-    asking = FileLock(job.folder / ".ask.lock")
+    asking = file_lock(job.folder / ".ask.lock")
     with StopOnSignals() as signals:
         try:
             seeds = range(settings.seed, settings.seed + settings.seeds)
@@ -100,11 +100,8 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
                 else:
                     run.conclude(state, metrics_of(best, job.table.values, job.engine), curves_of(best))
         except OSError as error:
-            warn(
-                f"error: {error.filename or job.folder}: {error.strerror or error}",
-                f"what is recorded is safe; make room, then resume with: {same_command(settings)}",
-            )
-            return 1
+            place = settings.storage or str(journal_path(job.folder))
+            return tell_interrupted(error, job.folder, place, same_command(settings))
     if signals.number:
         warn(
             f"stopped by {signals.name}: {n_done} of {job.n_trials} trials are recorded",

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from autoenc.config.expand import expanded_path
+from autoenc.errors import InputError
+from autoenc.special import read_regular
+
 if TYPE_CHECKING:  # PyYAML, behind it, is imported where there is a file
     from autoenc.config.files import ConfigFile, Entry
 
@@ -43,7 +47,10 @@ def load_layers(
     for flag, name in (("--config", config), ("--search_config", search_config)):
         if name is None:
             continue
-        chain = _Chain()
+        chain = _Chain(environment)
+        if not name.strip():
+            problems.append(f"{flag} must be the name of a file, got {name!r}")
+            continue
         chain.load(Path(name), f"{flag} {name}")
         problems += chain.problems
         layers += [Layer(file.entries) for file in chain.files]
@@ -55,12 +62,16 @@ def load_layers(
 class _Chain:
     """A file and what it extends: what is extended comes first, and each file once.
 
+    Args:
+        environment: Variables that paths may name.
+
     Attributes:
         files: What they say.
         problems: What is wrong with them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
         self.files: list[ConfigFile] = []
         self.problems: list[str] = []
         self._open: list[Path] = []
@@ -76,9 +87,9 @@ class _Chain:
             self.problems.append(f"{asked_by}: goes round in a circle: {chain}")
             return
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            self.problems.append(f"{asked_by}: cannot be read: {error.strerror}")
+            content = read_regular(path, asked_by)
+        except InputError as error:
+            self.problems += error.problems
             return
         from autoenc.config.files import read_config
 
@@ -86,7 +97,12 @@ class _Chain:
         self.problems += problems
         self._open.append(path)
         for name, line in file.extends:
-            extended = Path(os.path.normpath(path.parent / name))
+            try:
+                named = expanded_path(name, self._environment)
+            except ValueError as error:
+                self.problems.append(f"{path}:{line}: extends {error}")
+                continue
+            extended = Path(os.path.normpath(path.parent / named))
             self.load(extended, f"{path}:{line}: extends {name}")
         self._open.pop()
         self._done.add(real)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from autoenc.config.expand import expanded_path
 from autoenc.config.layers import Layer
 from autoenc.settings import Settings
-from autoenc.settings.base import Problem, check_settings
+from autoenc.settings.base import Problem, check_settings, is_path
 from autoenc.settings.space import SpaceSettings
 from autoenc.settings.transfer import TransferSpaceSettings
 
@@ -27,12 +30,23 @@ class Resolution(NamedTuple, Generic[S]):
         problems: What is wrong, a line each, with file and line where a file is to blame.
         origins: Where each option came from.
         unused: Entries of the files that are options of other commands only.
+        chosen: The entries of the files that count, by option.
     """
 
     settings: S | None
     problems: list[str]
     origins: dict[str, str]
     unused: list[Entry]
+    chosen: dict[str, Entry]
+
+    def located(self, problem: str) -> str:
+        """A problem that showed when the command ran, with file and line where a file named the option."""
+        names = [name for name in _BLAMED.findall(problem) if name in self.origins]
+        return _located(Problem(tuple(names[-1:]), problem), self.chosen)
+
+
+# An option at the beginning of a problem, or behind the file that it is about; elsewhere it is advice.
+_BLAMED = re.compile(r"(?:^|: )--(\w+)\b")
 
 
 def resolve(kind: type[S], layers: Sequence[Layer], flags: Mapping[str, Any]) -> Resolution[S]:
@@ -58,9 +72,25 @@ def resolve(kind: type[S], layers: Sequence[Layer], flags: Mapping[str, Any]) ->
     for name in flags:
         chosen.pop(name, None)
         origins[name] = "command line"
-    given = {name: entry.value for name, entry in chosen.items()} | dict(flags)
-    settings, problems = check_settings(kind, given)
-    return Resolution(settings, [_located(problem, chosen) for problem in problems], origins, unused)
+    given, problems = _expanded(kind, chosen)
+    settings, found = check_settings(kind, {**given, **flags})
+    problems += [problem for problem in found if not {*problem.names} & {p.names[0] for p in problems}]
+    told = [_located(problem, chosen) for problem in problems]
+    return Resolution(None if told else settings, told, origins, unused, chosen)
+
+
+def _expanded(kind: type[S], chosen: Mapping[str, Entry]) -> tuple[dict[str, Any], list[Problem]]:
+    """The values of entries, paths written out, and what is wrong with these."""
+    given: dict[str, Any] = {}
+    problems = []
+    for name, entry in chosen.items():
+        given[name] = entry.value
+        if is_path(kind.model_fields[name]) and isinstance(entry.value, str):
+            try:
+                given[name] = expanded_path(entry.value, os.environ)
+            except ValueError as error:
+                problems.append(Problem((name,), f"--{name} {error}"))
+    return given, problems
 
 
 def _option(entry: Entry, kind: type[Settings]) -> str | None:

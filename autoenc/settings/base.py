@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     model_serializer,
 )
+from pydantic.fields import FieldInfo
 
 from autoenc.engines.contract import Norm
 from autoenc.errors import InputError
@@ -29,6 +30,8 @@ from autoenc.secrets import masked_values
 
 __all__ = [
     "DISTINCT",
+    "ColumnName",
+    "PathText",
     "SOME",
     "SPLIT",
     "DataSettings",
@@ -44,6 +47,7 @@ __all__ = [
     "Widths",
     "available_cores",
     "check_settings",
+    "is_path",
     "comma_list",
     "parse_settings",
     "require_settings",
@@ -88,8 +92,32 @@ def _named(text: str) -> str:
     return text
 
 
+def _path(text: str) -> str:
+    if not text.strip():
+        raise ValueError(f"must be the name of a file or folder, got {text!r}")
+    if "\0" in text:
+        raise ValueError(f"must be the name of a file or folder, which holds no NUL character, got {text!r}")
+    return text
+
+
+def _column(text: str) -> str:
+    if not text:
+        raise ValueError("must be the name of a column, got ''")
+    return text
+
+
 StorageURL = Annotated[str, AfterValidator(_named)]
+_PATH = AfterValidator(_path)
+PathText = Annotated[str, _PATH]
+"""The name of a file or folder; in a configuration its ``~`` and ``$NAME`` are expanded."""
+ColumnName = Annotated[str, AfterValidator(_column)]
 Names = Annotated[tuple[str, ...], BeforeValidator(comma_list)]
+
+
+def is_path(field: FieldInfo) -> bool:
+    """Whether an option is the name of a file or folder."""
+    inner = (getattr(kind, "__metadata__", ()) for kind in get_args(field.annotation))
+    return _PATH in field.metadata or any(_PATH in metadata for metadata in inner)
 
 
 class Settings(BaseModel):
@@ -117,7 +145,7 @@ class Settings(BaseModel):
 class DataSettings(Settings):
     """Which table, and how it is read."""
 
-    data_path: str = Field("data/stains.csv", description="table to learn from, CSV or Parquet")
+    data_path: PathText = Field("data/stains.csv", description="table to learn from, CSV or Parquet")
     columns: Names | None = Field(
         None,
         description='columns to use, e.g. "L,Lec,CG"; by default the 24 COPUS columns if they are all '
@@ -215,7 +243,11 @@ def _sentence(detail: Any, given: Mapping[str, Any]) -> str:
     rule = f"must be {right.format(**detail.get('ctx', {}))}" if right else str(detail["msg"])
     whole = given.get(str(detail["loc"][0]))
     piece = f" in {whole!r}" if len(detail["loc"]) > 1 and isinstance(whole, str) else ""
-    return f"{name} {rule}, got {detail['input']!r}{piece}"
+    return f"{name} {rule}, got {_shortened(repr(detail['input']))}{_shortened(piece)}"
+
+
+def _shortened(text: str, longest: int = 200) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def require_settings(kind: type[S], given: Mapping[str, Any]) -> S:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from autoenc.settings.base import Settings, StorageURL
+from autoenc.settings.base import PathText, Settings, StorageURL
 
 __all__ = ["AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings", "PredictSettings"]
 
@@ -12,7 +12,7 @@ __all__ = ["AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSetting
 class AnalyzeSettings(Settings):
     """Options of ``analyze``."""
 
-    folder: str = Field(description="folder of a search", json_schema_extra={"positional": True})
+    folder: PathText = Field(description="folder of a search", json_schema_extra={"positional": True})
     storage: StorageURL | None = Field(
         None, description="the record, where it is not study.journal in the folder"
     )
@@ -21,21 +21,21 @@ class AnalyzeSettings(Settings):
 class MergeSettings(Settings):
     """Options of ``merge``."""
 
-    folders: tuple[str, ...] = Field(
+    folders: tuple[PathText, ...] = Field(
         min_length=1, description="folders with the shards' records", json_schema_extra={"positional": True}
     )
-    output_dir: str = Field(description="folder for the joined record and its reports")
+    output_dir: PathText = Field(description="folder for the joined record and its reports")
 
 
 class CompareSettings(Settings):
     """Options of ``compare``."""
 
-    folders: tuple[str, ...] = Field(
+    folders: tuple[PathText, ...] = Field(
         min_length=1,
         description="folders of searches with different latent sizes",
         json_schema_extra={"positional": True},
     )
-    output: str | None = Field(
+    output: PathText | None = Field(
         None,
         description="picture of the best loss against latent size; by default latent_comparison.png in the "
         "(first) folder",
@@ -45,9 +45,9 @@ class CompareSettings(Settings):
 class EncodeSettings(Settings):
     """Options of ``encode``."""
 
-    model: str = Field(description="model file, e.g. output/best_model_latent3.pth")
-    data_path: str = Field("data/stains.csv", description="table to encode, CSV or Parquet")
-    output: str = Field(
+    model: PathText = Field(description="model file, e.g. output/best_model_latent3.pth")
+    data_path: PathText = Field("data/stains.csv", description="table to encode, CSV or Parquet")
+    output: PathText = Field(
         "latents.csv", description="CSV file for the latent points, a row per row; - for standard output"
     )
 
@@ -55,8 +55,8 @@ class EncodeSettings(Settings):
 class PredictSettings(Settings):
     """Options of ``predict``."""
 
-    model: str = Field(description="model file of a transfer-aware search, e.g. best_model.pth")
-    data_path: str = Field("data/stains.csv", description="table to predict for, CSV or Parquet")
-    output: str = Field(
+    model: PathText = Field(description="model file of a transfer-aware search, e.g. best_model.pth")
+    data_path: PathText = Field("data/stains.csv", description="table to predict for, CSV or Parquet")
+    output: PathText = Field(
         "predictions.csv", description="CSV file for the predictions, a row per row; - for standard output"
     )

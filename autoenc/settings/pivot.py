@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from autoenc.settings.base import Settings, StorageURL
+from autoenc.settings.base import PathText, Settings, StorageURL
 from autoenc.settings.search import Score
 
 __all__ = ["PivotSettings"]
@@ -15,7 +15,7 @@ __all__ = ["PivotSettings"]
 class PivotSettings(Settings):
     """Options of ``pivot``."""
 
-    folder: str = Field(description="folder of a search", json_schema_extra={"positional": True})
+    folder: PathText = Field(description="folder of a search", json_schema_extra={"positional": True})
     metric: str = Field(
         "loss",
         description="loss, seconds, model_params, epochs, convergence_epoch or another number of a trial",
@@ -36,7 +36,9 @@ class PivotSettings(Settings):
     score: Score | None = Field(
         None, description='also rank the trials by a weighted score, e.g. "0.8*loss+0.2*time"'
     )
-    output: str | None = Field(None, description="folder for the files; by default analysis/ in the search's")
+    output: PathText | None = Field(
+        None, description="folder for the files; by default analysis/ in the search's"
+    )
     storage: StorageURL | None = Field(
         None, description="the record, where it is not study.journal in the folder"
     )

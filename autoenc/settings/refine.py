@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, FiniteFloat
 
-from autoenc.settings.base import Settings, StorageURL
+from autoenc.settings.base import PathText, Settings, StorageURL
 
 __all__ = ["NarrowingSettings", "RefineSettings"]
 
@@ -30,8 +30,8 @@ class NarrowingSettings(Settings):
 class RefineSettings(NarrowingSettings):
     """Options of ``refine``."""
 
-    from_: str = Field(description="folder of a coarse search", json_schema_extra={"flag": "from"})
-    to: str = Field(description="YAML file for the fine search, e.g. fine.yaml")
+    from_: PathText = Field(description="folder of a coarse search", json_schema_extra={"flag": "from"})
+    to: PathText = Field(description="YAML file for the fine search, e.g. fine.yaml")
     n_trials: int = Field(60, ge=1, description="trials of the fine search")
     search_method: Literal["bayesian", "tpe", "random", "cmaes", "resilient", "grid"] = Field(
         "bayesian", description="how the fine search chooses its next trial"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from autoenc.settings.base import Settings
+from autoenc.settings.base import PathText, Settings
 
 __all__ = ["CONDITION", "RunsDiffSettings", "RunsSettings"]
 
@@ -31,7 +31,7 @@ Condition = Annotated[str, AfterValidator(_condition)]
 class RunsSettings(Settings):
     """Options of ``runs``."""
 
-    folders: tuple[str, ...] = Field(
+    folders: tuple[PathText, ...] = Field(
         min_length=1, description="output folders", json_schema_extra={"positional": True}
     )
     where: Annotated[tuple[Condition, ...], BeforeValidator(_alone)] = Field(
@@ -53,4 +53,4 @@ class RunsDiffSettings(Settings):
         json_schema_extra={"positional": True},
     )
     second: str = Field(description="another run", json_schema_extra={"positional": True})
-    output_dir: str = Field("output", description="folder whose runs are known by their ids alone")
+    output_dir: PathText = Field("output", description="folder whose runs are known by their ids alone")

@@ -53,7 +53,7 @@ class SearchSettings(WarmStartSettings, EnsembleSettings, TrainingSettings):
     epochs: int = Field(20, ge=1, description="passes over the training rows")
     batch_size: int = Field(32, ge=1, description="rows of a training step")
     initial_lr: FiniteFloat = Field(1e-3, gt=0, description="learning rate of the first epoch")
-    eta_min: FiniteFloat = Field(1e-6, gt=0, description="learning rate at the end of the cosine schedule")
+    eta_min: FiniteFloat = Field(1e-6, ge=0, description="learning rate at the end of the cosine schedule")
     strategy: Literal["grid", "halving"] = Field(
         "grid", description="grid: all stacks in full; halving: all briefly, the better third for longer"
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat
 
 from autoenc.engines.contract import Activation, Norm
-from autoenc.settings.base import SPLIT, Settings, StorageURL, Width
+from autoenc.settings.base import SPLIT, PathText, Settings, StorageURL, Width
 
 __all__ = ["TrainBestSettings"]
 
@@ -17,7 +17,7 @@ Stack = Annotated[tuple[Width, ...], SPLIT]
 class TrainBestSettings(Settings):
     """What is trained, and what is to be other than in its trial; by default all is as it was there."""
 
-    from_: str = Field(description="folder of a search", json_schema_extra={"flag": "from"})
+    from_: PathText = Field(description="folder of a search", json_schema_extra={"flag": "from"})
     trial: int | None = Field(None, ge=0, description="number of the trial; by default the best one")
     storage: StorageURL | None = Field(
         None, description="the record, where it is not study.journal in the folder"
@@ -36,7 +36,7 @@ class TrainBestSettings(Settings):
     batch_size: int | None = Field(None, ge=1, description="rows of a training step")
     initial_lr: FiniteFloat | None = Field(None, gt=0, description="learning rate of the first epoch")
     eta_min: FiniteFloat | None = Field(
-        None, gt=0, description="learning rate at the end of the cosine schedule"
+        None, ge=0, description="learning rate at the end of the cosine schedule"
     )
     weight_decay: FiniteFloat | None = Field(None, ge=0, description="weight decay of AdamW")
     dropout: FiniteFloat | None = Field(
@@ -54,13 +54,17 @@ class TrainBestSettings(Settings):
         None, ge=0, description="epochs over which that weight rises to its full height"
     )
     seed: int | None = Field(None, ge=0, lt=2**32, description="seed of weights, batches and dropout")
-    data_path: str | None = Field(None, description="the table, where it is not where the search found it")
-    labelled_path: str | None = Field(
+    data_path: PathText | None = Field(
+        None, description="the table, where it is not where the search found it"
+    )
+    labelled_path: PathText | None = Field(
         None, description="of a transfer-aware search: the table with the labelled rows, likewise"
     )
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")
     engine: Literal["auto", "native", "torch"] = Field(
         "auto", description="native: the compiled CPU engine; torch: the plain reference"
     )
-    output_dir: str | None = Field(None, description="folder for the model; by default that of the search")
+    output_dir: PathText | None = Field(
+        None, description="folder for the model; by default that of the search"
+    )
     quiet: bool = Field(False, description="print nothing but warnings and errors")

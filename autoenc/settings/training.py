@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from autoenc.settings.base import DataSettings, StorageURL, available_cores
+from autoenc.settings.base import ColumnName, DataSettings, PathText, StorageURL, available_cores
 
 __all__ = ["TrainingSettings"]
 
@@ -29,8 +29,10 @@ Address = Annotated[str, AfterValidator(_address)]
 class TrainingSettings(DataSettings):
     """What is learned from, with what, and where the results go."""
 
-    stratify: str | None = Field(None, description="column whose shares every part of the rows keeps")
-    group: str | None = Field(None, description="column whose rows stay together on one side of every split")
+    stratify: ColumnName | None = Field(None, description="column whose shares every part of the rows keeps")
+    group: ColumnName | None = Field(
+        None, description="column whose rows stay together on one side of every split"
+    )
     scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
         "maxabs", description="scaling of the columns, fitted on the training rows; maxabs keeps zeros"
     )
@@ -43,7 +45,7 @@ class TrainingSettings(DataSettings):
     scheduler: Address | None = Field(
         None, description="train on the Dask cluster of this scheduler, e.g. tcp://host:8786"
     )
-    output_dir: str = Field("output", description="folder for results")
+    output_dir: PathText = Field("output", description="folder for results")
     storage: StorageURL | None = Field(
         None,
         description="record at this Optuna storage URL, e.g. sqlite:///study.db, instead of study.journal in "

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
-from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, Settings, Widths
+from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, PathText, Settings, Widths
 from autoenc.settings.space import (
     Activations,
     BatchSize,
@@ -84,7 +84,7 @@ class TransferSpaceSettings(Settings):
 class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
     """Options of ``transfer``."""
 
-    labelled_path: str | None = Field(
+    labelled_path: PathText | None = Field(
         None, description="table with the labelled rows, where they are not in the table to learn from"
     )
     regression_target: str = Field("rtop", description='column of numbers to predict; "" for none')
@@ -139,9 +139,9 @@ class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
         "auto", description="of stage 1; native: the compiled CPU engine; torch: the plain reference"
     )
     n_jobs: int = Field(1, ge=1, description="trials at once; only one at a time can be repeated exactly")
-    output_dir: str = Field("results/transfer", description="folder of the searches")
+    output_dir: PathText = Field("results/transfer", description="folder of the searches")
     name: FolderName | None = Field(None, description="of this search; by default the table's name")
-    resume: str | None = Field(
+    resume: PathText | None = Field(
         None, description="go on with this study.db, with the options it was begun with"
     )
     quiet: bool = Field(False, description="print nothing but warnings and errors")

@@ -74,7 +74,7 @@ class TuneSettings(ResilientSettings, SpaceSettings, FamilySettings, TrainingSet
         "by default 0, with resilient 36",
     )
     min_epochs: int = Field(16, ge=1, description="early stopping never stops before this epoch")
-    eta_min: FiniteFloat = Field(1e-6, gt=0, description="learning rate at the end of the cosine schedule")
+    eta_min: FiniteFloat = Field(1e-6, ge=0, description="learning rate at the end of the cosine schedule")
     folds: int = Field(
         0,
         ge=0,

@@ -11,7 +11,7 @@ from optuna.trial import Trial
 
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
-from autoenc.paths import refuse_own_table
+from autoenc.paths import check_folder, refuse_own_table
 from autoenc.scaling import Scaling, left_out_mark
 from autoenc.settings import TransferSettings
 from autoenc.settings.base import available_cores
@@ -81,9 +81,9 @@ class TransferJob:
             try:
                 for path in {settings.data_path, settings.labelled_path or settings.data_path}:
                     refuse_own_table(path, place)
+                check_folder(place)
             except InputError as error:
                 problems += error.problems
-            problems += _made(place, keep=not problems)
         if problems or engine is None or data is None or division is None:
             raise InputError(problems)
         job = cls(settings, place, engine, data, division, repeats)
@@ -156,15 +156,3 @@ def _as_recorded(data: TransferData, path: Path) -> TransferData:
         return data
     rounded = data.in_single_precision()
     return rounded if rounded.fingerprint == recorded else data
-
-
-def _made(folder: Path, keep: bool) -> list[str]:
-    """Make a folder, or see only whether it could be made; what is wrong with that."""
-    there = folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not keep and not there:
-            folder.rmdir()
-    except OSError as error:
-        return [f"--output_dir {folder}: cannot be written: {error.strerror}"]
-    return []

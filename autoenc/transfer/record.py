@@ -13,6 +13,7 @@ from optuna.storages import RDBStorage
 
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings, require_settings
+from autoenc.special import special_kind
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.samplers import make_pruner, make_sampler
 
@@ -58,7 +59,8 @@ def read_study(path: Path, flag: str = "--resume") -> optuna.Study:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "there is no such file"
+        kind = special_kind(path)
+        what = f"is {kind}" if kind else "there is no such file"
         raise InputError(f"{flag} {path}: {what}; the record is called study.db in a search's folder")
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:

@@ -78,7 +78,9 @@ class TuneJob:
     def division(self) -> Division:
         """Which rows train and which test."""
         settings = self.settings
-        return Division(self.table, settings.scaling, settings.seed, settings.stratify, settings.group)
+        return Division(
+            self.table, settings.scaling, settings.seed, settings.stratify, settings.group, settings.folds
+        )
 
     @cached_property
     def folds(self) -> tuple[str, ...]:

@@ -148,5 +148,5 @@ def test_a_file_that_cannot_be_read(tmp_path):
     _, problems = load_layers(str(tmp_path / "none.yaml"), str(tmp_path), {})
     assert problems == [
         f"--config {tmp_path}/none.yaml: cannot be read: No such file or directory",
-        f"--search_config {tmp_path}: cannot be read: Is a directory",
+        f"--search_config {tmp_path}: is a folder; the name of a file was expected",
     ]

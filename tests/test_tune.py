@@ -169,6 +169,17 @@ def test_the_best_trial_is_trained_in_full_and_measured_on_untouched_rows(tune, 
     assert (found["config"], found["recipe"]["dropout"], found["recipe"]["patience"]) == ([12, 4], 0.3, 0)
 
 
+def test_of_another_table_nobody_knows_which_rows_chose(tune, call, table, tmp_path):
+    assert tune(tmp_path, "--n_trials", 2).code == 0
+    shuffled = tmp_path / "shuffled.csv"
+    pd.read_csv(table).sample(frac=1, random_state=1).to_csv(shuffled, index=False)
+    answer = call("train-best", "--from", tmp_path, "--epochs", 2, "--data_path", shuffled)
+    assert answer.code == 0
+    assert "rows of another table" in answer.out
+    assert "chose nothing" not in answer.out
+    assert json.loads((tmp_path / "train_best.json").read_text())["test_rows_chose_it"] is None
+
+
 def test_the_best_stack_of_an_exhaustive_search_is_trained_too(call, table, tmp_path):
     grid = ["--hidden_dims_search", "8,16", "--max_layers", 1, "--epochs", 4]
     call("search", "--data_path", table, "--output_dir", tmp_path, *grid, "--quiet")

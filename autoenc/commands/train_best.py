@@ -75,6 +75,7 @@ def train_best(settings: TrainBestSettings) -> int:
     table = as_recorded(table, lambda fingerprint: fingerprint == chosen.fingerprint)
     if table.fingerprint != chosen.fingerprint:
         warn(f"warning: {table.path}: is not the table that was searched")
+        chosen = replace(chosen, by_test_rows=None)
     division = Division(table, data.scaling, data.seed, data.stratify, data.group)
     for warning in division.warnings([HOLDOUT]):
         warn(f"warning: {table.path}: {warning}")
@@ -191,8 +192,11 @@ def _told(trained: _Trained) -> list[str]:
     fit, outcome = trained.fit, trained.outcome
     compared = compared_with_pca(outcome.final_test_loss, trained.baselines["pca"])
     name = f"{fit.recipe.family} {format_architecture(fit.architecture)}"
-    blind = "rows that chose nothing"
-    rows = "rows that chose it, so it is optimistic" if trained.chosen.by_test_rows else blind
+    rows = {
+        True: "rows that chose it, so it is optimistic",
+        False: "rows that chose nothing",
+        None: "rows of another table, of which it is not known whether they had a part in the choice",
+    }[trained.chosen.by_test_rows]
     return [
         f"trained       {trained.chosen.origin}: {name}, latent size {fit.latent_dim}, "
         f"{len(outcome.test_losses)} epochs in {outcome.seconds:.1f} s",

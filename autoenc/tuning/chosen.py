@@ -33,7 +33,7 @@ class Chosen:
         recipe: As it was tried; where that stopped early, for as many epochs as it kept.
         data: Options that say which table and how its rows are divided, by name.
         fingerprint: Of the table it was tried on.
-        by_test_rows: Whether the test rows had a part in choosing it.
+        by_test_rows: Whether the test rows had a part in choosing it; None where that is not known.
     """
 
     origin: str
@@ -42,7 +42,7 @@ class Chosen:
     recipe: Recipe
     data: Mapping[str, Any]
     fingerprint: str
-    by_test_rows: bool
+    by_test_rows: bool | None
 
 
 def chosen_trial(folder: Path, storage: str | None, number: int | None) -> Chosen:

@@ -405,3 +405,19 @@ def test_a_killed_search_goes_on(call, root, rows_csv, tmp_path):
     assert call("transfer", *options, "--name", "whole", "--n_trials", wanted).code == 0
     tables = [pd.read_csv(tmp_path / name / "all_trials.csv") for name in ("rows", "whole")]
     pd.testing.assert_frame_equal(*(table.drop(columns="duration_s") for table in tables))
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_fewer_trials_than_there_are_leave_the_stored_number_as_it_is(call, rows_csv, tmp_path):
+    study_db = tmp_path / "rows" / "study.db"
+    assert (
+        call("transfer", "--data_path", rows_csv, "--output_dir", tmp_path, "--n_trials", 3, *QUICK).code == 0
+    )
+    few = tmp_path / "few.yaml"
+    few.write_text("n_trials: 2\n")
+    for more, number in ((["--n_trials", 1], 3), (["--config", few], 3), ([], 3), (["--n_trials", 4], 4)):
+        answer = call("transfer", "--resume", study_db, "--quiet", *more)
+        assert (answer.code, answer.err) == (0, "")
+        study = optuna.load_study(study_name=None, storage=f"sqlite:///{study_db}")
+        assert study.user_attrs["autoenc_transfer_settings"]["n_trials"] == number
+        assert sum("finalist" not in str(trial.system_attrs) for trial in study.trials) == number

@@ -261,3 +261,14 @@ def test_a_cluster_comes_to_the_same_trials(tune, tmp_path):
     assert trials(tmp_path / "here") == trials(tmp_path / "there")
     answer = tune(tmp_path / "no", "--scheduler", "tcp://127.0.0.1:1", "--pruner", "median")
     assert (answer.code, "--pruner median looks at every epoch" in answer.err) == (2, True)
+
+
+def test_fewer_trials_than_there_are_leave_the_stored_number_as_it_is(tune, tmp_path):
+    def stored() -> int:
+        study = tune_studies(open_storage(tmp_path / "study.journal", read_only=True))[-1]
+        return study.user_attrs["autoenc_tune"]["settings"]["n_trials"]
+
+    for n_trials, number in ((4, 4), (2, 4), (5, 5)):
+        assert tune(tmp_path, "--strategy", "random", "--n_trials", n_trials, "--quiet").code == 0
+        assert stored() == number
+    assert len(trials(tmp_path)) == 5

@@ -137,6 +137,9 @@ def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) 
         study_name=study.study_name, storage=study._storage, sampler=make_sampler(settings),
         pruner=make_pruner(settings),
     )  # fmt: skip
+    if settings.n_trials < len(study.get_trials(deepcopy=False)):
+        # Trials stay made: a lower number than theirs only keeps this run from adding any.
+        written["n_trials"] = study.user_attrs[_SETTINGS].get("n_trials", settings.n_trials)
     if study.user_attrs.get(_SETTINGS) != written:
         study.set_user_attr(_SETTINGS, written)
     return study

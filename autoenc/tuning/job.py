@@ -182,4 +182,5 @@ class TuneJob:
             self.space.distributions(),
             self.n_parameters,
             lambda trial: is_of_family(trial, family),
+            self.space.configuration,
         )

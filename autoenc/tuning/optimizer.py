@@ -205,7 +205,10 @@ class HyperparameterOptimizer:
 
     def _sampler_for(self, seed: int, number: int) -> BaseSampler:
         if self.strategy == "resilient":
-            return ResilientSampler(seed, self._resilient, self.space.distributions, self._n_parameters)
+            space = self.space.distributions
+            return ResilientSampler(
+                seed, self._resilient, space, self._n_parameters, built=self.space.options
+            )
         return standard_sampler(self.strategy, seed)
 
     def _n_parameters(self, params: Mapping[str, Any]) -> float:

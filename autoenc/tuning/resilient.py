@@ -7,6 +7,7 @@ from the trials of the study, replayed in their order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatch
@@ -173,6 +174,8 @@ class ResilientSampler(BaseSampler):
         search_space: All parameters by name; by default those that earlier trials had.
         size_of: Size of a model with these parameters, None where it has none.
         considered: Which trials count; by default all.
+        built: What parameters mean, e.g. with widths cut to those before them: parameters that mean the
+            same are the same point. By default the parameters that they share.
 
     Raises:
         ValueError: If the study has several objectives or maximizes.
@@ -185,11 +188,13 @@ class ResilientSampler(BaseSampler):
         search_space: Mapping[str, BaseDistribution] | None = None,
         size_of: Callable[[Mapping[str, Any]], float] | None = None,
         considered: Callable[[FrozenTrial], bool] = lambda trial: True,
+        built: Callable[[Mapping[str, Any]], Any] | None = None,
     ) -> None:
         self.options = options or ResilientOptions()
         self._rng = np.random.default_rng(seed)
         self._independent = RandomSampler(seed)
         self._space, self._size_of, self._considered = search_space, size_of, considered
+        self._built = built
 
     def reseed_rng(self) -> None:
         """Draw other numbers from here on, as Optuna asks of samplers that several processes copy."""
@@ -224,6 +229,7 @@ class ResilientSampler(BaseSampler):
         base = _complete(now.best, search_space)
         # What has one value is not proposed, but it counts for the size.
         fixed = {name: drawn(each, 0) for name, each in (self._space or {}).items() if each.single()}
+        is_known = self._known(fixed, trials)
         proposal = base
         for attempt in range(_DRAWS):
             # Where draws are refused again and again the steps become larger, so that a new point is found;
@@ -234,7 +240,7 @@ class ResilientSampler(BaseSampler):
                 now = replace(now, mode=Mode.STARTUP)
             proposal = self._proposal(now, base, search_space, 1 + attempt / 10)
             fits = self._size_of is None or self._size_of({**fixed, **proposal}) <= limit
-            if fits and not any(_same_point(proposal, each.params) for each in trials):
+            if fits and not is_known(proposal):
                 return proposal
         return base if now.best is not None else proposal
 
@@ -243,6 +249,20 @@ class ResilientSampler(BaseSampler):
     ) -> Any:
         """A random value for a parameter that no earlier trial had."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def _known(self, fixed: Params, trials: Sequence[FrozenTrial]) -> Callable[[Params], bool]:
+        """Whether a proposal was tried, or what it means was built."""
+        seen = []
+        for trial in trials if self._built is not None else []:
+            with suppress(KeyError):  # a trial of which not all is drawn yet
+                seen.append(self._built(trial.params))  # type: ignore[misc]
+
+        def is_known(proposal: Params) -> bool:
+            if any(_same_point(proposal, trial.params) for trial in trials):
+                return True
+            return bool(seen) and self._built is not None and self._built({**fixed, **proposal}) in seen
+
+        return is_known
 
     def _proposal(
         self, now: Situation, base: Params, space: Mapping[str, BaseDistribution], reach: float

@@ -84,8 +84,13 @@ def open_study(storage: BaseStorage, job: TuneJob) -> optuna.Study:
             f"{job.settings.latent_dim}; it differs in {told}; --fresh keeps it aside and starts over, or "
             "give another --output_dir"
         )
+    settings = job.settings.model_dump(mode="json")
+    n_begun = sum(trial.state != TrialState.WAITING for trial in study.get_trials(deepcopy=False))
+    if job.settings.n_trials < n_begun:
+        # Trials stay made: a lower number than theirs only keeps this run from adding any.
+        settings["n_trials"] = study.user_attrs.get(TUNE, {}).get("settings", settings)["n_trials"]
     note = {
-        "identity": wanted, "settings": job.settings.model_dump(mode="json"), "baselines": job.baselines,
+        "identity": wanted, "settings": settings, "baselines": job.baselines,
         "thresholds": job.thresholds, "context": job.context.as_dict(), "input_dim": len(job.table.columns),
     }  # fmt: skip
     if study.user_attrs.get(TUNE) != note:

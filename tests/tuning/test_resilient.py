@@ -15,6 +15,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoenc.tuning.resilient import Jump, Mode, ResilientOptions, ResilientSampler, replay, situation_of
+from autoenc.tuning.space import HyperparameterSearchSpace
 
 OPTIONS = ResilientOptions(excellent=0.5)
 SPACE: dict[str, BaseDistribution] = {
@@ -298,3 +299,26 @@ def test_it_beats_random_search_comfortably() -> None:
     wins = sum(ours < theirs for ours, theirs in zip(*reversed(best.values()), strict=True))
     assert wins >= 9
     assert sum(best[ResilientSampler]) < 0.6 * sum(best[RandomSampler])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_would_be_built_again_is_not_proposed(seed) -> None:
+    """A width above the one before it is cut to that: 10 of the 16 pairs of widths are different stacks."""
+    space = HyperparameterSearchSpace(
+        num_layers_range=(2, 2), hidden_size_range=(1, 4), learning_rate_range=(1e-3, 1e-3),
+        weight_decay_range=(1e-4, 1e-4), dropout_range=(0.1, 0.1), batch_size_options=(32,),
+        activation_options=("relu",), norm_options=("layer",),
+    )  # fmt: skip
+
+    def stacks(built) -> list[tuple[int, ...]]:
+        sampler = ResilientSampler(seed, ResilientOptions(), space.distributions(), built=built)
+        study = optuna.create_study(sampler=sampler)
+        found = []
+        for _ in range(8):
+            trial = study.ask()
+            found.append(space.suggest(trial).architecture)
+            study.tell(trial, sum(found[-1]))
+        return found
+
+    assert len(set(stacks(space.configuration))) == 8
+    assert len(set(stacks(None))) < 8

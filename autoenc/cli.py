@@ -34,6 +34,7 @@ from autoenc.settings import (
 )
 from autoenc.settings.layers import LayerSettings
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
+from autoenc.sources import pipes_kept
 from autoenc.text import escape_output, say, warn
 
 __all__ = ["main", "main_by_mode"]
@@ -122,7 +123,8 @@ def _main(arguments: list[str], prog: str, epilog: str) -> int:
         name, resolution = _parse(arguments, prog, epilog)
         words = _joined(arguments, _flags(COMMANDS[name].settings))[1:]
         try:
-            code = COMMANDS[name].run(resolution.settings, words)
+            with pipes_kept():
+                code = COMMANDS[name].run(resolution.settings, words)
         except InputError as error:
             raise InputError([resolution.located(problem) for problem in error.problems]) from None
         if sys.stdout is not None:

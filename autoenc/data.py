@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.errors import InputError
+from autoenc.errors import InputError, listed
+from autoenc.oddities import odd_columns
 from autoenc.scaling import Scaling, ScalingKind
-from autoenc.tables import choose_columns, label_column, numeric_column, read_frame
+from autoenc.tables import ReadTable, choose_columns, label_column, numeric_column, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "TEST_SHARE",
@@ -24,6 +30,7 @@ __all__ = [
     "label_fingerprint",
     "load_table",
     "one_form",
+    "table_of",
 ]
 
 TEST_SHARE = 0.2
@@ -46,7 +53,7 @@ class Table:
     columns: list[str]
     path: str
     warnings: list[str] = field(default_factory=list)
-    labels: dict[str, NDArray[np.str_]] = field(default_factory=dict)
+    labels: dict[str, NDArray[np.object_]] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -91,49 +98,106 @@ def one_form(cells: NDArray[Floating]) -> NDArray[Floating]:
     return np.where(np.isnan(cells), cells.dtype.type(np.nan), cells + zero)
 
 
-def label_fingerprint(labels: NDArray[np.str_]) -> str:
+def label_fingerprint(labels: NDArray[np.object_]) -> str:
     """SHA-256 over a column of labels, as hexadecimal."""
-    return hashlib.sha256("\n".join(labels).encode()).hexdigest()
+    text = "\n".join(labels)
+    if text.count("\n") >= len(labels):  # a label has lines of its own
+        text = json.dumps(list(labels))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load_table(path: str | Path, columns: Sequence[str] | None = None, labels: Sequence[str] = ()) -> Table:
+def load_table(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    labels: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    na_values: Sequence[str] = (),
+) -> Table:
     """Load the columns to learn from.
 
     Args:
-        path: CSV or Parquet file.
+        path: CSV or Parquet file, or a pipe; ``-`` is standard input.
         columns: Names of the columns; by default the COPUS columns if all are there, else all numeric ones
             that are no labels.
-        labels: Names of columns to keep beside them.
+        labels: Names of columns to keep beside them, as they are written.
+        exclude: Names of columns not to learn from.
+        na_values: Words and numbers that stand for a missing cell.
 
     Raises:
         InputError: If the file or a cell of it cannot be used; it says which and why.
+        OSError: If memory runs out, or the file cannot be read to its end.
     """
-    frame = read_frame(path)
+    return table_of(read_table(path, labels, na_values), columns, labels, exclude)
+
+
+def table_of(
+    read: ReadTable,
+    columns: Sequence[str] | None = None,
+    labels: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> Table:
+    """The columns to learn from of a table that has been read; see :func:`load_table`.
+
+    Raises:
+        InputError: If a cell or a name cannot be used; it says which and why.
+        OSError: If memory runs out.
+    """
+    frame, name = read.frame, read.name
     kept_labels, problems = {}, []
-    for name in labels:
+    for label in labels:
         try:
-            kept_labels[name] = label_column(frame, name, path)
+            kept_labels[label] = label_column(frame, label, name)
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    features = frame if columns is not None else frame.drop(columns=list(labels))
-    names, warnings = choose_columns(features, path, columns)
-    values = np.empty((len(frame), len(names)))
+    features = frame
+    if columns is None and labels:
+        features = frame.drop(columns=[label for label in labels if label not in exclude])
+    names, left_out = choose_columns(features, name, columns, exclude)
+    try:
+        values, names, odd = _values(frame, name, names)
+    except MemoryError:
+        raise OSError(errno.ENOMEM, "there is not enough memory for this table", name) from None
+    suspects = odd_columns(values, names, look_for_identifiers=columns is None)
+    return Table(values, names, name, [*read.warnings, *left_out, *odd, *suspects], kept_labels)
+
+
+def _values(
+    frame: pd.DataFrame, name: str, names: list[str]
+) -> tuple[NDArray[np.float64], list[str], list[str]]:
+    """Cells and names of the columns that have an observed cell, and what is odd about columns."""
+    whole = _whole(frame, names)
+    values = np.empty((len(frame), len(names))) if whole is None else whole
     empty, constant = [], []
-    for j, name in enumerate(names):
-        values[:, j] = column = numeric_column(frame, name, path)
+    for j, column_name in enumerate(names):
+        column = numeric_column(frame, column_name, name)
+        if whole is None:
+            values[:, j] = column
         observed = column[~np.isnan(column)]
         if observed.size == 0:
             empty.append(j)
         elif observed.min() == observed.max():
-            constant.append(name)
+            constant.append(column_name)
     if len(empty) == len(names):
-        raise InputError(f"{path}: all cells are missing in {', '.join(names)}")
+        raise InputError(f"{name}: all cells are missing in {listed(names, quoted=False)}")
+    warnings = []
     if empty:
-        warnings.append(f"left out, no observed cell: {', '.join(names[j] for j in empty)}")
-        kept = [j for j in range(len(names)) if j not in empty]
+        warnings.append(f"left out, no observed cell: {listed([names[j] for j in empty], quoted=False)}")
+        kept = np.setdiff1d(np.arange(len(names)), empty)
         values, names = np.ascontiguousarray(values[:, kept]), [names[j] for j in kept]
     if constant:
-        warnings.append(f"constant, kept but without information: {', '.join(constant)}")
-    return Table(values, names, str(path), warnings, kept_labels)
+        warnings.append(f"constant, kept but without information: {listed(constant, quoted=False)}")
+    return values, names, warnings
+
+
+def _whole(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64] | None:
+    """The cells of a frame that is learned from as it is, not copied; None where that cannot be."""
+    if list(frame.columns) != names or any(dtype != np.float64 for dtype in frame.dtypes):
+        return None
+    values = frame.to_numpy()
+    if not values.flags.c_contiguous:
+        return None
+    if values.base is not None and not values.flags.writeable:
+        values.flags.writeable = True  # pandas lends it read-only; nobody else has it
+    return values

@@ -18,8 +18,10 @@ class COPUSDataset(Dataset[torch.Tensor]):
     """Rows of a table as float32 tensors, loaded eagerly; NaN marks a missing cell.
 
     Args:
-        path: CSV or Parquet file.
+        path: CSV or Parquet file, or a pipe; ``-`` is standard input.
         columns: Names of the columns; by default the COPUS columns if all are there, else all numeric ones.
+        exclude: Names of columns to leave out.
+        na_values: Words and numbers that stand for a missing cell.
 
     Attributes:
         data: float32 ``[rows, columns]``, as in the file, unscaled.
@@ -29,8 +31,14 @@ class COPUSDataset(Dataset[torch.Tensor]):
         InputError: If the file cannot be used; it says why.
     """
 
-    def __init__(self, path: str | Path = "data/stains.csv", columns: Sequence[str] | None = None) -> None:
-        table = load_table(path, columns)
+    def __init__(
+        self,
+        path: str | Path = "data/stains.csv",
+        columns: Sequence[str] | None = None,
+        exclude: Sequence[str] = (),
+        na_values: Sequence[str] = (),
+    ) -> None:
+        table = load_table(path, columns, (), exclude, na_values)
         self.data = torch.from_numpy(table.values.astype(np.float32))
         self.columns = table.columns
 

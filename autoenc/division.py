@@ -14,6 +14,7 @@ from autoenc.data import TEST_SHARE, Scaling, ScalingKind, Table
 from autoenc.divisible import folds_problem, holdout_problem, rare_class
 from autoenc.engines import Split
 from autoenc.errors import InputError
+from autoenc.labels import separate_groups
 from autoenc.scaling import left_out_mark, left_out_warnings
 from autoenc.text import warn
 
@@ -60,7 +61,7 @@ class Division:
         self.table, self.seed = table, seed
         self._scaling_kind = scaling_kind
         self._classes = None if stratify is None else table.labels[stratify]
-        self._groups = None if group is None else table.labels[group]
+        self._groups = None if group is None else separate_groups(table.labels[group])
         self._names = {"stratify": stratify, "group": group}
         self._n_asked, self._told_rare = folds, False
         if len(table.values) < 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,13 +13,14 @@ from autoenc.division import Division
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
 from autoenc.identity import Context
+from autoenc.labels import label_warnings, separate_groups
 from autoenc.paths import check_folder, refuse_own_table
 from autoenc.search.connect import connect
 from autoenc.search.fits import FitExecutor
 from autoenc.settings import TrainingSettings
 from autoenc.text import warn
 
-__all__ = ["context_of", "open_cluster", "prepare_inputs", "warn_about"]
+__all__ = ["context_of", "open_cluster", "prepare_inputs", "sign_warnings", "warn_about"]
 
 
 def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Engine, Table]:
@@ -48,7 +49,8 @@ def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Eng
         problems += error.problems
     try:
         labels = [name for name in (settings.stratify, settings.group) if name]
-        table = load_table(settings.data_path, settings.columns, labels)
+        table = load_table(settings.data_path, settings.columns, labels, settings.exclude, settings.na_values)
+        table.warnings.extend(label_warnings(table.labels, settings.stratify, settings.group))
     except InputError as error:
         problems += error.problems
     if problems or engine is None or table is None:
@@ -64,8 +66,11 @@ def context_of(
     Raises:
         InputError: If the rows cannot be divided into them.
     """
-    parts = {"stratify": settings.stratify, "group": settings.group}
-    depends_on = {key: label_fingerprint(table.labels[name]) for key, name in parts.items() if name}
+    depends_on = {}
+    if settings.stratify:
+        depends_on["stratify"] = label_fingerprint(table.labels[settings.stratify])
+    if settings.group:
+        depends_on["group"] = label_fingerprint(separate_groups(table.labels[settings.group]))
     if mark := division.left_out_mark(folds):
         depends_on["left_out"] = mark
     return Context(
@@ -74,10 +79,40 @@ def context_of(
     )  # fmt: skip
 
 
-def warn_about(division: Division, folds: Iterable[str], latent_dim: int) -> None:
-    """Print what was left out of the table or the loss, or looks odd."""
+def sign_warnings(table: Table, norms: Sequence[str], option: str) -> list[str]:
+    """What a normalization of each row leaves of one column or two, if that is all that will be tried.
+
+    Args:
+        table: The table.
+        norms: The normalizations that will be tried.
+        option: The one that names them.
+    """
+    n_columns = len(table.columns)
+    if n_columns > 2 or "none" in norms:
+        return []
+    leaves = "nothing" if n_columns == 1 else "only a sign, which of its two cells is larger"
+    return [f"--{option} layer leaves of each row {leaves}; give --{option} none"]
+
+
+def warn_about(
+    division: Division,
+    folds: Iterable[str],
+    latent_dim: int,
+    norms: Sequence[str],
+    norm_option: str = "norm",
+) -> None:
+    """Print what was left out of the table or the loss, or looks odd.
+
+    Args:
+        division: Of the table.
+        folds: That will be trained on.
+        latent_dim: Size of the latent space.
+        norms: The normalizations that will be tried.
+        norm_option: The option that names them.
+    """
     table = division.table
-    for warning in [*table.warnings, *division.warnings(folds)]:
+    signs = sign_warnings(table, norms, norm_option)
+    for warning in [*table.warnings, *division.warnings(folds), *signs]:
         warn(f"warning: {table.path}: {warning}")
     n_columns = len(table.columns)
     if latent_dim >= n_columns:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import warnings
-from collections.abc import Sequence
+import errno
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from autoenc.errors import InputError, listed
+from autoenc.csv_table import read_csv
+from autoenc.errors import InputError, listed, shortened
+from autoenc.markers import Markers
+from autoenc.naming import as_value
+from autoenc.parquet_table import PARQUET_MAGIC, read_parquet
+from autoenc.sources import open_table, source_name
 
-__all__ = ["COPUS_COLUMNS", "choose_columns", "label_column", "missing_words", "numeric_column", "read_frame"]
+__all__ = [
+    "COPUS_COLUMNS",
+    "choose_columns",
+    "label_column",
+    "numeric_column",
+    "read_frame",
+    "read_table",
+    "ReadTable",
+]
 
 COPUS_COLUMNS: tuple[str, ...] = (
     "L", "Ind", "CG", "WG", "OG", "S_Anq", "SQ", "WC", "PRD", "SP", "TQ", "S_W", "S_O",
@@ -22,103 +37,91 @@ COPUS_COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 """Students' and instructors' behaviours of the COPUS protocol (Smith et al., CBE Life Sci. Educ. 2013)."""
 
-_PARQUET_MAGIC = b"PAR1"
 _LARGEST = float(np.finfo(np.float64).max) / 4  # of which differences are still finite
+_DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*\d,\d+", re.ASCII)
+_UTF_16 = "UTF-16 text, which must be saved as UTF-8"
+_OTHER_FORMATS = {
+    b"\x1f\x8b": "compressed with gzip, which must be unpacked before, e.g. with gunzip",
+    b"BZh91AY": "compressed with bzip2, which must be unpacked before, e.g. with bunzip2",
+    b"\xfd7zXZ\0": "compressed with xz, which must be unpacked before, e.g. with unxz",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd, which must be unpacked before, e.g. with unzstd",
+    b"PK\x03\x04": "a zip archive or a workbook, of which a sheet must be saved as CSV",
+    b"\xd0\xcf\x11\xe0": "an old workbook, of which a sheet must be saved as CSV",
+    b"\xff\xfe\0\0": "UTF-32 text, which must be saved as UTF-8",
+    b"\0\0\xfe\xff": "UTF-32 text, which must be saved as UTF-8",
+    b"\xff\xfe": _UTF_16,
+    b"\xfe\xff": _UTF_16,
+}
 
 
-def read_frame(path: str | Path) -> pd.DataFrame:
-    """Read a table with its header.
+def read_frame(
+    path: str | Path, as_text: Collection[str] = (), missing: Collection[str] = ()
+) -> pd.DataFrame:
+    """:func:`read_table` without its warnings."""
+    return read_table(path, as_text, missing).frame
+
+
+class ReadTable(NamedTuple):
+    """What was read.
+
+    Attributes:
+        frame: The table.
+        name: What it is called in messages.
+        warnings: What looks odd about it, a sentence each.
+        typed: Whether the file says of its cells what they are, as Parquet does.
+    """
+
+    frame: pd.DataFrame
+    name: str
+    warnings: list[str]
+    typed: bool
+
+
+def read_table(path: str | Path, as_text: Collection[str] = (), missing: Collection[str] = ()) -> ReadTable:
+    """Read a table with its header, in one pass.
+
+    Args:
+        path: CSV or Parquet file, or a pipe; ``-`` is standard input.
+        as_text: Columns whose cells are kept as they are written, such as labels.
+        missing: Words and numbers that stand for a missing cell.
 
     Raises:
         InputError: If the file is missing, a folder, empty, binary, not a table, or without rows, or
             names a column twice.
+        OSError: If memory runs out, or the file cannot be read to its end.
     """
-    if not str(path):
-        raise InputError("the name of a table must not be empty")
-    path = Path(path)
-    if not path.exists():
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*")], 1)
-        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
-        raise InputError(f"{path}: there is no such file{hint}")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a CSV or Parquet file")
+    name = source_name(path)
+    warnings: list[str] = []
     try:
-        with path.open("rb") as file:
-            start = file.read(8192)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    frame = _read_parquet(path) if start.startswith(_PARQUET_MAGIC) else _read_csv(path, start)
-    frame.columns = pd.Index([str(name) for name in frame.columns])
+        with open_table(path) as (start, file):
+            _refuse_other_formats(name, start)
+            typed = start.startswith(PARQUET_MAGIC)
+            if typed:
+                frame = read_parquet(name, start, file, as_text, Markers(missing))
+            else:
+                frame, warnings = read_csv(name, start, file, as_text, Markers(missing))
+    except MemoryError:
+        raise OSError(errno.ENOMEM, "there is not enough memory to read this table", name) from None
     if frame.shape[0] == 0:
-        raise InputError(f"{path}: has a header but no rows")
-    return frame
+        raise InputError(f"{name}: has a header but no rows")
+    return ReadTable(frame, name, warnings, typed)
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise InputError(f"{path}: reading Parquet needs pyarrow: pip install 'autoenc[parquet]'") from None
-    try:
-        _refuse_duplicates(path, pyarrow.parquet.read_schema(path).names)
-        table = pyarrow.parquet.read_table(path)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"{path}: is not a readable Parquet file: {error}") from None
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
-
-
-def _read_csv(path: Path, start: bytes) -> pd.DataFrame:
-    if not start.strip():
-        raise InputError(f"{path}: is empty; a table with a header and rows was expected")
-    if b"\0" in start:
-        raise InputError(f"{path}: is a binary file, not CSV or Parquet")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = next(line for line in csv.reader(file) if "".join(line).strip())
-        _refuse_duplicates(path, header)
-        if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-            raise InputError(f"{path}: its columns are not separated by commas; the header is {header[0]!r}")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                path, index_col=False, compression=None, low_memory=False, encoding="utf-8-sig"
-            )
-        if frame.iloc[:, -1].isna().any():  # as it is where a row ends before the last column
-            _refuse_short_rows(path, len(header))
-        return frame
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: is not UTF-8 text (byte {error.start} is {error.object[error.start]:#04x}); "
-            "save it as UTF-8 CSV"
-        ) from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
-        raise InputError(f"{path}: is not a CSV table: {str(error).strip()}") from None
-
-
-def _refuse_short_rows(path: Path, n_columns: int) -> None:
-    """See that no row ends early, which pandas passes over in silence: half a line would count as missing."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        for row in reader:
-            if len(row) < n_columns and "".join(row).strip():
-                raise InputError(
-                    f"{path}: line {reader.line_num} has {len(row)} cells, but the header has {n_columns}; "
-                    "missing cells need their commas, too"
-                )
-
-
-def _refuse_duplicates(path: Path, header: Sequence[str]) -> None:
-    repeated = sorted({name for name in header if name and list(header).count(name) > 1})
-    if repeated:
-        raise InputError(
-            f"{path}: column names must differ, but these stand there twice: {', '.join(repeated)}"
-        )
+def _refuse_other_formats(name: str, start: bytes) -> None:
+    """Say of common files that are no tables what they are."""
+    for magic, what in _OTHER_FORMATS.items():
+        if start.startswith(magic):
+            raise InputError(f"{name}: is {what}, not CSV or Parquet")
+    even, odd = start[:200:2], start[1:200:2]
+    if len(start) > 3 and any(not any(half) and all(other) for half, other in ((even, odd), (odd, even))):
+        raise InputError(f"{name}: is {_UTF_16}, not CSV or Parquet")
 
 
 def choose_columns(
-    frame: pd.DataFrame, path: str | Path, wanted: Sequence[str] | None
+    frame: pd.DataFrame,
+    path: str | Path,
+    wanted: Sequence[str] | None,
+    exclude: Sequence[str] = (),
 ) -> tuple[list[str], list[str]]:
     """Decide which columns are learned from.
 
@@ -126,19 +129,33 @@ def choose_columns(
         frame: The table as read.
         path: Where it came from, for messages.
         wanted: Column names asked for; None for the COPUS columns if all are there, else all numeric ones.
+        exclude: Columns not to learn from.
 
     Returns:
         The names of the columns, and warnings about those left out.
 
     Raises:
-        InputError: If a wanted column is not there, or no column is numeric.
+        InputError: If a column that is named is not there, or no column is left or numeric.
     """
     names = [str(name) for name in frame.columns]
+    left_out = frozenset(_named_columns(names, path, exclude, "--exclude"))
     if wanted is not None:
-        return _wanted_columns(names, path, wanted), []
+        return _wanted_columns(names, path, wanted, left_out), []
+    warnings: list[str] = []
     if set(COPUS_COLUMNS) <= set(names):
-        return list(COPUS_COLUMNS), []
-    numeric, other, nameless = [], [], []
+        numeric = [name for name in COPUS_COLUMNS if name not in left_out]
+    else:
+        numeric, warnings = _numeric_columns(frame, [name for name in names if name not in left_out])
+    if not numeric:
+        of = " left" if left_out else ""
+        raise InputError(f"{path}: has no numeric column{of}; its columns are {listed(names)}")
+    return numeric, warnings
+
+
+def _numeric_columns(frame: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    numeric: list[str] = []
+    other: list[str] = []
+    nameless: list[str] = []
     for name in names:
         if name.startswith("Unnamed: ") or not name.strip():
             nameless.append(name)
@@ -146,25 +163,38 @@ def choose_columns(
             numeric.append(name)
         else:
             other.append(name)
-    if not numeric:
-        raise InputError(f"{path}: has no numeric column; its columns are {listed(names)}")
-    told = []
+    warnings = []
     if other:
-        told.append(f"left out, not numeric: {listed(other)}")
+        warnings.append(f"left out, not numeric: {listed(other)}")
     if nameless:
-        told.append(f"left out, without a name: {len(nameless)} column(s), probably a row index")
-    return numeric, told
+        warnings.append(f"left out, without a name: {len(nameless)} column(s), probably a row index")
+    return numeric, warnings
 
 
-def _wanted_columns(names: list[str], path: str | Path, wanted: Sequence[str]) -> list[str]:
-    repeated = sorted({name for name in wanted if list(wanted).count(name) > 1})
+def _wanted_columns(
+    names: Sequence[str], path: str | Path, wanted: Sequence[str], left_out: frozenset[str]
+) -> list[str]:
+    _named_columns(names, path, wanted, "--columns")
+    both = [name for name in wanted if name in left_out]
+    if both:
+        raise InputError(f"--columns and --exclude must not name the same columns, got {listed(both)}")
+    if not wanted:
+        raise InputError("--columns must name at least one column")
+    return list(wanted)
+
+
+def _named_columns(names: Sequence[str], path: str | Path, wanted: Sequence[str], flag: str) -> list[str]:
+    """Columns that somebody named, each of them there."""
+    repeated = sorted(name for name, count in Counter(wanted).items() if count > 1)
     if repeated:
-        raise InputError(f"--columns must not repeat a name, got {listed(repeated)} twice")
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        near = difflib.get_close_matches(missing[0], names, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"{path}: has no column {listed(missing)}{hint}; it has {listed(names)}")
+        raise InputError(f"{flag} must not repeat a name, got {listed(repeated)} twice")
+    there = frozenset(names)
+    absent = [name for name in wanted if name not in there]
+    if absent:
+        near = difflib.get_close_matches(absent[0], names, 1)
+        hint = f"; did you mean {shortened(near[0])}?" if near else ""
+        by = f"; {flag} names it" if flag == "--exclude" else ""
+        raise InputError(f"{path}: has no column {listed(absent)}{hint}; it has {listed(names)}{by}")
     return list(wanted)
 
 
@@ -202,39 +232,30 @@ def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarr
     return values
 
 
-def missing_words(path: str | Path, name: str) -> dict[str, int]:
-    """What stands in those cells of a CSV file's column that were read as missing, such as ``None``.
+def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> NDArray[np.object_]:
+    """A column of classes or groups as text, just as it is written; ``""`` where a cell is empty.
 
-    An empty cell holds no word, and Parquet files say themselves what is missing.
-
-    Returns:
-        Words, each with how many cells hold it.
-    """
-    with Path(path).open("rb") as file:
-        if file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC:
-            return {}
-    options: dict[str, Any] = {"index_col": False, "compression": None, "encoding": "utf-8-sig"}
-    words = pd.read_csv(path, usecols=[name], dtype=str, keep_default_na=False, **options)[name]
-    read = pd.read_csv(path, usecols=[name], dtype=str, **options)[name]
-    found = words[read.isna().to_numpy() & (words.str.strip() != "").to_numpy()]
-    return {str(word): int(count) for word, count in found.value_counts().items()}
-
-
-def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarray:
-    """A column of classes or groups as text; a missing cell is a class of its own, ``""``.
+    What was read ``as_text`` keeps all that tells two labels apart: 01 and 1 are two, and so are 1 and 1.0.
 
     Raises:
         InputError: If the column is not there.
     """
-    if name not in frame.columns:
-        _wanted_columns([str(column) for column in frame.columns], path, [name])
-    return frame[name].astype("string").fillna("").to_numpy(dtype=str)
+    _named_columns([str(column) for column in frame.columns], path, [name], "")
+    column = frame[name]
+    cells = np.where(column.isna(), "", column.astype(object))
+    texts = [cell if isinstance(cell, str) else str(cell) for cell in cells.tolist()]
+    return np.array([text if text.strip() else "" for text in texts], object)
 
 
-def _bad_cell(path: str | Path, name: str, wrong: np.ndarray, column: pd.Series, what: str) -> str:
+def _bad_cell(path: str | Path, name: str, wrong: NDArray[np.int64], column: pd.Series, what: str) -> str:
     row = int(wrong[0])
     more = f" (and {wrong.size - 1} more cells of this column)" if wrong.size > 1 else ""
-    where = f"{path}: row {row + 1}, column {name!r}"
+    where = f"{path}: row {row + 1}, column {shortened(name)}"
     value = column.iloc[row]
-    shown = repr(value) if isinstance(value, str) else str(value)
-    return f"{where}: {shown} {what}{more}; leave a missing cell empty"
+    shown = shortened(value) if isinstance(value, str) else str(value)
+    advice = "leave a missing cell empty"
+    if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
+        advice = "write numbers with a decimal point"
+    elif isinstance(value, str):
+        advice += f", or name what stands for it with --na_values {as_value([value])}" * (len(value) < 30)
+    return f"{where}: {shown} {what}{more}; {advice}"

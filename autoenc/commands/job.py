@@ -149,4 +149,4 @@ class SearchJob:
 
     def warn(self) -> None:
         """Print what was left out of the table or the loss, or looks odd."""
-        warn_about(self.division, self.folds, self.settings.latent_size)
+        warn_about(self.division, self.folds, self.settings.latent_size, self.settings.norm)

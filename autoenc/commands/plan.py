@@ -21,7 +21,7 @@ def plan(job: SearchJob, n_done: int) -> list[str]:
     lines = [
         f"{_count(job)} of {widths}, up to {settings.max_layers} layers, "
         f"latent size {settings.latent_size}, {settings.epochs} epochs",
-        f"{settings.data_path}: {len(table.values):,} rows x {len(table.columns)} columns, "
+        f"{table.path}: {len(table.values):,} rows x {len(table.columns)} columns, "
         f"{job.n_train:,} to train on, {job.n_test:,} to test on",
     ]
     if len(job.fits) != len(job.settings.grid) * len(job.settings.recipes()):

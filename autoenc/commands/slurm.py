@@ -20,6 +20,7 @@ from autoenc.errors import InputError
 from autoenc.paths import write_atomically
 from autoenc.settings import SearchSettings
 from autoenc.settings.slurm import CONTROL, SlurmSettings
+from autoenc.sources import is_stream
 from autoenc.text import say
 
 __all__ = ["array_script", "merge_script", "slurm"]
@@ -190,6 +191,8 @@ def _name(word: str) -> str:
 
 def _check(search: SearchSettings, dry_run: bool) -> None:
     """See that every task will find its table and its rows, before any of them waits in a queue."""
+    if is_stream(search.data_path):
+        raise InputError(f"--data_path {search.data_path}: a job cannot read it once it runs; name a file")
     for single in search.for_each_latent_size():
         job = SearchJob.prepare(single.model_copy(update={"dry_run": dry_run}))
         for fold in job.trials[0].folds:

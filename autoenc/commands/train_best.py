@@ -23,6 +23,7 @@ from autoenc.runs import TrackedRun
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
 from autoenc.single_precision import as_recorded
+from autoenc.sources import refuse_ended
 from autoenc.study import journal_path
 from autoenc.text import say, warn
 from autoenc.trials import Trial, TrialResult
@@ -129,7 +130,10 @@ def _overridden(chosen: Chosen, settings: TrainBestSettings) -> dict[str, Any]:
 
 
 def _data_settings(chosen: Chosen, settings: TrainBestSettings) -> TrainingSettings:
-    kept = {name: chosen.data.get(name) for name in ("columns", "scaling", "stratify", "group", "seed")}
+    names = ("columns", "exclude", "na_values", "scaling", "stratify", "group", "seed")
+    kept = {name: chosen.data[name] for name in names if name in chosen.data}
+    if settings.data_path is None:
+        refuse_ended(chosen.data["data_path"], f"--from {settings.from_}", "--data_path")
     where = {"data_path": settings.data_path or chosen.data["data_path"]}
     return require_settings(
         TrainingSettings, {**kept, **where, "engine": settings.engine, "device": settings.device}

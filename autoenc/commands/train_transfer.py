@@ -20,7 +20,7 @@ from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
 from autoenc.transfer.finalists import best_trial
 from autoenc.transfer.job import TransferJob
 from autoenc.transfer.objective import Scores, score
-from autoenc.transfer.record import read_study, stored_settings
+from autoenc.transfer.record import read_study, refuse_ended_tables, stored_settings
 from autoenc.transfer.space import configuration
 from autoenc.transfer.stages import Stages, TrainingFailed
 from autoenc.tuning.chosen import complete_trial
@@ -85,6 +85,7 @@ class _Chosen:
         if trial is None:
             raise InputError(f"--from {folder}: no trial is complete; autoenc transfer --resume makes more")
         stored = stored_settings(study, path)
+        refuse_ended_tables(stored, options, f"--from {folder}")
         searched = require_settings(TransferSettings, {**stored, **options, "seed": stored["seed"]})
         settings = searched.model_copy(update={"seed": options.get("seed", searched.seed)})
         job = TransferJob.prepare(searched, folder)

@@ -19,6 +19,7 @@ from autoenc.commands.search import program_words
 from autoenc.engines import StopFlag
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture
+from autoenc.inputs import sign_warnings
 from autoenc.lock import RecordLock
 from autoenc.paths import remove_unfinished
 from autoenc.report.study_tables import count_states, duration_s, ranked_trials, study_trials
@@ -39,7 +40,13 @@ from autoenc.transfer.finalists import (
     n_judgements,
 )
 from autoenc.transfer.job import TransferJob
-from autoenc.transfer.record import context_of, open_study, read_study, stored_settings
+from autoenc.transfer.record import (
+    context_of,
+    open_study,
+    read_study,
+    refuse_ended_tables,
+    stored_settings,
+)
 from autoenc.transfer.reports import write_pictures, write_tables
 from autoenc.transfer.space import Configuration, configuration
 from autoenc.transfer.stages import Stages, TrainingFailed
@@ -66,7 +73,9 @@ def transfer(settings: TransferSettings) -> int:
     job = TransferJob.prepare(settings)
     tables = (job.data.table, job.data.labelled)
     warnings = [f"{table.path}: {text}" for table in tables for text in table.warnings]
-    warnings += [f"{tables[0].path}: {text}" for text in left_out_warnings(tables[0].columns, job.scalings)]
+    of_columns = left_out_warnings(tables[0].columns, job.scalings)
+    of_columns += sign_warnings(tables[0], settings.norm_options, "norm_options")
+    warnings += [f"{tables[0].path}: {text}" for text in of_columns]
     for warning in dict.fromkeys(warnings):
         warn(f"warning: {warning}")
     path = job.folder / "study.db"
@@ -132,7 +141,9 @@ def _with_stored(settings: TransferSettings, path: Path) -> TransferSettings:
     if Path(asked["output_dir"], asked["name"]).resolve() != whole.parent.resolve():
         named = " and ".join(f"--{name}" for name in folder if name in given)
         raise InputError(f"--resume {path}: goes on in the folder of the file; leave out {named}")
-    return require_settings(TransferSettings, {**stored_settings(study, path), **given, **folder})
+    stored = stored_settings(study, path)
+    refuse_ended_tables(stored, given, f"--resume {path}")
+    return require_settings(TransferSettings, {**stored, **given, **folder})
 
 
 class _Lines(logging.Formatter):

@@ -48,7 +48,7 @@ def tune(settings: TuneSettings, begin_with: Sequence[Mapping[str, Any]] = ()) -
         InputError: If data, device, space, record or output folder cannot be used.
     """
     job = TuneJob.prepare(settings)
-    warn_about(job.division, job.folds, settings.latent_dim)
+    warn_about(job.division, job.folds, settings.latent_dim, settings.norm_options, "norm_options")
     # What is wrong with the space or the rows is told before anything is recorded.
     _ = job.n_trials, job.baselines
     journal = journal_path(job.folder)
@@ -148,7 +148,7 @@ def _plan(job: TuneJob, n_before: int) -> list[str]:
         f"{settings.strategy}: {job.n_trials:,} trials of {', '.join(settings.families)}, "
         f"{depth[0]} to {depth[1]} layers of {width[0]} to {width[1]}, latent size {settings.latent_dim}, "
         f"up to {job.epochs} epochs",
-        f"{settings.data_path}: {n_rows:,} rows x {n_columns} columns; {folds} of the training rows judge "
+        f"{job.table.path}: {n_rows:,} rows x {n_columns} columns; {folds} of the training rows judge "
         "the trials, the test rows are left alone",
         f"PCA of the same latent size has a loss of {job.baselines['pca']:.5f} there",
     ]

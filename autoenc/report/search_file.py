@@ -17,8 +17,8 @@ __all__ = ["search_file", "shown_values"]
 _LINE = 108
 # What says which rows judge a trial, and how: without them a finer search could not be compared.
 _KEPT = (
-    "data_path", "columns", "scaling", "stratify", "group", "seed", "latent_dim", "folds", "seeds",
-    "patience", "min_epochs", "eta_min", "corruption", "kl_weight",
+    "data_path", "columns", "exclude", "na_values", "scaling", "stratify", "group", "seed", "latent_dim",
+    "folds", "seeds", "patience", "min_epochs", "eta_min", "corruption", "kl_weight",
 )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def _kept(seen: Observations) -> list[str]:
     lines = []
     for name in _KEPT:
         value, default = seen.settings.get(name), TuneSettings.model_fields[name].default
-        if value is not None and (value != default or name in ("data_path", "latent_dim")):
+        if value not in (None, []) and (value != default or name in ("data_path", "latent_dim")):
             lines.append(f"{name}: {_value(value) if isinstance(value, list) else _scalar(value)}")
     return lines
 

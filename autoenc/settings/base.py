@@ -7,6 +7,7 @@ are told at once.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 
@@ -38,10 +39,12 @@ __all__ = [
     "Dropouts",
     "LatentSizes",
     "Names",
+    "NamesOrNone",
     "Norms",
     "Problem",
     "Settings",
     "StorageURL",
+    "TableSettings",
     "WeightDecays",
     "Width",
     "Widths",
@@ -49,6 +52,7 @@ __all__ = [
     "check_settings",
     "is_path",
     "comma_list",
+    "name_list",
     "parse_settings",
     "require_settings",
 ]
@@ -111,7 +115,32 @@ _PATH = AfterValidator(_path)
 PathText = Annotated[str, _PATH]
 """The name of a file or folder; in a configuration its ``~`` and ``$NAME`` are expanded."""
 ColumnName = Annotated[str, AfterValidator(_column)]
-Names = Annotated[tuple[str, ...], BeforeValidator(comma_list)]
+
+
+_NAME = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(,|$)')
+
+
+def name_list(value: Any) -> Any:
+    """``'L,"length, cm"'`` as ``["L", "length, cm"]``: names as in a line of CSV."""
+    if not isinstance(value, str):
+        return comma_list(value)
+    names, place, more = [], 0, True
+    while more:
+        match = _NAME.match(value, place)
+        if match is None:
+            raise ValueError(f"must be names as in CSV, each in double quotes or without any, got {value!r}")
+        quoted, plain, comma = match.groups()
+        names.append(plain.strip() if quoted is None else quoted.replace('""', '"'))
+        place, more = match.end(), bool(comma)
+    return names
+
+
+def _name_list_or_none(value: Any) -> Any:
+    return () if value == "" else name_list(value)
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(name_list)]
+NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(_name_list_or_none), DISTINCT]
 
 
 def is_path(field: FieldInfo) -> bool:
@@ -142,15 +171,28 @@ class Settings(BaseModel):
         return []
 
 
-class DataSettings(Settings):
+class TableSettings(Settings):
+    """How a table is read."""
+
+    na_values: NamesOrNone = Field(
+        (),
+        description='words and numbers that stand for a missing cell, e.g. "-999,?"; an empty cell, NA, NaN '
+        "and null always do",
+    )
+
+
+class DataSettings(TableSettings):
     """Which table, and how it is read."""
 
-    data_path: PathText = Field("data/stains.csv", description="table to learn from, CSV or Parquet")
+    data_path: PathText = Field(
+        "data/stains.csv", description="table to learn from, CSV or Parquet; - for standard input"
+    )
     columns: Names | None = Field(
         None,
         description='columns to use, e.g. "L,Lec,CG"; by default the 24 COPUS columns if they are all '
-        "there, else all numeric ones",
+        "there, else all numeric ones; a name with a comma stands in double quotes",
     )
+    exclude: NamesOrNone = Field((), description='columns not to learn from, e.g. "id,year"')
 
 
 S = TypeVar("S", bound=Settings)

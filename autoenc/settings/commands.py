@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from autoenc.settings.base import PathText, Settings, StorageURL
+from autoenc.settings.base import PathText, Settings, StorageURL, TableSettings
 
 __all__ = ["AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings", "PredictSettings"]
 
@@ -42,7 +42,7 @@ class CompareSettings(Settings):
     )
 
 
-class EncodeSettings(Settings):
+class EncodeSettings(TableSettings):
     """Options of ``encode``."""
 
     model: PathText = Field(description="model file, e.g. output/best_model_latent3.pth")
@@ -52,7 +52,7 @@ class EncodeSettings(Settings):
     )
 
 
-class PredictSettings(Settings):
+class PredictSettings(TableSettings):
     """Options of ``predict``."""
 
     model: PathText = Field(description="model file of a transfer-aware search, e.g. best_model.pth")

@@ -194,6 +194,6 @@ class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
 
 # How far, where and in what order trials are made, and where the files are; data count by their content.
 _NOT_DEFINING = {
-    "data_path", "labelled_path", "columns", "n_trials", "timeout_hours", "finalists", "sampler", "pruner",
-    "device", "engine", "n_jobs", "output_dir", "name", "resume", "quiet",
+    "data_path", "labelled_path", "columns", "exclude", "na_values", "n_trials", "timeout_hours", "finalists",
+    "sampler", "pruner", "device", "engine", "n_jobs", "output_dir", "name", "resume", "quiet",
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -10,13 +11,48 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoenc.errors import InputError
+from autoenc.markers import MISSING_WORDS
 
-__all__ = ["Class", "class_name", "plain_class", "two_classes"]
+__all__ = ["Class", "as_classes", "class_name", "missing_words", "plain_class", "two_classes"]
 
 Class = bool | int | float | str
 """A class as it stands in the table."""
 
 _EXACT = 2.0**53  # up to here a float is the whole number that was written
+
+
+_PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,300})(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
+_TRUTH = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
+
+
+def as_classes(column: pd.Series) -> pd.Series:
+    """Labels as they are written, read for what they are, with NaN for a missing one.
+
+    They are truth values or numbers where all of them are and no two become the same by that; else words, so
+    that 01 stays apart from 1, 1 from 1.0, and no digit is lost.
+    """
+    labels = column.str.strip()
+    known = labels.mask(labels.isin([*MISSING_WORDS, ""])).dropna()
+    texts = set(known)
+    meanings: dict[str, Class] = {}
+    if texts <= set(_TRUTH):
+        meanings = {text: _TRUTH[text] for text in texts}
+    elif all(_PLAIN_NUMBER.fullmatch(text) for text in texts):
+        meanings = {text: _number(text) for text in texts}
+    if len(set(meanings.values())) < len(texts):
+        meanings = {text: text for text in texts}
+    return known.map(meanings).astype(object).reindex(column.index)
+
+
+def missing_words(column: pd.Series) -> dict[str, int]:
+    """Words that count as missing labels, such as ``None``, each with how many cells hold it."""
+    counts = Counter(cell.strip() for cell in column if isinstance(cell, str))
+    return {word: counts[word] for word in sorted(MISSING_WORDS & set(counts))}
+
+
+def _number(text: str) -> int | float:
+    """A number; one without digits after its point is whole, however long it is."""
+    return int(text) if text.lstrip("+-").isdecimal() else float(text)
 
 
 def two_classes(
@@ -70,7 +106,9 @@ def _items(column: pd.Series, where: str) -> list[Any]:
         raise InputError(f"{where} must hold numbers, words or truth values, got cells of type {other}")
     if str in kinds:
         return [str(item) for item in items]
-    if all(float(item).is_integer() and abs(item) < _EXACT for item in items) and kinds != {bool}:
+    if all(isinstance(item, int) or (item.is_integer() and abs(item) < _EXACT) for item in items) and (
+        kinds != {bool}
+    ):
         return [int(item) for item in items]  # missing cells make floats of whole numbers
     return items
 

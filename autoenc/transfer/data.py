@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autoenc.data import Table, fits_single, load_table, one_form
-from autoenc.errors import InputError
+from autoenc.data import Table, fits_single, one_form, table_of
+from autoenc.errors import InputError, listed, shortened
 from autoenc.settings import TransferSettings
-from autoenc.tables import missing_words, numeric_column, read_frame
-from autoenc.transfer.classes import Class, class_name, two_classes
+from autoenc.tables import ReadTable, numeric_column, read_table
+from autoenc.transfer.classes import Class, as_classes, class_name, missing_words, two_classes
 
 __all__ = ["Target", "TransferData"]
 
@@ -117,29 +117,34 @@ class TransferData:
             InputError: With everything that is wrong about tables and targets.
         """
         labelled_path = settings.labelled_path or settings.data_path
-        frame = read_frame(labelled_path)
-        targets, problems = _targets(frame, labelled_path, settings)
+        # Classes are called what the table calls them, whatever that looks like.
+        classes = [target for kind, target in settings.targets.items() if kind == "classification"]
+        read = read_table(labelled_path, classes, settings.na_values)
+        targets, problems = _targets(read, settings)
         table = labelled = None
         try:
-            # Only what is there can be kept out of the features; what is not has been told.
-            names = (
-                frame.columns if settings.labelled_path is None else read_frame(settings.data_path).columns
-            )
-            kept_out = [name for name in settings.targets.values() if name in names]
-            table = labelled = load_table(settings.data_path, settings.columns, kept_out)
-            if settings.labelled_path is not None:
-                labelled = load_table(settings.labelled_path, table.columns)
+            if settings.labelled_path is None:
+                table = labelled = _table(read, settings)
+            else:
+                table = _table(read_table(settings.data_path, missing=settings.na_values), settings)
+                labelled = table_of(read, table.columns)
         except InputError as error:
             problems += error.problems
         if problems or table is None or labelled is None:
             raise InputError(problems)
         if labelled.columns != table.columns:
-            empty = [name for name in table.columns if name not in labelled.columns]
-            raise InputError(f"{labelled_path}: has no observed cell in {', '.join(empty)}")
+            empty = [column for column in table.columns if column not in labelled.columns]
+            raise InputError(f"{read.name}: has no observed cell in {listed(empty, quoted=False)}")
         labelled.warnings.extend(
             f"{target.name!r}: {target.told}" for target in targets.values() if target.told
         )
         return cls(table, labelled, targets)
+
+
+def _table(read: ReadTable, settings: TransferSettings) -> Table:
+    """The columns to learn from, without those to predict that are there."""
+    kept_out = [target for target in settings.targets.values() if target in read.frame.columns]
+    return table_of(read, settings.columns, kept_out, settings.exclude)
 
 
 def _row_keys(values: NDArray[np.floating]) -> NDArray[np.void]:
@@ -148,30 +153,32 @@ def _row_keys(values: NDArray[np.floating]) -> NDArray[np.void]:
     return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]
 
 
-def _targets(
-    frame: pd.DataFrame, path: str, settings: TransferSettings
-) -> tuple[dict[str, Target], list[str]]:
+def _targets(read: ReadTable, settings: TransferSettings) -> tuple[dict[str, Target], list[str]]:
     """The targets that can be used, and what is wrong about the others."""
     targets: dict[str, Target] = {}
     problems: list[str] = []
     for kind, name in settings.targets.items():
         try:
-            targets[kind] = _target(frame, path, kind, name, settings)
+            targets[kind] = _target(read, kind, name, settings)
         except InputError as error:
             problems += [f"--{kind}_target: {problem}" for problem in error.problems]
     return targets, problems
 
 
-def _target(frame: pd.DataFrame, path: str, kind: str, name: str, settings: TransferSettings) -> Target:
+def _target(read: ReadTable, kind: str, name: str, settings: TransferSettings) -> Target:
+    frame, path = read.frame, read.name
     if name not in frame.columns:
-        raise InputError(f"{path}: has no column {name!r}; it has {', '.join(map(str, frame.columns))}")
-    n_known, n_folds = int(frame[name].notna().sum()), settings.n_cv_folds
+        raise InputError(f"{path}: has no column {shortened(name)}; it has {listed(list(frame.columns))}")
+    column = frame[name]
+    if kind == "classification" and not read.typed:
+        column = as_classes(column)
+    n_known, n_folds = int(column.notna().sum()), settings.n_cv_folds
     if n_known < n_folds:
         raise InputError(f"{path}: {n_known} rows have {name!r}, but {n_folds} folds need one each")
     if kind == "classification":
-        missing = _told_missing(frame[name], path, name)
+        missing = _told_missing(frame[name], column)
         return Target(
-            name, *two_classes(frame[name], f"{path}: {name!r}", settings.positive_class, missing), missing
+            name, *two_classes(column, f"{path}: {name!r}", settings.positive_class, missing), missing
         )
     values = numeric_column(frame, name, path)
     known = values[~np.isnan(values)]
@@ -184,13 +191,11 @@ def _target(frame: pd.DataFrame, path: str, kind: str, name: str, settings: Tran
     return Target(name, values)
 
 
-def _told_missing(column: pd.Series, path: str, name: str) -> str:
+def _told_missing(written: pd.Series, column: pd.Series) -> str:
     """Words that were read as missing labels, though among words they may well be a class."""
     known = column.dropna()
-    if known.empty or not isinstance(known.iloc[0], str) or len(known) == len(column):
-        return ""
-    words = missing_words(path, name)
-    if not words:
+    words = missing_words(written)
+    if not words or known.empty or not isinstance(known.iloc[0], str):
         return ""
     told = ", ".join(f"{word} ({count:,} rows)" for word, count in words.items())
     return f"read as missing: {told}; if that is a class, call it something else"

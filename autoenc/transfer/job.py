@@ -15,6 +15,7 @@ from autoenc.paths import check_folder, refuse_own_table
 from autoenc.scaling import Scaling, left_out_mark
 from autoenc.settings import TransferSettings
 from autoenc.settings.base import available_cores
+from autoenc.sources import table_stem
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.finalists import n_repeats, repeat_seed
 from autoenc.transfer.folds import Division, Fold, divide
@@ -68,7 +69,7 @@ class TransferJob:
             engine = make_engine(settings.engine, settings.device)
         except InputError as error:
             problems += error.problems
-        place = folder or Path(settings.output_dir) / (settings.name or Path(settings.data_path).stem)
+        place = folder or Path(settings.output_dir) / (settings.name or table_stem(settings.data_path))
         try:
             data = _as_recorded(TransferData.load(settings), place / "study.db")
             division = divide(data, settings.n_cv_folds, settings.seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,19 @@ from optuna.storages import RDBStorage
 
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings, require_settings
+from autoenc.sources import refuse_ended
 from autoenc.special import special_kind
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.samplers import make_pruner, make_sampler
 
-__all__ = ["context_of", "open_study", "read_study", "recorded_data", "stored_settings"]
+__all__ = [
+    "context_of",
+    "open_study",
+    "read_study",
+    "recorded_data",
+    "refuse_ended_tables",
+    "stored_settings",
+]
 
 _CONTEXT, _SETTINGS = "autoenc_transfer_context", "autoenc_transfer_settings"
 _NAME = "transfer"
@@ -115,6 +124,13 @@ def stored_settings(study: optuna.Study, path: Path) -> dict[str, Any]:
             "cannot go on with it; begin another search, with --name or --output_dir"
         )
     return stored
+
+
+def refuse_ended_tables(stored: Mapping[str, Any], given: Mapping[str, Any], of: str) -> None:
+    """See that the tables of a study can be read again, or others are given; see :func:`refuse_ended`."""
+    for option in ("data_path", "labelled_path"):
+        if stored.get(option) is not None and option not in given:
+            refuse_ended(stored[option], of, f"--{option}")
 
 
 def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) -> optuna.Study:

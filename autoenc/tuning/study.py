@@ -34,7 +34,7 @@ _SILENCE = timedelta(hours=6)  # after which a trial of another host counts as a
 # Options that do not change what a trial comes to, or that may grow while a study goes on.
 _FREE = {
     "n_trials", "timeout_hours", "jobs", "output_dir", "storage", "fresh", "plot", "quiet", "data_path",
-    "columns", "engine", "device", "scheduler",
+    "columns", "exclude", "na_values", "engine", "device", "scheduler",
 }  # fmt: skip
 
 

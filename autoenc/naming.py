@@ -1,0 +1,42 @@
+"""Names of columns: numbers among them, repeated ones, and how they are given to an option."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+
+from autoenc.errors import InputError, listed
+
+__all__ = ["as_value", "is_number", "refuse_repeated"]
+
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?|nan)", re.ASCII | re.IGNORECASE)
+
+
+def is_number(text: str) -> bool:
+    """Whether text is a number with a decimal point, infinite or not a number included."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def as_value(names: Sequence[str]) -> str:
+    """Names as the value of an option, to be pasted into a shell."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return shlex.quote(line.getvalue())
+
+
+def refuse_repeated(table: str, header: Sequence[str]) -> None:
+    """See that column names differ.
+
+    Raises:
+        InputError: If they do not.
+    """
+    counts = Counter(header)
+    repeated = sorted(name for name, count in counts.items() if name and count > 1)
+    if repeated:
+        hint = "; a file without a header needs one" if all(map(is_number, filter(None, counts))) else ""
+        told = listed(repeated, quoted=False)
+        raise InputError(f"{table}: column names must differ, but these stand there twice: {told}{hint}")

@@ -283,8 +283,8 @@ def odd_frame() -> pd.DataFrame:
 def test_identifiers_and_sentinels_are_warned_of_with_the_way_out(write, call):
     path = write(odd_frame().to_csv(index=False))
     answer = call("search", "--data_path", path, "--dry_run")
-    for words in ["like an identifier: 'id'", "--exclude id", "-999 stands in 23 cells of 'b'", "--na_values -999",
-                  "1e+20 stands in 4 cells", """--exclude '"c, d"'"""]:  # fmt: skip
+    for words in ["like an identifier: 'id'", "--exclude id", "-999 stands in 23 cells of 'b'",
+                  "--na_values -999", "1e+20 stands in 4 cells", """--exclude '"c, d"'"""]:  # fmt: skip
         assert words in answer.err
     for way_out in (["--exclude", 'id,"c, d"', "--na_values", "-999"], ["--columns", "a"]):
         assert "like an identifier" not in call("search", "--data_path", path, "--dry_run", *way_out).err

@@ -22,13 +22,15 @@ _NO_TIMES = "holds dates or durations; give a number instead, e.g. days since a 
 _NO_COMPLEX = "holds complex numbers; real ones are needed"
 
 
-def cells_of(data: Any, name: str = "data", columns: Sequence[str] | None = None) -> NDArray[np.float64]:
+def cells_of(
+    data: Any, rule: str = "data must be numbers", columns: Sequence[str] | None = None
+) -> NDArray[np.float64]:
     """Turn whatever holds numbers into float64, with NaN where a cell is missing.
 
     Args:
         data: A pandas frame or series, a NumPy array (also a masked one), a tensor, a sparse matrix, or
             nested lists. Missing are NaN, masked cells, None, ``pd.NA`` and ``NaT``.
-        name: What it is called in messages.
+        rule: How messages begin: what must be numbers.
         columns: Of a frame, the columns to take, in this order; by default all of them.
 
     Returns:
@@ -38,40 +40,40 @@ def cells_of(data: Any, name: str = "data", columns: Sequence[str] | None = None
         InputError: If a cell is no real number, or a column is not there or there twice; it names the column.
     """
     if isinstance(data, pd.DataFrame):
-        return _frame(data, name, columns)
+        return _frame(data, rule, columns)
     if isinstance(data, pd.Series):
-        return _column(data, name)
-    return _numbers(_array(data, name), name)
+        return _column(data, rule)
+    return _numbers(_array(data, rule), rule)
 
 
-def _frame(frame: pd.DataFrame, name: str, columns: Sequence[str] | None) -> NDArray[np.float64]:
+def _frame(frame: pd.DataFrame, rule: str, columns: Sequence[str] | None) -> NDArray[np.float64]:
     places = list(range(frame.shape[1]))
     if columns is not None:
         counts = Counter(frame.columns)
         missing = [str(column) for column in columns if not counts[column]]
         if missing:
-            raise InputError(f"{name} needs columns that are not there: {', '.join(missing)}")
+            raise InputError(f"data needs columns that are not there: {', '.join(missing)}")
         repeated = [str(column) for column in columns if counts[column] > 1]
         if repeated:
-            raise InputError(f"{name} must have each column once, but has several of: {', '.join(repeated)}")
+            raise InputError(f"data must have each column once, but has several of: {', '.join(repeated)}")
         place_of = {column: place for place, column in enumerate(frame.columns)}
         places = [place_of[column] for column in columns]
     cells = np.empty((len(frame), len(places)))
     for j, place in enumerate(places):
-        cells[:, j] = _column(frame.iloc[:, place], name)
+        cells[:, j] = _column(frame.iloc[:, place], rule)
     return cells
 
 
-def _column(column: pd.Series, name: str) -> NDArray[np.float64]:
+def _column(column: pd.Series, rule: str) -> NDArray[np.float64]:
     dtype, where = column.dtype, "it" if column.name is None else f"column {column.name!r}"
     if isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype):
-        raise InputError(f"{name} must be numbers: {where} {_NO_TIMES}")
+        raise InputError(f"{rule}: {where} {_NO_TIMES}")
     if pd.api.types.is_extension_array_dtype(dtype) and getattr(dtype, "kind", "O") in "biuf":
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    return _numbers(column.to_numpy(), name, where)
+    return _numbers(column.to_numpy(), rule, where)
 
 
-def _array(data: Any, name: str) -> NDArray[Any]:
+def _array(data: Any, rule: str) -> NDArray[Any]:
     """The data as an array of any type, masked where it was."""
     if isinstance(data, torch.Tensor):
         tensor = data.detach().cpu()
@@ -89,17 +91,17 @@ def _array(data: Any, name: str) -> NDArray[Any]:
             warnings.filterwarnings("ignore", "Warning: converting a masked element to nan")
             return np.asarray(data)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be numbers, in rows of one length: {error}") from None
+        raise InputError(f"{rule}, in rows of one length: {error}") from None
 
 
-def _numbers(array: NDArray[Any], name: str, where: str = "it") -> NDArray[np.float64]:
+def _numbers(array: NDArray[Any], rule: str, where: str = "it") -> NDArray[np.float64]:
     kind = array.dtype.kind
     if kind in "mMc":
         problem = _NO_COMPLEX if kind == "c" else _NO_TIMES
-        raise InputError(f"{name} must be numbers: {where} {problem}")
+        raise InputError(f"{rule}: {where} {problem}")
     if array.dtype.names is not None:
         raise InputError(
-            f"{name} must be numbers: {where} is a structured array; give its fields "
+            f"{rule}: {where} is a structured array; give its fields "
             f"({', '.join(array.dtype.names)}) as the columns of a frame or a plain array"
         )
     mask = np.ma.getmask(array)
@@ -108,10 +110,10 @@ def _numbers(array: NDArray[Any], name: str, where: str = "it") -> NDArray[np.fl
         return cells.copy() if mask is np.ma.nomask else np.where(mask, np.nan, cells)
     objects = np.asarray(array).astype(object)
     objects[mask] = None  # what stands below a mask may be anything
-    return _parsed(objects, name, where)
+    return _parsed(objects, rule, where)
 
 
-def _parsed(array: NDArray[np.object_], name: str, where: str) -> NDArray[np.float64]:
+def _parsed(array: NDArray[np.object_], rule: str, where: str) -> NDArray[np.float64]:
     """Cells that are objects: numbers, words that mean numbers, or something missing."""
     cells = np.full(array.shape, np.nan)
     for place in zip(*np.nonzero(~np.atleast_1d(pd.isna(array))), strict=True):
@@ -126,5 +128,5 @@ def _parsed(array: NDArray[np.object_], name: str, where: str) -> NDArray[np.flo
         except (TypeError, ValueError, OverflowError):
             problem = f"has {value!r} in row {place[0] + 1}"
         if problem:
-            raise InputError(f"{name} must be numbers: {where} {problem}")
+            raise InputError(f"{rule}: {where} {problem}")
     return cells

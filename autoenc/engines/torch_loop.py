@@ -26,6 +26,7 @@ from autoenc.engines.contract import (
 from autoenc.engines.randomness import CORRUPTION, batch_order, dropout_mask, initial_state, latent_noise
 from autoenc.loss import sparse_aware_loss
 from autoenc.model import DynamicAutoencoder
+from autoenc.torch_state import training_state
 
 __all__ = ["TorchEngine"]
 
@@ -79,6 +80,7 @@ class TorchEngine:
     def prepare(self) -> None:
         """Nothing takes time once."""
 
+    @training_state()
     def fit(
         self,
         split: Split,

@@ -32,19 +32,21 @@ class Heads(nn.Module):
     def __init__(self, latent_dim: int, hidden: int, kinds: Sequence[str]) -> None:
         super().__init__()
         self.hidden = hidden
-        self.first = nn.ModuleDict({kind: nn.Linear(latent_dim, hidden) for kind in kinds})
-        self.last = nn.ModuleDict({kind: nn.Linear(hidden, 1) for kind in kinds})
+        single = torch.float32
+        self.first = nn.ModuleDict({kind: nn.Linear(latent_dim, hidden, dtype=single) for kind in kinds})
+        self.last = nn.ModuleDict({kind: nn.Linear(hidden, 1, dtype=single) for kind in kinds})
         self.center: torch.Tensor
         self.scale: torch.Tensor
-        self.register_buffer("center", torch.zeros(latent_dim))
-        self.register_buffer("scale", torch.ones(latent_dim))
+        self.register_buffer("center", torch.zeros(latent_dim, dtype=torch.float32))
+        self.register_buffer("scale", torch.ones(latent_dim, dtype=torch.float32))
 
     def start(self, latent: torch.Tensor, generator: torch.Generator) -> None:
         """Draw Xavier-uniform weights, and standardize by these latent points."""
         for layer in [*self.first.values(), *self.last.values()]:
             assert isinstance(layer, nn.Linear)
             # Drawn on the CPU, so that every device starts from the same weights.
-            layer.weight.copy_(nn.init.xavier_uniform_(torch.empty(layer.weight.shape), generator=generator))
+            drawn = torch.empty(layer.weight.shape, dtype=torch.float32)
+            layer.weight.copy_(nn.init.xavier_uniform_(drawn, generator=generator))
             nn.init.zeros_(layer.bias)
         spread = latent.std(0, correction=0)
         self.center.copy_(latent.mean(0))

@@ -14,6 +14,7 @@ from autoenc.checkpoint import FittedAutoencoder, fitted_model
 from autoenc.data import Scaling
 from autoenc.engines import Engine, Split, StopFlag
 from autoenc.settings import TransferSettings
+from autoenc.torch_state import training_state
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import Fold
 from autoenc.transfer.frozen import train_heads
@@ -87,6 +88,7 @@ class Stages:
         model = fitted_model(outcome.state, configuration.recipe, self._data.table.columns, scaling, info)
         return model, outcome.final_test_loss
 
+    @training_state()
     def fit(
         self,
         fold: Fold,
@@ -113,6 +115,7 @@ class Stages:
         autoencoder.model.to("cpu")
         return FittedStages(autoencoder, heads, units, loss)
 
+    @training_state()
     def fit_heads(
         self, fold: Fold, points: NDArray[np.float32], recipe: HeadRecipe, stop: StopFlag | None = None
     ) -> tuple[Heads, Units]:

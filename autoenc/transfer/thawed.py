@@ -63,7 +63,8 @@ def steps(
         rate = recipe.learning_rate * (1 + cos(pi * epoch / settings.stage2_epochs)) / 2
         order = torch.from_numpy(batch_order(settings.seed, epoch, n_rows))
         # Drawn from our own generator, as torch's global one is shared by all trials at once.
-        kept = torch.rand((n_rows, len(heads.first), heads.hidden), generator=generator) >= recipe.dropout
+        drawn = torch.rand((n_rows, len(heads.first), heads.hidden), generator=generator, dtype=torch.float32)
+        kept = drawn >= recipe.dropout
         masks = kept / (1 - recipe.dropout)
         for batch, mask in zip(order.split(batch_size), masks.split(batch_size), strict=True):
             yield Step(rate, batch, mask)
@@ -128,7 +129,7 @@ class _Loss:
             "regression": settings.regression_loss_weight,
             "classification": settings.classification_loss_weight,
         }
-        self._positive = torch.tensor(1.0)
+        self._positive = torch.tensor(1.0, dtype=torch.float32)
         if "classification" in targets:
             known, target = self._known["classification"], self._filled["classification"]
             n_positive = float(target.sum())
@@ -137,7 +138,7 @@ class _Loss:
             self._positive = torch.tensor(weight, dtype=target.dtype, device=target.device)
 
     def __call__(self, batch: torch.Tensor, outputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        total = torch.zeros((), device=batch.device)
+        total = torch.zeros((), dtype=torch.float32, device=batch.device)
         for kind, output in outputs.items():
             known, target = self._known[kind][batch], self._filled[kind][batch]
             if kind == "regression":

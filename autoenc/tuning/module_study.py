@@ -94,7 +94,10 @@ def found_module_study(place: str | Path | None, name: str, about: Mapping[str, 
 
 def _check(study: optuna.Study, about: Mapping[str, Any]) -> None:
     found = study.user_attrs.get(_IDENTITY, {})
-    differing = [key for key in about if found.get(key) != about[key]]
+    differing = [key for key in about if key != "code" and found.get(key) != about[key]]
+    # Earlier records do not know the code; of torch's own there is no hash, its name tells it.
+    code, known = about["code"], found.get("code", {})
+    differing += [f"the code of {key}" for key in code if known.get(key, code[key]) != code[key]]
     if differing:
         raise InputError(
             f"study {study.study_name!r} of the storage is another search; it differs in "

@@ -11,6 +11,7 @@ from optuna.exceptions import OptunaError
 from optuna.trial import FrozenTrial
 
 from autoenc.engines import StopFlag
+from autoenc.errors import InputError
 from autoenc.search.loop import End, Running, Watch
 from autoenc.search.studies import Prepared, StudyTrials
 from autoenc.tuning.modules import ModuleSpace
@@ -66,7 +67,8 @@ class ModuleObjective:
     def _measured(self, unit: ModuleUnit, watch: Watch | None) -> ModuleOutcome:
         try:
             trained = self._train(unit.params, watch=watch or (lambda epoch, val_loss: None))
-        except (optuna.TrialPruned, OSError, OptunaError):  # of the pruner and the storage: no trial's fault
+        # Of the pruner, the storage and the data: no trial's fault.
+        except (optuna.TrialPruned, OSError, OptunaError, InputError):
             raise
         except Exception as error:  # whatever it was, it belongs to this trial and not to the search
             return ModuleOutcome(None, f"{type(error).__name__}: {error}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
+import numpy as np
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -102,6 +103,14 @@ class ModuleSpace:
         if self._problems:
             raise InputError(self._problems)
 
+    def objects(self) -> dict[str, Any]:
+        """The choices that are no plain values, by the names that a record has for them."""
+        return {
+            f"{name} {label}": choice
+            for name, choices in self._labels.items()
+            for label, choice in choices.items()
+        }
+
     def suggest(self, trial: Any) -> dict[str, Any]:
         """Take a trial's parameters, sampling those that it does not have yet."""
         params: dict[str, Any] = {}
@@ -170,6 +179,8 @@ class ModuleSpace:
         return found
 
     def _distribution(self, name: str, given: Any) -> BaseDistribution:
+        if isinstance(given, tuple) or (isinstance(given, list) and name in _COUNTS):
+            given = type(given)(end.item() if isinstance(end, np.generic) else end for end in given)
         if isinstance(given, BaseDistribution):
             distribution = given
         elif isinstance(given, list) and given:

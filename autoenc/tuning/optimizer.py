@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from math import inf
+from math import inf, isclose
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -21,6 +23,8 @@ from autoenc.engines import StopFlag
 from autoenc.errors import InputError
 from autoenc.search.executors import Here
 from autoenc.search.loop import run
+from autoenc.torch_state import single_precision, training_state
+from autoenc.tuning.code import code_hash
 from autoenc.tuning.module_study import began_module_study, found_module_study, left_running, opened, told
 from autoenc.tuning.module_trials import ModuleObjective, ModuleTrials
 from autoenc.tuning.modules import ModuleSpace
@@ -93,6 +97,7 @@ class HyperparameterOptimizer:
         resilient: ResilientOptions | None = None,
     ) -> None:
         problems = []
+        seed, threads = operator.index(seed), operator.index(threads)  # NumPy's numbers, too
         if strategy not in get_args(Strategy):
             problems.append(f"strategy must be one of {', '.join(get_args(Strategy))}, got {strategy!r}")
         if not 0 <= seed < 2**32:
@@ -127,8 +132,17 @@ class HyperparameterOptimizer:
             "loss": told(loss), "strategy": strategy, "seed": seed, "threads": threads,
             "pruner": type(self._pruner).__name__,
             "resilient": told(self._resilient) if strategy == "resilient" else None,
+            "code": self._code(model_options or {}),
         }  # fmt: skip
 
+    def _code(self, model_options: Mapping[str, Any]) -> dict[str, str]:
+        """Hashes of the code that trials depend on, by what is made of it; none of what is torch's own."""
+        used = {"model_class": self.model_class, "loss": self.loss, **self.space.objects(), **model_options}
+        hashes = {name: code_hash(value) for name, value in used.items()}
+        return {name: found for name, found in hashes.items() if found is not None}
+
+    @single_precision()
+    @training_state()
     def optimize(
         self,
         train_data: Any,
@@ -143,8 +157,8 @@ class HyperparameterOptimizer:
 
         Args:
             train_data: A torch Dataset or DataLoader of ``(input, target)`` pairs or of single tensors,
-                which are their own target; or a tensor or array; or a tuple of two. It is read once, as a
-                whole. A missing cell (NaN) of an input enters the network as 0.
+                which are their own target; or a tensor, array or pandas frame; or a tuple of two. It is read
+                once, as a whole. A missing cell (NaN, or a masked one) of an input enters the network as 0.
             val_data: The same of other rows, which judge the trials.
             n_trials: Trials in all, those of an earlier run in the same storage counted.
             on_trial: Called with each trial that ended.
@@ -167,6 +181,8 @@ class HyperparameterOptimizer:
             run(trials, objective, Here(objective, stop), stop, n_parallel=1)
         return SearchResult(study, self, train, val)
 
+    @single_precision()
+    @training_state()
     def train_best(self, train_data: Any, val_data: Any, num_epochs: int | None = None) -> TrainedModule:
         """Train the best configuration of the last search, or of the one in the storage.
 
@@ -184,6 +200,8 @@ class HyperparameterOptimizer:
         study = self._study or found_module_study(self._storage, self._study_name, self._about)
         return self.train(best_trial(study).params, train, val, num_epochs=num_epochs)
 
+    @single_precision()
+    @training_state()
     def train(
         self,
         params: Mapping[str, Any],
@@ -264,8 +282,22 @@ class SearchResult:
         return {trial.number: trial.user_attrs.get("failure", "") for trial in trials}
 
     def best_model(self) -> nn.Module:
-        """The best trial's model, trained again to the same values; raises as ``best_params`` does."""
-        return self.optimizer.train(best_trial(self.study).params, self.train, self.val).model
+        """The best trial's model, trained again to the same values; raises as ``best_params`` does.
+
+        Warns:
+            RuntimeWarning: If its loss is another one than was recorded.
+        """
+        best = best_trial(self.study)
+        trained, recorded = self.optimizer.train(best.params, self.train, self.val), self.best_value
+        if not isclose(trained.val_loss, recorded, rel_tol=1e-6):
+            warnings.warn(
+                f"trial {best.number} of study {self.study.study_name!r} is recorded with a loss of "
+                f"{recorded:g}, but now comes to {trained.val_loss:g}: model class, loss, machine or version "
+                "of torch are not those that it was made with",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return trained.model
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial:

@@ -8,24 +8,27 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from autoenc.cells import cells_of
 from autoenc.errors import InputError
 
 __all__ = ["Pairs", "read_pairs", "seeded"]
 
 _BATCH_ROWS = 1024
 _EXPECTED = (
-    "must be a Dataset or DataLoader of tensors or (input, target) pairs, a tensor or array, or a tuple of "
-    "two of these"
+    "must be a Dataset or DataLoader of tensors or (input, target) pairs, a tensor, array or frame, or a "
+    "tuple of two of these"
 )
+_WHOLE = torch.Tensor | np.ndarray | pd.DataFrame | pd.Series
 
 
 class Pairs(NamedTuple):
     """Inputs ``[rows, ...]`` and targets ``[rows, ...]``.
 
-    Floating numbers are of torch's default type. A missing cell (NaN) of an input is 0; one of a target
+    Floating numbers are of single precision. A missing cell (NaN) of an input is 0; one of a target
     stays, so that a loss can leave it out.
     """
 
@@ -58,8 +61,8 @@ def read_pairs(data: Any, name: str, seed: int) -> Pairs:
     """Read data as a whole into memory.
 
     Args:
-        data: A tensor or array, whose target is itself; a tuple of two, input and target; a Dataset of such
-            rows; or anything that gives batches of them, such as a DataLoader.
+        data: A tensor, array or pandas frame, whose target is itself; a tuple of two, input and target; a
+            Dataset of such rows; or anything that gives batches of them, such as a DataLoader.
         name: What it is called in messages.
         seed: Of a DataLoader's shuffling.
 
@@ -81,7 +84,7 @@ def read_pairs(data: Any, name: str, seed: int) -> Pairs:
 
 
 def _read(data: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    if isinstance(data, torch.Tensor | np.ndarray | tuple):
+    if isinstance(data, _WHOLE | tuple):
         return _pair_of(data, name)
     if isinstance(data, Dataset):
         data = DataLoader(data, batch_size=_BATCH_ROWS)
@@ -98,7 +101,7 @@ def _read(data: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _pair_of(given: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
     pieces = given if isinstance(given, tuple | list) else (given, given)
-    if len(pieces) != 2 or not all(isinstance(piece, torch.Tensor | np.ndarray) for piece in pieces):
+    if len(pieces) != 2 or not all(isinstance(piece, _WHOLE) for piece in pieces):
         kinds = ", ".join(type(piece).__name__ for piece in pieces)
         found = f"({kinds})" if isinstance(given, tuple | list) else type(given).__name__
         raise InputError(f"{name} {_EXPECTED}, got {found}")
@@ -107,10 +110,14 @@ def _pair_of(given: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _tensor(given: Any, name: str) -> torch.Tensor:
-    try:
-        tensor = torch.as_tensor(given).detach().cpu()
-    except TypeError as error:  # an array of objects
-        raise InputError(f"{name} must hold numbers: {error}") from None
+    kind = given.dtype.kind if isinstance(given, np.ndarray) else ""
+    if isinstance(given, torch.Tensor) and not given.is_complex():
+        tensor = given.detach().cpu()
+        tensor = tensor.clone() if tensor.is_inference() else tensor  # which no training can use
+    elif kind in "biuf" and kind and not np.ma.isMaskedArray(given):
+        tensor = torch.as_tensor(given)
+    else:
+        tensor = torch.as_tensor(cells_of(given, f"{name} must hold numbers"))
     if not tensor.dim():
         raise InputError(f"{name} must have rows, got one number")
-    return tensor.to(torch.get_default_dtype()) if tensor.is_floating_point() else tensor
+    return tensor.to(torch.float32) if tensor.is_floating_point() else tensor

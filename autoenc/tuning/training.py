@@ -10,11 +10,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from autoenc.errors import InputError
 from autoenc.tuning.pairs import Pairs, seeded
 
 __all__ = ["Loss", "TrainedModule", "train_module"]
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+_BY_ELEMENT = nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss
+_BY_ELEMENT_FUNCTIONS = tuple(
+    getattr(nn.functional, name) for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+)
 _EVALUATION_ROWS = 4096  # rows that pass through the network at once when a loss is only measured
 
 
@@ -108,7 +113,7 @@ def _train_epoch(
     model.train()
     total = 0.0
     for rows in batches:
-        value = _checked(loss(_first(model(pairs.inputs[rows])), pairs.targets[rows]))
+        value = _value(loss, _first(model(pairs.inputs[rows])), pairs.targets[rows])
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -120,11 +125,26 @@ def _train_epoch(
 def _loss_of(model: nn.Module, pairs: Pairs, loss: Loss) -> float:
     model.eval()
     outputs = [_first(model(inputs)) for inputs in pairs.inputs.split(_EVALUATION_ROWS)]
-    return _checked(loss(torch.cat(outputs), pairs.targets)).item()
+    return _value(loss, torch.cat(outputs), pairs.targets).item()
 
 
 def _first(output: Any) -> Any:
     return output[0] if isinstance(output, tuple) else output
+
+
+def _value(loss: Loss, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The loss, a number.
+
+    Raises:
+        InputError: If torch would compare each row of the output with other rows of the target, too.
+    """
+    by_element = isinstance(loss, _BY_ELEMENT) or loss in _BY_ELEMENT_FUNCTIONS
+    if by_element and output.shape != target.shape:
+        raise InputError(
+            f"the target must have the shape of the model's output, got {list(target.shape)} and "
+            f"{list(output.shape)} for a batch; give a target of one number a row as [rows, 1]"
+        )
+    return _checked(loss(output, target))
 
 
 def _checked(value: Any) -> torch.Tensor:

@@ -1,0 +1,35 @@
+"""What a training needs of torch's global state, whatever the caller has set; after it, all is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+__all__ = ["single_precision", "training_state"]
+
+
+@contextmanager
+def training_state() -> Iterator[None]:
+    """Record gradients, and make tensors on the CPU where no device is named; for this thread alone."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if torch.get_default_device().type != "cpu":  # whose mode costs time in each operation
+            stack.enter_context(torch.device("cpu"))
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
+
+
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """Make tensors of float32 where no type is named; in all threads, as torch has one type for them."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

@@ -111,9 +111,8 @@ class FittedAutoencoder:
     def rows(self, data: Any) -> Rows:
         """Rows as :meth:`encode` takes them, with a warning of cells that are far outside."""
         rows = rows_of(data, self.columns, self.model.shape.input_dim)
-        far = far_outside(rows.cells, self.scaling, self.columns)
-        if far:
-            warnings.warn("; ".join(far), UserWarning, stacklevel=3)
+        for message in far_outside(rows.cells, self.scaling, self.columns):
+            warnings.warn(message, UserWarning, stacklevel=3)
         return rows
 
     def latent_points(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:

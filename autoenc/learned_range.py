@@ -41,7 +41,7 @@ def far_outside(
         if not far.size:
             continue
         if len(found) == _MOST_COLUMNS:
-            return [*found, "and more columns"]
+            return [*found, "cells of more columns are far outside, too"]
         row = int(far[0])
         more = f" (and {far.size - 1} more cells of it)" if far.size > 1 else ""
         found.append(

@@ -65,16 +65,16 @@ def test_rows_like_those_learned_from_are_no_matter(model):
 @pytest.mark.parametrize("fill", [-999.0, 9999.0, 1e20, -1e30, 1e37])
 def test_a_fill_value_is_told_with_row_and_column(model, fill):
     data = rows((4, 1, fill), (9, 1, fill), (6, 0, fill))
-    message = (
-        rf"^row 7, column 'a': {fill:g} is far outside of what the model learned from, 0 to 1; "
-        rf"row 5, column 'b': {fill:g} is far outside of what the model learned from, 0 to 100 "
-        r"\(and 1 more cells of it\)$"
-    ).replace("+", r"\+")
+    told = "is far outside of what the model learned from"
+    expected = [
+        f"row 7, column 'a': {fill:g} {told}, 0 to 1",
+        f"row 5, column 'b': {fill:g} {told}, 0 to 100 (and 1 more cells of it)",
+    ]
     for method in (model.encode, model.reconstruct, FittedEnsemble([model, model], {}).reconstruct):
-        with pytest.warns(UserWarning, match=message) as caught:
+        with pytest.warns(UserWarning, match=told) as caught:
             found = answer(method, data)
-        assert len(caught) == 1
-        assert isinstance(found, InputError) or caught[0].filename == __file__
+        assert [str(warning.message) for warning in caught] == expected
+        assert {warning.filename for warning in caught} == {__file__}
         assert np.isfinite(found).all(axis=None) if isinstance(found, pd.DataFrame) else abs(fill) > 1e15
 
 
@@ -117,4 +117,4 @@ def test_without_a_range_the_scale_tells(kind, fill):
 def test_many_columns_are_told_in_short():
     cells = np.full((2, 40), 1e9)
     scaling = Scaling.fit("standard", np.random.default_rng(0).random((9, 40)), np.arange(9))
-    assert far_outside(cells, scaling)[5:] == ["and more columns"]
+    assert far_outside(cells, scaling)[5:] == ["cells of more columns are far outside, too"]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from autoenc.checkpoint import FittedAutoencoder
+from autoenc.commands.row_files import check_row_file, kept_columns, write_rows
 from autoenc.ensemble import FittedEnsemble
 from autoenc.errors import InputError, listed
+from autoenc.markers import MISSING_WORDS
 from autoenc.model_files import load_model
-from autoenc.outputs import refuse_inputs, summary_stream, write_output
-from autoenc.report.cells import plain_frame
+from autoenc.outputs import refuse_inputs, summary_stream
 from autoenc.settings import EncodeSettings, PredictSettings
 from autoenc.sources import source_name
 from autoenc.tables import numeric_column, read_frame
-from autoenc.text import say
+from autoenc.text import say, warn
 from autoenc.transfer.checkpoint import FittedTransfer
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ __all__ = ["encode", "predict"]
 
 
 def encode(settings: EncodeSettings) -> int:
-    """Encode a table with a saved model into a CSV, a row per row.
+    """Encode a table with a saved model into a CSV or Parquet file, a row per row.
 
     Raises:
         InputError: If model or table cannot be used, or the output cannot be written.
@@ -35,14 +38,15 @@ def encode(settings: EncodeSettings) -> int:
             f"{settings.model}: is an ensemble, whose members have latent spaces of their own; "
             "encode with one model, which search --save_models makes"
         )
-    latents = model.encode(_rows(model, settings))
-    _write(latents, settings.output)
+    rows = _read(model, settings)
+    latents = rows.put_through(model.encode)
+    write_rows("--output", settings.output, rows.kept, latents)
     _say(settings.output, f"{len(latents):,} rows, latent size {latents.shape[1]}")
     return 0
 
 
 def predict(settings: PredictSettings) -> int:
-    """Predict for a table with the heads of a saved model into a CSV, a row per row.
+    """Predict for a table with the heads of a saved model into a CSV or Parquet file, a row per row.
 
     Raises:
         InputError: If model or table cannot be used, or the output cannot be written.
@@ -54,35 +58,56 @@ def predict(settings: PredictSettings) -> int:
             f"{settings.model}: has no heads to predict with; train-best makes such a model of a "
             "transfer-aware search"
         )
-    predictions = model.predict(_rows(model, settings))
-    _write(predictions, settings.output)
+    rows = _read(model, settings)
+    predictions = rows.put_through(model.predict)
+    write_rows("--output", settings.output, rows.kept, predictions)
     _say(settings.output, f"{len(predictions):,} rows, {', '.join(predictions.columns)}")
     return 0
 
 
 def _check_output(settings: EncodeSettings | PredictSettings) -> None:
     refuse_inputs("--output", settings.output, {"--data_path": settings.data_path, "--model": settings.model})
+    check_row_file("--output", settings.output)
 
 
-def _rows(model: FittedAutoencoder, settings: EncodeSettings | PredictSettings) -> pd.DataFrame:
-    """The columns of a table that a model needs."""
+class _Rows(NamedTuple):
+    """What a table holds for a model, and what goes into the output beside its answers."""
+
+    table: str
+    features: pd.DataFrame
+    kept: pd.DataFrame
+
+    def put_through(self, answer: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+        """A model's answers; what it warns of and refuses is told of the table."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                answers = answer(self.features)
+            except InputError as error:
+                raise InputError([f"{self.table}: {problem}" for problem in error.problems]) from None
+            finally:
+                for warning in caught:
+                    warn(*(f"warning: {self.table}: {text}" for text in str(warning.message).split("; ")))
+        return answers
+
+
+def _read(model: FittedAutoencoder, settings: EncodeSettings | PredictSettings) -> _Rows:
     import pandas as pd
 
     if model.columns is None:
         raise InputError(f"{settings.model}: does not name its columns; load it in Python and pass an array")
-    name_of_table = source_name(settings.data_path)
-    frame = read_frame(settings.data_path, missing=settings.na_values)
+    table = source_name(settings.data_path)
+    frame = read_frame(settings.data_path, as_text=settings.keep, missing=settings.na_values)
     missing = [name for name in model.columns if name not in frame.columns]
     if missing:
-        raise InputError(
-            f"{name_of_table}: has no column {listed(missing, quoted=False)}, which the model needs"
-        )
-    return pd.DataFrame({name: numeric_column(frame, name, name_of_table) for name in model.columns})
-
-
-def _write(frame: pd.DataFrame, output: str) -> None:
-    content = plain_frame(frame).to_csv(index=False).encode()
-    write_output("--output", output, lambda file: file.write(content))
+        raise InputError(f"{table}: has no column {listed(missing, quoted=False)}, which the model needs")
+    kept = kept_columns(frame, settings.keep, table)
+    for name in {*settings.keep} & {*model.columns}:  # they were read as they are written
+        text = frame[name]
+        words = text.astype("string").str.strip()
+        frame[name] = text.mask(words.isin(["", *MISSING_WORDS]).fillna(True).to_numpy(bool), None)
+    features = {name: numeric_column(frame, name, table) for name in model.columns}
+    return _Rows(table, pd.DataFrame(features), kept)
 
 
 def _say(output: str, text: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from autoenc.settings.base import PathText, Settings, StorageURL, TableSettings
+from autoenc.settings.base import NamesOrNone, PathText, Settings, StorageURL, TableSettings
 
 __all__ = ["AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings", "PredictSettings"]
+
+_KEEP = Field((), description='columns to copy before them, text as it stands in the file, e.g. "id,site"')
 
 
 class AnalyzeSettings(Settings):
@@ -47,8 +49,10 @@ class EncodeSettings(TableSettings):
 
     model: PathText = Field(description="model file, e.g. output/best_model_latent3.pth")
     data_path: PathText = Field("data/stains.csv", description="table to encode, CSV or Parquet")
+    keep: NamesOrNone = _KEEP
     output: PathText = Field(
-        "latents.csv", description="CSV file for the latent points, a row per row; - for standard output"
+        "latents.csv",
+        description="file for the latent points, a row per row, .csv or .parquet; - for standard output",
     )
 
 
@@ -57,6 +61,8 @@ class PredictSettings(TableSettings):
 
     model: PathText = Field(description="model file of a transfer-aware search, e.g. best_model.pth")
     data_path: PathText = Field("data/stains.csv", description="table to predict for, CSV or Parquet")
+    keep: NamesOrNone = _KEEP
     output: PathText = Field(
-        "predictions.csv", description="CSV file for the predictions, a row per row; - for standard output"
+        "predictions.csv",
+        description="file for the predictions, a row per row, .csv or .parquet; - for standard output",
     )

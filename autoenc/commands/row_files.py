@@ -1,0 +1,103 @@
+"""Tables of answers, a row per row of another table: CSV or Parquet, as the name says."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autoenc.errors import InputError, listed
+from autoenc.outputs import is_regular, write_output
+from autoenc.report.cells import plain_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["check_row_file", "kept_columns", "write_rows"]
+
+_CSV, _PARQUET = ".csv", (".parquet", ".pq")
+
+
+def check_row_file(option: str, output: str) -> None:
+    """See that rows can be written in the format that an output's suffix names.
+
+    Args:
+        option: The option that names the output, for messages.
+        output: The name.
+
+    Raises:
+        InputError: If it names none, or one that needs a package which is not there.
+    """
+    if not output:
+        raise InputError(f"{option} must not be empty")
+    if not is_regular(output) or Path(output).is_dir():
+        return
+    suffix = Path(output).suffix.lower()
+    if suffix in _PARQUET:
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError:
+            raise InputError(
+                f"{option} {output}: writing Parquet needs pyarrow: pip install 'autoenc[parquet]'"
+            ) from None
+    elif suffix != _CSV:
+        raise InputError(
+            f"{option} {output}: must end in .csv or .parquet, which says what is written; - is standard "
+            "output"
+        )
+
+
+def kept_columns(frame: pd.DataFrame, names: Sequence[str], table: str) -> pd.DataFrame:
+    """Columns that go into the output as they stand in the table.
+
+    Args:
+        frame: The table, these columns read as text.
+        names: Of the columns.
+        table: What the table is called, for messages.
+
+    Raises:
+        InputError: If one is not there.
+    """
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise InputError(f"--keep: {table} has no column {listed(missing)}")
+    return frame[list(names)]
+
+
+def write_rows(option: str, output: str, kept: pd.DataFrame, answers: pd.DataFrame) -> None:
+    """Write kept columns and answers side by side.
+
+    Args:
+        option: The option that names the output.
+        output: The name; a device, a pipe and ``-``, which is standard output, are given CSV.
+        kept: Columns of the table, written as they are.
+        answers: A row for each of its rows.
+
+    Raises:
+        InputError: If a name is there twice, a kept cell fits no Parquet column, or the output cannot be
+            written.
+        OSError: If the machine fails.
+    """
+    import pandas as pd
+
+    twice = [name for name in kept.columns if name in answers.columns]
+    if twice:
+        raise InputError(f"--keep: {listed(twice)} is the name of a column of the output, too")
+    if is_regular(output) and Path(output).suffix.lower() in _PARQUET:
+        content = _parquet(option, output, pd.concat([kept, answers], axis=1))
+    else:
+        content = pd.concat([kept, plain_frame(answers)], axis=1).to_csv(index=False).encode()
+    write_output(option, output, lambda file: file.write(content))
+
+
+def _parquet(option: str, output: str, frame: pd.DataFrame) -> bytes:
+    import pyarrow
+
+    buffer = io.BytesIO()
+    try:
+        frame.to_parquet(buffer, index=False)
+    except (pyarrow.ArrowException, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{option} {output}: cannot be written as Parquet: {reason}") from None
+    return buffer.getvalue()

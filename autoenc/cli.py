@@ -36,6 +36,7 @@ from autoenc.settings.layers import LayerSettings
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.sources import pipes_kept
 from autoenc.text import escape_output, say, warn
+from autoenc.trouble import trouble
 
 __all__ = ["main", "main_by_mode"]
 
@@ -138,6 +139,11 @@ def _main(arguments: list[str], prog: str, epilog: str) -> int:
         return PIPE_CLOSED
     except OSError as error:
         warn(f"error: {what_happened(error)}")
+        return 1
+    except Exception as error:
+        if (reason := trouble(error)) is None:
+            raise
+        warn(f"error: {reason}")
         return 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from autoenc.labels import label_warnings, separate_groups
 from autoenc.paths import check_folder, refuse_own_table
 from autoenc.search.connect import connect
 from autoenc.search.fits import FitExecutor
+from autoenc.search.ready import prepare_ahead
 from autoenc.settings import TrainingSettings
 from autoenc.text import warn
 
@@ -38,7 +38,7 @@ def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Eng
     try:
         engine = make_engine(settings.engine, settings.device)
         # Compiling, the first time, goes on while the table is read.
-        threading.Thread(target=engine.prepare, daemon=True).start()
+        prepare_ahead(engine)
     except InputError as error:
         problems += error.problems
     try:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from autoenc.text import warn
+from autoenc.trouble import trouble
 
 __all__ = ["PIPE_CLOSED", "close_output", "naming", "tell_interrupted", "what_happened"]
 
@@ -46,18 +47,26 @@ def _gone(error: OSError) -> Path | None:
     return above[-1] if above else path
 
 
-def tell_interrupted(error: OSError, folder: Path, record: str, resume: str) -> int:
+def tell_interrupted(error: Exception, folder: Path, record: str, resume: str) -> int:
     """Say why a search ended before its end, what is left of it, and how it goes on.
 
     Args:
-        error: What the operating system said.
+        error: What was raised.
         folder: Of the search.
         record: Where its record is: a file or a URL.
         resume: The command that goes on with it.
 
     Returns:
         The exit code.
+
+    Raises:
+        Exception: The error itself, where it is none of the machine.
     """
+    if not isinstance(error, OSError):
+        if (reason := trouble(error)) is None:
+            raise error
+        warn(f"error: {reason}; what {record} holds is safe", f"resume with: {resume}")
+        return 1
     if isinstance(error, BrokenPipeError):
         close_output()
         warn(

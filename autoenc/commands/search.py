@@ -30,6 +30,7 @@ from autoenc.report.ties import not_compared, tie_lines
 from autoenc.runs import TrackedRun
 from autoenc.search import run_fits
 from autoenc.search.fits import FitExecutor
+from autoenc.search.ready import make_ready
 from autoenc.search.signals import StopOnSignals
 from autoenc.secrets import masked_command
 from autoenc.settings import SearchSettings, TrainingSettings
@@ -102,11 +103,13 @@ def _run(job: SearchJob, record: Record, cluster: FitExecutor | None) -> int:
         try:
             with _tracked(job) as run, ExitStack() as stack:
                 live = None if job.shard else stack.enter_context(LiveView(results, job.paths))
+                if pending and cluster is None:
+                    make_ready(job.trainer, signals.flag, settings.quiet)
                 if pending:
                     _train(job, record, results, pending, signals, live, cluster)
                 written = [] if live is None else _report(job, record, results, signals, live)
                 _conclude_run(run, job, results, signals)
-        except OSError as error:
+        except Exception as error:
             return tell_interrupted(error, job.paths.folder, job.record_place, same_command(settings))
     return _conclude(job, results, written, signals)
 

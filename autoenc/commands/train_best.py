@@ -20,6 +20,7 @@ from autoenc.paths import OutputPaths, png_content, write_atomically
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.training_plot import TrainingPlot, draw_training
 from autoenc.runs import TrackedRun
+from autoenc.search.ready import make_ready
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
 from autoenc.single_precision import as_recorded
@@ -87,6 +88,7 @@ def train_best(settings: TrainBestSettings) -> int:
         TrackedRun(folder, "train-best", settings, table.fingerprint, [seed]) as run,
     ):
         try:
+            make_ready(engine, signals.flag, settings.quiet)
             if settings.patience:
                 fit = _until_best(engine, division, fit, settings.patience, signals.flag)
             outcome = engine.fit(division.split(HOLDOUT), fit, signals.flag)

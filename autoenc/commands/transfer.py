@@ -21,12 +21,14 @@ from autoenc.errors import InputError
 from autoenc.grid import format_architecture
 from autoenc.inputs import sign_warnings
 from autoenc.lock import RecordLock
+from autoenc.machine import tell_interrupted
 from autoenc.paths import remove_unfinished
 from autoenc.report.study_tables import count_states, duration_s, ranked_trials, study_trials
 from autoenc.runs import TrackedRun
 from autoenc.scaling import left_out_warnings
 from autoenc.search.executors import Threads
 from autoenc.search.loop import run
+from autoenc.search.ready import make_ready
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.text import escaped, warn
@@ -87,13 +89,20 @@ def transfer(settings: TransferSettings) -> int:
         remove_unfinished(job.folder, _FILES)
         study = open_study(path, settings, context_of(settings, job.data, job.left_out_mark))
         tracked = TrackedRun(job.folder, "transfer", settings, job.data.fingerprint, [settings.seed])
-        with tracked as run:
-            _run(job, study, log, signals.flag)
-            written = write_tables(study, job.folder)
-            if ranked_trials(study) and not signals.number:
-                written += write_pictures(study, job.folder)
-            _conclude_run(run, job, study, signals)
+        try:
+            with tracked as run:
+                _run(job, study, log, signals.flag)
+                written = write_tables(study, job.folder)
+                if ranked_trials(study) and not signals.number:
+                    written += write_pictures(study, job.folder)
+                _conclude_run(run, job, study, signals)
+        except Exception as error:
+            return tell_interrupted(error, job.folder, str(path), _resume_command(path))
         return _conclude(study, log, written, signals)
+
+
+def _resume_command(database: Path) -> str:
+    return shlex.join([*program_words(), "transfer", "--resume", str(database)])
 
 
 def _conclude_run(run: TrackedRun, job: TransferJob, study: optuna.Study, signals: StopOnSignals) -> None:
@@ -197,6 +206,8 @@ def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopF
     )
     log.info(f"trials        {settings.n_trials:,} wanted, {n_known:,} done")
     if n_left and not stop.is_set():
+        make_ready(job.engine, stop, settings.quiet)
+    if n_left and not stop.is_set():
         log.info(f"estimate      {_estimate(job, stages, n_left)}")
 
     def on_end(number: int) -> None:
@@ -298,7 +309,6 @@ def _conclude(
     database = written[0][1].parent / "study.db"
     log.info(f"{'record':<13} {database}")
     if signals.number:
-        again = shlex.join([*program_words(), "transfer", "--resume", str(database)])
-        log.info(f"stopped by {signals.name}; go on with: {again}")
+        log.info(f"stopped by {signals.name}; go on with: {_resume_command(database)}")
         return signals.exit_code
     return 1 if best is None else 0

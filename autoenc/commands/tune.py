@@ -22,6 +22,7 @@ from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
 from autoenc.runs import TrackedRun
 from autoenc.search.fits import FitExecutor
+from autoenc.search.ready import make_ready
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TuneSettings
 from autoenc.study import Record, journal_path, open_storage
@@ -90,6 +91,8 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
         try:
             seeds = range(settings.seed, settings.seed + settings.seeds)
             with TrackedRun(job.folder, "tune", settings, job.context.fingerprint, seeds) as run, reports:
+                if n_before < job.n_trials and cluster is None:
+                    make_ready(job.engine, signals.flag, settings.quiet)
                 run_tuning(job, study, record, alone, told, asking, signals.flag, cluster, deadline_s)
                 n_done = len(steps_of(study))
                 best = _best_result(job, study, record)
@@ -99,7 +102,7 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
                     run.conclude(state, reason="no trial succeeded" if state == "failed" else None)
                 else:
                     run.conclude(state, metrics_of(best, job.table.values, job.engine), curves_of(best))
-        except OSError as error:
+        except Exception as error:
             place = settings.storage or str(journal_path(job.folder))
             return tell_interrupted(error, job.folder, place, same_command(settings))
     if signals.number:

@@ -256,7 +256,13 @@ class Engine(Protocol):
     device: str
 
     def prepare(self) -> None:
-        """Do what takes time once per process; may run beside other work, and need not be called."""
+        """Do what takes time once per process, which is no part of a fit's time.
+
+        It may run beside other work, and need not be called: the first fit does.
+
+        Raises:
+            MachineError: If the machine cannot; it is no fit's failure.
+        """
         ...
 
     def fit(

@@ -20,8 +20,9 @@ import numpy as np
 from numba import njit
 
 from autoenc.engines import randomness, simd
+from autoenc.engines.compiling import compiled
 from autoenc.engines.randomness import CORRUPTION, NOISE, combine, layer_key, standard_normal
-from autoenc.engines.simd import INNER, JIT, VECTOR_BYTES, matmul
+from autoenc.engines.simd import INNER, VECTOR_BYTES, matmul
 
 __all__ = [
     "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT", "PADDED", "RELU", "SAMPLED",
@@ -426,7 +427,7 @@ def _backward_and_update(
 def _compile_pass(sources: int):
     """The one entry point; ``sources`` makes the cache notice a change in any file that it is made of."""
 
-    @njit(**JIT)
+    @compiled
     def run_pass(
         p, m, v, g, layers, has_norm, activation, values, rows, batch_size, stride, x, observed, h, xhat,
         rstd, slopes, d, other, d_rows, keys, sums, stop, learning, seed, epoch, threshold, scale,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from math import isfinite
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +32,12 @@ from autoenc.engines.contract import (
 from autoenc.engines.randomness import batch_order, initial_state, keep_threshold
 from autoenc.engines.simd import VECTOR_BYTES
 from autoenc.grid import NetworkShape
+from autoenc.trouble import blamed_on_machine
 
 __all__ = ["NativeEngine"]
 
 Floats = NDArray[np.floating]
+Array = TypeVar("Array", NDArray[np.float32], NDArray[np.int64])
 
 
 def _aligned(size: int, dtype: np.dtype) -> Floats:
@@ -119,6 +122,13 @@ class _Layout:
         return views
 
 
+def _constant(array: Array) -> Array:
+    """A view that cannot be written to, which makes one type of all arrays: each would be compiled anew."""
+    view = np.ascontiguousarray(array)[...]
+    view.flags.writeable = False
+    return view
+
+
 class _Training:
     """The arrays of one fit, and its epochs."""
 
@@ -127,6 +137,7 @@ class _Training:
     ) -> None:
         recipe = fit.recipe
         self.split, self.fit, self.stop = split, fit, stop
+        self.values = _constant(split.values)
         vector = VECTOR_BYTES // dtype.itemsize
         self.stride = -(-min(recipe.batch_size, split.train.size) // vector) * vector
         self.layout = _Layout.of(fit.network(split.values.shape[1]), self.stride, vector)
@@ -167,13 +178,14 @@ class _Training:
         return float(
             kernels.run_pass(
                 self.p, self.m, self.v, self.g, self.layout.table, recipe.norm == "layer",
-                ACTIVATIONS.index(recipe.activation), self.split.values, rows, batch_size, self.stride,
+                ACTIVATIONS.index(recipe.activation), self.values, _constant(rows), batch_size, self.stride,
                 self.x, self.observed, self.h, self.xhat, self.rstd, self.slopes, self.d, self.other,
                 self.d_rows, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
                 np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
                 np.uint32(keep_threshold(recipe.corruption if recipe.family == "dae" else 0.0)),
-                recipe.kl_weight_in(epoch) if recipe.family == "vae" else 0.0,
-                recipe.learning_rate(epoch), recipe.weight_decay, recipe.nonzero_weight, recipe.all_weight,
+                float(recipe.kl_weight_in(epoch)) if recipe.family == "vae" else 0.0,
+                float(recipe.learning_rate(epoch)), float(recipe.weight_decay), float(recipe.nonzero_weight),
+                float(recipe.all_weight),
                 epoch * self.n_steps_per_epoch,
             )
         )  # fmt: skip
@@ -191,11 +203,20 @@ class NativeEngine:
 
     def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32) -> None:
         self.dtype = np.dtype(dtype)
+        self._is_prepared = False
 
     def prepare(self) -> None:
-        """Compile the kernels, or load them from the cache, which takes seconds or a moment."""
+        """Compile the kernels, or load them from the cache, which takes seconds or a moment.
+
+        Raises:
+            MachineError: If that fails, which is never the fault of a fit.
+        """
+        if self._is_prepared:
+            return
         split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
-        self.fit(split, Fit((1,), 1, Recipe(epochs=1)))
+        with blamed_on_machine("the training cannot be compiled"):
+            self._fit(split, Fit((1,), 1, Recipe(epochs=1)), StopFlag())
+        self._is_prepared = True
 
     def fit(
         self,
@@ -208,8 +229,13 @@ class NativeEngine:
     ) -> Outcome:
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
         check_initial(fit, initial)
+        self.prepare()  # before the clock starts: compiling is no part of a training's time
+        return self._fit(split, fit, stop or StopFlag(), watch, initial)
+
+    def _fit(
+        self, split: Split, fit: Fit, stop: StopFlag, watch: Watch | None = None, initial: State | None = None
+    ) -> Outcome:
         started = time.perf_counter()
-        stop = stop or StopFlag()
         training = _Training(split, fit, self.dtype, stop, initial)
         train_losses: list[float] = []
         test_losses: list[float] = []

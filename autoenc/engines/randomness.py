@@ -19,8 +19,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from autoenc.engines.compiling import compiled
 from autoenc.engines.contract import State
-from autoenc.engines.simd import INNER, JIT
+from autoenc.engines.simd import INNER
 from autoenc.grid import NetworkShape
 
 __all__ = [
@@ -57,7 +58,7 @@ combine = njit(**INNER)(_combine)
 """The compiled hash step, for scalars."""
 
 
-@njit(**JIT)
+@compiled
 def layer_key(seed, epoch, step, layer):  # type: ignore[no-untyped-def]
     """The uint32 from which one layer's dropout decisions of one step follow."""
     key = combine(np.uint32(seed), np.uint32(epoch))

@@ -23,7 +23,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model, ty
 __all__ = ["JIT", "VECTOR_BYTES", "matmul"]
 
 VECTOR_BYTES = 64
-JIT: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+JIT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 INNER: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",

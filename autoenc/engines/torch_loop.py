@@ -16,6 +16,7 @@ from autoenc.engines.contract import (
     EarlyStopping,
     Fit,
     Outcome,
+    Recipe,
     Split,
     State,
     StopFlag,
@@ -27,6 +28,7 @@ from autoenc.engines.randomness import CORRUPTION, batch_order, dropout_mask, in
 from autoenc.loss import sparse_aware_loss
 from autoenc.model import DynamicAutoencoder
 from autoenc.torch_state import training_state
+from autoenc.trouble import blamed_on_machine
 
 __all__ = ["TorchEngine"]
 
@@ -76,11 +78,21 @@ class TorchEngine:
     def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32, device: str = "cpu") -> None:
         self.dtype = torch.float32 if dtype == np.float32 else torch.float64
         self.device = device
+        self._is_prepared = False
 
     def prepare(self) -> None:
-        """Nothing takes time once."""
+        """Compile the hash behind dropout and noise, and have torch load what it needs.
 
-    @training_state()
+        Raises:
+            MachineError: If that fails, which is never the fault of a fit.
+        """
+        if self._is_prepared:
+            return
+        split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
+        with blamed_on_machine("the training cannot be prepared"):
+            self._fit(split, Fit((1,), 1, Recipe(epochs=1, family="vae")))
+        self._is_prepared = True
+
     def fit(
         self,
         split: Split,
@@ -92,6 +104,18 @@ class TorchEngine:
     ) -> Outcome:
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
         check_initial(fit, initial)
+        self.prepare()  # before the clock starts: compiling is no part of a training's time
+        return self._fit(split, fit, stop, watch, initial)
+
+    @training_state()
+    def _fit(
+        self,
+        split: Split,
+        fit: Fit,
+        stop: StopFlag | None = None,
+        watch: Watch | None = None,
+        initial: State | None = None,
+    ) -> Outcome:
         started = time.perf_counter()
         recipe = fit.recipe
         model, dropouts = self._build(split, fit, initial)

@@ -23,6 +23,7 @@ from autoenc.identity import FORMAT_VERSION
 from autoenc.search.executors import train_one
 from autoenc.search.loop import BatchLost, Watch
 from autoenc.text import warn
+from autoenc.trouble import MachineError, trouble
 
 __all__ = ["DaskCluster"]
 
@@ -174,6 +175,8 @@ class DaskCluster:
                 answer.set_exception(BatchLost(text))
             elif isinstance(error, InputError):
                 answer.set_exception(error)
+            elif (reason := trouble(error)) is not None:
+                answer.set_exception(MachineError(f"--scheduler {self.address}: a worker: {reason}"))
             else:  # the engine's errors are outcomes, so this is a worker that cannot work
                 told = f"--scheduler {self.address}: a worker cannot train: {type(error).__name__}: {error}"
                 answer.set_exception(InputError(told))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -10,8 +11,11 @@ from typing import Generic
 
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
 from autoenc.search.loop import O, Objective, U, Watch
+from autoenc.trouble import MachineError, require_room, trouble
 
 __all__ = ["Here", "Threads", "train_one"]
+
+_THREAD_BYTES = 16 * 2**20  # its stack and some work space, without which a thread does not begin
 
 
 class Threads(Generic[U, O]):
@@ -27,10 +31,21 @@ class Threads(Generic[U, O]):
 
     def __init__(self, objective: Objective[U, O], n_threads: int, stop: StopFlag) -> None:
         self._objective, self._n_threads, self._stop = objective, n_threads, stop
-        self._pool = ThreadPoolExecutor(n_threads)
+        self._threads: list[threading.Thread] = []
+        require_room(n_threads * _THREAD_BYTES, f"training in {n_threads} threads")
+        self._pool = ThreadPoolExecutor(
+            n_threads, initializer=lambda: self._threads.append(threading.current_thread())
+        )
 
     def slots(self) -> int:
-        """Number of threads."""
+        """Number of threads.
+
+        Raises:
+            MachineError: If a thread is gone, as where memory ran out even for telling so; whoever waited for
+                its unit would wait for ever.
+        """
+        if not all(thread.is_alive() for thread in self._threads):
+            raise MachineError("a thread that was training has died; it may have run out of memory")
         return self._n_threads
 
     def batch_s(self) -> float:
@@ -89,6 +104,9 @@ def train_one(
 ) -> Outcome:
     """Train a fit; an error of the engine becomes its failure, and its parameters are left out.
 
+    What the machine could not do, as :func:`~autoenc.trouble.trouble` tells, is no failure of the fit and
+    raised as it is.
+
     Raises:
         Stopped: If ``stop`` was set before the end.
         optuna.TrialPruned: If ``watch`` ended it.
@@ -100,6 +118,8 @@ def train_one(
         outcome = train(split, fit, stop)
     except (Stopped, TrialPruned):
         raise
-    except Exception as error:  # whatever it was, it belongs to this fit and not to the search
+    except Exception as error:  # what the machine cannot do ends the search; all else belongs to this fit
+        if trouble(error) is not None:
+            raise
         return Outcome([], [], float("nan"), 0.0, {}, failure=f"{type(error).__name__}: {error}")
     return dataclasses.replace(outcome, state={})

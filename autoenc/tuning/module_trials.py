@@ -14,6 +14,7 @@ from autoenc.engines import StopFlag
 from autoenc.errors import InputError
 from autoenc.search.loop import End, Running, Watch
 from autoenc.search.studies import Prepared, StudyTrials
+from autoenc.trouble import trouble
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.study import mark_process
 from autoenc.tuning.training import TrainedModule
@@ -68,9 +69,11 @@ class ModuleObjective:
         try:
             trained = self._train(unit.params, watch=watch or (lambda epoch, val_loss: None))
         # Of the pruner, the storage and the data: no trial's fault.
-        except (optuna.TrialPruned, OSError, OptunaError, InputError):
+        except (optuna.TrialPruned, OptunaError, InputError):
             raise
-        except Exception as error:  # whatever it was, it belongs to this trial and not to the search
+        except Exception as error:  # what the machine cannot do ends the search; all else is the trial's
+            if trouble(error) is not None:
+                raise
             return ModuleOutcome(None, f"{type(error).__name__}: {error}")
         return ModuleOutcome(trained.val_loss)
 

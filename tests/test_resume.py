@@ -113,7 +113,7 @@ def one_stack_crashes(monkeypatch):
 
     def crashing(self, split, wanted, stop=None):
         if wanted.architecture == (8, 4):
-            raise MemoryError("no room for it")
+            raise ArithmeticError("it overflowed")
         return fit(self, split, wanted, stop)
 
     monkeypatch.setattr(NativeEngine, "fit", crashing)
@@ -124,9 +124,11 @@ def test_one_bad_fit_does_not_end_the_search(search, one_stack_crashes, tmp_path
     answer = search()
     assert answer.code == 0
     assert "failed        1 of 5" in answer.out
-    assert "8-4: MemoryError: no room for it" in answer.out
+    assert "8-4: ArithmeticError: it overflowed" in answer.out
     document = json.loads((tmp_path / "hyperparam_results_latent3.json").read_text())
-    assert document["failed_configurations"] == [{"config": [8, 4], "reason": "MemoryError: no room for it"}]
+    assert document["failed_configurations"] == [
+        {"config": [8, 4], "reason": "ArithmeticError: it overflowed"}
+    ]
     assert len(document["all_results"]) == 4
     # It is not tried again by itself, but it is when asked for.
     one_stack_crashes.undo()

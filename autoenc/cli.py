@@ -35,7 +35,7 @@ from autoenc.settings import (
 from autoenc.settings.layers import LayerSettings
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.sources import pipes_kept
-from autoenc.text import escape_output, say, warn
+from autoenc.text import OUTPUT, escape_output, say, warn
 from autoenc.trouble import trouble
 
 __all__ = ["main", "main_by_mode"]
@@ -119,7 +119,7 @@ def _main(arguments: list[str], prog: str, epilog: str) -> int:
         if arguments[:1] == [_SHOW]:
             name, resolution = _parse(arguments[1:], f"{prog} {_SHOW}")
             show = import_module("autoenc.commands.config").show
-            say(*show(name, resolution))
+            say(*show(name, resolution), flush=True)
             return 0
         name, resolution = _parse(arguments, prog, epilog)
         words = _joined(arguments, _flags(COMMANDS[name].settings))[1:]
@@ -138,6 +138,8 @@ def _main(arguments: list[str], prog: str, epilog: str) -> int:
         close_output()
         return PIPE_CLOSED
     except OSError as error:
+        if error.filename == OUTPUT:
+            close_output()
         warn(f"error: {what_happened(error)}")
         return 1
     except Exception as error:

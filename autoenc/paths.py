@@ -26,6 +26,7 @@ __all__ = [
     "png_content",
     "check_folder",
     "refuse_own_table",
+    "remove_leftovers",
     "remove_unfinished",
     "write_atomically",
     "write_to_stream",
@@ -36,7 +37,12 @@ _SEARCH_FILES = (
     "hyperparam_results_latent*.json", "hyperparam_results_latent*.csv", "hyperparam_search_latent*.png",
     "config_performance_latent*.png", "factor_effects_latent*.png", "latent_space_2d_best_config.png",
     "best_model_latent*.pth", "best_ensemble_latent*.pth", "search_state.json", "search_results.csv",
-    "search_progress.png", "runs/*.json",
+    "search_progress.png", "runs/*.json", ".study*.holder",
+)  # fmt: skip
+_OTHER_FILES = (
+    "best_hyperparameters.json", "optimization_results.json", "optimization_report.txt", "all_trials.csv",
+    "top_20_trials.csv", "best_params.json", "figures/*.png", "resilient_search_*", "phases.json",
+    "detailed_progress_analysis.png", "train_best.json", "train_best_curves.png", "analysis/*", "fine.yaml",
 )  # fmt: skip
 _TABLES = (
     "hyperparam_results_latent*.csv", "search_results.csv", "all_trials.csv", "top_20_trials.csv",
@@ -108,7 +114,7 @@ class OutputPaths:
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process had begun to write; only the folder's one user may do this."""
-        remove_unfinished(self.folder, _SEARCH_FILES)
+        remove_leftovers(self.folder)
 
 
 def refuse_own_table(path: str, folder: Path) -> None:
@@ -123,6 +129,11 @@ def refuse_own_table(path: str, folder: Path) -> None:
             f"--data_path {path}: would be overwritten by the {place.name} of the search; give the table "
             "another name, or name another --output_dir"
         )
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes had begun to write of the program's files in a folder of a search."""
+    remove_unfinished(folder, (*_SEARCH_FILES, *_OTHER_FILES))
 
 
 def remove_unfinished(folder: Path, patterns: Sequence[str]) -> None:

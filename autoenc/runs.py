@@ -43,6 +43,9 @@ _SHAPE: dict[str, type | tuple[type, ...]] = {
 }
 
 
+_PLAIN = (str, int, float, bool, list, NoneType)  # what a metric may be
+
+
 class TrackedRun:
     """Keeps the file of a run, for the time of a ``with`` block.
 
@@ -171,9 +174,34 @@ def read_run(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("format_version") != _VERSION:
         raise InputError(f"{path}: is no description of a run in format {_VERSION}")
     wrong = [key for key, kind in _SHAPE.items() if not isinstance(document.get(key), kind)]
+    if not wrong:
+        wrong = _wrong_values(document)
     if wrong:
         raise InputError(f"{path}: is damaged: {', '.join(wrong)} missing or wrong")
     return document
+
+
+def _wrong_values(document: Mapping[str, Any]) -> list[str]:
+    """What is of the right kind, but says nothing that can be shown."""
+    wrong = [
+        name
+        for name in ("started", "ended")
+        if not (_is_time(document.get(name)) or (name == "ended" and document.get(name) is None))
+    ]
+    metrics = document["metrics"] or {}
+    wrong += [f"metrics.{name}" for name in metrics if not isinstance(metrics[name], _PLAIN)]
+    if isinstance(metrics.get("best_loss"), str | bool | list):
+        wrong.append("metrics.best_loss")
+    if not isinstance(document["environment"].get("git_commit"), str | NoneType):
+        wrong.append("environment.git_commit")
+    return wrong
+
+
+def _is_time(text: Any) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def run_state(document: Mapping[str, Any]) -> str:

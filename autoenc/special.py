@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import TextIO
 
 from autoenc.errors import InputError
 
-__all__ = ["read_regular", "refuse_link", "special_kind"]
+__all__ = ["open_own", "read_regular", "refuse_link", "special_kind"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
@@ -35,6 +36,23 @@ def refuse_link(path: Path) -> None:
         raise InputError(
             f"{path}: is a symbolic link to {os.readlink(path)}, and not this program's own file; remove it"
         )
+
+
+def open_own(path: Path) -> TextIO:
+    """Open a text file of the program's own to add to it, and never what a link in its place leads to.
+
+    Raises:
+        InputError: If there is a link, or anything else that is no file.
+    """
+    refuse_link(path)
+    kind = special_kind(path)
+    if kind is not None:
+        raise InputError(f"{path}: is {kind}, but the program writes a file of this name")
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+    return open(path, "a", encoding="utf-8", opener=opener)
 
 
 def read_regular(path: Path, told: str) -> bytes:

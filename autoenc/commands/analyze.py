@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
 
 from autoenc.errors import InputError
 from autoenc.lock import is_held
-from autoenc.paths import OutputPaths
+from autoenc.paths import OutputPaths, remove_leftovers
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record, unfinished_state
 from autoenc.report.overview import overview
@@ -48,6 +49,9 @@ def analyze(settings: AnalyzeSettings) -> int:
     if not records and not studies:
         raise InputError(f"{settings.storage or journal}: holds no search yet")
     running = is_held(journal)
+    if not running:
+        with suppress(OSError):  # a folder that may only be read
+            remove_leftovers(folder)
     latest: dict[int, Record] = {}
     for record in sorted(records, key=lambda record: record.last_used):
         latest[record.context.latent_dim] = record

@@ -21,7 +21,7 @@ from autoenc.errors import InputError
 from autoenc.grid import format_architecture
 from autoenc.inputs import sign_warnings
 from autoenc.lock import RecordLock
-from autoenc.machine import tell_interrupted
+from autoenc.machine import naming, tell_interrupted
 from autoenc.paths import remove_unfinished
 from autoenc.report.study_tables import count_states, duration_s, ranked_trials, study_trials
 from autoenc.runs import TrackedRun
@@ -31,6 +31,7 @@ from autoenc.search.loop import run
 from autoenc.search.ready import make_ready
 from autoenc.search.signals import StopOnSignals
 from autoenc.settings import TransferSettings, require_settings
+from autoenc.special import open_own
 from autoenc.text import escaped, warn
 from autoenc.transfer.data import Target, TransferData
 from autoenc.transfer.estimate import estimate_trial_s
@@ -169,13 +170,25 @@ class _Screen(logging.StreamHandler[TextIO]):
         raise
 
 
+class _LogFile(_Screen):
+    """Raises where the log cannot be written, with its name."""
+
+    def __init__(self, stream: TextIO, path: Path) -> None:
+        super().__init__(stream)
+        self._path = path
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        with naming(self._path):
+            super().handleError(record)
+
+
 @contextmanager
 def _log(path: Path, quiet: bool) -> Iterator[logging.Logger]:
     """Lines for a file, with the time, and for the screen."""
     log = logging.getLogger(f"autoenc.transfer.{path.resolve()}")
     log.setLevel(logging.INFO)
     log.propagate = False
-    file = logging.FileHandler(path, encoding="utf-8")
+    file = _LogFile(open_own(path), path)
     file.setFormatter(_Lines("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
     screen = _Screen(sys.stdout)
     screen.setFormatter(_Lines())
@@ -187,7 +200,7 @@ def _log(path: Path, quiet: bool) -> Iterator[logging.Logger]:
     finally:
         for handler in handlers:
             log.removeHandler(handler)
-        file.close()
+        file.stream.close()
 
 
 def _run(job: TransferJob, study: optuna.Study, log: logging.Logger, stop: StopFlag) -> None:

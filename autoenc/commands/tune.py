@@ -18,6 +18,7 @@ from autoenc.engines.contract import Family
 from autoenc.inputs import open_cluster, warn_about
 from autoenc.lock import RecordLock, file_lock
 from autoenc.machine import tell_interrupted
+from autoenc.paths import remove_leftovers
 from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
 from autoenc.runs import TrackedRun
@@ -59,6 +60,7 @@ def tune(settings: TuneSettings, begin_with: Sequence[Mapping[str, Any]] = ()) -
         cluster = open_cluster(stack, settings.scheduler, job.engine, job.division)
         if alone:
             stack.enter_context(RecordLock(journal))
+            remove_leftovers(job.folder)
         storage = open_storage(settings.storage or journal)
         study = open_study(storage, job)
         _enqueue(study, begin_with)

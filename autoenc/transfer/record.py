@@ -15,7 +15,7 @@ from optuna.storages import RDBStorage
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.sources import refuse_ended
-from autoenc.special import special_kind
+from autoenc.special import refuse_link, special_kind
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.samplers import make_pruner, make_sampler
 
@@ -139,6 +139,7 @@ def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) 
     Raises:
         InputError: If it is the study of another experiment; it says what differs.
     """
+    refuse_link(path)
     written = settings.model_dump(mode="json", exclude={"resume", "quiet"})
     if path.exists():
         study = read_study(path, "--resume" if settings.resume else "study")

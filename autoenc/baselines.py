@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines import Recipe, Split
 
-__all__ = ["baseline_losses", "reconstruction_loss"]
+__all__ = ["above_pca", "baseline_losses", "reconstruction_loss"]
 
+_ROUNDING = 1e-10  # of the column mean's loss: squares of single precision's rounding
 _LARGE = 1e12  # sums of squares beyond leave the range of single precision; below it, they save memory
 
 
@@ -48,3 +51,17 @@ def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, 
         "mean": reconstruction_loss(np.broadcast_to(means, test.shape), test, recipe),
         "pca": reconstruction_loss(pca.inverse_transform(pca.transform(filled)), test, recipe),
     }
+
+
+def above_pca(loss: float, baselines: Mapping[str, float]) -> float | None:
+    """How much higher a loss is than that of PCA, as a share of it; below 0 where it is lower.
+
+    Args:
+        loss: Of an autoencoder.
+        baselines: What :func:`baseline_losses` gave on the same rows.
+
+    Returns:
+        None where PCA loses nothing but rounding, of which no share can be told.
+    """
+    pca = baselines["pca"]
+    return loss / pca - 1 if pca > _ROUNDING * baselines["mean"] and pca > 0 else None

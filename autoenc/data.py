@@ -81,6 +81,15 @@ class Table:
                 digest.update(one_form(block.astype(dtype)).tobytes())
         return digest.hexdigest()
 
+    @property
+    def varying(self) -> NDArray[np.bool_]:
+        """Which columns hold more than one number, ``[columns]``."""
+        found = np.zeros(self.values.shape[1], bool)
+        for j in range(found.size):
+            observed = self.values[:, j][~np.isnan(self.values[:, j])]
+            found[j] = observed.size > 0 and observed.min() < observed.max()
+        return found
+
     def _blocks(self) -> Iterator[NDArray[np.float64]]:
         for start in range(0, len(self.values), 65536):
             yield self.values[start : start + 65536]

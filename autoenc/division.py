@@ -99,7 +99,9 @@ class Division:
 
     def warnings(self, folds: Iterable[str]) -> list[str]:
         """Name the columns that are left out of the loss of these folds."""
-        return left_out_warnings(self.table.columns, {fold: self.scaling(fold) for fold in folds})
+        return left_out_warnings(
+            self.table.columns, self.table.varying, {fold: self.scaling(fold) for fold in folds}
+        )
 
     def n_scaled_tables(self, folds: Iterable[str]) -> int:
         """How many scaled copies of the table are kept when all these folds are used."""
@@ -110,7 +112,7 @@ class Division:
         for name, rows in (("training", split.train), ("test", split.test)):
             if np.isnan(self.table.values[rows]).all():
                 raise InputError(f"{self.table.path}: all cells of the {rows.size} {name} rows are missing")
-            if np.isnan(split.values[rows]).all():
+            if np.isnan(split.values[rows]).all() and self.table.varying.any():
                 raise InputError(
                     f"{self.table.path}: no column with a cell in the {rows.size} {name} rows varies in the "
                     f"{split.train.size} training rows; --scaling {self._scaling_kind} has nothing to go by"

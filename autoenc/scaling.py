@@ -25,9 +25,9 @@ _ROUNDING = 16 * _EPSILON
 class Scaling:
     """An affine map of each column, ``(x - center) / scale``.
 
-    A column that is constant or unobserved in the rows that the scaling was fitted on has no scale, nor has
-    one that varies but whose measure of spread is 0, as where quartiles coincide: its ``scale`` is then 0.
-    All its cells count as missing, so that they enter a network as 0 and a loss never.
+    A column has no scale, ``scale`` 0, where the rows that the scaling was fitted on give none: unobserved
+    ones, constant ones (but for ``maxabs``, where only zeros are none), quartiles that coincide. All its
+    cells count as missing, so that they enter a network as 0 and a loss never.
 
     Shape:
         center, scale: float64 ``[columns]``.
@@ -93,14 +93,11 @@ def _center_and_scale(kind: ScalingKind, column: NDArray[np.float64]) -> tuple[f
         return 0.0, 0.0
     if kind == "none":
         return 0.0, 1.0
-    low, high = float(column[observed].min()), float(column[observed].max())
-    largest = max(abs(low), abs(high))
+    largest = float(np.abs(column[observed]).max())
     # A power of two takes the unit out without rounding, so that no square leaves the range of the numbers.
     exponent = int(np.frexp(largest)[1])
     column, tiny = np.ldexp(column, -exponent), float(np.ldexp(largest, -exponent)) * _ROUNDING
-    center = scale = 0.0
-    if np.ldexp(high, -exponent) - np.ldexp(low, -exponent) > tiny:
-        center, scale = _MEASURES[kind](column[:, None])
+    center, scale = _MEASURES[kind](column[:, None])
     if scale <= tiny:
         center, scale = float(np.nanmedian(column)), 0.0
     return float(np.ldexp(center, exponent)), float(np.ldexp(scale, exponent))
@@ -112,7 +109,8 @@ def _maxabs(column: NDArray[np.float64]) -> tuple[float, float]:
 
 def _minmax(column: NDArray[np.float64]) -> tuple[float, float]:
     low = float(np.nanmin(column))
-    return low, 1 / (1 / (float(np.nanmax(column)) - low))
+    span = float(np.nanmax(column)) - low
+    return low, 1 / (1 / span) if span else 0.0
 
 
 def _standard(column: NDArray[np.float64]) -> tuple[float, float]:
@@ -149,16 +147,22 @@ def left_out_mark(splits: Mapping[str, tuple[Scaling, int]]) -> str:
     return hashlib.sha256(repr(sorted(marked.items())).encode()).hexdigest()[:16] if marked else ""
 
 
-def left_out_warnings(columns: Sequence[str], splits: Mapping[str, Scaling]) -> list[str]:
-    """Name the columns that are left out of the loss, a sentence for each group of splits.
+def left_out_warnings(
+    columns: Sequence[str], varying: NDArray[np.bool_], splits: Mapping[str, Scaling]
+) -> list[str]:
+    """Name the columns that are left out of the loss though they vary, a sentence for each group of splits.
 
     Args:
         columns: The columns' names.
+        varying: Which of them vary in the table as a whole; constant ones are named when it is read.
         splits: The scaling of each split, by name.
+
+    Shape:
+        varying: ``[columns]``.
     """
     where: dict[str, list[str]] = {}
     for name, scaling in splits.items():
-        for j in np.flatnonzero(scaling.left_out).tolist():
+        for j in np.flatnonzero(scaling.left_out & varying).tolist():
             where.setdefault(columns[j], []).append(name)
     groups: dict[tuple[str, ...], list[str]] = {}
     for column, names in where.items():

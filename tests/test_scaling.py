@@ -39,7 +39,7 @@ def test_scaled_cells_do_not_depend_on_the_offset(kind: str, seed: int, offset: 
     np.testing.assert_allclose(scaled(kind, values + offset), scaled(kind, values), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["maxabs", "minmax", "standard", "robust"])
+@pytest.mark.parametrize("kind", ["minmax", "standard", "robust"])
 @pytest.mark.parametrize(
     "learned",
     [[0.0] * 6, [3.0] * 6, [-2.0] * 6, [0.1] * 6, [1e-300] * 6, [NAN] * 6, [NAN] * 5 + [7.0],
@@ -55,6 +55,14 @@ def test_a_column_that_does_not_vary_has_no_scale(kind: str, learned: list[float
     np.testing.assert_array_equal(scaling.undo(np.float32([[0.7], [NAN]])), expected)
 
 
+def test_the_largest_of_a_constant_column_is_a_scale_unless_it_is_zero() -> None:
+    values = np.array([[0.0, 3.0, NAN], [0.0, 3.0, NAN], [9.0, 6.0, 1.0]])
+    scaling = Scaling.fit("maxabs", values, np.arange(2))
+    assert scaling.left_out.tolist() == [True, False, True]
+    np.testing.assert_array_equal(scaling.apply(values)[:, 1], [1, 1, 2])
+    assert np.isfinite(scaling.undo(scaling.apply(values))).all()
+
+
 def test_without_scaling_only_an_unobserved_column_is_left_out() -> None:
     values = np.array([[3.0, NAN], [3.0, NAN], [4.0, 1.0]])
     scaling = Scaling.fit("none", values, np.arange(2))
@@ -66,7 +74,9 @@ def test_quartiles_that_coincide_are_no_scale_though_the_column_varies() -> None
     values = np.array([0.0] * 16 + [1, 2, 3, 4])[:, None]
     for kind, left_out in (("robust", True), ("standard", False), ("minmax", False), ("maxabs", False)):
         assert Scaling.fit(kind, values, np.arange(20)).left_out[0] == left_out
-    (told,) = left_out_warnings(["a"], {"holdout": Scaling.fit("robust", values, np.arange(20))})
+    (told,) = left_out_warnings(
+        ["a"], np.array([True]), {"holdout": Scaling.fit("robust", values, np.arange(20))}
+    )
     assert told.startswith("left out of the loss: 'a' (")
     assert "--scaling standard" in told
 
@@ -77,7 +87,8 @@ def test_warnings_name_columns_and_the_splits_they_are_left_out_of() -> None:
         fold: Scaling("maxabs", np.zeros(3), np.array(scale, float))
         for fold, scale in {"1/2": [1, 0, 0], "2/2": [1, 0, 1]}.items()
     }
-    told = left_out_warnings(columns, splits)
+    told = left_out_warnings(columns, np.array([True, True, True]), splits)
+    assert left_out_warnings(columns, np.array([True, False, False]), splits) == []
     assert [line.split(" (")[0] for line in told] == [
         "left out of the loss: 'b'",
         "left out of the loss of '1/2': 'c'",

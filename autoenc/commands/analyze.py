@@ -90,7 +90,7 @@ def _show_study(study: optuna.Study, folder: Path, running: bool) -> None:
     without = f"{len(steps) - len(done):,} without a result"
     say("", f"{study.study_name}: {len(steps):,} of {n_trials:,} trials, {without}")
     for step in sorted(done, key=lambda step: step.value or 0.0)[:5]:
-        say(step_line(step, note["baselines"]["pca"]))
+        say(step_line(step, note["baselines"]))
     if running:
         return
     left = unfinished_state(folder / STATE_FILE)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from autoenc.baselines import above_pca
 from autoenc.errors import InputError
 from autoenc.outputs import is_regular, summary_stream, write_output
 from autoenc.paths import make_folder, png_content
@@ -32,6 +33,7 @@ class Row(NamedTuple):
     pca: float
     rule: str = "best"
     measure: str = "final test loss"
+    above_pca: float | None = None
 
 
 def compare(settings: CompareSettings) -> int:
@@ -65,7 +67,7 @@ def compare(settings: CompareSettings) -> int:
 def _told(rows: list[Row], at: int | None) -> list[str]:
     lines = [f"{'latent size':>11}  {'best stack':<20}  {'loss':>8}  {'PCA':>8}  against PCA"]
     for row in rows:
-        share = f"{100 * (row.loss / row.pca - 1):+.0f} %" if row.pca else "-"
+        share = "-" if row.above_pca is None else f"{100 * row.above_pca:+.0f} %"
         by = "" if row.rule == "best" else f"  by {row.rule}"
         losses = f"{row.loss:.6f}  {row.pca:.6f}  {share:>11}"
         lines.append(f"{row.latent_size:>11}  {row.name:<20}  {losses}{by}")
@@ -113,7 +115,10 @@ def _rows(records: list[Record]) -> list[Row]:
         if results.ranked:
             found, pca = results.selection, results.baselines["pca"]
             kept, size, measure = found.chosen, record.context.latent_dim, loss_name(results)
-            rows.append(Row(size, kept.trial.name, kept.loss, kept.standard_error, pca, found.rule, measure))
+            above = above_pca(kept.loss, results.baselines)
+            rows.append(
+                Row(size, kept.trial.name, kept.loss, kept.standard_error, pca, found.rule, measure, above)
+            )
     return rows
 
 

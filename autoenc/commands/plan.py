@@ -71,7 +71,7 @@ def _recorded(job: SearchJob) -> set[Fit]:
 
 
 def _memory_bytes(job: SearchJob) -> float:
-    """Process as it stands, the scaled table, and each core's largest fit."""
+    """Process as it stands, the scaled table once for each fold, and each core's largest fit."""
     largest = 0
     for fit in job.fits:
         network = fit.network(len(job.table.columns))
@@ -81,7 +81,9 @@ def _memory_bytes(job: SearchJob) -> float:
         largest = max(largest, fit_bytes)
     n_results = len(job.fits) * (2 * job.settings.epochs * 32 + 1000)
     resident = psutil.Process().memory_info().rss
-    return resident + 2 * job.table.values.nbytes + job.settings.jobs * largest + n_results
+    # PCA fills and centers copies of its own.
+    copies = job.division.n_scaled_tables(job.folds) + 3
+    return resident + 4 * copies * job.table.values.size + job.settings.jobs * largest + n_results
 
 
 def _duration(seconds: float) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from autoenc.baselines import above_pca
 from autoenc.commands.best import write_best
 from autoenc.commands.ensemble import write_ensemble
 from autoenc.commands.job import SearchJob
@@ -268,7 +270,7 @@ def _best_lines(results: SearchResults, shard: bool) -> list[str]:
     error = best.standard_error
     what = "folds" if settings.folds else "seeds"
     spread = f" +- {error:.6f} over {len(best.repetitions)} {what}" if error is not None else ""
-    compared = compared_with_pca(best.loss, results.baselines["pca"])
+    compared = compared_with_pca(best.loss, results.baselines)
     lines = [f"{'best stack' if best is found.best else 'chosen stack':<13} {best.trial.name}"]
     if best is not found.best:
         lines[0] += f" by {found.rule}; the lowest loss has {found.best.trial.name}, {found.best.loss:.6f}"
@@ -278,10 +280,10 @@ def _best_lines(results: SearchResults, shard: bool) -> list[str]:
         if holdout is not None and holdout.failure is not None:
             lines.append(f"test loss     none: trained on all training rows it failed: {holdout.failure}")
         elif holdout is not None:
-            pca = results.search["baselines"][HOLDOUT]["pca"]
+            baselines = results.search["baselines"][HOLDOUT]
             loss = holdout.final_test_loss
             lines.append(
-                f"test loss     {loss:.6f} on rows that chose nothing, {compared_with_pca(loss, pca)}"
+                f"test loss     {loss:.6f} on rows that chose nothing, {compared_with_pca(loss, baselines)}"
             )
     else:
         lines.append(f"test loss     {best.loss:.6f}{spread}, {compared}")
@@ -305,14 +307,14 @@ def _effect_line(effect: Effect) -> str:
     return f"{'effect':<13} {told} over {effect.n_pairs} pairs"
 
 
-def compared_with_pca(loss: float, pca: float) -> str:
+def compared_with_pca(loss: float, baselines: Mapping[str, float]) -> str:
     """The best loss in relation to PCA of the same latent size, in words."""
-    if pca < 1e-12:  # nothing but rounding
+    above, pca = above_pca(loss, baselines), baselines["pca"]
+    if above is None:
         return "PCA of the same latent size loses nothing"
-    share = 100 * (loss / pca - 1)
-    if share > 0:
-        return f"{share:.0f} % ABOVE PCA of the same latent size ({pca:.6f}): PCA is better"
-    return f"{-share:.0f} % below PCA of the same latent size ({pca:.6f})"
+    if above > 0:
+        return f"{100 * above:.0f} % ABOVE PCA of the same latent size ({pca:.6f}): PCA is better"
+    return f"{-100 * above:.0f} % below PCA of the same latent size ({pca:.6f})"
 
 
 def same_command(settings: TrainingSettings) -> str:

@@ -196,7 +196,7 @@ def _report(trained: _Trained, folder: Path) -> list[tuple[str, Path]]:
 
 def _told(trained: _Trained) -> list[str]:
     fit, outcome = trained.fit, trained.outcome
-    compared = compared_with_pca(outcome.final_test_loss, trained.baselines["pca"])
+    compared = compared_with_pca(outcome.final_test_loss, trained.baselines)
     name = f"{fit.recipe.family} {format_architecture(fit.architecture)}"
     rows = {
         True: "rows that chose it, so it is optimistic",

@@ -76,7 +76,7 @@ def transfer(settings: TransferSettings) -> int:
     job = TransferJob.prepare(settings)
     tables = (job.data.table, job.data.labelled)
     warnings = [f"{table.path}: {text}" for table in tables for text in table.warnings]
-    of_columns = left_out_warnings(tables[0].columns, job.scalings)
+    of_columns = left_out_warnings(tables[0].columns, tables[0].varying, job.scalings)
     of_columns += sign_warnings(tables[0], settings.norm_options, "norm_options")
     warnings += [f"{tables[0].path}: {text}" for text in of_columns]
     for warning in dict.fromkeys(warnings):

@@ -84,7 +84,7 @@ def _run(job: TuneJob, study: optuna.Study, record: Record, cluster: FitExecutor
     def told(number: int) -> None:
         step = among_all(steps_of(study), number)
         if not settings.quiet:
-            say(step_line(step, job.baselines["pca"]), flush=True)
+            say(step_line(step, job.baselines), flush=True)
         reports.refresh("running")
 
     deadline_s = time.monotonic() + 3600 * (inf if settings.timeout_hours is None else settings.timeout_hours)
@@ -167,7 +167,7 @@ def _summary(study: optuna.Study, job: TuneJob, written: list[tuple[str, Path]])
     lines = [""]
     if improved:
         best = improved[-1]
-        compared = compared_with_pca(best.value or 0.0, job.baselines["pca"])
+        compared = compared_with_pca(best.value or 0.0, job.baselines)
         lines += [
             f"best trial    {best.trial.number}: {best.family} {best.stack}",
             f"loss          {best.value:.6f} on validation rows, {compared}",

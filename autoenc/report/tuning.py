@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import inf
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from autoenc.baselines import above_pca
 from autoenc.report.cells import csv_lines
 from autoenc.report.results import finite
 from autoenc.report.study_tables import duration_s, parameter_names, study_trials
@@ -89,7 +90,7 @@ def changes(step: Step) -> str:
     return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
 
 
-def step_line(step: Step, pca: float) -> str:
+def step_line(step: Step, baselines: Mapping[str, float]) -> str:
     """A trial for the screen: when, which, what, how good, what it improved, how it was proposed."""
     p = step.trial.params
     when = (step.trial.datetime_complete or datetime.now()).strftime("%H:%M:%S")
@@ -102,7 +103,8 @@ def step_line(step: Step, pca: float) -> str:
     if step.improved and step.best is not None and step.best.value:
         told += f"  improved by {100 * (1 - step.value / step.best.value):.1f} %"
     elif step.improved:
-        told += f"  first, {100 * (step.value / pca - 1):+.0f} % against PCA" if pca else "  first"
+        above = above_pca(step.value, baselines)
+        told += "  first" if above is None else f"  first, {100 * above:+.0f} % against PCA"
     if step.improved and step.level:
         told += f", {step.level}"
     return f"{told}  [{step.mode}]" if step.mode else told

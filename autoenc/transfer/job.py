@@ -88,7 +88,7 @@ class TransferJob:
         if problems or engine is None or data is None or division is None:
             raise InputError(problems)
         job = cls(settings, place, engine, data, division, repeats)
-        if any(scaling.left_out.all() for scaling in job.scalings.values()):
+        if data.table.varying.any() and any(each.left_out.all() for each in job.scalings.values()):
             raise InputError(
                 f"{settings.data_path}: no column varies in the rows that stage 1 learns from; "
                 f"--scaling {settings.scaling} has nothing to go by"

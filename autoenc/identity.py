@@ -47,13 +47,18 @@ class Context:
         """The context of :meth:`as_dict`.
 
         Raises:
-            ValueError: If it was written under another format version.
+            ValueError: If it was written under another format version, or is damaged.
         """
         rest = dict(values)
         version = rest.pop("format_version")
         if version != FORMAT_VERSION:
             raise ValueError(f"the record is of format {version}, but this version reads {FORMAT_VERSION}")
         rest["columns"] = tuple(rest["columns"])
+        latent_dim = rest.get("latent_dim")
+        if not isinstance(latent_dim, int) or latent_dim < 1:  # files are named after it
+            raise ValueError(f"latent_dim must be a whole number of at least 1, got {latent_dim!r}")
+        if not all(isinstance(name, str) for name in rest["columns"]):
+            raise ValueError("columns must be names")
         return cls(**rest)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -186,3 +187,17 @@ def test_the_trap_would_have_run(searched, tmp_path):
     study = optuna.load_study(study_name=found.study_name, storage=found._storage, sampler=CmaEsSampler())
     assert study.ask().relative_params is not None
     assert witness.exists()
+
+
+@pytest.mark.parametrize("latent_dim", ["/../../elsewhere", -1, None])
+def test_no_file_is_named_by_what_a_record_calls_its_latent_size(call, searched, tmp_path, latent_dim):
+    out = tmp_path / "a" / "b" / "out"
+    shutil.copytree(searched / "out", out)
+    journal = out / "study.journal"
+    changed = f'"latent_dim":{json.dumps(latent_dim)}'
+    journal.write_text(re.sub(r'"latent_dim":\d+', changed, journal.read_text()))
+    before = {path for path in tmp_path.rglob("*") if out not in path.parents}
+    answer = call("merge", out, "--output_dir", out)
+    assert answer.code == 2
+    assert "latent_dim must be a whole number" in answer.err
+    assert {path for path in tmp_path.rglob("*") if out not in path.parents} == before

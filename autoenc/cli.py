@@ -25,6 +25,7 @@ from autoenc.settings import (
     PivotSettings,
     PredictSettings,
     RefineSettings,
+    RepairSettings,
     SearchSettings,
     Settings,
     SlurmSettings,
@@ -35,7 +36,7 @@ from autoenc.settings import (
 from autoenc.settings.layers import LayerSettings
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.sources import pipes_kept
-from autoenc.text import OUTPUT, escape_output, say, warn
+from autoenc.text import OUTPUT, escape_output, forget_warnings, say, warn
 from autoenc.trouble import trouble
 
 __all__ = ["main", "main_by_mode"]
@@ -82,6 +83,9 @@ COMMANDS = {
         PhasesSettings,
         "phases:phases",
     ),
+    "repair": _Command(
+        "write a damaged record anew, with all of it that holds", RepairSettings, "repair:repair"
+    ),
     "merge": _Command("join the records of shards", MergeSettings, "merge:merge"),
     "transfer": _Command(
         "choose the autoencoder by what it is worth to predictions on labelled rows",
@@ -114,6 +118,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "autoenc", epilog: str =
 
 
 def _main(arguments: list[str], prog: str, epilog: str) -> int:
+    forget_warnings()
     try:
         arguments = _joined_verbs(arguments)
         if arguments[:1] == [_SHOW]:

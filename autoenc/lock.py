@@ -50,7 +50,8 @@ class RecordLock:
         refuse_link(self._journal)
         self._lock = file_lock(_lock_path(self._journal))
         try:
-            self._lock.acquire(timeout=0)
+            # A command that only looks holds it for a moment.
+            self._lock.acquire(timeout=1)
         except Timeout:
             raise InputError(
                 f"{self._journal.parent}: another process is searching here ({self._who()}); {self._advice}"
@@ -149,5 +150,7 @@ def is_held(journal: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except OSError:  # a folder that we may only read: nobody says more than the holder's file
+        return journal.with_name(f".{journal.name}.holder").exists()
     lock.release()
     return False

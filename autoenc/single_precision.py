@@ -32,8 +32,10 @@ def holds_in_journal(journal: Path, storage: str | None) -> Callable[[str], bool
     def holds(fingerprint: str) -> bool:
         if storage is None:
             return journal.is_file() and fingerprint.encode() in journal.read_bytes()
-        from autoenc.study import open_storage, records_in
+        from autoenc.study import is_there, open_storage, records_in
 
+        if not is_there(storage):
+            return False
         records = records_in(open_storage(storage, read_only=True))
         return any(record.context.fingerprint == fingerprint for record in records)
 

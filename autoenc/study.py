@@ -7,7 +7,6 @@ own tools read it: ``optuna.load_study``, the dashboard.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,28 +15,31 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, IntDistribution
-from optuna.storages import BaseStorage, JournalStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from autoenc.checked import Checked
+from autoenc.database import CheckedDatabase, has_tables
 from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.identity import Context
-from autoenc.lock import JournalLock
-from autoenc.machine import naming
+from autoenc.journal import CheckedJournal, mend
 from autoenc.secrets import is_masked, masked_error, masked_url
 from autoenc.special import refuse_link, special_kind
 
-__all__ = ["TUNE", "Record", "journal_path", "keep_study_aside", "open_storage", "records_in"]
+__all__ = [
+    "CONTEXT", "TUNE", "Record", "is_there", "journal_path", "keep_study_aside", "note_use", "open_storage",
+    "order_of_use", "records_in",
+]  # fmt: skip
 
 _DEPTH = IntDistribution(1, 1024)
 _WIDTH = IntDistribution(1, 65536, log=True)
-_CONTEXT, _SEARCH, _USED = "autoenc_context", "autoenc_search", "autoenc_last_used"
+CONTEXT = "autoenc_context"
+"""The attribute by which the study of an exhaustive search is known."""
+_SEARCH = "autoenc_search"
+_USED, _TURN = "autoenc_last_used", "autoenc_turn"
 TUNE = "autoenc_tune"
 """The attribute by which the study of an adaptive search is known."""
-
-
-_FIRST = b'{"op_code":'  # how every line of a journal begins
 
 
 def journal_path(folder: Path, shard: tuple[int, int] | None = None) -> Path:
@@ -63,8 +65,8 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
             raise InputError(f"{place}: is {kind}, not a record")
         if not read_only:
             refuse_link(place)
-            _mend(place)
-        return _journal(place)
+            mend(place)
+        return CheckedJournal(place)
     if is_masked(place):
         raise InputError(
             f"--storage {place}: the password is masked; give it again, or leave it out where the "
@@ -75,12 +77,21 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
             f"--storage {place}: is lost when the program ends; name a file, as sqlite:///study.db does"
         )
     try:
-        return _database(place)
+        return _database(place, read_only)
+    except (InputError, OSError):
+        raise
     except Exception as error:  # whatever the database's driver raises
         reason, shown = masked_error(error, place), masked_url(place)
         raise InputError(
             f"--storage {shown}: cannot be opened: {reason}; expected a URL such as sqlite:///study.db"
         ) from None
+
+
+def is_there(place: Path | str) -> bool:
+    """Whether there is a journal or database to read; nothing is made."""
+    if isinstance(place, Path):
+        return place.exists()
+    return _in_memory(place) or has_tables(place)
 
 
 def _in_memory(url: str) -> bool:
@@ -94,56 +105,33 @@ def _in_memory(url: str) -> bool:
     return found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:")
 
 
-def _database(url: str) -> BaseStorage:
+def _database(url: str, read_only: bool) -> BaseStorage:
     """Open a database; whoever comes first makes its tables, and those who come at the same time wait."""
+    place = f"--storage {masked_url(url)}"
     for pause_s in (0.2, 0.5, 1.0, 2.0):
         try:
-            return get_storage(url)
+            return CheckedDatabase(url, place, read_only)
         except Exception as error:
             if not any(words in str(error) for words in ("already exists", "duplicate key")):
                 raise
             time.sleep(pause_s)
-    return get_storage(url)
+    return CheckedDatabase(url, place, read_only)
 
 
-def _journal(path: Path) -> BaseStorage:
-    try:
-        return JournalStorage(_Journal(str(path), lock_obj=JournalLock(path)))
-    except (ValueError, KeyError, AssertionError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"{path}: is not a record that can be read ({error}); --fresh keeps it aside and starts over"
-        ) from None
+def note_use(study: optuna.Study) -> None:
+    """Note in a study that it is the one that was used last of its storage."""
+    turns = [each.user_attrs.get(_TURN, 0) for each in study._storage.get_all_studies()]
+    study.set_user_attr(_TURN, 1 + max(turns))
+    study.set_user_attr(_USED, datetime.now(UTC).isoformat())
 
 
-class _Journal(JournalFileBackend):
-    """A journal file whose errors name it."""
+def order_of_use(study: optuna.Study) -> tuple[int, str]:
+    """What studies of a storage sort by, the last used one last.
 
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """See Optuna's backend."""
-        with naming(self._file_path):
-            super().append_logs(logs)
-
-
-def _mend(path: Path) -> None:
-    """Remove what a killed process can leave: Optuna's lock, and a last line that is not whole."""
-    Path(f"{path}.lock").unlink(missing_ok=True)
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        content = file.read()
-        end = content.rfind(b"\n") + 1
-        last = content.rfind(b"\n", 0, max(end - 1, 0)) + 1
-        try:
-            json.loads(content[last:end] or b"null")
-        except ValueError:
-            end = last
-        if end == 0 and not content.startswith(_FIRST[: len(content)]):
-            raise InputError(
-                f"{path}: is not a record: it holds no whole line of one; --fresh keeps it aside and "
-                "starts over"
-            )
-        if end != len(content):
-            file.truncate(end)
+    It is counted in the record, as a clock may have been set back; of those that an earlier version has used
+    there is only the time.
+    """
+    return int(study.user_attrs.get(_TURN, 0)), str(study.user_attrs.get(_USED, ""))
 
 
 def keep_study_aside(storage: BaseStorage, name: str) -> str | None:
@@ -159,7 +147,7 @@ def keep_study_aside(storage: BaseStorage, name: str) -> str | None:
     optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=kept)
     # The copy is no record any more: a search must not find two of the same kind.
     study = optuna.load_study(study_name=kept, storage=storage)
-    for key in (_CONTEXT, TUNE):
+    for key in (CONTEXT, TUNE):
         if key in study.user_attrs:
             study.set_user_attr(f"{key}_kept", study.user_attrs[key])
             study.set_user_attr(key, None)
@@ -183,8 +171,8 @@ class Record:
     def open(cls, storage: BaseStorage, context: Context) -> Record:
         """Open the record of this context, beginning it where there is none."""
         study = optuna.create_study(study_name=context.name, storage=storage, load_if_exists=True)
-        if study.user_attrs.get(_CONTEXT) != context.as_dict():
-            study.set_user_attr(_CONTEXT, context.as_dict())
+        if study.user_attrs.get(CONTEXT) != context.as_dict():
+            study.set_user_attr(CONTEXT, context.as_dict())
         return cls(study, context)
 
     @property
@@ -193,31 +181,61 @@ class Record:
         return dict(self.study.user_attrs.get(_SEARCH, {}))
 
     @property
-    def last_used(self) -> str:
-        """When a search last noted itself, as ISO text that sorts by time."""
-        return str(self.study.user_attrs.get(_USED, ""))
+    def last_used(self) -> tuple[int, str]:
+        """When a search last noted itself; see :func:`order_of_use`."""
+        return order_of_use(self.study)
 
     def note_search(self, search: dict[str, Any]) -> None:
         """Note what a search should be reported with."""
         if self.search != search:
             self.study.set_user_attr(_SEARCH, search)
-        self.study.set_user_attr(_USED, datetime.now(UTC).isoformat())
+        note_use(self.study)
 
     def add(self, fit: Fit, outcome: Outcome, engine: str) -> None:
         """Record a finished fit: one append, on disk when this returns."""
         self.study.add_trial(_as_trial(self.context, fit, outcome, engine))
 
     def fit_of(self, number: int) -> Fit:
-        """The fit that an Optuna trial of the record holds."""
-        return _from_trial(self.context, self.study.get_trials(deepcopy=False)[number])[0]
+        """The fit that an Optuna trial of the record holds.
+
+        Raises:
+            InputError: If it holds none.
+        """
+        found = self._fit(self.study.get_trials(deepcopy=False)[number])
+        if found is None:
+            raise InputError(f"trial {number} of {self.study.study_name} holds no fit")
+        return found[0]
+
+    def holds(self, trial: FrozenTrial) -> bool:
+        """Whether a trial is a whole fit of this record, or somebody else's."""
+        return "identity" not in trial.user_attrs or self._fit(trial) is not None
+
+    def _fit(self, trial: FrozenTrial) -> tuple[Fit, Outcome] | None:
+        """What a trial holds; None if it is somebody else's, or damaged, which is told."""
+        if "identity" not in trial.user_attrs:
+            return None  # e.g. one enqueued from the dashboard
+        try:
+            fit, outcome = _from_trial(self.context, trial)
+            why = _contradiction(self.context, trial, fit, outcome)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            why = "it cannot be read"
+        if why is None:
+            return fit, outcome
+        if isinstance(self.study._storage, Checked):
+            self.study._storage.lose(trial, why)
+        return None
 
     def outcomes(self) -> dict[Fit, Outcome]:
-        """Every recorded fit's outcome; a success stands for good, else the last attempt counts."""
+        """Every recorded fit's outcome; a success stands for good, else the last attempt counts.
+
+        A fit whose record contradicts itself is told and left out.
+        """
         found: dict[Fit, Outcome] = {}
         for trial in self.study.get_trials(deepcopy=False):
-            if "identity" not in trial.user_attrs:
-                continue  # somebody else's trial, e.g. one enqueued from the dashboard
-            fit, outcome = _from_trial(self.context, trial)
+            held = self._fit(trial)
+            if held is None:
+                continue
+            fit, outcome = held
             known = found.get(fit)
             if known is None or known.failure is not None:
                 found[fit] = outcome
@@ -265,6 +283,17 @@ def _from_trial(context: Context, trial: FrozenTrial) -> tuple[Fit, Outcome]:
     )
 
 
+def _contradiction(context: Context, trial: FrozenTrial, fit: Fit, outcome: Outcome) -> str | None:
+    """What of a recorded fit does not follow from the rest of it; None if all does."""
+    if trial.user_attrs["identity"] != context.identity(fit):
+        return "its identity is not that of what it trained"
+    if (outcome.failure is not None) != (trial.state == TrialState.FAIL):
+        return "its state is not that of its outcome"
+    if outcome.failure is None and trial.value != outcome.final_test_loss:
+        return "its loss is not that of its curve"
+    return None
+
+
 def records_in(storage: BaseStorage) -> Iterator[Record]:
     """Every record of a storage, in the order in which they were begun.
 
@@ -272,10 +301,10 @@ def records_in(storage: BaseStorage) -> Iterator[Record]:
         InputError: If one is of another format.
     """
     for frozen in storage.get_all_studies():
-        if frozen.user_attrs.get(_CONTEXT):
+        if frozen.user_attrs.get(CONTEXT):
             study = optuna.load_study(study_name=frozen.study_name, storage=storage)
             try:
-                context = Context.from_dict(frozen.user_attrs[_CONTEXT])
+                context = Context.from_dict(frozen.user_attrs[CONTEXT])
             except (ValueError, KeyError, TypeError) as error:
                 raise InputError(f"study {frozen.study_name}: cannot be read: {error}") from None
             yield Record(study, context)

@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 
 from autoenc.secrets import masked
 
-__all__ = ["EscapingStream", "escape_output", "escaped", "say", "warn"]
+__all__ = ["EscapingStream", "escape_output", "escaped", "say", "forget_warnings", "warn", "warn_once"]
 
 # C0 and DEL, C1, separators of lines and paragraphs, and what overrides or isolates a direction.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -47,6 +47,21 @@ def say(*lines: object, file: IO[str] | None = None, flush: bool = False) -> Non
 def warn(*lines: object) -> None:
     """:func:`say` on standard error, for warnings, errors and what is no result."""
     print("\n".join(map(escaped, lines)), file=sys.stderr)
+
+
+_given: set[str] = set()  # warnings that were printed since the last command began
+
+
+def warn_once(text: str) -> None:
+    """:func:`warn`, once a command: several parts of it may read the same file."""
+    if text not in _given:
+        _given.add(text)
+        warn(text)
+
+
+def forget_warnings() -> None:
+    """Let every warning be printed again: another command begins."""
+    _given.clear()
 
 
 class EscapingStream:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import optuna
@@ -56,9 +58,11 @@ def analyze(settings: AnalyzeSettings) -> int:
     for record in sorted(records, key=lambda record: record.last_used):
         latest[record.context.latent_dim] = record
     for record in latest.values():
-        _show(record, folder, running)
+        with _where_it_can_write(folder):
+            _show(record, folder, running)
     for study in studies:
-        _show_study(study, folder, running)
+        with _where_it_can_write(folder):
+            _show_study(study, folder, running)
     older = len(records) - len(latest)
     if older:
         say("", f"{older} older search(es), with other data or another recipe, are kept in the record too")
@@ -76,9 +80,21 @@ def _show_transfer(folder: Path) -> int:
     for trial in best:
         say(f"trial {trial.number:>4}  {trial.value:.6f}")
     say("")
-    for word, path in [*write_tables(study, folder), *(write_pictures(study, folder) if best else [])]:
-        say(f"{word:<13} {path}")
+    with _where_it_can_write(folder):
+        for word, path in [*write_tables(study, folder), *(write_pictures(study, folder) if best else [])]:
+            say(f"{word:<13} {path}")
     return 0
+
+
+@contextmanager
+def _where_it_can_write(folder: Path) -> Iterator[None]:
+    """Let a search be shown where its reports cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        warn(f"warning: {folder}: the reports cannot be written here: {error.strerror}")
 
 
 def _show_study(study: optuna.Study, folder: Path, running: bool) -> None:

@@ -12,13 +12,14 @@ from autoenc.division import HOLDOUT, Division
 from autoenc.engines import Engine, Fit
 from autoenc.engines.warm import WarmStarting
 from autoenc.environment import describe_environment
+from autoenc.errors import InputError
 from autoenc.identity import Context
 from autoenc.inputs import context_of, prepare_inputs, warn_about
 from autoenc.paths import OutputPaths
 from autoenc.search.shards import parse_shard, partition, shard_from_environment
 from autoenc.settings import SearchSettings
 from autoenc.single_precision import as_recorded, holds_in_journal
-from autoenc.study import Record, journal_path, open_storage, records_in
+from autoenc.study import Record, is_there, journal_path, open_storage, records_in
 from autoenc.trials import Trial, trained_trials_of, trials_of
 
 __all__ = ["SearchJob"]
@@ -49,10 +50,15 @@ class SearchJob:
         Raises:
             InputError: With everything that is wrong about them.
         """
+        shard = parse_shard(settings.shard) if settings.shard else shard_from_environment()
+        if shard is not None and settings.storage is not None:
+            raise InputError(
+                "--storage does not go with --shard or a SLURM array task: each shard keeps a journal of its "
+                "own, which `autoenc merge` joins"
+            )
         paths = OutputPaths(Path(settings.output_dir), settings.latent_size)
         writes = not (settings.verify or settings.dry_run)
         engine, table = prepare_inputs(settings, paths.folder if writes else None)
-        shard = parse_shard(settings.shard) if settings.shard else shard_from_environment()
         if not settings.fresh:
             table = as_recorded(table, holds_in_journal(journal_path(paths.folder, shard), settings.storage))
         return cls(settings, paths, engine, table, shard)
@@ -142,7 +148,7 @@ class SearchJob:
     def recorded(self) -> list[Record]:
         """The record of this context, without touching it; none, or one."""
         journal = journal_path(self.paths.folder, self.shard)
-        if self.settings.fresh or (self.settings.storage is None and not journal.exists()):
+        if self.settings.fresh or not is_there(self.settings.storage or journal):
             return []
         storage = open_storage(self.settings.storage or journal, read_only=True)
         return [record for record in records_in(storage) if record.context == self.context]

@@ -74,6 +74,17 @@ def transfer(settings: TransferSettings) -> int:
     if settings.resume is not None:
         settings = _with_stored(settings, Path(settings.resume))
     job = TransferJob.prepare(settings)
+    try:
+        return _transfer(settings, job)
+    except OSError as error:
+        record = job.folder / "study.db"
+        if isinstance(error, BrokenPipeError) or not record.exists():
+            raise
+        again = shlex.join([*program_words(), *sys.argv[1:]])
+        return tell_interrupted(error, job.folder, str(record), again)
+
+
+def _transfer(settings: TransferSettings, job: TransferJob) -> int:
     tables = (job.data.table, job.data.labelled)
     warnings = [f"{table.path}: {text}" for table in tables for text in table.warnings]
     of_columns = left_out_warnings(tables[0].columns, tables[0].varying, job.scalings)

@@ -9,6 +9,7 @@ from autoenc.settings.commands import (
     EncodeSettings,
     MergeSettings,
     PredictSettings,
+    RepairSettings,
 )
 from autoenc.settings.phases import PhasesSettings
 from autoenc.settings.pivot import PivotSettings
@@ -28,6 +29,7 @@ __all__ = [
     "EncodeSettings",
     "MergeSettings",
     "PredictSettings",
+    "RepairSettings",
     "PhasesSettings",
     "PivotSettings",
     "RefineSettings",

@@ -6,7 +6,10 @@ from pydantic import Field
 
 from autoenc.settings.base import NamesOrNone, PathText, Settings, StorageURL, TableSettings
 
-__all__ = ["AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings", "PredictSettings"]
+__all__ = [
+    "AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings", "PredictSettings",
+    "RepairSettings",
+]  # fmt: skip
 
 _KEEP = Field((), description='columns to copy before them, text as it stands in the file, e.g. "id,site"')
 
@@ -17,6 +20,15 @@ class AnalyzeSettings(Settings):
     folder: PathText = Field(description="folder of a search", json_schema_extra={"positional": True})
     storage: StorageURL | None = Field(
         None, description="the record, where it is not study.journal in the folder"
+    )
+
+
+class RepairSettings(Settings):
+    """Options of ``repair``."""
+
+    folder: str = Field(
+        description="folder of a search, or its study.journal or study.db",
+        json_schema_extra={"positional": True},
     )
 
 

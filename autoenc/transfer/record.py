@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import optuna
-import sqlalchemy
-from optuna.storages import RDBStorage
 
+from autoenc.database import CheckedDatabase, sqlite_url
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.sources import refuse_ended
@@ -30,7 +28,6 @@ __all__ = [
 
 _CONTEXT, _SETTINGS = "autoenc_transfer_context", "autoenc_transfer_settings"
 _NAME = "transfer"
-_MAGIC = b"SQLite format 3\0"
 
 
 def context_of(settings: TransferSettings, data: TransferData, left_out_mark: str = "") -> dict[str, Any]:
@@ -71,43 +68,16 @@ def read_study(path: Path, flag: str = "--resume") -> optuna.Study:
         kind = special_kind(path)
         what = f"is {kind}" if kind else "there is no such file"
         raise InputError(f"{flag} {path}: {what}; the record is called study.db in a search's folder")
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise InputError(f"{flag} {path}: is not an SQLite file")
-    _check(path, f"{flag} {path}")
+    told = f"{flag} {path}"
     try:
-        storage = RDBStorage(_url(path))
+        storage = CheckedDatabase(sqlite_url(path), told, kind="a transfer-aware search")
     except RuntimeError as error:  # of another version of Optuna; it says what to do
-        raise InputError(f"{flag} {path}: {error}") from None
-    return optuna.load_study(study_name=storage.get_all_studies()[0].study_name, storage=storage)
-
-
-def _check(path: Path, told: str) -> None:
-    """See that a file is our record before Optuna opens it, which would add its tables to somebody else's.
-
-    It is opened to be written: where a kill came in the middle of a write, SQLite can take it back only then.
-
-    Raises:
-        InputError: If it is not ours, damaged, or in use.
-    """
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
-    try:
-        keys = connection.execute("SELECT key FROM study_user_attributes").fetchall()
-    except sqlite3.OperationalError as error:
-        if "no such table" not in str(error):
-            raise InputError(f"{told}: cannot be read: {error}") from None
-        keys = []
-    except sqlite3.DatabaseError as error:
-        raise InputError(f"{told}: is damaged: {error}") from None
-    finally:
-        connection.close()
-    if not {(_CONTEXT,), (_SETTINGS,)} <= set(keys):
-        raise InputError(f"{told}: is not the record of a transfer-aware search")
-
-
-def _url(path: Path) -> str:
-    # Not put together by hand: some characters of a path mean something else in a URL.
-    return sqlalchemy.URL.create("sqlite", database=str(path.resolve())).render_as_string()
+        raise InputError(f"{told}: {error}") from None
+    studies = storage.get_all_studies()
+    if not studies or not {_CONTEXT, _SETTINGS} <= studies[0].user_attrs.keys():
+        broken = "what it says of itself is damaged" if storage.damage else ""
+        raise InputError(f"{told}: {broken or 'is not the record of a transfer-aware search'}")
+    return optuna.load_study(study_name=studies[0].study_name, storage=storage)
 
 
 def stored_settings(study: optuna.Study, path: Path) -> dict[str, Any]:
@@ -167,13 +137,12 @@ def _begin(path: Path, context: dict[str, Any], settings: dict[str, Any]) -> Non
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     beginning = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     beginning.unlink(missing_ok=True)
-    storage = RDBStorage(_url(beginning))
+    storage = CheckedDatabase(sqlite_url(beginning), str(path))
     # The name is no matter of the folder: Optuna's Hyperband lets it decide which trials it ends.
     study = optuna.create_study(study_name=_NAME, storage=storage)
     study.set_user_attr(_CONTEXT, context)
     study.set_user_attr(_SETTINGS, settings)
-    storage.remove_session()
-    storage.engine.dispose()
+    storage.close()
     os.replace(beginning, path)
 
 

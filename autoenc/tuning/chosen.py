@@ -16,7 +16,7 @@ from autoenc.grid import Architecture, parse_architecture
 from autoenc.report import SearchResults
 from autoenc.report.study_tables import ranked_trials
 from autoenc.settings import SearchSettings
-from autoenc.study import TUNE, Record, journal_path, open_storage, records_in
+from autoenc.study import TUNE, Record, journal_path, open_storage, order_of_use, records_in
 from autoenc.tuning.study import tune_studies
 
 __all__ = ["Chosen", "chosen_trial", "complete_trial", "last_search"]
@@ -74,7 +74,7 @@ def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Stud
     opened = open_storage(storage or journal, read_only=True)
     studies = tune_studies(opened)
     records = sorted((r for r in records_in(opened) if r.search), key=lambda record: record.last_used)
-    if studies and (not records or str(studies[-1].user_attrs["autoenc_last_used"]) > records[-1].last_used):
+    if studies and (not records or order_of_use(studies[-1]) > records[-1].last_used):
         return studies[-1]
     if not records:
         raise InputError(f"{asked_by}: holds no search yet")

@@ -69,7 +69,7 @@ def began_module_study(
     study = optuna.create_study(
         study_name=name, storage=storage, sampler=sampler, pruner=pruner, load_if_exists=True
     )
-    if not study.trials and _IDENTITY not in study.user_attrs:
+    if not study.get_trials(deepcopy=False) and _IDENTITY not in study.user_attrs:
         study.set_user_attr(_IDENTITY, dict(about))
     _check(study, about)
     return study

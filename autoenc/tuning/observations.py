@@ -120,7 +120,8 @@ def _of_study(study: optuna.Study) -> Observations:
         recipe = Recipe(**attributes["recipe"])
         measured = Trial(parse_architecture(attributes["stack"]), settings.latent_dim, recipe, folds, seeds)
         result = measured.result(outcomes)
-        assert result is not None  # the fits are recorded before their trial is told
+        if result is None:  # a fit of it is damaged, which is told
+            continue
         own = {name: value for name, value in attributes.items() if _is_number(value)}
         seen = _observed(f"trial {trial.number}", result, len(context.columns), own)
         found.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import optuna
@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoenc.errors import InputError
 from autoenc.processes import is_alive, this_process
 from autoenc.settings import TuneSettings, require_settings
-from autoenc.study import TUNE, keep_study_aside
+from autoenc.study import TUNE, keep_study_aside, note_use, order_of_use
 from autoenc.tuning.job import TuneJob
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "tune_studies",
 ]
 
-_USED = "autoenc_last_used"
 PROCESS = "process"  # the attribute that says which process is at work on a trial
 _MARKING = timedelta(seconds=30)  # after which a trial without a mark counts as abandoned
 _SILENCE = timedelta(hours=6)  # after which a trial of another host counts as abandoned
@@ -75,7 +74,13 @@ def open_study(storage: BaseStorage, job: TuneJob) -> optuna.Study:
         study_name=name, storage=storage, sampler=job.sampler(), pruner=pruner, load_if_exists=True
     )
     wanted = identity_of(job)
-    found = study.user_attrs.get(TUNE, {}).get("identity")
+    known = study.user_attrs.get(TUNE)
+    if known is None and study.get_trials(deepcopy=False):
+        raise InputError(
+            f"study {name} of the record does not say which search it is; --fresh keeps it aside and "
+            "starts over, or give another --output_dir"
+        )
+    found = (known or {}).get("identity")
     if found is not None and (found := {**_usual(), **found}) != wanted:
         differing = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
         told = ", ".join(_difference(key, found.get(key), wanted.get(key)) for key in differing)
@@ -95,7 +100,7 @@ def open_study(storage: BaseStorage, job: TuneJob) -> optuna.Study:
     }  # fmt: skip
     if study.user_attrs.get(TUNE) != note:
         study.set_user_attr(TUNE, note)
-    study.set_user_attr(_USED, datetime.now(UTC).isoformat())
+    note_use(study)
     return study
 
 
@@ -115,7 +120,7 @@ def tune_studies(storage: BaseStorage) -> list[optuna.Study]:
         for frozen in storage.get_all_studies()
         if frozen.user_attrs.get(TUNE)
     ]
-    return sorted(found, key=lambda study: str(study.user_attrs.get(_USED, "")))
+    return sorted(found, key=order_of_use)
 
 
 def mark_process(trial: optuna.Trial) -> None:

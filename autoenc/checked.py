@@ -1,0 +1,186 @@
+"""Storages that keep a digest with all that they are given, and show nothing whose digest does not hold."""
+
+# Its methods stand before those of a real storage, so that none of super() is abstract.
+# mypy: disable-error-code="safe-super"
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Container, Sequence
+from typing import TYPE_CHECKING, Any
+
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.study._frozen import FrozenStudy
+from optuna.trial import FrozenTrial, TrialState
+
+from autoenc.digest import DIGEST, LOST, holds, is_sealed, lost_trial, sealed, trial_digest, without_digest
+from autoenc.text import warn_once
+
+__all__ = ["Checked"]
+
+_OURS = "autoenc"  # how the attributes of a study begin that are ours
+_NOTE = "autoenc_digests"  # since when a study has digests
+
+if TYPE_CHECKING:
+    _Base = BaseStorage
+else:
+    _Base = object  # the storage that it is put before comes after it
+
+
+class Checked(_Base):
+    """What is put before one of Optuna's storages to check all that it holds.
+
+    A trial whose record is damaged is shown as one that failed, so that it is never the best and no
+    sampler learns from it; an attribute of a study that is damaged is not shown. Both are told once.
+
+    Attributes:
+        place: File or URL, for people.
+        damage: What was found damaged so far, a line each.
+    """
+
+    place: str
+    damage: dict[str, None]
+    _shown: dict[int, tuple[FrozenTrial, FrozenTrial]]
+
+    def _begin(self, place: str) -> None:
+        self.place, self.damage, self._shown = place, {}, {}
+
+    def damaged(self, what: str, effect: str) -> None:
+        """Tell that something is damaged, and what that comes to."""
+        self.damage[what] = None
+        warn_once(f"warning: {self.place}: {what} is damaged: {effect}")
+
+    def where(self, trial: FrozenTrial) -> str:
+        """Where a trial stands in the file, for people."""
+        return f"trial {trial.number}"
+
+    def lose(self, trial: FrozenTrial, why: str) -> None:
+        """Tell that a trial is damaged."""
+        self.damaged(f"{self.where(trial)} ({why})", "it is left out")
+
+    # Writing
+
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
+        """See Optuna's ``BaseStorage``."""
+        study_id = super().create_new_study(directions, study_name)
+        self._note(study_id)
+        return study_id
+
+    def _note(self, study_id: int) -> None:
+        """Note in the study that its trials have digests from now on."""
+        attributes = super().get_study_user_attrs(study_id)
+        if _NOTE not in attributes:
+            n_trials = len(super().get_all_trials(study_id, deepcopy=False))
+            plain = [key for key in attributes if key.startswith(_OURS)]
+            note = {"from": n_trials, "plain": plain}
+            super().set_study_user_attr(study_id, _NOTE, sealed(_NOTE, note))
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        """See Optuna's ``BaseStorage``; ours are kept with a digest."""
+        if key.startswith(_OURS):
+            self._note(study_id)
+            value = sealed(key, value)
+        super().set_study_user_attr(study_id, key, value)
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """See Optuna's ``BaseStorage``."""
+        if template_trial is not None and template_trial.state.is_finished():
+            template = without_digest(template_trial)
+            template.user_attrs[DIGEST] = trial_digest(template, numbered=False)
+            template_trial = template
+        return super().create_new_trial(study_id, template_trial)
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """See Optuna's ``BaseStorage``; a trial that ends is given its digest before."""
+        if state.is_finished():
+            trial = copy.copy(super().get_trial(trial_id))
+            if not trial.state.is_finished():
+                trial.state = state
+                if values is not None:
+                    trial.values = [float(value) for value in values]
+                super().set_trial_user_attr(trial_id, DIGEST, trial_digest(trial, numbered=True))
+        return super().set_trial_state_values(trial_id, state, values)
+
+    # Reading
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """See Optuna's ``BaseStorage``."""
+        trial = super().get_trial(trial_id)
+        return without_digest(trial) if DIGEST in trial.user_attrs else trial
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """See Optuna's ``BaseStorage``."""
+        stored = super().get_all_trials(study_id, deepcopy=False)
+        since: int | None = None
+        shown: list[FrozenTrial] = []
+        for trial in stored:
+            while len(shown) < trial.number:
+                missing = lost_trial(len(shown), -1 - len(shown))
+                self.lose(missing, "it is missing")
+                shown.append(missing)
+            known = self._shown.get(trial._trial_id)
+            if known is None or known[0] is not trial:
+                since = self._since(study_id) if since is None else since
+                known = self._shown[trial._trial_id] = (trial, self._checked(trial, since))
+            shown.append(known[1])
+        found = [trial for trial in shown if states is None or trial.state in states]
+        return copy.deepcopy(found) if deepcopy else found
+
+    def _since(self, study_id: int) -> int:
+        """The number of the first trial that must have a digest."""
+        note = super().get_study_user_attrs(study_id).get(_NOTE)
+        if note is None:
+            trials = super().get_all_trials(study_id, deepcopy=False)
+            if not any(DIGEST in trial.user_attrs for trial in trials):
+                return len(trials) + 1
+            self.damaged(f"the attribute {_NOTE} of the study", "every trial must have a digest")
+            return 0
+        if not is_sealed(_NOTE, note):
+            self.damaged(f"the attribute {_NOTE} of the study", "every trial must have a digest")
+            return 0
+        return int(note["value"]["from"])
+
+    def _checked(self, trial: FrozenTrial, since: int) -> FrozenTrial:
+        """A trial as readers see it."""
+        if not trial.state.is_finished():
+            return without_digest(trial) if DIGEST in trial.user_attrs else trial
+        right = holds(trial)
+        if right is None and (trial.number < since or trial.user_attrs == {"failure": LOST}):
+            return trial  # of an earlier version; or a lost one, which was told
+        if right:
+            return without_digest(trial)
+        self.lose(trial, "it has no digest" if right is None else "its digest does not fit")
+        return lost_trial(trial.number, trial._trial_id)
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """See Optuna's ``BaseStorage``; what is damaged is not shown."""
+        return self._opened(super().get_study_user_attrs(study_id), self.get_study_name_from_id(study_id))
+
+    def get_all_studies(self) -> list[FrozenStudy]:
+        """See Optuna's ``BaseStorage``; what is damaged is not shown."""
+        studies = super().get_all_studies()
+        for study in studies:
+            study.user_attrs = self._opened(study.user_attrs, study.study_name)
+        return studies
+
+    def _opened(self, stored: dict[str, Any], name: str) -> dict[str, Any]:
+        plain, note = set(stored), stored.get(_NOTE)
+        if note is not None:
+            plain = set(note["value"]["plain"]) if is_sealed(_NOTE, note) else set()
+        shown = {}
+        for key, value in stored.items():
+            right = is_sealed(key, value)
+            if key == _NOTE and right:
+                continue
+            if right:
+                shown[key] = value["value"]
+            elif right is None and (key in plain or not key.startswith(_OURS)):
+                shown[key] = value
+            else:
+                self.damaged(f"the attribute {key} of study {name}", "it is left out")
+        return shown

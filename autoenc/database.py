@@ -1,0 +1,244 @@
+"""The database of a record: its troubles in one sentence, and a damaged row costs no more than its trial."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from optuna.storages import RDBStorage
+from optuna.storages._cached_storage import _CachedStorage
+from optuna.study import StudyDirection
+from optuna.study._frozen import FrozenStudy
+from optuna.trial import FrozenTrial
+
+from autoenc.checked import Checked
+from autoenc.digest import LOST, lost_trial, without_digest
+from autoenc.errors import InputError
+
+__all__ = ["CheckedDatabase", "has_tables", "sqlite_file", "sqlite_url"]
+
+_WAIT_S = 300  # for another program that holds the database
+_UNREADABLE = {"value": None, "digest": "unreadable"}
+_MAGIC = b"SQLite format 3\0"
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite URL; None of another database.
+
+    Raises:
+        sqlalchemy.exc.ArgumentError: If it is no URL.
+    """
+    parts = sqlalchemy.make_url(url)
+    return Path(parts.database or "") if parts.get_backend_name() == "sqlite" else None
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite file."""
+    # Not put together by hand: some characters of a path mean something else in a URL.
+    return sqlalchemy.URL.create("sqlite", database=str(path.resolve())).render_as_string()
+
+
+def _check_file(path: Path, told: str, kind: str) -> None:
+    """See that an SQLite file is whole and of Optuna, before it is opened to be written.
+
+    Raises:
+        InputError: If it is not, or it cannot be read.
+    """
+    if not path.is_file():
+        raise InputError(f"{told}: {'is a folder' if path.is_dir() else 'there is no such file'}")
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise InputError(f"{told}: is not an SQLite file")
+    # To be written: where a kill came in the middle of a write, SQLite can take it back only then.
+    mode = "rw" if os.access(path, os.W_OK) else "ro"
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=_WAIT_S)
+    try:
+        (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.OperationalError as error:
+        raise InputError(f"{told}: cannot be read: {error}") from None
+    except (sqlite3.DatabaseError, UnicodeError) as error:
+        raise InputError(f"{told}: is damaged: {error}") from None
+    finally:
+        connection.close()
+    if found != "ok":
+        raise InputError(f"{told}: is damaged: {' '.join(str(found).split())}")
+    if not {"studies", "trials"} <= tables:
+        raise InputError(f"{told}: is not the record of {kind}")
+
+
+def has_tables(url: str) -> bool:
+    """Whether a database has Optuna's tables; none is made. True, too, where it cannot be asked."""
+    try:
+        file = sqlite_file(url)
+        if file is not None:
+            return file.exists() and file.stat().st_size > 0
+        engine = sqlalchemy.create_engine(url)
+    except (sqlalchemy.exc.ArgumentError, ImportError):
+        return True  # which is told when it is opened
+    try:
+        return bool(sqlalchemy.inspect(engine).has_table("studies"))
+    except sqlalchemy.exc.SQLAlchemyError:
+        return True
+    finally:
+        engine.dispose()
+
+
+class _Backend(RDBStorage):
+    """Optuna's storage, with rows that cannot be read left out one by one."""
+
+    place = ""
+
+    def rows(self, query: str, **values: Any) -> list[Any]:
+        """The rows of a query in plain SQL."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(sqlalchemy.text(query), values))
+
+    def attributes(self, kind: str, study_id: int) -> dict[str, Any]:
+        """The attributes of a study, ``user`` or ``system``; those that cannot be read are marked."""
+        query = f"SELECT key, value_json FROM study_{kind}_attributes WHERE study_id = :study"
+        return {str(key): _loaded(text) for key, text in self.rows(query, study=study_id)}
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """See Optuna's ``BaseStorage``."""
+        return self.attributes("user", study_id)
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """See Optuna's ``BaseStorage``; what cannot be read is left out."""
+        found = self.attributes("system", study_id)
+        return {key: value for key, value in found.items() if value is not _UNREADABLE}
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        """See Optuna's ``BaseStorage``."""
+        try:
+            return super().get_study_directions(study_id)
+        except LookupError as error:
+            raise InputError(f"{self.place}: is damaged: {error}") from None
+
+    def get_all_studies(self) -> list[FrozenStudy]:
+        """See Optuna's ``BaseStorage``."""
+        return [
+            FrozenStudy(
+                study_name=name, direction=None, user_attrs=self.get_study_user_attrs(study_id),
+                system_attrs=self.get_study_system_attrs(study_id), study_id=study_id,
+                directions=self.get_study_directions(study_id),
+            )
+            for study_id, name in self.rows("SELECT study_id, study_name FROM studies ORDER BY study_id")
+        ]  # fmt: skip
+
+    def _get_trials(
+        self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int
+    ) -> list[FrozenTrial]:
+        found = self._readable(study_id, states, included_trial_ids, trial_id_greater_than)
+        return found if trial_id_greater_than >= 0 else self._numbered(found)
+
+    def _numbered(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """All trials of a study by their ids; those whose number does not follow are lost."""
+        wrong = [place for place, trial in enumerate(trials) if trial.number != place]
+        if len(wrong) <= max(1, len(trials) // 2):
+            for place in wrong:
+                trials[place] = _unreadable(place, trials[place]._trial_id)
+            return trials
+        numbers: list[Any] = [trial.number for trial in trials]
+        whole = all(isinstance(number, int) for number in numbers)
+        if whole and numbers == sorted(set(numbers)) and numbers[-1] < trials[-1]._trial_id:
+            return trials  # some rows are missing
+        raise InputError(f"{self.place}: is damaged: the numbers of its trials do not follow")
+
+    def _readable(
+        self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int
+    ) -> list[FrozenTrial]:
+        try:
+            return super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError):
+            query = "SELECT trial_id, number FROM trials WHERE study_id = :study ORDER BY trial_id"
+            wanted = [
+                (trial_id, number)
+                for trial_id, number in self.rows(query, study=study_id)
+                if trial_id > trial_id_greater_than or trial_id in included_trial_ids
+            ]
+            return [self._one(*row) for row in wanted]
+
+    def _one(self, trial_id: int, number: Any) -> FrozenTrial:
+        try:
+            return self.get_trial(trial_id)
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError):
+            return _unreadable(number, trial_id)
+
+
+def _unreadable(number: Any, trial_id: int) -> FrozenTrial:
+    lost = lost_trial(number, trial_id)
+    lost.user_attrs["failure"] = f"{LOST}: it cannot be read"
+    return lost
+
+
+def _loaded(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return _UNREADABLE
+
+
+class CheckedDatabase(Checked, _CachedStorage):
+    """The storage of a database.
+
+    Args:
+        url: Its URL.
+        place: What it is called in messages.
+        kind: Of what it is the record, for messages.
+        read_only: Make no database and no table where there is none.
+
+    Raises:
+        InputError: If it is damaged, or there is no record in it to read.
+    """
+
+    def __init__(self, url: str, place: str, read_only: bool = False, kind: str = "a search") -> None:
+        self._begin(place)
+        file = sqlite_file(url)
+        if file is not None and (read_only or (file.is_file() and file.stat().st_size)):
+            _check_file(file, place, kind)
+        options: dict[str, Any] = {} if file is None else {"connect_args": {"timeout": _WAIT_S}}
+        if read_only and not has_tables(url):
+            raise InputError(f"{place}: holds no search yet")
+        backend = _Backend(url, options)
+        backend.place = place
+        sqlalchemy.event.listen(backend.engine, "handle_error", self._in_words)
+        super().__init__(backend)
+
+    def close(self) -> None:
+        """Let go of the database, so that its file can be moved."""
+        self._backend.remove_session()
+        self._backend.engine.dispose()
+
+    def _in_words(self, context: Any) -> None:
+        """Say in one sentence what the machine or the file lacks."""
+        text = str(context.original_exception)
+        file = sqlite_file(str(context.engine.url)) if context.engine else None
+        numbers = {
+            "is full": errno.ENOSPC, "readonly": errno.EROFS, "disk I/O": errno.EIO,
+            "unable to open": errno.EACCES,
+        }  # fmt: skip
+        for words, number in numbers.items():
+            if words in text and file is not None:
+                raise OSError(number, os.strerror(number), str(file))
+        if "locked" in text and file is not None:
+            raise OSError(errno.EBUSY, f"another program has held it for {_WAIT_S} s", str(file))
+        if "malformed" in text or "not a database" in text or "Could not decode" in text:
+            raise InputError(f"{self.place}: is damaged: {text}")
+
+    def lose(self, trial: FrozenTrial, why: str) -> None:
+        """Tell that a trial is damaged."""
+        study = self._trial_id_to_study_id_and_number.get(trial._trial_id)
+        name = "" if study is None else f" of study {self.get_study_name_from_id(study[0])}"
+        self.damaged(f"trial {trial.number}{name} ({why})", "it is left out")
+
+    def _checked(self, trial: FrozenTrial, since: int) -> FrozenTrial:
+        if trial.user_attrs.get("failure") == f"{LOST}: it cannot be read":
+            self.lose(trial, "it cannot be read")
+            return without_digest(lost_trial(trial.number, trial._trial_id))
+        return super()._checked(trial, since)

@@ -1,0 +1,87 @@
+"""Digests of what a record holds, so that a changed byte is seen wherever the record is read.
+
+A trial that ended carries a digest of its content among its attributes, and what a study says of itself is
+kept together with a digest. Readers see neither.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from typing import Any
+
+from optuna.distributions import distribution_to_json
+from optuna.trial import FrozenTrial, TrialState
+
+__all__ = [
+"DIGEST", "LOST", "digest_of", "holds", "is_sealed", "lost_trial", "sealed", "trial_digest",
+           "without_digest"]  # fmt: skip
+
+DIGEST = "digest"
+"""The attribute of a trial that holds its digest."""
+LOST = "its record is damaged"
+"""Why a trial failed, where its content is not what was recorded."""
+
+
+def digest_of(value: Any) -> str:
+    """A digest of plain values, 32 hexadecimal digits; the order of a dictionary does not count."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def sealed(key: str, value: Any) -> dict[str, Any]:
+    """A value of a study together with its digest; the key is part of it."""
+    return {"value": value, DIGEST: digest_of([key, value])}
+
+
+def is_sealed(key: str, stored: Any) -> bool | None:
+    """Whether the digest of a stored value holds; None if it has none."""
+    if not (isinstance(stored, dict) and stored.keys() == {"value", DIGEST}):
+        return None
+    return bool(stored[DIGEST] == digest_of([key, stored["value"]]))
+
+
+def trial_digest(trial: FrozenTrial, numbered: bool) -> str:
+    """A digest of a trial that ended: outcome, parameters, curve and attributes, but not its times.
+
+    Args:
+        trial: The trial.
+        numbered: Whether its number counts, as it does where samplers draw by it.
+    """
+    distributions = {
+        name: json.loads(distribution_to_json(each)) for name, each in trial.distributions.items()
+    }
+    attributes = {key: value for key, value in trial.user_attrs.items() if key != DIGEST}
+    content = [
+        trial.state.name, trial.values, trial.params, distributions,
+        sorted(trial.intermediate_values.items()), attributes, trial.system_attrs,
+    ]  # fmt: skip
+    return f"{trial.number}:{digest_of([trial.number, content])}" if numbered else digest_of(content)
+
+
+def holds(trial: FrozenTrial) -> bool | None:
+    """Whether the digest of a trial holds; None if it has none."""
+    stored = trial.user_attrs.get(DIGEST)
+    if stored is None:
+        return None
+    try:
+        return bool(stored == trial_digest(trial, numbered=":" in str(stored)))
+    except (TypeError, ValueError):
+        return False
+
+
+def without_digest(trial: FrozenTrial) -> FrozenTrial:
+    """The trial as readers see it."""
+    shown = copy.copy(trial)
+    shown.user_attrs = {key: value for key, value in trial.user_attrs.items() if key != DIGEST}
+    return shown
+
+
+def lost_trial(number: int, trial_id: int) -> FrozenTrial:
+    """What stands for a trial whose record is damaged: one that failed, of which nothing is known."""
+    return FrozenTrial(
+        number=number, trial_id=trial_id, state=TrialState.FAIL, value=None, datetime_start=None,
+        datetime_complete=None, params={}, distributions={}, user_attrs={"failure": LOST}, system_attrs={},
+        intermediate_values={},
+    )  # fmt: skip

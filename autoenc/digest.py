@@ -53,9 +53,11 @@ def trial_digest(trial: FrozenTrial, numbered: bool) -> str:
         name: json.loads(distribution_to_json(each)) for name, each in trial.distributions.items()
     }
     attributes = {key: value for key, value in trial.user_attrs.items() if key != DIGEST}
+    # Optuna's CMA-ES left its state in records of earlier versions; nothing reads it.
+    noted = {key: value for key, value in trial.system_attrs.items() if "cma" not in key.split(":")[0]}
     content = [
         trial.state.name, trial.values, trial.params, distributions,
-        sorted(trial.intermediate_values.items()), attributes, trial.system_attrs,
+        sorted(trial.intermediate_values.items()), attributes, noted,
     ]  # fmt: skip
     return f"{trial.number}:{digest_of([trial.number, content])}" if numbered else digest_of(content)
 

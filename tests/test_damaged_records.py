@@ -271,7 +271,8 @@ def test_commands_that_read_make_no_database(call, tmp_path, monkeypatch) -> Non
     (tmp_path / "empty.db").touch()
     for name in ("nope.db", "empty.db"):
         for command in (
-            ["analyze", "out"], ["train-best", "--from", "out"], ["pivot", "out"], ["refine", "out"]
+            ["analyze", "out"], ["train-best", "--from", "out"], ["pivot", "out"],
+            ["refine", "--from", "out", "--to", "x.yaml"],
         ):  # fmt: skip
             answer = call(*command, "--storage", f"sqlite:///{name}")
             assert answer.code == 2, command

@@ -47,10 +47,12 @@ def trapped(witness: Path) -> dict[str, object]:
 
 
 def spring_journal(path: Path, witness: Path) -> None:
-    """Add the attributes to every study and trial of a journal."""
+    """Add the attributes to every study and trial of a journal, which then has no digests."""
     lines = []
     for line in path.read_text().splitlines():
-        entry = json.loads(line)
+        entry = without_digests(json.loads(line))
+        if entry is None:
+            continue
         lines.append(entry)
         if entry["op_code"] == 0:  # a study begins
             n_studies = sum(known["op_code"] == 0 for known in lines)
@@ -72,9 +74,31 @@ def spring_journal(path: Path, witness: Path) -> None:
     path.write_text("".join(json.dumps(entry) + "\n" for entry in lines))
 
 
+def without_digests(entry: dict) -> dict | None:
+    """An entry as earlier versions wrote it, whose records anybody could change; None if they had none."""
+    entry = {key: value for key, value in entry.items() if key not in ("at", "sum")}
+    if "user_attr" in entry:
+        ((key, value),) = entry["user_attr"].items()
+        if key in ("autoenc_digests", "digest"):
+            return None
+        if isinstance(value, dict) and value.keys() == {"value", "digest"}:
+            entry["user_attr"] = {key: value["value"]}
+    entry.get("user_attrs", {}).pop("digest", None)
+    return entry
+
+
 def spring_database(path: Path, witness: Path) -> None:
     """The same for a database."""
     with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM trial_user_attributes WHERE key = 'digest'")
+        connection.execute("DELETE FROM study_user_attributes WHERE key = 'autoenc_digests'")
+        for row, text in connection.execute("SELECT rowid, value_json FROM study_user_attributes").fetchall():
+            value = json.loads(text)
+            if isinstance(value, dict) and value.keys() == {"value", "digest"}:
+                plain = json.dumps(value["value"])
+                connection.execute(
+                    "UPDATE study_user_attributes SET value_json = ? WHERE rowid = ?", (plain, row)
+                )
         for kind in ("trial", "study"):
             key = "number" if kind == "trial" else "study_name"
             table = "trials" if kind == "trial" else "studies"

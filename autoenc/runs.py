@@ -43,9 +43,6 @@ _SHAPE: dict[str, type | tuple[type, ...]] = {
 }
 
 
-_PLAIN = (str, int, float, bool, list, NoneType)  # what a metric may be
-
-
 class TrackedRun:
     """Keeps the file of a run, for the time of a ``with`` block.
 
@@ -135,6 +132,7 @@ class TrackedRun:
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
+    document = {**document, "digest": _digest(document)}
     content = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False).encode() + b"\n"
     write_atomically(path, lambda file: file.write(content))
 
@@ -173,6 +171,8 @@ def read_run(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: is damaged: {error}") from None
     if not isinstance(document, dict) or document.get("format_version") != _VERSION:
         raise InputError(f"{path}: is no description of a run in format {_VERSION}")
+    if "digest" in document and document["digest"] != _digest(document):  # earlier versions wrote none
+        raise InputError(f"{path}: is damaged: its digest does not fit")
     wrong = [key for key, kind in _SHAPE.items() if not isinstance(document.get(key), kind)]
     if not wrong:
         wrong = _wrong_values(document)
@@ -189,12 +189,18 @@ def _wrong_values(document: Mapping[str, Any]) -> list[str]:
         if not (_is_time(document.get(name)) or (name == "ended" and document.get(name) is None))
     ]
     metrics = document["metrics"] or {}
-    wrong += [f"metrics.{name}" for name in metrics if not isinstance(metrics[name], _PLAIN)]
-    if isinstance(metrics.get("best_loss"), str | bool | list):
-        wrong.append("metrics.best_loss")
+    for name, value in metrics.items():
+        if not _is_plain(value) or (name in ("best_loss", "chosen_loss") and isinstance(value, str | bool)):
+            wrong.append(f"metrics.{name}")
     if not isinstance(document["environment"].get("git_commit"), str | NoneType):
         wrong.append("environment.git_commit")
     return wrong
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, int | float):
+        return abs(value) <= sys.float_info.max
+    return value is None or isinstance(value, str)
 
 
 def _is_time(text: Any) -> bool:
@@ -208,6 +214,11 @@ def run_state(document: Mapping[str, Any]) -> str:
     """The state of a run; one that runs no more though its file says so was interrupted."""
     state = str(document["state"])
     return "interrupted" if state == "running" and is_alive(document["process"]) is False else state
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in document.items() if key != "digest"}
+    return _sha256(json.dumps(content, sort_keys=True))
 
 
 def _sha256(text: str) -> str:

@@ -335,3 +335,48 @@ def test_compare_shows_the_stack_that_was_kept(call, table_csv, tmp_path):
     refused = call("compare", tmp_path / "a", tmp_path / "b")
     assert refused.code == 2
     assert "other rows judge other latent sizes (size 2 by the test rows, " in refused.err
+
+
+def test_a_changed_digit_of_a_run_is_seen(call, folders, tmp_path):
+    one, _, ids = folders
+    whole = (one / "runs" / f"{ids[1]}.json").read_text()
+    loss = str(json.loads(whole)["metrics"]["best_loss"])
+    changed = "9" + loss[1:] if loss[0] != "9" else "8" + loss[1:]
+    (tmp_path / "runs").mkdir()
+    path = tmp_path / "runs" / f"{ids[1]}.json"
+    path.write_text(whole.replace(f'"best_loss": {loss}', f'"best_loss": {changed}'))
+    with pytest.raises(InputError, match="is damaged: its digest does not fit"):
+        read_run(path)
+    answer = call("runs", tmp_path, one)
+    assert (answer.code, answer.err.count("warning: ")) == (0, 1)
+    assert len(rows(answer)) == 2
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        (None, "started", "yesterday"),
+        (None, "ended", -1),
+        ("environment", "git_commit", 7),
+        ("metrics", "best_loss", "low"),
+        ("metrics", "chosen_loss", 10**400),
+        ("metrics", "convergence_epoch", [3]),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_where_there_is_no_digest(
+    call, folders, tmp_path, section, key, value
+):
+    one, _, ids = folders
+    document = json.loads((one / "runs" / f"{ids[1]}.json").read_text())
+    del document["digest"]
+    assert document.get("metrics")
+    (tmp_path / "runs").mkdir()
+    path = tmp_path / "runs" / "older.json"
+    path.write_text(json.dumps(document))
+    assert call("runs", tmp_path).code == 0
+    (document if section is None else document[section])[key] = value
+    path.write_text(json.dumps(document))
+    answer = call("runs", tmp_path)
+    assert answer.code == 2
+    name = key if section is None else f"{section}.{key}"
+    assert f"older.json: is damaged: {name} missing or wrong" in answer.err

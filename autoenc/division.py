@@ -109,9 +109,11 @@ class Division:
 
     def _make(self, fold: str) -> Split:
         split = Split(self._values(*_key(self.scaling(fold))), *self.rows(fold))
-        for name, rows in (("training", split.train), ("test", split.test)):
+        sides = (("training", split.train), ("test", split.test))
+        for name, rows in sides:
             if np.isnan(self.table.values[rows]).all():
                 raise InputError(f"{self.table.path}: all cells of the {rows.size} {name} rows are missing")
+        for name, rows in sides:
             if np.isnan(split.values[rows]).all() and self.table.varying.any():
                 raise InputError(
                     f"{self.table.path}: no column with a cell in the {rows.size} {name} rows varies in the "

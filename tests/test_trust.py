@@ -130,10 +130,13 @@ def test_a_comparison_takes_the_place_of_no_other_file(call, search, tmp_path) -
     search("--latent_dim", "2,3")
     record = (tmp_path / "study.journal").read_bytes()
     (tmp_path / "folder.png").mkdir()
-    for output in (tmp_path / "study.journal", tmp_path / "x.csv", tmp_path / "folder.png", tmp_path, ""):
+    for output in (tmp_path / "study.journal", tmp_path / "x.csv", tmp_path / "folder.png", tmp_path):
         answer = call("compare", tmp_path, "--output", output)
         assert (answer.code, answer.out) == (2, "")
         assert answer.err == f"error: --output {output}: must name a file that ends in .png\n"
+    answer = call("compare", tmp_path, "--output", "")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == "error: --output must be the name of a file or folder, got ''\n"
     assert (tmp_path / "study.journal").read_bytes() == record
 
 

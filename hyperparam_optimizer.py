@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from autoenc.__main__ import run
+try:
+    from autoenc.__main__ import run
+except KeyboardInterrupt:  # before there is anything to be stopped in order
+    print("stopped by SIGINT", file=sys.stderr)
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(run("hyperparam_optimizer.py"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as in typing, whose import would take most of the time of this one
 if TYPE_CHECKING:
+    from typing import Any
+
     from autoenc.checkpoint import FittedAutoencoder
     from autoenc.dataset import COPUSDataset
     from autoenc.ensemble import FittedEnsemble
@@ -52,4 +52,6 @@ def __getattr__(name: str) -> Any:
     # Loaded on first use: torch takes seconds to import, and most commands never need it.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

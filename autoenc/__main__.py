@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
+
+try:
+    import signal
+    import threading
+    from types import FrameType
+
+    from autoenc.startup import prepare_process
+except KeyboardInterrupt:  # before there is anything to be stopped in order
+    print("stopped by SIGINT", file=sys.stderr)
+    sys.exit(130)
 
 __all__ = ["run"]
 
@@ -30,14 +38,18 @@ def run(prog: str | None = None) -> int:
         received = number
         raise KeyboardInterrupt
 
-    # One that is ignored, as in the background of a shell, stays so.
+    # One that is ignored, as in the background of a shell, stays so; only the main thread may ask for any.
     heeded = [n for n in _SIGNALS if signal.getsignal(n) in (signal.SIG_DFL, signal.default_int_handler)]
-    for number in heeded:
-        signal.signal(number, stop)
+    if threading.current_thread() is not threading.main_thread():
+        heeded = []
     try:
+        for number in heeded:
+            signal.signal(number, stop)
+        prepare_process()
         from autoenc import cli
 
-        return cli.main() if prog is None else cli.main_by_mode(sys.argv[1:], prog)
+        code = cli.main() if prog is None else cli.main_by_mode(sys.argv[1:], prog)
+        return _flushed(code)
     except BaseException as error:
         # A library that is interrupted while it loads may make another error of it.
         if isinstance(error, SystemExit) or not (received or isinstance(error, KeyboardInterrupt)):
@@ -48,6 +60,20 @@ def run(prog: str | None = None) -> int:
     finally:
         for number in heeded:  # all is done; what libraries tidy up at the exit is of no interest to anybody
             signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def _flushed(code: int) -> int:
+    """Write out what was printed; what fails is told here, and not by the interpreter at its end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output went away, which is no error of ours
+        sys.stdout = None
+        return code or 128 + 13
+    except OSError as error:
+        sys.stdout = None
+        print(f"error: standard output: {error.strerror}", file=sys.stderr)
+        return code or 1
+    return code
 
 
 if __name__ == "__main__":

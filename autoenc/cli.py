@@ -16,6 +16,7 @@ from autoenc.config import Resolution, load_layers, resolve
 from autoenc.config.words import SPACE_OPTIONS
 from autoenc.errors import InputError
 from autoenc.machine import PIPE_CLOSED, close_output, what_happened
+from autoenc.search.shards import shard_option
 from autoenc.settings import (
     AnalyzeSettings,
     CompareSettings,
@@ -218,7 +219,14 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
     given = {name: value for name, value in vars(namespace).items() if name != "command"}
     search = given.pop("search_config", None)
     layers, problems = load_layers(given.pop("config", None), search, os.environ)
-    resolution = resolve(COMMANDS[namespace.command].settings, layers, given)
+    settings = COMMANDS[namespace.command].settings
+    environment = {}
+    if "shard" in settings.model_fields and "shard" not in given:
+        try:
+            environment = shard_option()
+        except InputError as error:
+            problems = [*problems, *error.problems]
+    resolution = resolve(settings, layers, given, environment)
     # What follows an unknown flag is its value, and no second problem.
     told = [
         _unknown(word, flags)

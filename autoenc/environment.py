@@ -48,7 +48,7 @@ def _version(package: str) -> str | None:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return platform.processor()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
@@ -57,7 +57,7 @@ def _processor() -> str:
 def _gpu() -> str | None:
     """The first NVIDIA GPU, as the driver names it: torch would take seconds to import."""
     for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("Model:"):
                 return line.split(":", 1)[1].strip()
     return None
@@ -71,7 +71,12 @@ def _git_state(folder: Path) -> tuple[str | None, bool | None]:
     command = ["git", "--no-optional-locks", "-C", str(folder), "status", "--porcelain=v2", "--branch"]
     try:
         run = subprocess.run(
-            [*command, "--untracked-files=no"], capture_output=True, text=True, timeout=5, check=True
+            [*command, "--untracked-files=no"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=5,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None, None

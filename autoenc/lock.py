@@ -76,7 +76,7 @@ class RecordLock:
 
     def _who(self) -> str:
         try:
-            who = json.loads(self._holder.read_text())
+            who = json.loads(self._holder.read_text(encoding="utf-8"))
             return f"process {who['pid']} on {who['host']} since {who['started']}: {who['command']}"
         except (OSError, ValueError, KeyError):
             return "it has not said which"

@@ -28,6 +28,7 @@ __all__ = [
     "refuse_own_table",
     "remove_leftovers",
     "remove_unfinished",
+    "utf8",
     "write_atomically",
     "write_to_stream",
 ]
@@ -186,6 +187,14 @@ def make_folder(folder: Path, option: str = "--output_dir") -> list[Path]:
     except OSError as error:
         raise InputError(f"{option} {folder}: cannot be made: {error.strerror}") from None
     return made
+
+
+def utf8(text: str) -> bytes:
+    r"""Text as it stands in every file, whatever the locale.
+
+    What is no text in a file's name, and no character, is written as in ``\\udcff``, which JSON reads back.
+    """
+    return text.encode("utf-8", "backslashreplace")
 
 
 def png_content(figure: Figure) -> Callable[[IO[bytes]], object]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from autoenc.environment import describe_machine
 from autoenc.errors import InputError
-from autoenc.paths import write_atomically
+from autoenc.paths import utf8, write_atomically
 from autoenc.processes import is_alive, this_process
 from autoenc.secrets import masked, masked_command
 from autoenc.settings import Settings
@@ -133,8 +133,8 @@ class TrackedRun:
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
     document = {**document, "digest": _digest(document)}
-    content = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False).encode() + b"\n"
-    write_atomically(path, lambda file: file.write(content))
+    content = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
+    write_atomically(path, lambda file: file.write(utf8(content + "\n")))
 
 
 def mark_interrupted(folder: Path) -> None:
@@ -222,4 +222,4 @@ def _digest(document: Mapping[str, Any]) -> str:
 
 
 def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

@@ -59,7 +59,7 @@ def available_cores() -> int:
 def _cpu_info(name: str) -> str:
     """A line of what Linux says of its first CPU; empty elsewhere."""
     path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 

@@ -16,7 +16,7 @@ from autoenc.errors import InputError
 from autoenc.identity import Context
 from autoenc.inputs import context_of, prepare_inputs, warn_about
 from autoenc.paths import OutputPaths
-from autoenc.search.shards import parse_shard, partition, shard_from_environment
+from autoenc.search.shards import parse_shard, partition
 from autoenc.settings import SearchSettings
 from autoenc.single_precision import as_recorded, holds_in_journal
 from autoenc.study import Record, is_there, journal_path, open_storage, records_in
@@ -50,7 +50,7 @@ class SearchJob:
         Raises:
             InputError: With everything that is wrong about them.
         """
-        shard = parse_shard(settings.shard) if settings.shard else shard_from_environment()
+        shard = parse_shard(settings.shard) if settings.shard else None
         if shard is not None and settings.storage is not None:
             raise InputError(
                 "--storage does not go with --shard or a SLURM array task: each shard keeps a journal of its "

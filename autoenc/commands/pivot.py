@@ -8,7 +8,7 @@ from typing import IO
 
 from autoenc.config.words import hint
 from autoenc.errors import InputError
-from autoenc.paths import make_folder, png_content, write_atomically
+from autoenc.paths import make_folder, png_content, utf8, write_atomically
 from autoenc.report.observed import importances_csv, importances_of, ranking_csv
 from autoenc.report.pivot import draw_pivot, pivot_csv, pivot_plot
 from autoenc.report.study_figures import draw_importances
@@ -75,4 +75,4 @@ def _unknown(flag: str, name: str, known: list[str]) -> str:
 
 
 def _text(content: str) -> Callable[[IO[bytes]], object]:
-    return lambda file: file.write(content.encode())
+    return lambda file: file.write(utf8(content))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autoenc.errors import InputError
 from autoenc.outputs import STANDARD_OUTPUT, is_regular, summary_stream, write_output
+from autoenc.paths import utf8
 from autoenc.report.search_file import search_file, shown_values
 from autoenc.settings import RefineSettings
 from autoenc.text import say
@@ -48,7 +49,7 @@ def write_search_file(settings: RefineSettings) -> list[Narrowed]:
     narrowed = narrow(seen, settings)
     n_best = len(best_of(seen, settings.top))
     text = search_file(seen, n_best, narrowed, settings.search_method, settings.n_trials)
-    write_output("--to", settings.to, lambda file: file.write(text.encode()))
+    write_output("--to", settings.to, lambda file: file.write(utf8(text)))
     return narrowed
 
 

@@ -161,6 +161,10 @@ def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list
     return [fit for fit in proposed if (mine is None or fit in mine) and wanted(fit)]
 
 
+class _Bar(tqdm):  # type: ignore[type-arg]
+    monitor_interval = 0  # no thread beside, which may be one too many
+
+
 def _train(
     job: SearchJob,
     record: Record,
@@ -174,7 +178,7 @@ def _train(
     first, trial_of, compared = pending, dict[Fit, Trial](), set[Fit]()
     best = results.ranked[0].loss if results.ranked else float("inf")
     unit = "stack" if len(job.trials[0].fits) == 1 else "fit"
-    with tqdm(unit=unit, disable=settings.quiet) as bar:
+    with _Bar(unit=unit, disable=settings.quiet or sys.stderr is None) as bar:
 
         def done(fit: Fit, outcome: Outcome) -> None:
             nonlocal best

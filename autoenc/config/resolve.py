@@ -49,13 +49,19 @@ class Resolution(NamedTuple, Generic[S]):
 _BLAMED = re.compile(r"(?:^|: )--(\w+)\b")
 
 
-def resolve(kind: type[S], layers: Sequence[Layer], flags: Mapping[str, Any]) -> Resolution[S]:
+def resolve(
+    kind: type[S],
+    layers: Sequence[Layer],
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+) -> Resolution[S]:
     """Put layers and flags on top of each other.
 
     Args:
         kind: The command's settings.
         layers: A later one goes before an earlier one.
         flags: Options from the command line, which go before all.
+        environment: Options that the environment gives where nobody names them; checked as flags are.
     """
     chosen: dict[str, Entry] = {}
     origins = dict.fromkeys(kind.model_fields, "default")
@@ -72,10 +78,12 @@ def resolve(kind: type[S], layers: Sequence[Layer], flags: Mapping[str, Any]) ->
     for name in flags:
         chosen.pop(name, None)
         origins[name] = "command line"
+    silent = {name: value for name, value in (environment or {}).items() if name not in {*flags, *chosen}}
+    origins |= dict.fromkeys(silent, "environment")
     given, problems = _expanded(kind, chosen)
-    settings, found = check_settings(kind, {**given, **flags})
+    settings, found = check_settings(kind, {**silent, **given, **flags})
     problems += [problem for problem in found if not {*problem.names} & {p.names[0] for p in problems}]
-    told = [_located(problem, chosen) for problem in problems]
+    told = [_located(problem, chosen) + _from_environment(problem, silent) for problem in problems]
     return Resolution(None if told else settings, told, origins, unused, chosen)
 
 
@@ -91,6 +99,12 @@ def _expanded(kind: type[S], chosen: Mapping[str, Entry]) -> tuple[dict[str, Any
             except ValueError as error:
                 problems.append(Problem((name,), f"--{name} {error}"))
     return given, problems
+
+
+def _from_environment(problem: Problem, silent: Mapping[str, str]) -> str:
+    """Say which options of a problem nobody gave, but the environment."""
+    names = [name for name in problem.names if name in silent]
+    return "".join(f"; --{name} {silent[name]} comes from the environment" for name in names)
 
 
 def _option(entry: Entry, kind: type[Settings]) -> str | None:

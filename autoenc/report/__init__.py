@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autoenc.report import backend  # noqa: F401  (before anything imports Matplotlib)
 from autoenc.report.results import SearchResults
 from autoenc.report.write import write_latent_plane, write_reports
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from autoenc.paths import OutputPaths, png_content, write_atomically
+from autoenc.paths import OutputPaths, png_content, utf8, write_atomically
 from autoenc.report.progress import draw_progress, progress_plot
 from autoenc.report.results import SearchResults, csv_text, json_bytes
 
@@ -64,7 +64,7 @@ class LiveView:
     def _write(self, state: str, drawing: bool = True) -> None:
         begun = time.monotonic()
         write_atomically(self._paths.state_json, lambda file: file.write(json_bytes(self._state(state))))
-        write_atomically(self._paths.live_csv, lambda file: file.write(csv_text(self._results).encode()))
+        write_atomically(self._paths.live_csv, lambda file: file.write(utf8(csv_text(self._results))))
         if self._results.finished and drawing:
             plot = draw_progress(progress_plot(self._results))
             write_atomically(self._paths.progress_png, png_content(plot))

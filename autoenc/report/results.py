@@ -12,6 +12,7 @@ from typing import Any
 from autoenc.division import HOLDOUT
 from autoenc.effects import Effect, factor_effects
 from autoenc.engines import Fit, Outcome
+from autoenc.paths import utf8
 from autoenc.report.cells import csv_lines
 from autoenc.search.strategies import Halving, Strategy, make_strategy
 from autoenc.selection import Selection, select
@@ -309,7 +310,7 @@ def json_bytes(document: dict[str, Any]) -> bytes:
             lines.append(f" {text(key)}: [\n  {entries}\n ]")
         else:
             lines.append(f" {text(key)}: {text(value)}")
-    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+    return utf8("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def csv_text(results: SearchResults) -> str:

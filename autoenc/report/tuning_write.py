@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 
-from autoenc.paths import png_content, write_atomically
+from autoenc.paths import png_content, utf8, write_atomically
 from autoenc.report.results import json_bytes
 from autoenc.report.study_tables import duration_s, study_trials
 from autoenc.report.study_write import write_study_reports
@@ -83,7 +83,7 @@ class TuneReports:
         return [
             *written,
             self._write_state(state),
-            self._write("progress", "resilient_search_results.csv", progress_csv(self._study).encode()),
+            self._write("progress", "resilient_search_results.csv", utf8(progress_csv(self._study))),
         ]
 
     def _write_state(self, state: str) -> tuple[str, Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoenc.paths import OutputPaths, png_content, write_atomically
+from autoenc.paths import OutputPaths, png_content, utf8, write_atomically
 from autoenc.report.effects_plot import draw_effects
 from autoenc.report.latent import draw_latent, latent_plot
 from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves, loss_name
@@ -37,7 +37,7 @@ def write_reports(
     """
     document = json_bytes(results_document(results))
     write_atomically(paths.results_json, lambda file: file.write(document))
-    lines = csv_text(results).encode()
+    lines = utf8(csv_text(results))
     write_atomically(paths.results_csv, lambda file: file.write(lines))
     written = [("results", paths.results_json), ("table", paths.results_csv)]
     if not pictures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -16,7 +17,7 @@ class StopOnSignals:
     """Within the block, Ctrl-C, SIGTERM and SIGUSR1 set a flag instead of ending the process.
 
     SIGUSR1 is what SLURM sends ahead of preemption. A second signal ends the process at once; whatever
-    was recorded by then is safe.
+    was recorded by then is safe. In a thread that is not the main one signals stay with whoever has them.
 
     Attributes:
         flag: Set by the first signal.
@@ -33,6 +34,8 @@ class StopOnSignals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopOnSignals:
+        if threading.current_thread() is not threading.main_thread():
+            return self  # Python gives signals to the main thread alone
         self._before = {number: signal.signal(number, self._received) for number in self._SIGNALS}
         return self
 

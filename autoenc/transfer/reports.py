@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import optuna
 
-from autoenc.paths import png_content, write_atomically
+from autoenc.paths import png_content, utf8, write_atomically
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.study_tables import ranked_trials, study_trials, top_trials_csv, trials_csv
 from autoenc.report.study_write import write_study_figures
@@ -54,8 +54,8 @@ def write_tables(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
     """
     contents = {
         "best": ("best_params.json", json_bytes(best_params(study))),
-        "all trials": ("all_trials.csv", trials_csv(study).encode()),
-        "top trials": ("top_20_trials.csv", top_trials_csv(study).encode()),
+        "all trials": ("all_trials.csv", utf8(trials_csv(study))),
+        "top trials": ("top_20_trials.csv", utf8(top_trials_csv(study))),
     }
     return [(word, _write(folder / name, content)) for word, (name, content) in contents.items()]
 

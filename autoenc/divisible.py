@@ -45,7 +45,7 @@ def folds_problem(n_folds: int, n_rows: int, classes: Labels, groups: Labels) ->
     n_groups = n_folds if groups is None else np.unique(groups).size
     if n_groups < n_folds:
         told = _counted(n_groups, "group")
-        return f"the training rows are of {told}, but every fold needs at least 1; at most {n_groups} folds"
+        return f"the training rows are of {told}, but every fold needs at least 1"
     if classes is not None:
         names, counts = np.unique(classes, return_counts=True)
         if counts.max() < n_folds:

@@ -6,13 +6,16 @@ import random
 import re
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from autoenc.commands import analyze as analyze_command
 from autoenc.commands import transfer as transfer_command
+from autoenc.lock import RecordLock
 from autoenc.report.tuning_write import TuneReports
 from autoenc.transfer import reports
 
@@ -305,3 +308,29 @@ def test_the_latest_search_follows_from_the_record(records, call, shown, tmp_pat
     last = max(found, key=lambda record: record.last_used)
     assert last.search["settings"]["seed"] == 7
     assert last.last_used[1] < "2002"
+
+
+@pytest.mark.slow
+def test_a_reader_of_a_database_does_not_end_a_search(call, tmp_path) -> None:
+    url, out = f"sqlite:///{tmp_path}/study.db", ("--output_dir", tmp_path / "out")
+    assert call(*SEARCH, *out, "--storage", url).code == 0
+    with closing(
+        sqlite3.connect(tmp_path / "study.db", check_same_thread=False, isolation_level=None)
+    ) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM trials").fetchall()
+        timer = threading.Timer(6, reader.execute, ["COMMIT"])
+        timer.start()
+        assert call(*SEARCH, *out, "--storage", url, "--seed", 7) == (0, "", "")
+        timer.join()
+
+
+def test_a_command_that_looks_keeps_no_search_from_starting(tmp_path) -> None:
+    journal = tmp_path / "study.journal"
+    looking = FileLock(tmp_path / ".study.journal.owner", thread_local=False)
+    looking.acquire()
+    timer = threading.Timer(0.3, looking.release)
+    timer.start()
+    with RecordLock(journal):
+        pass
+    timer.join()

@@ -26,7 +26,8 @@ LOST = "its record is damaged"
 
 def digest_of(value: Any) -> str:
     """A digest of plain values, 32 hexadecimal digits; the order of a dictionary does not count."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    # As it is read again: keys that are numbers become text, which sorts in another order.
+    text = json.dumps(json.loads(json.dumps(value)), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -202,3 +202,12 @@ def test_the_first_format_is_still_read() -> None:
     }
     assert found == expected["outcomes"]
     assert record.search["settings"]["epochs"] == expected["epochs"]
+
+
+@pytest.mark.parametrize("place", ["journal", "sqlite"])
+def test_a_long_curve_is_read_again(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = journal_path(tmp_path) if place == "journal" else f"sqlite:///{tmp_path}/study.db"
+    long = Outcome([0.5] * 120, [1 / n for n in range(1, 121)], 0.5, 0.25, {}, -1)
+    Record.open(open_storage(where), CONTEXT).add(fit_of(16), long, "native")
+    assert Record.open(open_storage(where), CONTEXT).outcomes() == {fit_of(16): long}
+    assert capsys.readouterr().err == ""

@@ -8,6 +8,7 @@ import pytest
 from processes import results_but_time
 
 from autoenc.engines.native import NativeEngine
+from autoenc.study import open_storage, records_in
 
 OPTIONS = ["--hidden_dims_search", "4,8", "--max_layers", "2", "--epochs", "2"]
 
@@ -179,9 +180,9 @@ def test_analyze_rebuilds_every_report_from_the_record_alone(search, call, tmp_p
 
 def test_analyze_says_what_remains(search, call, tmp_path) -> None:
     search("--hidden_dims_search", "4")
-    journal = tmp_path / "study.journal"
-    text = journal.read_text().replace('"hidden_dims_search":[4]', '"hidden_dims_search":[4,8]')
-    journal.write_text(text)
+    (record,) = records_in(open_storage(tmp_path / "study.journal"))
+    settings = {**record.search["settings"], "hidden_dims_search": [4, 8]}
+    record.note_search({**record.search, "settings": settings})  # as a wider search does when it begins
     answer = call("analyze", tmp_path)
     assert "2 of 5 stacks trained, 0 failed, 3 remain" in answer.out
     assert "not trained yet: 8, 8-8, 8-4" in answer.out

@@ -6,10 +6,11 @@ TYPE_CHECKING = False  # as in typing, whose import would take most of the time 
 if TYPE_CHECKING:
     from typing import Any
 
+    from autoenc.api import load_results, search
     from autoenc.checkpoint import FittedAutoencoder
     from autoenc.dataset import COPUSDataset
     from autoenc.ensemble import FittedEnsemble
-    from autoenc.errors import InputError
+    from autoenc.errors import InputError, Interrupted
     from autoenc.grid import ArchitectureGrid
     from autoenc.loss import sparse_aware_loss
     from autoenc.model import DynamicAutoencoder
@@ -28,8 +29,11 @@ __all__ = [
     "HyperparameterOptimizer",
     "HyperparameterSearchSpace",
     "InputError",
+    "Interrupted",
     "ResilientSampler",
     "load_model",
+    "load_results",
+    "search",
     "sparse_aware_loss",
 ]
 
@@ -42,8 +46,11 @@ _HOMES = {
     "HyperparameterOptimizer": "tuning.optimizer",
     "HyperparameterSearchSpace": "tuning.space",
     "InputError": "errors",
+    "Interrupted": "errors",
     "ResilientSampler": "tuning.resilient",
     "load_model": "model_files",
+    "load_results": "api",
+    "search": "api",
     "sparse_aware_loss": "loss",
 }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from autoenc.text import escaped
 
-__all__ = ["InputError", "listed", "shortened"]
+__all__ = ["InputError", "Interrupted", "listed", "shortened"]
 
 _MOST_CHARACTERS = 60
 
@@ -35,3 +36,15 @@ def listed(names: Sequence[str], most: int = 10, quoted: bool = True) -> str:
     """Names for a message; of many the first ones, and how many more there are."""
     shown = ", ".join(shortened(name, quoted) for name in names[:most])
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+class Interrupted(KeyboardInterrupt):
+    """A search in Python was stopped by Ctrl-C.
+
+    Attributes:
+        results: What was found by then.
+    """
+
+    def __init__(self, results: Any) -> None:
+        super().__init__("stopped; the results so far are this exception's `results`")
+        self.results = results

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autoenc.cells import cells_of
 from autoenc.errors import InputError
 
-__all__ = ["Rows", "rows_of"]
+__all__ = ["Rows", "frame_of", "rows_of"]
 
 _NAMES = ("columns", "column_names", "colnames", "names", "data_vars", "fields")
 
@@ -67,7 +67,7 @@ def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int) -> Rows:
         InputError: If a column is missing or repeated, the shape is wrong, or a cell is infinite or no
             number.
     """
-    frame, backend = _pandas_frame(data, columns)
+    frame, backend = frame_of(data, columns)
     if frame is None:
         if isinstance(data, str | bytes) or not (hasattr(data, "__len__") or hasattr(data, "__array__")):
             raise InputError(f"data must be rows and columns, got a {type(data).__name__}")
@@ -86,7 +86,7 @@ def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int) -> Rows:
     return found
 
 
-def _pandas_frame(data: Any, columns: Sequence[str] | None) -> tuple[pd.DataFrame | None, str]:
+def frame_of(data: Any, columns: Sequence[str] | None) -> tuple[pd.DataFrame | None, str]:
     """What has column names as a frame of pandas, and what to give back; None for what has none."""
     if isinstance(data, pd.DataFrame):
         return data, "pandas"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from autoenc.data import TEST_SHARE, Table, label_fingerprint, load_table
+from autoenc.data import TEST_SHARE, Table, label_fingerprint, table_of
 from autoenc.division import Division
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
@@ -18,17 +18,21 @@ from autoenc.search.connect import connect
 from autoenc.search.fits import FitExecutor
 from autoenc.search.ready import prepare_ahead
 from autoenc.settings import TrainingSettings
+from autoenc.tables import ReadTable, read_table
 from autoenc.text import warn
 
-__all__ = ["context_of", "open_cluster", "prepare_inputs", "sign_warnings", "warn_about"]
+__all__ = ["context_of", "open_cluster", "prepare_inputs", "sign_warnings", "table_warnings"]
 
 
-def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Engine, Table]:
+def prepare_inputs(
+    settings: TrainingSettings, folder: Path | None, read: ReadTable | None = None
+) -> tuple[Engine, Table]:
     """Find the engine, see that the folder can be written, load the table.
 
     Args:
         settings: The options.
         folder: Where results will go; None where nothing will be written.
+        read: The table, where it is not to be read from ``settings.data_path``.
 
     Raises:
         InputError: With everything that is wrong about them.
@@ -49,7 +53,9 @@ def prepare_inputs(settings: TrainingSettings, folder: Path | None) -> tuple[Eng
         problems += error.problems
     try:
         labels = [name for name in (settings.stratify, settings.group) if name]
-        table = load_table(settings.data_path, settings.columns, labels, settings.exclude, settings.na_values)
+        if read is None:
+            read = read_table(settings.data_path, labels, settings.na_values)
+        table = table_of(read, settings.columns, labels, settings.exclude)
         table.warnings.extend(label_warnings(table.labels, settings.stratify, settings.group))
     except InputError as error:
         problems += error.problems
@@ -94,14 +100,14 @@ def sign_warnings(table: Table, norms: Sequence[str], option: str) -> list[str]:
     return [f"--{option} layer leaves of each row {leaves}; give --{option} none"]
 
 
-def warn_about(
+def table_warnings(
     division: Division,
     folds: Iterable[str],
     latent_dim: int,
     norms: Sequence[str],
     norm_option: str = "norm",
-) -> None:
-    """Print what was left out of the table or the loss, or looks odd.
+) -> list[str]:
+    """What was left out of the table or the loss, or looks odd; a sentence each.
 
     Args:
         division: Of the table.
@@ -112,14 +118,13 @@ def warn_about(
     """
     table = division.table
     signs = sign_warnings(table, norms, norm_option)
-    for warning in [*table.warnings, *division.warnings(folds), *signs]:
-        warn(f"warning: {table.path}: {warning}")
+    found = [f"{table.path}: {text}" for text in [*table.warnings, *division.warnings(folds), *signs]]
     n_columns = len(table.columns)
     if latent_dim >= n_columns:
-        warn(
-            f"warning: latent size {latent_dim} is not below the {n_columns} columns: "
-            "nothing has to be compressed"
+        found.append(
+            f"latent size {latent_dim} is not below the {n_columns} columns: nothing has to be compressed"
         )
+    return found
 
 
 def open_cluster(

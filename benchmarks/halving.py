@@ -10,7 +10,7 @@ import argparse
 
 from common import ROOT, describe_machine, print_table
 
-from autoenc.commands.job import SearchJob
+from autoenc.workflows.job import SearchJob
 from autoenc.report.results import SearchResults
 from autoenc.search import run_fits
 from autoenc.search.strategies import Halving

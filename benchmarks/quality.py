@@ -25,7 +25,7 @@ from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 
 from autoenc.baselines import baseline_losses, reconstruction_loss
-from autoenc.commands.job import SearchJob
+from autoenc.workflows.job import SearchJob
 from autoenc.engines import Recipe
 from autoenc.report.results import SearchResults
 from autoenc.search import run_fits

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from autoenc.commands.job import SearchJob
+from autoenc.workflows.job import SearchJob
 from autoenc.paths import OutputPaths
 from autoenc.report import SearchResults
 from autoenc.report.live import LiveView

@@ -23,7 +23,7 @@ from common import ROOT, describe_machine, print_table
 sys.path.insert(0, str(ROOT / "tests"))
 from dask_cluster import DaskProcesses, wait_for
 
-from autoenc.commands.job import SearchJob
+from autoenc.workflows.job import SearchJob
 from autoenc.engines import Fit, Outcome
 from autoenc.search import run_fits
 from autoenc.search.cluster import DaskCluster

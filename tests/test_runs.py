@@ -278,7 +278,7 @@ def test_a_description_that_is_not_there_is_told():
 
 
 def test_tracking_imports_no_torch(root):
-    code = "import sys, autoenc.commands.tracking, autoenc.commands.runs; print('torch' in sys.modules)"
+    code = "import sys, autoenc.workflows.tracking, autoenc.commands.runs; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
 

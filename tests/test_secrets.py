@@ -161,7 +161,7 @@ def test_no_file_and_no_stream_holds_a_password(call, table_csv, tmp_path, typed
 
 
 def test_a_search_that_is_stopped_says_that_the_password_must_be_given_again(typed):
-    from autoenc.commands.search import same_command
+    from autoenc.commands.resume import same_command
 
     typed(f"postgresql://me:{SECRET}@host/db")
     command = same_command(require_settings(SearchSettings, {}))

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoenc.commands.job import SearchJob
+from autoenc.workflows.job import SearchJob
 from autoenc.errors import InputError
 from autoenc.paths import write_atomically
 from autoenc.settings import SearchSettings

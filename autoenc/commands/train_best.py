@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.baselines import baseline_losses
-from autoenc.commands.search import compared_with_pca
-from autoenc.commands.tracking import curves_of, metrics_of
+from autoenc.report.answer import compared_with_pca
+from autoenc.workflows.tracking import curves_of, metrics_of
 from autoenc.data import Table
 from autoenc.division import HOLDOUT, Division, fold_names
 from autoenc.engines import Engine, Fit, Outcome, StopFlag, Stopped

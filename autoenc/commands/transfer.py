@@ -15,7 +15,7 @@ from typing import TextIO
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from autoenc.commands.search import program_words
+from autoenc.commands.resume import program_words
 from autoenc.engines import StopFlag
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture

@@ -12,10 +12,12 @@ from typing import Any, cast
 import optuna
 from optuna.trial import TrialState
 
-from autoenc.commands.search import compared_with_pca, same_command
-from autoenc.commands.tracking import curves_of, metrics_of
+from autoenc.commands.resume import same_command
+from autoenc.report.answer import compared_with_pca
+from autoenc.workflows.screen import Terminal
+from autoenc.workflows.tracking import curves_of, metrics_of
 from autoenc.engines.contract import Family
-from autoenc.inputs import open_cluster, warn_about
+from autoenc.inputs import open_cluster, table_warnings
 from autoenc.lock import RecordLock, file_lock
 from autoenc.machine import tell_interrupted
 from autoenc.paths import remove_leftovers
@@ -50,7 +52,9 @@ def tune(settings: TuneSettings, begin_with: Sequence[Mapping[str, Any]] = ()) -
         InputError: If data, device, space, record or output folder cannot be used.
     """
     job = TuneJob.prepare(settings)
-    warn_about(job.division, job.folds, settings.latent_dim, settings.norm_options, "norm_options")
+    Terminal().warn(
+        table_warnings(job.division, job.folds, settings.latent_dim, settings.norm_options, "norm_options")
+    )
     # What is wrong with the space or the rows is told before anything is recorded.
     _ = job.n_trials, job.baselines
     journal = journal_path(job.folder)

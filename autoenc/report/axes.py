@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from autoenc.errors import InputError
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from autoenc.report.latent import LatentPlot
-
 __all__ = ["SearchPlots"]
 
 
@@ -22,11 +19,10 @@ class SearchPlots:
 
     Args:
         results: The search, of which at least one stack has succeeded.
-        latent: Says where the best model puts the rows.
     """
 
-    def __init__(self, results: SearchResults, latent: Callable[[], LatentPlot]) -> None:
-        self._results, self._latent = results, latent
+    def __init__(self, results: SearchResults) -> None:
+        self._results = results
 
     def sizes(self) -> Axes:
         """Loss of every stack against its number of parameters."""
@@ -50,7 +46,12 @@ class SearchPlots:
         """The rows in the latent plane of the best model; the latent size must be 2."""
         from autoenc.report.latent import draw_latent
 
-        return _main(draw_latent(self._latent()))
+        results = self._trained()
+        if results.settings.latent_size != 2:
+            raise InputError(f"a latent space is drawn of size 2, got {results.settings.latent_size}")
+        if results.source is None:
+            raise InputError("these results do not know their table; load them with autoenc.load_results")
+        return _main(draw_latent(results.source.latent_plot(results)))
 
     def _trained(self) -> SearchResults:
         if not self._results.ranked:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from autoenc.division import HOLDOUT
 from autoenc.effects import Effect, factor_effects
 from autoenc.engines import Fit, Outcome
+from autoenc.errors import InputError
 from autoenc.paths import utf8
 from autoenc.report.cells import csv_lines
 from autoenc.search.strategies import Halving, Strategy, make_strategy
@@ -21,10 +22,29 @@ from autoenc.study import Record
 from autoenc.trials import Trial, TrialResult, trials_of
 from autoenc.warm_starts import compare_warm_starts, warm_start_document
 
-__all__ = ["SearchResults", "csv_text", "finite", "json_bytes", "results_document"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autoenc.checkpoint import FittedAutoencoder
+    from autoenc.report.axes import SearchPlots
+    from autoenc.report.latent import LatentPlot
+
+__all__ = ["ModelSource", "SearchResults", "csv_text", "finite", "json_bytes", "results_document"]
 
 
-@dataclass(frozen=True)
+class ModelSource(Protocol):
+    """What can train the models of a search again."""
+
+    def model(self, fit: Fit) -> FittedAutoencoder | None:
+        """The model of a fit; None if the fit fails."""
+        ...
+
+    def latent_plot(self, results: SearchResults) -> LatentPlot:
+        """Where the best model puts the rows; the latent size must be 2."""
+        ...
+
+
+@dataclass(frozen=True, repr=False)
 class SearchResults:
     """A search as its record tells it: the one source of every report.
 
@@ -40,11 +60,14 @@ class SearchResults:
     search: dict[str, Any]
     strategy: Strategy
     outcomes: dict[Fit, Outcome]
+    source: ModelSource | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, settings: SearchSettings, record: Record) -> SearchResults:
+    def of(
+        cls, settings: SearchSettings, record: Record, source: ModelSource | None = None
+    ) -> SearchResults:
         """The results that a record holds for the trials of these settings."""
-        return cls.of_outcomes(settings, record.search, record.outcomes())
+        return cls(settings, record.search, make_strategy(settings), record.outcomes(), source)
 
     @classmethod
     def of_outcomes(
@@ -52,6 +75,55 @@ class SearchResults:
     ) -> SearchResults:
         """The results that these outcomes make."""
         return cls(settings, search, make_strategy(settings), outcomes)
+
+    @property
+    def leaderboard(self) -> pd.DataFrame:
+        """A row a stack, best first; see :func:`autoenc.report.leaderboard.leaderboard`."""
+        from autoenc.report.leaderboard import leaderboard
+
+        return leaderboard(self)
+
+    def best_model(self) -> FittedAutoencoder:
+        """Train the chosen stack again and return its model: the same one, bit for bit.
+
+        Raises:
+            InputError: If no stack has succeeded, the chosen one fails on all training rows, or the table
+                cannot be read again.
+        """
+        if not self.finished:
+            raise InputError("there is no best model: no stack has succeeded")
+        if self.source is None:
+            raise InputError("these results do not know their table; load them with autoenc.load_results")
+        chosen = self.selection.chosen
+        model = self.source.model(chosen.trial.refit(chosen))
+        if model is None:
+            raise InputError(f"there is no best model: {chosen.trial.name} fails on all training rows")
+        return model
+
+    @property
+    def plot(self) -> SearchPlots:
+        """Pictures as matplotlib axes: ``sizes()``, ``loss_curves()``, ``progress()``, ``latent_space()``."""
+        from autoenc.report.axes import SearchPlots
+
+        return SearchPlots(self)
+
+    def __repr__(self) -> str:
+        """The answer in words."""
+        return "\n".join([self._title(), *self._answer()])
+
+    def _repr_html_(self) -> str:
+        from autoenc.report.notebook import html_of
+
+        return html_of(self._title(), self._answer(), self.leaderboard)
+
+    def _title(self) -> str:
+        n_done, n_all = len(self.complete), len(self.trials)
+        return f"{n_done:,} of {n_all:,} stacks, latent size {self.settings.latent_size}"
+
+    def _answer(self) -> list[str]:
+        from autoenc.report.answer import answer_lines
+
+        return answer_lines(self) or ["no stack has succeeded"]
 
     @property
     def trials(self) -> list[Trial]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autoenc.paths import OutputPaths, png_content, utf8, write_atomically
 from autoenc.report.effects_plot import draw_effects
-from autoenc.report.latent import draw_latent, latent_plot
+from autoenc.report.latent import LatentPlot, draw_latent, latent_plot
 from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves, loss_name
 from autoenc.report.results import SearchResults, csv_text, json_bytes, results_document
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
     from autoenc.data import Table
     from autoenc.engines import Split
 
-__all__ = ["write_latent_plane", "write_reports"]
+__all__ = ["latent_plane", "write_latent_plane", "write_reports"]
 
 
 def write_reports(
@@ -56,12 +56,19 @@ def write_reports(
     return written
 
 
+def latent_plane(
+    results: SearchResults, model: FittedAutoencoder, table: Table, split: Split
+) -> LatentPlot:
+    """The latent points of all rows under the best model; the latent space must be a plane."""
+    name = results.selection.chosen.trial.name
+    title = f"Latent plane of stack {name}, {results.search['n_rows']:,} rows"
+    return latent_plot(model.encode(table.values), split.test, title, results.settings.seed)
+
+
 def write_latent_plane(
     results: SearchResults, paths: OutputPaths, model: FittedAutoencoder, table: Table, split: Split
 ) -> Path:
-    """Draw the latent points of all rows under the best model; the latent space must be a plane."""
-    name = results.selection.chosen.trial.name
-    title = f"Latent plane of stack {name}, {results.search['n_rows']:,} rows"
-    plot = latent_plot(model.encode(table.values), split.test, title, results.settings.seed)
+    """Draw :func:`latent_plane` into its file."""
+    plot = latent_plane(results, model, table, split)
     write_atomically(paths.latent_png, png_content(draw_latent(plot)))
     return paths.latent_png

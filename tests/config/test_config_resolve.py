@@ -198,7 +198,7 @@ def test_a_search_takes_its_options_from_a_file(call, table_csv, tmp_path):
 
 
 def test_resuming_does_not_start_over_where_the_file_says_so(monkeypatch):
-    from autoenc.commands.search import same_command
+    from autoenc.commands.resume import same_command
 
     monkeypatch.setattr(sys, "argv", ["autoenc", "search", "--config", "x.yaml"])
     assert same_command(SearchSettings(fresh=True)) == "autoenc search --config x.yaml --no_fresh"

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoenc.commands.best import trained_model
-from autoenc.commands.job import SearchJob
+from autoenc.workflows.best import trained_model
+from autoenc.workflows.job import SearchJob
 from autoenc.engines import Fit, StopFlag, Stopped
 from autoenc.report import SearchResults
 from autoenc.study import Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoenc.data import Table
 from autoenc.division import HOLDOUT, Division
@@ -13,14 +13,21 @@ from autoenc.engines import Engine, Fit
 from autoenc.engines.warm import WarmStarting
 from autoenc.environment import describe_environment
 from autoenc.errors import InputError
+from autoenc.errors import InputError
 from autoenc.identity import Context
-from autoenc.inputs import context_of, prepare_inputs, warn_about
+from autoenc.inputs import context_of, prepare_inputs, table_warnings
 from autoenc.paths import OutputPaths
 from autoenc.search.shards import parse_shard, partition
 from autoenc.settings import SearchSettings
 from autoenc.single_precision import as_recorded, holds_in_journal
 from autoenc.study import Record, is_there, journal_path, open_storage, records_in
+from autoenc.tables import ReadTable
 from autoenc.trials import Trial, trained_trials_of, trials_of
+
+if TYPE_CHECKING:
+    from autoenc.checkpoint import FittedAutoencoder
+    from autoenc.report import SearchResults
+    from autoenc.report.latent import LatentPlot
 
 __all__ = ["SearchJob"]
 
@@ -35,6 +42,7 @@ class SearchJob:
         engine: What trains.
         table: What it learns from.
         shard: Which part of the grid, as (i, N); None for all of it.
+        is_on_disk: Whether it keeps a record and files in a folder; else it leaves nothing behind.
     """
 
     settings: SearchSettings
@@ -42,10 +50,18 @@ class SearchJob:
     engine: Engine
     table: Table
     shard: tuple[int, int] | None
+    is_on_disk: bool = True
 
     @classmethod
-    def prepare(cls, settings: SearchSettings) -> SearchJob:
+    def prepare(
+        cls, settings: SearchSettings, read: ReadTable | None = None, is_on_disk: bool = True
+    ) -> SearchJob:
         """Find engine, folder and table.
+
+        Args:
+            settings: The options.
+            read: The table, where it is no file.
+            is_on_disk: Whether it keeps a record and files in a folder.
 
         Raises:
             InputError: With everything that is wrong about them.
@@ -57,11 +73,11 @@ class SearchJob:
                 "own, which `autoenc merge` joins"
             )
         paths = OutputPaths(Path(settings.output_dir), settings.latent_size)
-        writes = not (settings.verify or settings.dry_run)
-        engine, table = prepare_inputs(settings, paths.folder if writes else None)
-        if not settings.fresh:
+        writes = is_on_disk and not (settings.verify or settings.dry_run)
+        engine, table = prepare_inputs(settings, paths.folder if writes else None, read)
+        if is_on_disk and not settings.fresh:
             table = as_recorded(table, holds_in_journal(journal_path(paths.folder, shard), settings.storage))
-        return cls(settings, paths, engine, table, shard)
+        return cls(settings, paths, engine, table, shard, is_on_disk)
 
     @cached_property
     def division(self) -> Division:
@@ -148,11 +164,25 @@ class SearchJob:
     def recorded(self) -> list[Record]:
         """The record of this context, without touching it; none, or one."""
         journal = journal_path(self.paths.folder, self.shard)
-        if self.settings.fresh or not is_there(self.settings.storage or journal):
+        if not self.is_on_disk or self.settings.fresh or not is_there(self.settings.storage or journal):
             return []
         storage = open_storage(self.settings.storage or journal, read_only=True)
         return [record for record in records_in(storage) if record.context == self.context]
 
-    def warn(self) -> None:
-        """Print what was left out of the table or the loss, or looks odd."""
-        warn_about(self.division, self.folds, self.settings.latent_size, self.settings.norm)
+    def warnings(self) -> list[str]:
+        """What was left out of the table or the loss, or looks odd; a sentence each."""
+        return table_warnings(self.division, self.folds, self.settings.latent_size, self.settings.norm)
+
+    def model(self, fit: Fit) -> FittedAutoencoder | None:
+        """The model of a fit, trained again; None if the fit fails."""
+        from autoenc.workflows.best import trained_model
+
+        return trained_model(self, fit)
+
+    def latent_plot(self, results: SearchResults) -> LatentPlot:
+        """Where the best model puts the rows."""
+        from autoenc.report.write import latent_plane
+
+        chosen = results.selection.chosen
+        split = self.division.split(chosen.trial.refit(chosen).fold)
+        return latent_plane(results, results.best_model(), self.table, split)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoenc.commands.job import SearchJob
+from autoenc.workflows.job import SearchJob
 from autoenc.engines import Fit, StopFlag
 from autoenc.report import SearchResults, write_latent_plane
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 
-from autoenc.commands.job import SearchJob
+from autoenc.workflows.job import SearchJob
 from autoenc.engines import Fit
 from autoenc.search.estimate import estimate_seconds
 from autoenc.text import say

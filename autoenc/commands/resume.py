@@ -1,0 +1,35 @@
+"""The command that goes on with what was stopped."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from autoenc.secrets import masked_command
+from autoenc.settings import TrainingSettings
+
+__all__ = ["program_words", "same_command"]
+
+
+def same_command(settings: TrainingSettings) -> str:
+    """What the user typed, ready to be typed again; it says where a password is not shown."""
+    words = program_words()
+    # Starting over is the one thing that resuming must not do.
+    kept = [word for word in sys.argv[1:] if word != "--fresh"]
+    by_file = settings.fresh and "--fresh" not in sys.argv
+    command = [*words, *kept, *(["--no_fresh"] if by_file else [])]
+    shown = masked_command(command)
+    if shown != shlex.join(command):
+        shown += (
+            "   (with its password in the place of ***, or without one where PGPASSWORD or ~/.pgpass has it)"
+        )
+    return shown
+
+
+def program_words() -> list[str]:
+    """How this program was called."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return ["python", "-m", program.parent.name]
+    return ["python", sys.argv[0]] if program.suffix == ".py" else [program.name]

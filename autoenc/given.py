@@ -1,0 +1,62 @@
+"""Tables that a caller in Python hands over: frames of any library, arrays, sparse matrices, paths."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from autoenc.cells import cells_of
+from autoenc.errors import InputError
+from autoenc.frames import frame_of
+from autoenc.tables import ReadTable
+
+__all__ = ["FRAME", "given_table"]
+
+FRAME = "(data)"
+"""What stands for the path of a table that is no file."""
+
+
+def given_table(data: Any) -> tuple[str, ReadTable | None]:
+    """A table as it was handed over, with its path.
+
+    Args:
+        data: A path; a frame of pandas, polars, Arrow or any library that narwhals knows; or an array, a
+            tensor or a SciPy sparse matrix ``[rows, columns]``, whose columns are called ``x1``, ``x2``, ...
+
+    Returns:
+        The path, and the table; None where the path is still to be read.
+
+    Raises:
+        InputError: If it is none of these, holds no rows, or names a column twice.
+    """
+    if isinstance(data, str | os.PathLike):
+        return os.fspath(data), None
+    frame, _ = frame_of(data, None)
+    if frame is None:
+        cells = cells_of(data)
+        if cells.ndim != 2:
+            raise InputError(f"data must be of shape [rows, columns], got {list(cells.shape)}")
+        frame = pd.DataFrame(cells, columns=[f"x{j + 1}" for j in range(cells.shape[1])])
+    names = [str(name) for name in frame.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if repeated:
+        raise InputError(f"data must name each column once, but has several of {repeated[0]!r}")
+    if not len(frame):
+        raise InputError("data must have rows, and has none")
+    plain = frame.set_axis(names, axis=1).reset_index(drop=True)
+    return FRAME, ReadTable(_numbers(plain), FRAME, [], typed=True)
+
+
+def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what is masked or extended as NumPy has it; other columns are left for the reader."""
+    changed = {}
+    for name in frame.columns:
+        column = frame[name]
+        if pd.api.types.is_bool_dtype(column) and not isinstance(column.dtype, np.dtype):
+            changed[name] = column.astype("Float64").to_numpy(np.float64, na_value=np.nan)
+        elif isinstance(column.dtype, pd.SparseDtype):
+            changed[name] = column.sparse.to_dense()
+    return frame.assign(**changed) if changed else frame

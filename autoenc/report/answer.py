@@ -1,0 +1,75 @@
+"""The answer of a search in words: which stack, how good, how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autoenc.baselines import above_pca
+from autoenc.division import HOLDOUT
+from autoenc.effects import Effect
+from autoenc.report.beside import ensemble_lines, warm_start_lines
+from autoenc.report.results import SearchResults
+from autoenc.report.ties import not_compared, tie_lines
+
+__all__ = ["answer_lines", "compared_with_pca"]
+
+
+def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
+    """The best stack, its loss beside PCA's, its ties and the effects; nothing where none succeeded.
+
+    Args:
+        results: The search.
+        shard: Whether it is a part of one, whose ensemble is made later.
+    """
+    if not results.ranked:
+        return []
+    found, settings = results.selection, results.settings
+    best = found.chosen
+    error = best.standard_error
+    what = "folds" if settings.folds else "seeds"
+    spread = f" +- {error:.6f} over {len(best.repetitions)} {what}" if error is not None else ""
+    compared = compared_with_pca(best.loss, results.baselines)
+    lines = [f"{'best stack' if best is found.best else 'chosen stack':<13} {best.trial.name}"]
+    if best is not found.best:
+        lines[0] += f" by {found.rule}; the lowest loss has {found.best.trial.name}, {found.best.loss:.6f}"
+    if settings.folds:
+        lines.append(f"fold loss     {best.loss:.6f}{spread}, {compared}")
+        holdout = results.holdout_outcome
+        if holdout is not None and holdout.failure is not None:
+            lines.append(f"test loss     none: trained on all training rows it failed: {holdout.failure}")
+        elif holdout is not None:
+            baselines = results.search["baselines"][HOLDOUT]
+            loss = holdout.final_test_loss
+            lines.append(
+                f"test loss     {loss:.6f} on rows that chose nothing, {compared_with_pca(loss, baselines)}"
+            )
+    else:
+        lines.append(f"test loss     {best.loss:.6f}{spread}, {compared}")
+        lines.append(
+            "              the test rows chose it, so this loss is optimistic; --folds 5 avoids that"
+        )
+    lines.append(f"parameters    {results.n_parameters(best.trial):,}")
+    if results.halving:
+        spent, full = results.halving["epochs_spent"], results.halving["epochs_of_the_grid"]
+        lines.append(f"halving       {spent:,} epochs instead of {full:,} of the whole grid")
+        if not found.tied and results.n_dropped:
+            lines.append(f"              {'; '.join(not_compared(results))}")
+    lines += [*tie_lines(results), *map(_effect_line, results.effects)]
+    return [*lines, *warm_start_lines(results)] + ([] if shard else ensemble_lines(results))
+
+
+def _effect_line(effect: Effect) -> str:
+    told = f"{effect.factor} {effect.value} against {effect.against}: loss {100 * effect.difference:+.1f} %"
+    if effect.low is not None and effect.high is not None:
+        told += f" (95 %: {100 * effect.low:+.1f} to {100 * effect.high:+.1f})"
+    return f"{'effect':<13} {told} over {effect.n_pairs} pairs"
+
+
+def compared_with_pca(loss: float, baselines: Mapping[str, float]) -> str:
+    """The best loss in relation to PCA of the same latent size, in words."""
+    above, pca = above_pca(loss, baselines), baselines["pca"]
+    if above is None:
+        return "PCA of the same latent size loses nothing"
+    if above > 0:
+        return f"{100 * above:.0f} % ABOVE PCA of the same latent size ({pca:.6f}): PCA is better"
+    return f"{-100 * above:.0f} % below PCA of the same latent size ({pca:.6f})"

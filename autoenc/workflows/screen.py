@@ -1,0 +1,123 @@
+"""Where a search shows what goes on: a terminal, a notebook, or nowhere."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol
+
+from autoenc.text import escaped, say, warn
+from autoenc.trials import TrialResult
+
+if TYPE_CHECKING:
+    from autoenc.workflows.job import SearchJob
+
+__all__ = ["Python", "Screen", "Terminal"]
+
+
+class Screen(Protocol):
+    """Shown what a search does."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing but warnings is shown."""
+        ...
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """What looks odd."""
+        ...
+
+    def say(self, *lines: str) -> None:
+        """What goes on, a sentence a line."""
+        ...
+
+    def begin(self, job: SearchJob, n_done: int) -> None:
+        """A search begins, of which so many fits are done already."""
+        ...
+
+    def bar(self, unit: str) -> AbstractContextManager[Any]:
+        """A progress bar as tqdm's."""
+        ...
+
+    def trained(self, bar: Any, result: TrialResult, n_parameters: int) -> None:
+        """A stack is trained, while this bar is shown."""
+        ...
+
+
+class Terminal:
+    """Standard output for what goes on, standard error for warnings and the bar.
+
+    Args:
+        quiet: Show nothing but warnings.
+        verbose: Show a line for each stack.
+    """
+
+    def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
+        self.is_quiet, self._is_verbose = quiet, verbose
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """See :class:`Screen`."""
+        for warning in warnings:
+            warn(f"warning: {warning}")
+
+    def say(self, *lines: str) -> None:
+        """See :class:`Screen`."""
+        if not self.is_quiet:
+            say(*lines)
+
+    def begin(self, job: SearchJob, n_done: int) -> None:
+        """See :class:`Screen`."""
+        from autoenc.workflows.plan import plan
+
+        self.say(*plan(job, n_done))
+
+    def bar(self, unit: str) -> AbstractContextManager[Any]:
+        """See :class:`Screen`."""
+        return _bar()(unit=unit, disable=self.is_quiet or sys.stderr is None)
+
+    def trained(self, bar: Any, result: TrialResult, n_parameters: int) -> None:
+        """See :class:`Screen`."""
+        if self._is_verbose:
+            text = result.failure or f"test loss {result.loss:.5f}"
+            size = f"{n_parameters:,} parameters"
+            bar.write(escaped(f"{result.trial.name:>20}  {text}  {size}  {result.seconds:.2f} s"))
+
+
+class Python(Terminal):
+    """A caller in Python: warnings are Python's, and all that is shown is a bar, in a notebook a widget."""
+
+    def warn(self, warnings_: Iterable[str]) -> None:
+        """See :class:`Screen`."""
+        for warning in warnings_:
+            warnings.warn(escaped(warning), UserWarning, stacklevel=_stacklevel())
+
+    def say(self, *lines: str) -> None:
+        """Nothing: the result says it."""
+
+    def bar(self, unit: str) -> AbstractContextManager[Any]:
+        """See :class:`Screen`."""
+        if "ipykernel" in sys.modules and find_spec("ipywidgets"):
+            from tqdm.notebook import tqdm
+
+            return tqdm(unit=unit, disable=self.is_quiet)
+        return super().bar(unit)
+
+
+def _bar() -> Any:
+    from tqdm import tqdm
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        monitor_interval = 0  # no thread beside, which may be one too many
+
+    return Bar
+
+
+def _stacklevel() -> int:
+    """How far up the first caller outside of this package is, for the place that a warning names."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("autoenc"):
+        level, frame = level + 1, frame.f_back
+    return level

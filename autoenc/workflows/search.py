@@ -1,0 +1,199 @@
+"""An exhaustive search: train every stack of the grid, as far as the record does not hold it yet."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.storages import InMemoryStorage
+
+from autoenc.engines import Fit, Outcome
+from autoenc.inputs import open_cluster
+from autoenc.lock import RecordLock
+from autoenc.paths import keep_aside
+from autoenc.report import SearchResults, write_reports
+from autoenc.report.live import LiveView
+from autoenc.runs import TrackedRun
+from autoenc.search import run_fits
+from autoenc.search.fits import FitExecutor
+from autoenc.search.ready import make_ready
+from autoenc.search.signals import StopOnSignals
+from autoenc.study import Record, journal_path, keep_study_aside, open_storage
+from autoenc.trials import Trial
+from autoenc.workflows.best import write_best
+from autoenc.workflows.ensemble import write_ensemble
+from autoenc.workflows.job import SearchJob
+from autoenc.workflows.screen import Screen
+from autoenc.workflows.tracking import curves_of, search_metrics
+
+__all__ = ["SearchRun", "run_search"]
+
+
+@dataclass(frozen=True)
+class SearchRun:
+    """A search that ended, or was stopped.
+
+    Attributes:
+        results: What the record holds now.
+        written: The output files, with a word for each.
+        signals: Which signal stopped it, if one did.
+    """
+
+    results: SearchResults
+    written: list[tuple[str, Path]]
+    signals: StopOnSignals
+
+
+def run_search(job: SearchJob, screen: Screen) -> SearchRun:
+    """Train what the record does not hold yet, and write the reports.
+
+    Args:
+        job: The search; one without a folder is recorded in memory and writes nothing.
+        screen: Shown what goes on.
+
+    Raises:
+        InputError: If rows, record or cluster cannot be used.
+        Exception: Whatever the machine could not do; what was recorded by then stands.
+    """
+    # Dividing the rows may show that the table will not do; so far nothing is written.
+    note = job.note(job.recorded_note())
+    screen.warn(job.warnings())
+    with ExitStack() as stack:
+        cluster = open_cluster(stack, job.settings.scheduler, job.trainer, job.division)
+        if job.is_on_disk:
+            stack.enter_context(RecordLock(journal_path(job.paths.folder, job.shard)))
+            if not job.shard:
+                job.paths.remove_leftovers()
+        return _run(job, _open_record(job, screen, note), cluster, screen)
+
+
+def _open_record(job: SearchJob, screen: Screen, note: dict[str, Any]) -> Record:
+    settings, journal = job.settings, journal_path(job.paths.folder, job.shard)
+    if job.is_on_disk and settings.fresh and settings.storage is None and (kept := keep_aside(journal)):
+        screen.say(f"the old record is kept as {kept}")
+    storage = open_storage(settings.storage or journal) if job.is_on_disk else InMemoryStorage()
+    if settings.fresh and settings.storage is not None:
+        name = keep_study_aside(storage, job.context.name)
+        if name is not None:
+            screen.say(f"the old record is kept as study {name}")
+    record = Record.open(storage, job.context)
+    record.note_search(note)
+    return record
+
+
+def _run(job: SearchJob, record: Record, cluster: FitExecutor | None, screen: Screen) -> SearchRun:
+    results = SearchResults.of(job.settings, record, job)
+    pending = _pending(job, results, job.settings.retry_failed)
+    screen.begin(job, len(job.fits) - len(pending))
+    with StopOnSignals() as signals, ExitStack() as stack:
+        run = stack.enter_context(_tracked(job)) if job.is_on_disk else None
+        live = stack.enter_context(LiveView(results, job.paths)) if job.is_on_disk and not job.shard else None
+        if pending and cluster is None:
+            make_ready(job.trainer, signals.flag, screen.is_quiet)
+        if pending:
+            _train(job, record, results, pending, signals, live, cluster, screen)
+        if not job.shard and not signals.number:
+            _measure_on_test_rows(job, record, results)
+        written = [] if live is None else _report(job, record, results, signals, live)
+        if run is not None:
+            _conclude_run(run, job, results, signals)
+    return SearchRun(results, written, signals)
+
+
+def _report(
+    job: SearchJob, record: Record, results: SearchResults, signals: StopOnSignals, live: LiveView
+) -> list[tuple[str, Path]]:
+    """Every file that a search leaves; a word for each, and the file."""
+    together = write_ensemble(job, record, results, signals.flag)
+    drawing = not signals.number  # what was stopped ends at once; analyze draws
+    written = [*write_reports(results, job.paths, drawing), *together]
+    if results.ranked and not signals.number:
+        written += write_best(job, results)
+    # The state last: it says finished once everything else is there.
+    state = f"stopped by {signals.name}" if signals.number else "failed" if results.all_failed else "finished"
+    live.conclude(state, drawing)
+    return written
+
+
+def _tracked(job: SearchJob) -> TrackedRun:
+    seeds = range(job.settings.seed, job.settings.seed + job.settings.seeds)
+    return TrackedRun(job.paths.folder, "search", job.settings, job.context.fingerprint, seeds)
+
+
+def _conclude_run(run: TrackedRun, job: SearchJob, results: SearchResults, signals: StopOnSignals) -> None:
+    state, reason = f"stopped by {signals.name}" if signals.number else "finished", None
+    if not results.ranked:
+        if results.failed and not signals.number:
+            state, reason = "failed", results.failed[0].failure
+        run.conclude(state, reason=reason)
+        return
+    metrics = search_metrics(results, job.table.values, job.engine)
+    run.conclude(state, metrics, curves_of(results.selection.chosen))
+
+
+def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list[Fit]:
+    """What the strategy wants now and the record does not hold yet."""
+
+    def wanted(fit: Fit) -> bool:
+        outcome = results.outcomes.get(fit)
+        return outcome is None or (retry_failed and outcome.failure is not None)
+
+    proposed = results.strategy.propose(results.outcomes)
+    mine = set(job.fits) if job.shard else None
+    return [fit for fit in proposed if (mine is None or fit in mine) and wanted(fit)]
+
+
+def _train(
+    job: SearchJob,
+    record: Record,
+    results: SearchResults,
+    pending: list[Fit],
+    signals: StopOnSignals,
+    live: LiveView | None,
+    cluster: FitExecutor | None,
+    screen: Screen,
+) -> None:
+    first, trial_of, compared = pending, dict[Fit, Trial](), set[Fit]()
+    best = results.ranked[0].loss if results.ranked else float("inf")
+    unit = "stack" if len(job.trials[0].fits) == 1 else "fit"
+    with screen.bar(unit) as bar:
+
+        def done(fit: Fit, outcome: Outcome) -> None:
+            nonlocal best
+            record.add(fit, outcome, job.engine.name)
+            results.outcomes[fit] = outcome
+            result = trial_of[fit].result(results.outcomes)
+            if result and fit in compared and result.failure is None and result.loss < best:
+                best = result.loss
+                bar.set_postfix_str(f"best {result.trial.name} {best:.5f}", refresh=False)
+            if result:
+                screen.trained(bar, result, results.n_parameters(result.trial))
+            bar.update()
+            if live:
+                live.refresh()
+
+        def wanted() -> list[Fit]:
+            """What the strategy wants once all that it wanted before is done."""
+            nonlocal first, trial_of, compared
+            fits, first = first or _pending(job, results, retry_failed=False), []
+            trial_of = {fit: trial for trial in results.trained for fit in trial.fits}
+            compared = {fit for trial in results.trials for fit in trial.fits}
+            total = len(job.fits) if job.shard else len(trial_of)
+            bar.total, bar.n = total, total - len(fits)
+            return fits
+
+        run_fits(wanted, job.division.split, job.trainer, job.settings.jobs, done, signals.flag, cluster)
+
+
+def _measure_on_test_rows(job: SearchJob, record: Record, results: SearchResults) -> None:
+    """With folds: train the chosen trial on all training rows and use the test rows, this once."""
+    if not job.settings.folds or not results.finished:
+        return
+    chosen = results.selection.chosen
+    fit = chosen.trial.refit(chosen)
+    if fit not in results.outcomes:
+        outcome = job.trainer.fit(job.division.split(fit.fold), fit)
+        record.add(fit, outcome, job.engine.name)
+        results.outcomes[fit] = outcome

@@ -46,7 +46,8 @@ def search(
     Example:
         >>> import numpy as np
         >>> table = np.random.default_rng(0).random((60, 5))
-        >>> results = search(table, latent_dim=2, hidden_dims_search=(4, 8), max_layers=1, epochs=2, quiet=True)
+        >>> small = {"latent_dim": 2, "hidden_dims_search": (4, 8), "max_layers": 1, "epochs": 2}
+        >>> results = search(table, **small, quiet=True)
         >>> sorted(results.leaderboard["stack"])
         ['4', '8']
         >>> results.best_model().encode(table).shape
@@ -65,7 +66,9 @@ def search(
 def _settings(
     path: str, output_dir: str | os.PathLike[str] | None, quiet: bool, options: dict[str, Any]
 ) -> SearchSettings:
-    problems = [f"{name} is an option of the command line" for name in ("dry_run", "verify") if name in options]
+    problems = [
+        f"{name} is an option of the command line" for name in ("dry_run", "verify") if name in options
+    ]
     if "data_path" in options:
         problems.append("data_path is the first argument, data")
     if output_dir is None:

@@ -16,7 +16,7 @@ from autoenc.config import Resolution, load_layers, resolve
 from autoenc.config.words import SPACE_OPTIONS
 from autoenc.errors import InputError
 from autoenc.machine import PIPE_CLOSED, close_output, what_happened
-from autoenc.search.shards import shard_option
+from autoenc.searching.shards import shard_option
 from autoenc.settings import (
     AnalyzeSettings,
     CompareSettings,

@@ -41,7 +41,9 @@ def given_table(data: Any) -> tuple[str, ReadTable | None]:
             raise InputError(f"data must be of shape [rows, columns], got {list(cells.shape)}")
         frame = pd.DataFrame(cells, columns=[f"x{j + 1}" for j in range(cells.shape[1])])
     names = [str(name) for name in frame.columns]
-    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    repeated = (
+        sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    )
     if repeated:
         raise InputError(f"data must name each column once, but has several of {repeated[0]!r}")
     if not len(frame):
@@ -51,12 +53,11 @@ def given_table(data: Any) -> tuple[str, ReadTable | None]:
 
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with what is masked or extended as NumPy has it; other columns are left for the reader."""
-    changed = {}
-    for name in frame.columns:
-        column = frame[name]
-        if pd.api.types.is_bool_dtype(column) and not isinstance(column.dtype, np.dtype):
-            changed[name] = column.astype("Float64").to_numpy(np.float64, na_value=np.nan)
-        elif isinstance(column.dtype, pd.SparseDtype):
-            changed[name] = column.sparse.to_dense()
+    """The frame with truth values and sparse columns as numbers; others are left for the reader."""
+    changed: dict[str, Any] = {}
+    for name, kind in frame.dtypes.items():
+        if isinstance(kind, pd.SparseDtype):
+            changed[str(name)] = np.asarray(frame[name], dtype=np.float64)
+        elif pd.api.types.is_bool_dtype(kind):
+            changed[str(name)] = frame[name].astype("Float64").to_numpy(np.float64, na_value=np.nan)
     return frame.assign(**changed) if changed else frame

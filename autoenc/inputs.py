@@ -14,9 +14,9 @@ from autoenc.errors import InputError
 from autoenc.identity import Context
 from autoenc.labels import label_warnings, separate_groups
 from autoenc.paths import check_folder, refuse_own_table
-from autoenc.search.connect import connect
-from autoenc.search.fits import FitExecutor
-from autoenc.search.ready import prepare_ahead
+from autoenc.searching.connect import connect
+from autoenc.searching.fits import FitExecutor
+from autoenc.searching.ready import prepare_ahead
 from autoenc.settings import TrainingSettings
 from autoenc.tables import ReadTable, read_table
 from autoenc.text import warn

@@ -27,7 +27,7 @@ from autoenc.data import load_table
 from autoenc.division import split_table
 from autoenc.engines import Fit, Recipe, Split, make_engine
 from autoenc.grid import ArchitectureGrid
-from autoenc.search import run_fits
+from autoenc.searching import run_fits
 
 WIDTHS, MAX_LAYERS, LATENT_DIM, SEED = (16, 32, 64, 128), 3, 3, 42
 THREADS = (1, 2)

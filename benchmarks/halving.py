@@ -10,11 +10,11 @@ import argparse
 
 from common import ROOT, describe_machine, print_table
 
-from autoenc.workflows.job import SearchJob
 from autoenc.report.results import SearchResults
-from autoenc.search import run_fits
-from autoenc.search.strategies import Halving
+from autoenc.searching import run_fits
+from autoenc.searching.strategies import Halving
 from autoenc.settings import SearchSettings
+from autoenc.workflows.job import SearchJob
 
 
 def play(seed: int, folds: int) -> tuple[bool, bool, float, float]:

@@ -25,11 +25,11 @@ from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 
 from autoenc.baselines import baseline_losses, reconstruction_loss
-from autoenc.workflows.job import SearchJob
 from autoenc.engines import Recipe
 from autoenc.report.results import SearchResults
-from autoenc.search import run_fits
+from autoenc.searching import run_fits
 from autoenc.settings import SearchSettings, require_settings
+from autoenc.workflows.job import SearchJob
 
 EPOCHS = 20
 # What the time of the other side affords here: longer training, and folds to choose by.

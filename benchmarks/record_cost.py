@@ -12,13 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from autoenc.workflows.job import SearchJob
 from autoenc.paths import OutputPaths
 from autoenc.report import SearchResults
 from autoenc.report.live import LiveView
-from autoenc.search import run_fits
+from autoenc.searching import run_fits
 from autoenc.settings import SearchSettings
 from autoenc.study import Record, journal_path, open_storage
+from autoenc.workflows.job import SearchJob
 
 LONG_EPOCHS = 600
 

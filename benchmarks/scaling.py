@@ -23,12 +23,12 @@ from common import ROOT, describe_machine, print_table
 sys.path.insert(0, str(ROOT / "tests"))
 from dask_cluster import DaskProcesses, wait_for
 
-from autoenc.workflows.job import SearchJob
 from autoenc.engines import Fit, Outcome
-from autoenc.search import run_fits
-from autoenc.search.cluster import DaskCluster
+from autoenc.searching import run_fits
+from autoenc.searching.cluster import DaskCluster
 from autoenc.settings import SearchSettings
 from autoenc.study import Record, journal_path, open_storage
+from autoenc.workflows.job import SearchJob
 
 # Small fits, where overhead shows: the default grid with several seeds, and tiny stacks for a few epochs.
 KINDS = {

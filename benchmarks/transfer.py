@@ -42,8 +42,8 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from autoenc.config import load_layers
 from autoenc.data import Scaling
 from autoenc.engines import StopFlag
-from autoenc.search import loop
-from autoenc.search.executors import Threads
+from autoenc.searching import loop
+from autoenc.searching.executors import Threads
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.transfer.baselines import representations
 from autoenc.transfer.data import Target, TransferData

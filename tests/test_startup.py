@@ -14,8 +14,8 @@ from autoenc.cli import main
 from autoenc.config import resolve
 from autoenc.errors import InputError
 from autoenc.paths import utf8
-from autoenc.search.shards import shard_from_environment, shard_option
-from autoenc.search.signals import StopOnSignals
+from autoenc.searching.shards import shard_from_environment, shard_option
+from autoenc.searching.signals import StopOnSignals
 from autoenc.settings import SearchSettings
 
 SMALL = ["--hidden_dims_search", "4", "--max_layers", "1", "--epochs", "1", "--jobs", "1"]

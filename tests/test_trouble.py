@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from autoenc.engines import Engine, Fit, Outcome, Recipe, Split, StopFlag, compiling, make_engine
-from autoenc.search.executors import train_one
-from autoenc.search.ready import make_ready
+from autoenc.searching.executors import train_one
+from autoenc.searching.ready import make_ready
 from autoenc.trouble import MachineError, require_room, trouble
 
 FIT = Fit((2,), 1, Recipe(epochs=1))

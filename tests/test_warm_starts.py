@@ -12,7 +12,7 @@ from processes import results_but_time, start
 
 from autoenc.engines import Fit, Outcome, Recipe
 from autoenc.engines.native import NativeEngine
-from autoenc.search.strategies import make_strategy
+from autoenc.searching.strategies import make_strategy
 from autoenc.settings import SearchSettings, parse_settings, require_settings
 from autoenc.trials import Trial, trained_trials_of, trials_of
 from autoenc.warm_starts import compare_warm_starts, warm_start_document

@@ -89,6 +89,5 @@ def _summary(job: SearchJob, run: SearchRun) -> list[str]:
             lines.append(
                 f"{told}: models are chosen among all shards, by a search in the folder of the merge"
             )
-    return [
-        *lines, "", *(f"{word:<13} {path}" for word, path in run.written), f"{'record':<13} {job.record_place}"
-    ]  # fmt: skip
+    files = [*run.written, ("record", job.record_place)]
+    return [*lines, "", *(f"{word:<13} {path}" for word, path in files)]

@@ -15,13 +15,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoenc.workflows.job import SearchJob
 from autoenc.errors import InputError
 from autoenc.paths import write_atomically
 from autoenc.settings import SearchSettings
 from autoenc.settings.slurm import CONTROL, SlurmSettings
 from autoenc.sources import is_stream
 from autoenc.text import say
+from autoenc.workflows.job import SearchJob
+from autoenc.workflows.screen import Terminal
 
 __all__ = ["array_script", "merge_script", "slurm"]
 
@@ -197,7 +198,7 @@ def _check(search: SearchSettings, dry_run: bool) -> None:
         job = SearchJob.prepare(single.model_copy(update={"dry_run": dry_run}))
         for fold in job.trials[0].folds:
             job.division.split(fold)
-    job.warn()
+    Terminal().warn(job.warnings())
 
 
 def _submit(script: Path, *options: str) -> str:

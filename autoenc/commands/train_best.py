@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.baselines import baseline_losses
-from autoenc.report.answer import compared_with_pca
-from autoenc.workflows.tracking import curves_of, metrics_of
 from autoenc.data import Table
 from autoenc.division import HOLDOUT, Division, fold_names
 from autoenc.engines import Engine, Fit, Outcome, StopFlag, Stopped
@@ -17,11 +15,12 @@ from autoenc.errors import InputError
 from autoenc.grid import format_architecture
 from autoenc.inputs import prepare_inputs
 from autoenc.paths import OutputPaths, png_content, write_atomically
+from autoenc.report.answer import compared_with_pca
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.training_plot import TrainingPlot, draw_training
 from autoenc.runs import TrackedRun
-from autoenc.search.ready import make_ready
-from autoenc.search.signals import StopOnSignals
+from autoenc.searching.ready import make_ready
+from autoenc.searching.signals import StopOnSignals
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
 from autoenc.single_precision import as_recorded
 from autoenc.sources import refuse_ended
@@ -29,6 +28,7 @@ from autoenc.study import journal_path
 from autoenc.text import say, warn
 from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.chosen import Chosen, chosen_trial
+from autoenc.workflows.tracking import curves_of, metrics_of
 
 __all__ = ["train_best"]
 

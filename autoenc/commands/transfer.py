@@ -26,10 +26,10 @@ from autoenc.paths import remove_unfinished
 from autoenc.report.study_tables import count_states, duration_s, ranked_trials, study_trials
 from autoenc.runs import TrackedRun
 from autoenc.scaling import left_out_warnings
-from autoenc.search.executors import Threads
-from autoenc.search.loop import run
-from autoenc.search.ready import make_ready
-from autoenc.search.signals import StopOnSignals
+from autoenc.searching.executors import Threads
+from autoenc.searching.loop import run
+from autoenc.searching.ready import make_ready
+from autoenc.searching.signals import StopOnSignals
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.special import open_own
 from autoenc.text import escaped, warn

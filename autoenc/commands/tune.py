@@ -13,20 +13,18 @@ import optuna
 from optuna.trial import TrialState
 
 from autoenc.commands.resume import same_command
-from autoenc.report.answer import compared_with_pca
-from autoenc.workflows.screen import Terminal
-from autoenc.workflows.tracking import curves_of, metrics_of
 from autoenc.engines.contract import Family
 from autoenc.inputs import open_cluster, table_warnings
 from autoenc.lock import RecordLock, file_lock
 from autoenc.machine import tell_interrupted
 from autoenc.paths import remove_leftovers
+from autoenc.report.answer import compared_with_pca
 from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
 from autoenc.runs import TrackedRun
-from autoenc.search.fits import FitExecutor
-from autoenc.search.ready import make_ready
-from autoenc.search.signals import StopOnSignals
+from autoenc.searching.fits import FitExecutor
+from autoenc.searching.ready import make_ready
+from autoenc.searching.signals import StopOnSignals
 from autoenc.settings import TuneSettings
 from autoenc.study import Record, journal_path, open_storage
 from autoenc.text import say, warn
@@ -34,6 +32,8 @@ from autoenc.trials import TrialResult
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import open_study
 from autoenc.tuning.trials import run_tuning
+from autoenc.workflows.screen import Terminal
+from autoenc.workflows.tracking import curves_of, metrics_of
 
 __all__ = ["tune"]
 

@@ -15,7 +15,7 @@ from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
 from autoenc.paths import utf8
 from autoenc.report.cells import csv_lines
-from autoenc.search.strategies import Halving, Strategy, make_strategy
+from autoenc.searching.strategies import Halving, Strategy, make_strategy
 from autoenc.selection import Selection, select
 from autoenc.settings import SearchSettings
 from autoenc.study import Record
@@ -63,9 +63,7 @@ class SearchResults:
     source: ModelSource | None = field(default=None, compare=False)
 
     @classmethod
-    def of(
-        cls, settings: SearchSettings, record: Record, source: ModelSource | None = None
-    ) -> SearchResults:
+    def of(cls, settings: SearchSettings, record: Record, source: ModelSource | None = None) -> SearchResults:
         """The results that a record holds for the trials of these settings."""
         return cls(settings, record.search, make_strategy(settings), record.outcomes(), source)
 

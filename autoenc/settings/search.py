@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, FiniteFloat
 from autoenc.engines.contract import Activation, Recipe
 from autoenc.grid import ArchitectureGrid
 from autoenc.scores import parse_score
-from autoenc.search.shards import parse_shard
+from autoenc.searching.shards import parse_shard
 from autoenc.settings.base import (
     Dropouts,
     LatentSizes,

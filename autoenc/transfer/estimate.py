@@ -10,7 +10,7 @@ from itertools import cycle, product
 from math import ceil
 
 from autoenc.engines import Engine, Recipe
-from autoenc.search.estimate import estimate_seconds
+from autoenc.searching.estimate import estimate_seconds
 from autoenc.settings import TransferSettings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import Fold

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial
 
 from autoenc.engines import StopFlag
 from autoenc.report.study_tables import ranked_trials
-from autoenc.search.loop import End, Executor, Objective, Watch, run
+from autoenc.searching.loop import End, Executor, Objective, Watch, run
 from autoenc.settings import TransferSettings
 from autoenc.transfer.objective import FoldOutcome, FoldTrial, FoldUnit
 
@@ -169,7 +169,7 @@ class _Finalists:
         self._round: list[tuple[FrozenTrial, int]] = []
 
     def begin(self, n_running: int) -> FoldTrial | None:
-        """See :class:`~autoenc.search.loop.Trials`."""
+        """See :class:`~autoenc.searching.loop.Trials`."""
         if time.monotonic() >= self._deadline_s:
             return None
         if not self._round and not n_running:

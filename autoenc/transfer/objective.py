@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial
 
 from autoenc.checkpoint import FittedAutoencoder
 from autoenc.engines import StopFlag
-from autoenc.search.executors import Threads
-from autoenc.search.loop import End, Running, Watch, run
+from autoenc.searching.executors import Threads
+from autoenc.searching.loop import End, Running, Watch, run
 from autoenc.settings import TransferSettings
 from autoenc.transfer.data import TransferData
 from autoenc.transfer.folds import Fold

@@ -8,7 +8,7 @@ from math import inf
 import optuna
 from optuna.trial import TrialState
 
-from autoenc.search.studies import Prepared, StudyTrials
+from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.settings import TransferSettings
 from autoenc.transfer.objective import FoldOutcome, FoldsObjective, FoldUnit
 from autoenc.transfer.space import suggest

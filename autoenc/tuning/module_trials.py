@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial
 
 from autoenc.engines import StopFlag
 from autoenc.errors import InputError
-from autoenc.search.loop import End, Running, Watch
-from autoenc.search.studies import Prepared, StudyTrials
+from autoenc.searching.loop import End, Running, Watch
+from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.trouble import trouble
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.study import mark_process
@@ -34,7 +34,7 @@ class ModuleUnit:
 
 
 class ModuleOutcome(NamedTuple):
-    """What a training came to; see :class:`~autoenc.search.loop.Measured`."""
+    """What a training came to; see :class:`~autoenc.searching.loop.Measured`."""
 
     val_loss: float | None
     failure: str | None = None

@@ -21,8 +21,8 @@ from torch import nn
 
 from autoenc.engines import StopFlag
 from autoenc.errors import InputError
-from autoenc.search.executors import Here
-from autoenc.search.loop import run
+from autoenc.searching.executors import Here
+from autoenc.searching.loop import run
 from autoenc.torch_state import single_precision, training_state
 from autoenc.tuning.code import code_hash
 from autoenc.tuning.module_study import began_module_study, found_module_study, left_running, opened, told

@@ -12,10 +12,10 @@ from filelock import BaseFileLock
 from optuna.trial import TrialState
 
 from autoenc.engines import Fit, Outcome, StopFlag
-from autoenc.search.executors import Threads
-from autoenc.search.fits import FitExecutor, FitObjective, FitTrial
-from autoenc.search.loop import End, run
-from autoenc.search.studies import Prepared, StudyTrials
+from autoenc.searching.executors import Threads
+from autoenc.searching.fits import FitExecutor, FitObjective, FitTrial
+from autoenc.searching.loop import End, run
+from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.study import Record
 from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.families import situation
@@ -67,7 +67,7 @@ class _Objective(FitObjective):
     """The mean test loss of a trial's fits, and what else its record tells."""
 
     def judge(self, trial: FitTrial) -> End | None:
-        """See :class:`~autoenc.search.fits.FitObjective`."""
+        """See :class:`~autoenc.searching.fits.FitObjective`."""
         end = super().judge(trial)
         if end is None:
             return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoenc.workflows.job import SearchJob
 from autoenc.engines import Fit, StopFlag
 from autoenc.report import SearchResults, write_latent_plane
+from autoenc.workflows.job import SearchJob
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
     from autoenc.checkpoint import FittedAutoencoder

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoenc.workflows.best import trained_model
-from autoenc.workflows.job import SearchJob
 from autoenc.engines import Fit, StopFlag, Stopped
 from autoenc.report import SearchResults
 from autoenc.study import Record
+from autoenc.workflows.best import trained_model
+from autoenc.workflows.job import SearchJob
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
     from autoenc.checkpoint import FittedAutoencoder

@@ -13,11 +13,10 @@ from autoenc.engines import Engine, Fit
 from autoenc.engines.warm import WarmStarting
 from autoenc.environment import describe_environment
 from autoenc.errors import InputError
-from autoenc.errors import InputError
 from autoenc.identity import Context
 from autoenc.inputs import context_of, prepare_inputs, table_warnings
 from autoenc.paths import OutputPaths
-from autoenc.search.shards import parse_shard, partition
+from autoenc.searching.shards import parse_shard, partition
 from autoenc.settings import SearchSettings
 from autoenc.single_precision import as_recorded, holds_in_journal
 from autoenc.study import Record, is_there, journal_path, open_storage, records_in

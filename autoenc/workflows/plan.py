@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import psutil
 
-from autoenc.workflows.job import SearchJob
 from autoenc.engines import Fit
-from autoenc.search.estimate import estimate_seconds
+from autoenc.searching.estimate import estimate_seconds
 from autoenc.text import say
+from autoenc.workflows.job import SearchJob
 
 __all__ = ["dry_run", "plan"]
 

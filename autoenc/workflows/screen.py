@@ -76,7 +76,8 @@ class Terminal:
 
     def bar(self, unit: str) -> AbstractContextManager[Any]:
         """See :class:`Screen`."""
-        return _bar()(unit=unit, disable=self.is_quiet or sys.stderr is None)
+        shown: AbstractContextManager[Any] = _bar()(unit=unit, disable=self.is_quiet or sys.stderr is None)
+        return shown
 
     def trained(self, bar: Any, result: TrialResult, n_parameters: int) -> None:
         """See :class:`Screen`."""
@@ -102,7 +103,8 @@ class Python(Terminal):
         if "ipykernel" in sys.modules and find_spec("ipywidgets"):
             from tqdm.notebook import tqdm
 
-            return tqdm(unit=unit, disable=self.is_quiet)
+            shown: AbstractContextManager[Any] = tqdm(unit=unit, disable=self.is_quiet)
+            return shown
         return super().bar(unit)
 
 

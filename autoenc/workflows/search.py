@@ -16,10 +16,10 @@ from autoenc.paths import keep_aside
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
 from autoenc.runs import TrackedRun
-from autoenc.search import run_fits
-from autoenc.search.fits import FitExecutor
-from autoenc.search.ready import make_ready
-from autoenc.search.signals import StopOnSignals
+from autoenc.searching import run_fits
+from autoenc.searching.fits import FitExecutor
+from autoenc.searching.ready import make_ready
+from autoenc.searching.signals import StopOnSignals
 from autoenc.study import Record, journal_path, keep_study_aside, open_storage
 from autoenc.trials import Trial
 from autoenc.workflows.best import write_best

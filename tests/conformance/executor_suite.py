@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from autoenc.engines import Fit, Recipe, StopFlag, Stopped
-from autoenc.search.fits import FitObjective, run_fits
+from autoenc.searching.fits import FitObjective, run_fits
 
 SHORT = Recipe(epochs=3)
 FITS = [Fit(stack, 2, SHORT, seed) for stack in ((8,), (8, 4), (4, 4)) for seed in (1, 2)]

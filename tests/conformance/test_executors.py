@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from executor_suite import ExecutorSuite, LocalExecutorSuite
 
-from autoenc.search.executors import Here, Threads
+from autoenc.searching.executors import Here, Threads
 
 
 class TestHere(LocalExecutorSuite):
@@ -42,7 +42,7 @@ def address(tmp_path_factory):
 class TestDask(ExecutorSuite):
     @pytest.fixture
     def executor(self, address, compiled_engine, split):
-        from autoenc.search.connect import connect
+        from autoenc.searching.connect import connect
 
         cluster = connect(address, compiled_engine, lambda fold: split)
         yield cluster

@@ -14,7 +14,7 @@ from autoenc.engines import Fit, Outcome, Recipe, Split, StopFlag, Stopped, make
 from autoenc.engines.native import NativeEngine
 from autoenc.engines.randomness import initial_state
 from autoenc.engines.warm import WarmStarting, extended_state
-from autoenc.search import run_fits
+from autoenc.searching import run_fits
 
 WARM = Recipe(epochs=3, warm_start=True)
 COLD = replace(WARM, warm_start=False)

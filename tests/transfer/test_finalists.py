@@ -9,8 +9,8 @@ import pytest
 from optuna.trial import FrozenTrial, create_trial
 
 from autoenc.engines import StopFlag
-from autoenc.search.executors import Here
-from autoenc.search.loop import End
+from autoenc.searching.executors import Here
+from autoenc.searching.loop import End
 from autoenc.transfer.finalists import (
     best_trial,
     compare,

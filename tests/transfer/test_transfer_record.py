@@ -16,9 +16,9 @@ from optuna.trial import TrialState, create_trial
 
 from autoenc.engines import StopFlag
 from autoenc.errors import InputError
-from autoenc.search import loop
-from autoenc.search.executors import Threads
-from autoenc.search.loop import End
+from autoenc.searching import loop
+from autoenc.searching.executors import Threads
+from autoenc.searching.loop import End
 from autoenc.settings.transfer import SamplerName
 from autoenc.transfer.job import report_fold
 from autoenc.transfer.objective import FoldOutcome, FoldsObjective

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Generic
 
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
-from autoenc.search.loop import O, Objective, U, Watch
+from autoenc.searching.loop import O, Objective, U, Watch
 from autoenc.trouble import MachineError, require_room, trouble
 
 __all__ = ["Here", "Threads", "train_one"]
@@ -21,7 +21,7 @@ _THREAD_BYTES = 16 * 2**20  # its stack and some work space, without which a thr
 class Threads(Generic[U, O]):
     """Threads of this process, which suffice for one machine because the engines release the GIL.
 
-    See :class:`~autoenc.search.loop.Executor`.
+    See :class:`~autoenc.searching.loop.Executor`.
 
     Args:
         objective: What says how a unit is measured.
@@ -68,7 +68,7 @@ class Threads(Generic[U, O]):
 class Here(Generic[U, O]):
     """The calling thread: one unit after the other, each before ``submit`` returns.
 
-    See :class:`~autoenc.search.loop.Executor`.
+    See :class:`~autoenc.searching.loop.Executor`.
 
     Args:
         objective: What says how a unit is measured.

@@ -7,8 +7,8 @@ from math import inf
 from statistics import fmean
 
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag
-from autoenc.search.executors import Threads, train_one
-from autoenc.search.loop import End, Executor, Running, Watch, run
+from autoenc.searching.executors import Threads, train_one
+from autoenc.searching.loop import End, Executor, Running, Watch, run
 
 __all__ = ["FitExecutor", "FitObjective", "FitTrial", "fit_work", "run_fits"]
 

@@ -11,7 +11,7 @@ import optuna
 from optuna.pruners import NopPruner
 from optuna.trial import TrialState
 
-from autoenc.search.loop import End, O, Running, U, Watch
+from autoenc.searching.loop import End, O, Running, U, Watch
 
 __all__ = ["Prepared", "StudyTrials"]
 
@@ -66,7 +66,7 @@ class StudyTrials(Generic[U, O]):
         return self.study.ask() if self.n_begun() < self.n_trials else None
 
     def begin(self, n_running: int) -> Running[U, O] | None:
-        """See :class:`~autoenc.search.loop.Trials`."""
+        """See :class:`~autoenc.searching.loop.Trials`."""
         trial = self._next(n_running)
         if trial is None:
             return None

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from autoenc.engines import Outcome
-from autoenc.search.strategies import Grid, Halving, make_strategy
+from autoenc.searching.strategies import Grid, Halving, make_strategy
 from autoenc.settings import SearchSettings, require_settings
 
 

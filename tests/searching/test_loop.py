@@ -8,9 +8,9 @@ import pytest
 from optuna import TrialPruned
 
 from autoenc.engines import Fit, Outcome, Recipe, StopFlag, Stopped
-from autoenc.search import run_fits
-from autoenc.search.executors import Threads
-from autoenc.search.loop import BatchLost, End, Running, run
+from autoenc.searching import run_fits
+from autoenc.searching.executors import Threads
+from autoenc.searching.loop import BatchLost, End, Running, run
 
 FITS = [Fit((width,), 2, Recipe()) for width in range(1, 201)]
 SECONDS = 0.01

@@ -20,8 +20,8 @@ from autoenc import __version__
 from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
 from autoenc.errors import InputError
 from autoenc.identity import FORMAT_VERSION
-from autoenc.search.executors import train_one
-from autoenc.search.loop import BatchLost, Watch
+from autoenc.searching.executors import train_one
+from autoenc.searching.loop import BatchLost, Watch
 from autoenc.text import warn
 from autoenc.trouble import MachineError, trouble
 
@@ -42,7 +42,7 @@ class Version(NamedTuple):
 
 
 class DaskCluster:
-    """The threads of all workers of a Dask cluster; see :class:`~autoenc.search.loop.Executor`.
+    """The threads of all workers of a Dask cluster; see :class:`~autoenc.searching.loop.Executor`.
 
     A batch whose worker dies is given to another worker by the scheduler. Workers train with the kind of
     engine that is named here, in its usual precision, each thread one fit at a time.
@@ -79,7 +79,7 @@ class DaskCluster:
             raise
 
     def slots(self) -> int:
-        """See :class:`~autoenc.search.loop.Executor`; at least 1, so that something waits."""
+        """See :class:`~autoenc.searching.loop.Executor`; at least 1, so that something waits."""
         if time.monotonic() - self._asked > WORKERS_S:
             before = self._slots
             self._slots = self.n_threads()
@@ -99,11 +99,11 @@ class DaskCluster:
         return sum(threads.values())
 
     def batch_s(self) -> float:
-        """See :class:`~autoenc.search.loop.Executor`."""
+        """See :class:`~autoenc.searching.loop.Executor`."""
         return max(BATCH_S, BATCH_S_PER_SLOT * self._slots)
 
     def submit(self, units: Sequence[Fit], watch: Watch | None = None) -> Future[list[Outcome]]:
-        """No worker is watched; see :class:`~autoenc.search.loop.Executor`."""
+        """No worker is watched; see :class:`~autoenc.searching.loop.Executor`."""
         for fold in {fit.fold for fit in units} - self._sent:
             self._send(fold)
         answer: Future[list[Outcome]] = Future()
@@ -116,7 +116,7 @@ class DaskCluster:
         return answer
 
     def close(self) -> None:
-        """See :class:`~autoenc.search.loop.Executor`."""
+        """See :class:`~autoenc.searching.loop.Executor`."""
         try:
             for fold in sorted(self._sent):
                 self._client.sync(

@@ -14,8 +14,8 @@ from processes import results_but_time
 
 from autoenc.engines import Fit, Recipe, StopFlag
 from autoenc.errors import InputError
-from autoenc.search import run_fits
-from autoenc.search.connect import connect
+from autoenc.searching import run_fits
+from autoenc.searching.connect import connect
 
 pytest.importorskip("distributed", reason="the extra `dask` is not installed")
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from autoenc.search.fits import run_fits
+from autoenc.searching.fits import run_fits
 
 __all__ = ["run_fits"]

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from autoenc.engines import Engine, Fit, Split
-from autoenc.search.fits import fit_work
+from autoenc.searching.fits import fit_work
 
 __all__ = ["estimate_seconds"]
 

@@ -22,7 +22,7 @@ from autoenc.ensemble import ENSEMBLE_FORMAT, FittedEnsemble, ensemble_of_conten
 from autoenc.errors import InputError
 from autoenc.model_parts import bare_parameters_of
 from autoenc.sealed import check_digest, read_archive
-from autoenc.transfer.checkpoint import TRANSFER_FORMAT, TRANSFER_VERSIONS, transfer_of_content
+from autoenc.two_stage.checkpoint import TRANSFER_FORMAT, TRANSFER_VERSIONS, transfer_of_content
 
 __all__ = ["load_model"]
 

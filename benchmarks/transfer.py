@@ -45,17 +45,17 @@ from autoenc.engines import StopFlag
 from autoenc.searching import loop
 from autoenc.searching.executors import Threads
 from autoenc.settings import TransferSettings, require_settings
-from autoenc.transfer.baselines import representations
-from autoenc.transfer.data import Target, TransferData
-from autoenc.transfer.finalists import best_trial, judge_finalists
-from autoenc.transfer.folds import Fold
-from autoenc.transfer.job import TransferJob
-from autoenc.transfer.objective import score
-from autoenc.transfer.samplers import make_pruner, make_sampler
-from autoenc.transfer.space import configuration
-from autoenc.transfer.stages import Stages
-from autoenc.transfer.thawed import HeadRecipe
-from autoenc.transfer.trials import TransferTrials
+from autoenc.two_stage.baselines import representations
+from autoenc.two_stage.data import Target, TransferData
+from autoenc.two_stage.finalists import best_trial, judge_finalists
+from autoenc.two_stage.folds import Fold
+from autoenc.two_stage.job import TransferJob
+from autoenc.two_stage.objective import score
+from autoenc.two_stage.samplers import make_pruner, make_sampler
+from autoenc.two_stage.space import configuration
+from autoenc.two_stage.stages import Stages
+from autoenc.two_stage.thawed import HeadRecipe
+from autoenc.two_stage.trials import TransferTrials
 
 WIDE = ROOT / "configs" / "hyperparameter_search" / "transfer_wide.yaml"
 TRAININGS = 5

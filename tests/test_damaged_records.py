@@ -17,7 +17,7 @@ from autoenc.commands import analyze as analyze_command
 from autoenc.commands import transfer as transfer_command
 from autoenc.lock import RecordLock
 from autoenc.report.tuning_write import TuneReports
-from autoenc.transfer import reports
+from autoenc.two_stage import reports
 
 ASSETS = Path(__file__).parent / "assets"
 SEARCH = (

@@ -18,7 +18,7 @@ import torch
 
 from autoenc import FittedAutoencoder, FittedEnsemble, InputError, load_model
 from autoenc.frames import rows_of
-from autoenc.transfer.checkpoint import FittedTransfer
+from autoenc.two_stage.checkpoint import FittedTransfer
 
 COLUMNS = ["a", "b", "c"]
 FRAME = pd.DataFrame({"c": [0.7, 0.9], "more": ["x", "y"], "a": [0.1, 0.4], "b": [0.2, None]}, index=[7, 3])

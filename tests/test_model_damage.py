@@ -18,7 +18,7 @@ import torch
 from autoenc import FittedAutoencoder, FittedEnsemble, InputError, load_model
 from autoenc.checkpoint import save_model
 from autoenc.ensemble import save_ensemble
-from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
+from autoenc.two_stage.checkpoint import FittedTransfer, save_transfer
 
 KINDS = ("model", "ensemble", "transfer")
 N_MUTATIONS = 60  # of each kind of file

@@ -12,8 +12,8 @@ import pytest
 from autoenc.commands import transfer as transfer_command
 from autoenc.report.study_tables import ranked_trials, study_trials
 from autoenc.study import open_storage
-from autoenc.transfer.record import read_study
 from autoenc.tuning.study import tune_studies
+from autoenc.two_stage.record import read_study
 
 ASSETS = Path(__file__).parent / "assets"
 TUNE = (

@@ -19,10 +19,10 @@ from autoenc.commands import transfer as command
 from autoenc.commands.train_transfer import train_best_transfer
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings
-from autoenc.transfer.checkpoint import FittedTransfer
-from autoenc.transfer.data import TransferData
-from autoenc.transfer.folds import divide
-from autoenc.transfer.stages import TrainingFailed
+from autoenc.two_stage.checkpoint import FittedTransfer
+from autoenc.two_stage.data import TransferData
+from autoenc.two_stage.folds import divide
+from autoenc.two_stage.stages import TrainingFailed
 
 QUICK = (
     "--regression_target", "score", "--classification_target", "kind", "--n_cv_folds", "2", "--epochs", "2",

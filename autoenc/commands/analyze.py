@@ -71,8 +71,8 @@ def analyze(settings: AnalyzeSettings) -> int:
 
 def _show_transfer(folder: Path) -> int:
     """A transfer-aware search: its best trials, and its reports made again."""
-    from autoenc.transfer.record import read_study
-    from autoenc.transfer.reports import write_pictures, write_tables
+    from autoenc.two_stage.record import read_study
+    from autoenc.two_stage.reports import write_pictures, write_tables
 
     study = read_study(folder / "study.db", str(folder))
     best = ranked_trials(study)[:5]

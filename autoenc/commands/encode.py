@@ -17,7 +17,7 @@ from autoenc.settings import EncodeSettings, PredictSettings
 from autoenc.sources import source_name
 from autoenc.tables import numeric_column, read_frame
 from autoenc.text import say, warn
-from autoenc.transfer.checkpoint import FittedTransfer
+from autoenc.two_stage.checkpoint import FittedTransfer
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,15 +15,15 @@ from autoenc.paths import check_folder
 from autoenc.runs import TrackedRun
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
 from autoenc.text import say, warn
-from autoenc.transfer.baselines import Beside, compare_with_baselines
-from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
-from autoenc.transfer.finalists import best_trial
-from autoenc.transfer.job import TransferJob
-from autoenc.transfer.objective import Scores, score
-from autoenc.transfer.record import read_study, refuse_ended_tables, stored_settings
-from autoenc.transfer.space import configuration
-from autoenc.transfer.stages import Stages, TrainingFailed
 from autoenc.tuning.chosen import complete_trial
+from autoenc.two_stage.baselines import Beside, compare_with_baselines
+from autoenc.two_stage.checkpoint import FittedTransfer, save_transfer
+from autoenc.two_stage.finalists import best_trial
+from autoenc.two_stage.job import TransferJob
+from autoenc.two_stage.objective import Scores, score
+from autoenc.two_stage.record import read_study, refuse_ended_tables, stored_settings
+from autoenc.two_stage.space import configuration
+from autoenc.two_stage.stages import Stages, TrainingFailed
 
 __all__ = ["train_best_of_transfer", "train_best_transfer"]
 

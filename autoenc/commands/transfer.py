@@ -33,27 +33,27 @@ from autoenc.searching.signals import StopOnSignals
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.special import open_own
 from autoenc.text import escaped, warn
-from autoenc.transfer.data import Target, TransferData
-from autoenc.transfer.estimate import estimate_trial_s
-from autoenc.transfer.finalists import (
+from autoenc.two_stage.data import Target, TransferData
+from autoenc.two_stage.estimate import estimate_trial_s
+from autoenc.two_stage.finalists import (
     best_trial,
     compare,
     is_decided,
     judge_finalists,
     n_judgements,
 )
-from autoenc.transfer.job import TransferJob
-from autoenc.transfer.record import (
+from autoenc.two_stage.job import TransferJob
+from autoenc.two_stage.record import (
     context_of,
     open_study,
     read_study,
     refuse_ended_tables,
     stored_settings,
 )
-from autoenc.transfer.reports import write_pictures, write_tables
-from autoenc.transfer.space import Configuration, configuration
-from autoenc.transfer.stages import Stages, TrainingFailed
-from autoenc.transfer.trials import TransferTrials
+from autoenc.two_stage.reports import write_pictures, write_tables
+from autoenc.two_stage.space import Configuration, configuration
+from autoenc.two_stage.stages import Stages, TrainingFailed
+from autoenc.two_stage.trials import TransferTrials
 
 __all__ = ["transfer"]
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from autoenc.engines import StopFlag, Stopped
-from autoenc.transfer.frozen import train_heads
-from autoenc.transfer.heads import Heads
-from autoenc.transfer.thawed import HeadRecipe, train_thawed
+from autoenc.two_stage.frozen import train_heads
+from autoenc.two_stage.heads import Heads
+from autoenc.two_stage.thawed import HeadRecipe, train_thawed
 
 
 @pytest.mark.parametrize("kinds", [["regression"], ["classification"], ["regression", "classification"]])

@@ -9,13 +9,13 @@ from hypothesis import given, settings, strategies
 
 from autoenc.data import Table
 from autoenc.engines import StopFlag, Stopped
-from autoenc.transfer.data import Target, TransferData
-from autoenc.transfer.folds import divide
-from autoenc.transfer.frozen import train_heads
-from autoenc.transfer.heads import FittedStages, Heads
-from autoenc.transfer.objective import Scores, evaluate, mean_scores, score
-from autoenc.transfer.stages import Stages, TrainingFailed
-from autoenc.transfer.thawed import HeadRecipe
+from autoenc.two_stage.data import Target, TransferData
+from autoenc.two_stage.folds import divide
+from autoenc.two_stage.frozen import train_heads
+from autoenc.two_stage.heads import FittedStages, Heads
+from autoenc.two_stage.objective import Scores, evaluate, mean_scores, score
+from autoenc.two_stage.stages import Stages, TrainingFailed
+from autoenc.two_stage.thawed import HeadRecipe
 
 
 def fitted_numbers(fitted: FittedStages) -> dict[str, np.ndarray]:

@@ -16,8 +16,8 @@ from autoenc.checkpoint import MODEL_PARTS, FittedAutoencoder, model_of_content
 from autoenc.learned_range import refuse_no_number
 from autoenc.model_parts import check_keys, columns_of, info_of, parameters_of, scaling_content
 from autoenc.sealed import write_sealed
-from autoenc.transfer.classes import Class, plain_class
-from autoenc.transfer.heads import FittedStages, Heads
+from autoenc.two_stage.classes import Class, plain_class
+from autoenc.two_stage.heads import FittedStages, Heads
 
 __all__ = ["TRANSFER_FORMAT", "TRANSFER_VERSIONS", "FittedTransfer", "save_transfer", "transfer_of_content"]
 

@@ -23,7 +23,7 @@ from autoenc.engines import StopFlag
 from autoenc.report.study_tables import ranked_trials
 from autoenc.searching.loop import End, Executor, Objective, Watch, run
 from autoenc.settings import TransferSettings
-from autoenc.transfer.objective import FoldOutcome, FoldTrial, FoldUnit
+from autoenc.two_stage.objective import FoldOutcome, FoldTrial, FoldUnit
 
 __all__ = [
     "Finalist", "best_trial", "compare", "fold_objectives", "is_decided", "judge_finalists", "n_judgements",

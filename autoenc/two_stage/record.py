@@ -14,8 +14,8 @@ from autoenc.errors import InputError
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.sources import refuse_ended
 from autoenc.special import refuse_link, special_kind
-from autoenc.transfer.data import TransferData
-from autoenc.transfer.samplers import make_pruner, make_sampler
+from autoenc.two_stage.data import TransferData
+from autoenc.two_stage.samplers import make_pruner, make_sampler
 
 __all__ = [
     "context_of",

@@ -10,8 +10,8 @@ from optuna.trial import TrialState
 
 from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.settings import TransferSettings
-from autoenc.transfer.objective import FoldOutcome, FoldsObjective, FoldUnit
-from autoenc.transfer.space import suggest
+from autoenc.two_stage.objective import FoldOutcome, FoldsObjective, FoldUnit
+from autoenc.two_stage.space import suggest
 
 __all__ = ["TransferTrials"]
 

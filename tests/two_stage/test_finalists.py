@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, create_trial
 from autoenc.engines import StopFlag
 from autoenc.searching.executors import Here
 from autoenc.searching.loop import End
-from autoenc.transfer.finalists import (
+from autoenc.two_stage.finalists import (
     best_trial,
     compare,
     fold_objectives,
@@ -20,10 +20,10 @@ from autoenc.transfer.finalists import (
     n_repeats,
     repeat_seed,
 )
-from autoenc.transfer.folds import divide
-from autoenc.transfer.objective import FoldOutcome, FoldsObjective
-from autoenc.transfer.reports import best_params
-from autoenc.transfer.stages import TrainingFailed
+from autoenc.two_stage.folds import divide
+from autoenc.two_stage.objective import FoldOutcome, FoldsObjective
+from autoenc.two_stage.reports import best_params
+from autoenc.two_stage.stages import TrainingFailed
 
 
 def with_folds(folds, loss: float = 0.5) -> FrozenTrial:

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, recall_score
 
-from autoenc.transfer import baselines
-from autoenc.transfer.baselines import compare_with_baselines, representations
-from autoenc.transfer.data import Target, TransferData
-from autoenc.transfer.folds import divide
-from autoenc.transfer.objective import score
-from autoenc.transfer.stages import Stages, TrainingFailed
+from autoenc.two_stage import baselines
+from autoenc.two_stage.baselines import compare_with_baselines, representations
+from autoenc.two_stage.data import Target, TransferData
+from autoenc.two_stage.folds import divide
+from autoenc.two_stage.objective import score
+from autoenc.two_stage.stages import Stages, TrainingFailed
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ from autoenc.data import Scaling
 from autoenc.engines import Engine, Split, StopFlag
 from autoenc.settings import TransferSettings
 from autoenc.torch_state import training_state
-from autoenc.transfer.data import TransferData
-from autoenc.transfer.folds import Fold
-from autoenc.transfer.frozen import train_heads
-from autoenc.transfer.heads import FittedStages, Heads
-from autoenc.transfer.space import Configuration
-from autoenc.transfer.thawed import HeadRecipe, as_tensor, train_thawed
+from autoenc.two_stage.data import TransferData
+from autoenc.two_stage.folds import Fold
+from autoenc.two_stage.frozen import train_heads
+from autoenc.two_stage.heads import FittedStages, Heads
+from autoenc.two_stage.space import Configuration
+from autoenc.two_stage.thawed import HeadRecipe, as_tensor, train_thawed
 
 __all__ = ["Stages", "TrainingFailed"]
 

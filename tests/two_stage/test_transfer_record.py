@@ -20,13 +20,13 @@ from autoenc.searching import loop
 from autoenc.searching.executors import Threads
 from autoenc.searching.loop import End
 from autoenc.settings.transfer import SamplerName
-from autoenc.transfer.job import report_fold
-from autoenc.transfer.objective import FoldOutcome, FoldsObjective
-from autoenc.transfer.record import context_of, open_study, read_study, stored_settings
-from autoenc.transfer.reports import best_params, draw_stages, stages_plot, write_tables
-from autoenc.transfer.samplers import SAMPLERS, make_pruner, make_sampler
-from autoenc.transfer.space import suggest
-from autoenc.transfer.trials import TransferTrials
+from autoenc.two_stage.job import report_fold
+from autoenc.two_stage.objective import FoldOutcome, FoldsObjective
+from autoenc.two_stage.record import context_of, open_study, read_study, stored_settings
+from autoenc.two_stage.reports import best_params, draw_stages, stages_plot, write_tables
+from autoenc.two_stage.samplers import SAMPLERS, make_pruner, make_sampler
+from autoenc.two_stage.space import suggest
+from autoenc.two_stage.trials import TransferTrials
 
 
 def new_study(settings) -> optuna.Study:
@@ -276,7 +276,7 @@ def test_the_study_of_a_version_with_other_options_is_refused(make_settings, dat
     ],
 )
 def test_the_study_of_another_experiment_is_refused(make_settings, data, tmp_path, changed, words):
-    from autoenc.transfer.data import TransferData
+    from autoenc.two_stage.data import TransferData
 
     path = tmp_path / "study.db"
     open_study(path, make_settings(), context_of(make_settings(), data))

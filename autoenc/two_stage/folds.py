@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from autoenc.data import TEST_SHARE
 from autoenc.errors import InputError
-from autoenc.transfer.data import TransferData
+from autoenc.two_stage.data import TransferData
 
 __all__ = ["Division", "Fold", "divide"]
 

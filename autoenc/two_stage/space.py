@@ -11,7 +11,7 @@ import optuna
 from autoenc.engines import Fit, Recipe
 from autoenc.grid import Architecture
 from autoenc.settings import TransferSettings
-from autoenc.transfer.thawed import HeadRecipe
+from autoenc.two_stage.thawed import HeadRecipe
 
 __all__ = ["Configuration", "configuration", "suggest"]
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from autoenc.settings import TransferSettings, require_settings
-from autoenc.transfer.data import TransferData
-from autoenc.transfer.space import configuration
+from autoenc.two_stage.data import TransferData
+from autoenc.two_stage.space import configuration
 
 SMALL = {
     "regression_target": "score", "classification_target": "kind", "n_cv_folds": 3, "epochs": 2,

@@ -13,7 +13,7 @@ from torch import nn
 from autoenc.engines import StopFlag, Stopped
 from autoenc.engines.randomness import batch_order
 from autoenc.settings import TransferSettings
-from autoenc.transfer.heads import Heads
+from autoenc.two_stage.heads import Heads
 
 __all__ = ["HeadRecipe", "Step", "as_tensor", "steps", "train_thawed"]
 

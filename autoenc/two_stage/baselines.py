@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from autoenc.bootstrap import percentile_interval
 from autoenc.settings import TransferSettings
-from autoenc.transfer.data import TransferData
-from autoenc.transfer.folds import Fold
-from autoenc.transfer.objective import Scores, score
-from autoenc.transfer.stages import Stages, TrainingFailed
-from autoenc.transfer.thawed import HeadRecipe
+from autoenc.two_stage.data import TransferData
+from autoenc.two_stage.folds import Fold
+from autoenc.two_stage.objective import Scores, score
+from autoenc.two_stage.stages import Stages, TrainingFailed
+from autoenc.two_stage.thawed import HeadRecipe
 
 __all__ = ["Beside", "compare_with_baselines", "representations"]
 

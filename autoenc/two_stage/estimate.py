@@ -12,11 +12,11 @@ from math import ceil
 from autoenc.engines import Engine, Recipe
 from autoenc.searching.estimate import estimate_seconds
 from autoenc.settings import TransferSettings
-from autoenc.transfer.data import TransferData
-from autoenc.transfer.folds import Fold
-from autoenc.transfer.space import Configuration
-from autoenc.transfer.stages import Stages
-from autoenc.transfer.thawed import HeadRecipe
+from autoenc.two_stage.data import TransferData
+from autoenc.two_stage.folds import Fold
+from autoenc.two_stage.space import Configuration
+from autoenc.two_stage.stages import Stages
+from autoenc.two_stage.thawed import HeadRecipe
 
 __all__ = ["estimate_trial_s"]
 

@@ -17,10 +17,10 @@ from autoenc.engines import StopFlag
 from autoenc.searching.executors import Threads
 from autoenc.searching.loop import End, Running, Watch, run
 from autoenc.settings import TransferSettings
-from autoenc.transfer.data import TransferData
-from autoenc.transfer.folds import Fold
-from autoenc.transfer.space import Configuration, configuration
-from autoenc.transfer.stages import Stages, TrainingFailed
+from autoenc.two_stage.data import TransferData
+from autoenc.two_stage.folds import Fold
+from autoenc.two_stage.space import Configuration, configuration
+from autoenc.two_stage.stages import Stages, TrainingFailed
 
 __all__ = [
     "FoldOutcome", "FoldTrial", "FoldUnit", "FoldsObjective", "Scores", "evaluate", "mean_scores", "score",

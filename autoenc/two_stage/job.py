@@ -16,12 +16,12 @@ from autoenc.scaling import Scaling, left_out_mark
 from autoenc.settings import TransferSettings
 from autoenc.settings.base import available_cores
 from autoenc.sources import table_stem
-from autoenc.transfer.data import TransferData
-from autoenc.transfer.finalists import n_repeats, repeat_seed
-from autoenc.transfer.folds import Division, Fold, divide
-from autoenc.transfer.objective import FoldsObjective
-from autoenc.transfer.record import recorded_data
-from autoenc.transfer.stages import Stages
+from autoenc.two_stage.data import TransferData
+from autoenc.two_stage.finalists import n_repeats, repeat_seed
+from autoenc.two_stage.folds import Division, Fold, divide
+from autoenc.two_stage.objective import FoldsObjective
+from autoenc.two_stage.record import recorded_data
+from autoenc.two_stage.stages import Stages
 
 __all__ = ["TransferJob", "report_fold"]
 

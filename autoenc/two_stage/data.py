@@ -14,7 +14,7 @@ from autoenc.data import Table, fits_single, one_form, table_of
 from autoenc.errors import InputError, listed, shortened
 from autoenc.settings import TransferSettings
 from autoenc.tables import ReadTable, numeric_column, read_table
-from autoenc.transfer.classes import Class, as_classes, class_name, missing_words, two_classes
+from autoenc.two_stage.classes import Class, as_classes, class_name, missing_words, two_classes
 
 __all__ = ["Target", "TransferData"]
 

@@ -6,11 +6,11 @@ import pytest
 
 from autoenc import load_model
 from autoenc.errors import InputError
-from autoenc.transfer.checkpoint import FittedTransfer, save_transfer
-from autoenc.transfer.data import TransferData
-from autoenc.transfer.folds import divide
-from autoenc.transfer.record import context_of
-from autoenc.transfer.stages import Stages
+from autoenc.two_stage.checkpoint import FittedTransfer, save_transfer
+from autoenc.two_stage.data import TransferData
+from autoenc.two_stage.folds import divide
+from autoenc.two_stage.record import context_of
+from autoenc.two_stage.stages import Stages
 
 
 def test_targets_are_no_features(data, labelled_frame):

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from autoenc.engines import StopFlag
 from autoenc.settings import TransferSettings
-from autoenc.transfer.heads import Heads
-from autoenc.transfer.thawed import HeadRecipe, steps
+from autoenc.two_stage.heads import Heads
+from autoenc.two_stage.thawed import HeadRecipe, steps
 
 __all__ = ["train_heads"]
 
@@ -32,7 +32,7 @@ def train_heads(
     settings: TransferSettings,
     stop: StopFlag,
 ) -> None:
-    """Train heads by AdamW; to rounding what :func:`~autoenc.transfer.thawed.train_thawed` does.
+    """Train heads by AdamW; to rounding what :func:`~autoenc.two_stage.thawed.train_thawed` does.
 
     Args:
         heads: Trained in place, from fresh weights; on the CPU.
@@ -40,7 +40,7 @@ def train_heads(
         targets: By kind, standardized numbers and classes 0 and 1; NaN where the label is missing.
         recipe: How they are trained.
         settings: The constants of stage 2, and the seed.
-        stop: See :func:`~autoenc.transfer.thawed.steps`.
+        stop: See :func:`~autoenc.two_stage.thawed.steps`.
 
     Shape:
         latent: ``[rows, latent_dim]``.

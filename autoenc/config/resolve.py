@@ -109,6 +109,8 @@ def _from_environment(problem: Problem, silent: Mapping[str, str]) -> str:
 
 def _option(entry: Entry, kind: type[Settings]) -> str | None:
     """The option of a command that an entry sets; None where the command has no use for it."""
+    if entry.key in kind.model_fields:
+        return entry.key
     if entry.key == "search_method":
         if issubclass(kind, TransferSpaceSettings):
             return "sampler"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 from functools import cache
+from typing import get_args
 
 import autoenc.settings
 from autoenc.settings import Settings
 from autoenc.settings.space import SpaceSettings
-from autoenc.settings.transfer import TransferSpaceSettings
+from autoenc.settings.transfer import SamplerName, TransferSpaceSettings
+from autoenc.settings.tune import StrategyName
 
 __all__ = ["METHODS", "OWN_WORDS", "RENAMED", "SPACE_OPTIONS", "all_options", "hint"]
 
@@ -20,12 +22,9 @@ RENAMED = {"search_method": "strategy", "budget_hours": "timeout_hours"}
 """Keys that stand for an option of another name."""
 
 METHODS = {
-    "grid": "grid",
-    "random": "random",
-    "bayesian": "tpe",
-    "tpe": "tpe",
-    "cmaes": "cmaes",
-    "resilient": "resilient",
+    word: name
+    for name in (*get_args(StrategyName), *get_args(SamplerName))
+    for word in (("bayesian", "tpe") if name == "tpe" else (name,))
 }
 """What ``search_method`` may be, and the strategy or sampler that it means."""
 

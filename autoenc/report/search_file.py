@@ -18,7 +18,7 @@ _LINE = 108
 # What says which rows judge a trial, and how: without them a finer search could not be compared.
 _KEPT = (
     "data_path", "columns", "exclude", "na_values", "scaling", "stratify", "group", "seed", "latent_dim",
-    "folds", "seeds", "patience", "min_epochs", "eta_min", "corruption", "kl_weight",
+    "folds", "seeds", "patience", "min_epochs", "eta_min", "corruption", "kl_weight", "kl_warmup",
 )  # fmt: skip
 
 

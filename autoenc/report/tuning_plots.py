@@ -18,7 +18,9 @@ __all__ = ["AnalysisPlot", "TuneProgressPlot", "analysis_plot", "draw_analysis",
            "tune_progress_plot"]  # fmt: skip
 
 _LABELLED = 6  # of the minima, the last ones
-_MODES = ("startup", "normal", "local exploration", "conservative jump", "best of the families before")
+_MODES = (
+    "startup", "normal", "local exploration", "conservative jump", "best of the families before", "enqueued",
+)  # fmt: skip
 
 
 class TuneProgressPlot(NamedTuple):
@@ -136,11 +138,13 @@ def draw_analysis(plot: AnalysisPlot) -> Figure:
     """Draw loss by mode, size, learning rate, and trials since the last improvement."""
     figure = new_figure(12.0, 8.0)
     loss, size, rate, waited = figure.subplots(2, 2, sharex=True).flat
-    for i, mode in enumerate(_MODES):
+    for i, mode in enumerate(dict.fromkeys((*_MODES, *plot.modes))):  # a mode unknown here is drawn, too
         at = [k for k, each in enumerate(plot.modes) if each == mode]
         if at:
-            loss.scatter([plot.numbers[k] for k in at], [plot.losses[k] for k in at], s=30, marker=MARKERS[i],
-                         color=COLOURS[i], label=mode, alpha=0.85)  # fmt: skip
+            loss.scatter(
+                [plot.numbers[k] for k in at], [plot.losses[k] for k in at], s=30, alpha=0.85,
+                color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)], label=mode or "unknown",
+            )  # fmt: skip
     if plot.numbers:
         loss.step(plot.numbers, plot.best, where="post", color="black", linewidth=1, label="best so far")
         log_scale(loss, plot.losses)

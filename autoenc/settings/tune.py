@@ -10,9 +10,10 @@ from autoenc.settings.base import SPLIT, Settings, Width
 from autoenc.settings.space import Families, FamilySettings, SpaceSettings
 from autoenc.settings.training import TrainingSettings
 
-__all__ = ["ResilientSettings", "TuneSettings"]
+__all__ = ["ResilientSettings", "StrategyName", "TuneSettings"]
 
 Share = Annotated[FiniteFloat, Field(gt=0, le=1)]
+StrategyName = Literal["grid", "random", "tpe", "cmaes", "resilient"]
 
 
 class ResilientSettings(Settings):
@@ -51,9 +52,7 @@ class ResilientSettings(Settings):
 class TuneSettings(ResilientSettings, SpaceSettings, FamilySettings, TrainingSettings):
     """Options of the adaptive search."""
 
-    strategy: Literal["grid", "random", "tpe", "cmaes", "resilient"] = Field(
-        "tpe", description="how the next trial is chosen"
-    )
+    strategy: StrategyName = Field("tpe", description="how the next trial is chosen")
     n_trials: int = Field(50, ge=1, le=1_000_000, description="trials in all, with those of an earlier run")
     timeout_hours: FiniteFloat | None = Field(None, gt=0, description="begin no trial after so many hours")
     pruner: Literal["median", "hyperband", "none"] = Field(

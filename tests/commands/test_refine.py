@@ -29,6 +29,10 @@ def coarse(call, table, tmp_path_factory):
         8,
         "--families",
         "ae,dae",
+        "--kl_warmup",
+        3,
+        "--kl_weight",
+        0.01,
         "--columns",
         "Lec,CG,L,Ind,MG",
     ]
@@ -55,6 +59,7 @@ def test_the_file_loads_and_judges_by_the_same_rows(call, coarse, table, tmp_pat
     settings = loaded(path)
     assert (settings.strategy, settings.n_trials, settings.timeout_hours) == ("resilient", 9, 0.5)
     assert (settings.latent_dim, settings.folds, settings.stratify) == (2, 2, "profile")
+    assert (settings.kl_weight, settings.kl_warmup) == (0.01, 3)
     assert settings.columns == ("Lec", "CG", "L", "Ind", "MG")
     assert settings.data_path == str(table)
     best = observe_folder(coarse, None, "coarse").trials[0].parameters

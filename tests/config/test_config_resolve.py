@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from autoenc.config import Resolution, load_layers, resolve
-from autoenc.settings import MergeSettings, SearchSettings, TransferSettings, TuneSettings
+from autoenc.settings import MergeSettings, RefineSettings, SearchSettings, TransferSettings, TuneSettings
 
 SHIPPED = sorted(Path(__file__).resolve().parents[2].glob("configs/**/*.yaml"))
 
@@ -82,8 +83,26 @@ def test_a_search_file_sets_the_space_of_a_transfer_aware_search(resolved, root,
     found = resolved(TransferSettings, text)
     assert (found.settings.sampler, found.settings.timeout_hours) == ("tpe", 2)
     assert found.origins["sampler"] == "x.yaml:1"
+    for method in ("gp", "nsgaii"):
+        assert resolved(TransferSettings, f"search_method: {method}\n").settings.sampler == method
+        (problem,) = resolved(TuneSettings, f"search_method: {method}\n").problems
+        assert problem.startswith("x.yaml:1: search_method must be one of 'grid', ")
     (problem,) = resolved(TransferSettings, "search_method: grid\n").problems
     assert problem.startswith("x.yaml:1: search_method must be one of 'tpe', ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "option"), [(TuneSettings, "strategy"), (TransferSettings, "sampler")], ids=["tune", "transfer"]
+)
+def test_a_file_takes_every_method_that_the_flag_takes(resolved, kind, option):
+    for method in get_args(kind.model_fields[option].annotation):
+        found = resolved(kind, f"search_method: {method}\n")
+        assert (found.problems, getattr(found.settings, option)) == ([], method)
+
+
+def test_refine_takes_the_method_of_its_fine_search_from_a_file(resolved):
+    found = resolved(RefineSettings, "search_method: resilient\n", from_="coarse", to="fine.yaml")
+    assert (found.problems, found.unused, found.settings.search_method) == ([], [], "resilient")
 
 
 def test_in_one_file_the_method_of_a_space_goes_before_the_strategy_of_a_grid(resolved):

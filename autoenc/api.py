@@ -11,9 +11,10 @@ from typing import Any
 
 from autoenc.errors import InputError, Interrupted
 from autoenc.given import given_table
+from autoenc.record.record import Record, records_in
+from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.results import SearchResults
 from autoenc.settings import SearchSettings, require_settings
-from autoenc.study import Record, journal_path, open_storage, records_in
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.screen import Python
 from autoenc.workflows.search import run_search

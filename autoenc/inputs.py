@@ -11,9 +11,9 @@ from autoenc.data import TEST_SHARE, Table, label_fingerprint, table_of
 from autoenc.division import Division
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
-from autoenc.identity import Context
 from autoenc.labels import label_warnings, separate_groups
 from autoenc.paths import check_folder, refuse_own_table
+from autoenc.record.identity import Context
 from autoenc.searching.connect import connect
 from autoenc.searching.fits import FitExecutor
 from autoenc.searching.ready import prepare_ahead

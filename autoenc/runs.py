@@ -19,7 +19,7 @@ from typing import Any
 from autoenc.environment import describe_machine
 from autoenc.errors import InputError
 from autoenc.paths import utf8, write_atomically
-from autoenc.processes import is_alive, this_process
+from autoenc.record.processes import is_alive, this_process
 from autoenc.secrets import masked, masked_command
 from autoenc.settings import Settings
 from autoenc.special import read_regular

@@ -24,10 +24,11 @@ sys.path.insert(0, str(ROOT / "tests"))
 from dask_cluster import DaskProcesses, wait_for
 
 from autoenc.engines import Fit, Outcome
+from autoenc.record.record import Record
+from autoenc.record.storage import journal_path, open_storage
 from autoenc.searching import run_fits
 from autoenc.searching.cluster import DaskCluster
 from autoenc.settings import SearchSettings
-from autoenc.study import Record, journal_path, open_storage
 from autoenc.workflows.job import SearchJob
 
 # Small fits, where overhead shows: the default grid with several seeds, and tiny stacks for a few epochs.

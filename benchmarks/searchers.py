@@ -18,7 +18,7 @@ from subprocess import Popen
 from common import ROOT, describe_machine, print_table
 from optuna.storages import RDBStorage
 
-from autoenc.study import open_storage
+from autoenc.record.storage import open_storage
 
 sys.path.insert(0, str(ROOT / "tests"))
 SPACE = ["--hidden_size_range", "8,64", "--num_layers_range", "1,2", "--epochs", "5", "--strategy", "random"]

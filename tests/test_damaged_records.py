@@ -15,7 +15,8 @@ from filelock import FileLock
 
 from autoenc.commands import analyze as analyze_command
 from autoenc.commands import transfer as transfer_command
-from autoenc.lock import RecordLock
+from autoenc.record.lock import RecordLock
+from autoenc.record.storage import open_storage
 from autoenc.report.tuning_write import TuneReports
 from autoenc.two_stage import reports
 
@@ -293,7 +294,7 @@ def test_a_shard_keeps_a_journal(call, tmp_path) -> None:
 
 
 def test_the_latest_search_follows_from_the_record(records, call, shown, tmp_path, monkeypatch) -> None:
-    import autoenc.study as module
+    import autoenc.record.record as module
 
     path = copied(records / "search" / "study.journal", tmp_path / "study")
 
@@ -304,7 +305,7 @@ def test_the_latest_search_follows_from_the_record(records, call, shown, tmp_pat
 
     monkeypatch.setattr(module, "datetime", Earlier)
     assert call(*SEARCH, "--seed", 7, "--output_dir", path.parent).code == 0
-    found = module.records_in(module.open_storage(path, read_only=True))
+    found = module.records_in(open_storage(path, read_only=True))
     last = max(found, key=lambda record: record.last_used)
     assert last.search["settings"]["seed"] == 7
     assert last.last_used[1] < "2002"

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from optuna.samplers import CmaEsSampler
 
-from autoenc.study import open_storage
+from autoenc.record.storage import open_storage
 from autoenc.tuning.study import tune_studies
 
 TUNE = ("--strategy", "cmaes", "--hidden_size_range", "4,8", "--num_layers_range", "1,2", "--epochs", "2",

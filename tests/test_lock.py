@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from autoenc.errors import InputError
-from autoenc.lock import RecordLock, is_held
+from autoenc.record.lock import RecordLock, is_held
 
-HOLD = "import sys, time; from pathlib import Path; from autoenc.lock import RecordLock\nwith RecordLock(Path(sys.argv[1])):\n print('held', flush=True); time.sleep(60)"  # noqa: E501
+HOLD = "import sys, time; from pathlib import Path; from autoenc.record.lock import RecordLock\nwith RecordLock(Path(sys.argv[1])):\n print('held', flush=True); time.sleep(60)"  # noqa: E501
 
 
 def test_a_second_process_is_told_who_holds_the_record(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import optuna
 import pytest
 
 from autoenc.commands import transfer as transfer_command
+from autoenc.record.storage import open_storage
 from autoenc.report.study_tables import ranked_trials, study_trials
-from autoenc.study import open_storage
 from autoenc.tuning.study import tune_studies
 from autoenc.two_stage.record import read_study
 

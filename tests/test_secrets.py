@@ -12,10 +12,10 @@ from postgres_server import postgres
 
 from autoenc import HyperparameterOptimizer
 from autoenc.errors import InputError
-from autoenc.lock import RecordLock
+from autoenc.record.lock import RecordLock
+from autoenc.record.storage import open_storage
 from autoenc.secrets import is_masked, masked, masked_error, masked_url
 from autoenc.settings import SearchSettings, require_settings
-from autoenc.study import open_storage
 
 SECRET = "hunter2-geheim"
 

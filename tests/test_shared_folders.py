@@ -8,9 +8,9 @@ import shutil
 
 import pytest
 
-from autoenc.lock import JournalLock, RecordLock
 from autoenc.machine import tell_interrupted, what_happened
 from autoenc.paths import remove_leftovers
+from autoenc.record.lock import JournalLock, RecordLock
 
 
 @pytest.fixture
@@ -73,14 +73,14 @@ def test_a_journal_that_went_away_is_not_begun_again(tmp_path):
 
 @pytest.mark.parametrize("command", ["search", "tune"])
 def test_a_folder_that_goes_away_during_a_run_is_named(call, options, tmp_path, monkeypatch, command):
-    import autoenc.study
+    import autoenc.record.record
 
     def add(*arguments):
         shutil.rmtree(tmp_path / "out")
         return whole(*arguments)
 
-    whole = autoenc.study.Record.add
-    monkeypatch.setattr(autoenc.study.Record, "add", add)
+    whole = autoenc.record.record.Record.add
+    monkeypatch.setattr(autoenc.record.record.Record, "add", add)
     answer = call(command, *options, *(SMALL if command == "search" else ["--n_trials", 2]))
     assert answer.code == 1
     assert f"error: {tmp_path / 'out'}: was removed, renamed or unmounted while the search ran" in answer.err

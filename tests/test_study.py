@@ -9,9 +9,10 @@ import pytest
 
 from autoenc.engines import Fit, Outcome, Recipe
 from autoenc.errors import InputError
-from autoenc.identity import Context
 from autoenc.paths import keep_aside
-from autoenc.study import Record, journal_path, open_storage, records_in
+from autoenc.record.identity import Context
+from autoenc.record.record import Record, records_in
+from autoenc.record.storage import journal_path, open_storage
 
 RECIPE = Recipe(epochs=2)
 CONTEXT = Context("f" * 64, ("a", "b"), "maxabs", 42, 0.2, "{}", 3)

@@ -15,7 +15,7 @@ import pytest
 from processes import start
 
 from autoenc import load_model
-from autoenc.study import open_storage
+from autoenc.record.storage import open_storage
 from autoenc.tuning.study import tune_studies
 
 SMALL = ["--hidden_size_range", "8,32", "--num_layers_range", "1,2", "--epochs", "3", "--jobs", "1"]

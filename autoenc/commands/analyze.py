@@ -10,8 +10,10 @@ from pathlib import Path
 import optuna
 
 from autoenc.errors import InputError
-from autoenc.lock import is_held
 from autoenc.paths import OutputPaths, remove_leftovers
+from autoenc.record.lock import is_held
+from autoenc.record.record import TUNE, Record, records_in
+from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record, unfinished_state
 from autoenc.report.overview import overview
@@ -20,7 +22,6 @@ from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import STATE_FILE, TuneReports
 from autoenc.runs import mark_interrupted
 from autoenc.settings import AnalyzeSettings, SearchSettings
-from autoenc.study import TUNE, Record, journal_path, open_storage, records_in
 from autoenc.text import say, warn
 from autoenc.tuning.study import tune_studies
 

@@ -9,15 +9,15 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autoenc.checked import Checked
-from autoenc.database import CheckedDatabase, sqlite_url
-from autoenc.digest import LOST
 from autoenc.errors import InputError
-from autoenc.journal import CheckedJournal
-from autoenc.lock import RecordLock
 from autoenc.paths import keep_aside
+from autoenc.record.checked import Checked
+from autoenc.record.database import CheckedDatabase, sqlite_url
+from autoenc.record.digest import LOST
+from autoenc.record.journal import CheckedJournal
+from autoenc.record.lock import RecordLock
+from autoenc.record.record import CONTEXT, records_in
 from autoenc.settings import RepairSettings
-from autoenc.study import CONTEXT, records_in
 from autoenc.text import say
 
 __all__ = ["repair"]

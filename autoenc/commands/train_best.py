@@ -15,6 +15,7 @@ from autoenc.errors import InputError
 from autoenc.grid import format_architecture
 from autoenc.inputs import prepare_inputs
 from autoenc.paths import OutputPaths, png_content, write_atomically
+from autoenc.record.storage import journal_path
 from autoenc.report.answer import compared_with_pca
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.training_plot import TrainingPlot, draw_training
@@ -24,7 +25,6 @@ from autoenc.searching.signals import StopOnSignals
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
 from autoenc.single_precision import as_recorded
 from autoenc.sources import refuse_ended
-from autoenc.study import journal_path
 from autoenc.text import say, warn
 from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.chosen import Chosen, chosen_trial

@@ -20,9 +20,9 @@ from autoenc.engines import StopFlag
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture
 from autoenc.inputs import sign_warnings
-from autoenc.lock import RecordLock
 from autoenc.machine import naming, tell_interrupted
 from autoenc.paths import remove_unfinished
+from autoenc.record.lock import RecordLock
 from autoenc.report.study_tables import count_states, duration_s, ranked_trials, study_trials
 from autoenc.runs import TrackedRun
 from autoenc.scaling import left_out_warnings

@@ -15,9 +15,11 @@ from optuna.trial import TrialState
 from autoenc.commands.resume import same_command
 from autoenc.engines.contract import Family
 from autoenc.inputs import open_cluster, table_warnings
-from autoenc.lock import RecordLock, file_lock
 from autoenc.machine import tell_interrupted
 from autoenc.paths import remove_leftovers
+from autoenc.record.lock import RecordLock, file_lock
+from autoenc.record.record import Record
+from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.answer import compared_with_pca
 from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
@@ -26,7 +28,6 @@ from autoenc.searching.fits import FitExecutor
 from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
 from autoenc.settings import TuneSettings
-from autoenc.study import Record, journal_path, open_storage
 from autoenc.text import say, warn
 from autoenc.trials import TrialResult
 from autoenc.tuning.job import TuneJob

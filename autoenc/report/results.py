@@ -14,11 +14,11 @@ from autoenc.effects import Effect, factor_effects
 from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
 from autoenc.paths import utf8
+from autoenc.record.record import Record
 from autoenc.report.cells import csv_lines
 from autoenc.searching.strategies import Halving, Strategy, make_strategy
 from autoenc.selection import Selection, select
 from autoenc.settings import SearchSettings
-from autoenc.study import Record
 from autoenc.trials import Trial, TrialResult, trials_of
 from autoenc.warm_starts import compare_warm_starts, warm_start_document
 

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from autoenc.record.record import TUNE
 from autoenc.report.plots import COLOURS, MARKERS, log_scale, new_figure, plain_ticks
 from autoenc.report.tuning import Step, steps_of
-from autoenc.study import TUNE
 
 __all__ = ["AnalysisPlot", "TuneProgressPlot", "analysis_plot", "draw_analysis", "draw_tune_progress",
            "tune_progress_plot"]  # fmt: skip

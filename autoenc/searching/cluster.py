@@ -19,7 +19,7 @@ from distributed import Client, KilledWorker, WorkerPlugin, get_worker, rpc
 from autoenc import __version__
 from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
 from autoenc.errors import InputError
-from autoenc.identity import FORMAT_VERSION
+from autoenc.record.identity import FORMAT_VERSION
 from autoenc.searching.executors import train_one
 from autoenc.searching.loop import BatchLost, Watch
 from autoenc.text import warn
@@ -144,7 +144,7 @@ class DaskCluster:
         def version() -> tuple[str, int] | None:
             try:
                 from autoenc import __version__
-                from autoenc.identity import FORMAT_VERSION
+                from autoenc.record.identity import FORMAT_VERSION
             except ImportError:
                 return None
             return __version__, FORMAT_VERSION

@@ -10,8 +10,8 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoenc.engines.contract import Family
+from autoenc.record.record import TUNE
 from autoenc.settings import TuneSettings
-from autoenc.study import TUNE
 from autoenc.tuning.resilient import Jump, ResilientOptions, Situation, situation_of
 
 __all__ = ["is_of_family", "modes", "resilient_options", "situation"]

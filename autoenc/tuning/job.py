@@ -15,11 +15,11 @@ from autoenc.data import Table
 from autoenc.division import Division, fold_names
 from autoenc.engines import Engine, Recipe
 from autoenc.engines.contract import Family
-from autoenc.identity import Context
 from autoenc.inputs import context_of, prepare_inputs
+from autoenc.record.identity import Context
+from autoenc.record.storage import journal_path
 from autoenc.settings import TuneSettings
 from autoenc.single_precision import as_recorded, holds_in_journal
-from autoenc.study import journal_path
 from autoenc.trials import Trial
 from autoenc.tuning.families import is_of_family, resilient_options
 from autoenc.tuning.resilient import ResilientSampler

@@ -15,9 +15,9 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
 
 from autoenc.errors import InputError
-from autoenc.lock import RecordLock
-from autoenc.processes import this_process
-from autoenc.study import open_storage
+from autoenc.record.lock import RecordLock
+from autoenc.record.processes import this_process
+from autoenc.record.storage import open_storage
 from autoenc.tuning.study import PROCESS, abandoned
 
 __all__ = ["began_module_study", "found_module_study", "left_running", "opened", "told"]

@@ -10,9 +10,9 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.errors import InputError
-from autoenc.processes import is_alive, this_process
+from autoenc.record.processes import is_alive, this_process
+from autoenc.record.record import TUNE, keep_study_aside, note_use, order_of_use
 from autoenc.settings import TuneSettings, require_settings
-from autoenc.study import TUNE, keep_study_aside, note_use, order_of_use
 from autoenc.tuning.job import TuneJob
 
 __all__ = [

@@ -12,11 +12,11 @@ from filelock import BaseFileLock
 from optuna.trial import TrialState
 
 from autoenc.engines import Fit, Outcome, StopFlag
+from autoenc.record.record import Record
 from autoenc.searching.executors import Threads
 from autoenc.searching.fits import FitExecutor, FitObjective, FitTrial
 from autoenc.searching.loop import End, run
 from autoenc.searching.studies import Prepared, StudyTrials
-from autoenc.study import Record
 from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.families import situation
 from autoenc.tuning.job import TuneJob

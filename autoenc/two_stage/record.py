@@ -9,8 +9,8 @@ from typing import Any
 
 import optuna
 
-from autoenc.database import CheckedDatabase, sqlite_url
 from autoenc.errors import InputError
+from autoenc.record.database import CheckedDatabase, sqlite_url
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.sources import refuse_ended
 from autoenc.special import refuse_link, special_kind

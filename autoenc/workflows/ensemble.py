@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoenc.engines import Fit, StopFlag, Stopped
+from autoenc.record.record import Record
 from autoenc.report import SearchResults
-from autoenc.study import Record
 from autoenc.workflows.best import trained_model
 from autoenc.workflows.job import SearchJob
 

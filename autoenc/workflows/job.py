@@ -13,13 +13,14 @@ from autoenc.engines import Engine, Fit
 from autoenc.engines.warm import WarmStarting
 from autoenc.environment import describe_environment
 from autoenc.errors import InputError
-from autoenc.identity import Context
 from autoenc.inputs import context_of, prepare_inputs, table_warnings
 from autoenc.paths import OutputPaths
+from autoenc.record.identity import Context
+from autoenc.record.record import Record, records_in
+from autoenc.record.storage import is_there, journal_path, open_storage
 from autoenc.searching.shards import parse_shard, partition
 from autoenc.settings import SearchSettings
 from autoenc.single_precision import as_recorded, holds_in_journal
-from autoenc.study import Record, is_there, journal_path, open_storage, records_in
 from autoenc.tables import ReadTable
 from autoenc.trials import Trial, trained_trials_of, trials_of
 

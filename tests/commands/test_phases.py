@@ -13,8 +13,8 @@ import pytest
 from processes import start
 
 from autoenc.config import load_layers, resolve
+from autoenc.record.storage import open_storage
 from autoenc.settings import TuneSettings
-from autoenc.study import open_storage
 from autoenc.tuning.observations import observe_folder
 from autoenc.tuning.study import tune_studies
 

@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from autoenc.record.record import records_in
+from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
 from autoenc.report.overview import overview
 from autoenc.report.ties import tie_lines
 from autoenc.settings import SearchSettings
-from autoenc.study import journal_path, open_storage, records_in
 
 
 def words(table, folder, *more):

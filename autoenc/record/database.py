@@ -16,9 +16,9 @@ from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
-from autoenc.checked import Checked
-from autoenc.digest import LOST, lost_trial, without_digest
 from autoenc.errors import InputError
+from autoenc.record.checked import Checked
+from autoenc.record.digest import LOST, lost_trial, without_digest
 
 __all__ = ["CheckedDatabase", "has_tables", "sqlite_file", "sqlite_url"]
 

@@ -14,7 +14,16 @@ from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
-from autoenc.digest import DIGEST, LOST, holds, is_sealed, lost_trial, sealed, trial_digest, without_digest
+from autoenc.record.digest import (
+    DIGEST,
+    LOST,
+    holds,
+    is_sealed,
+    lost_trial,
+    sealed,
+    trial_digest,
+    without_digest,
+)
 from autoenc.text import warn_once
 
 __all__ = ["Checked"]

@@ -20,11 +20,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._storage import JournalOperation, JournalStorageReplayResult
 from optuna.trial import FrozenTrial
 
-from autoenc.checked import Checked
-from autoenc.digest import LOST, digest_of
 from autoenc.errors import InputError
-from autoenc.lock import JournalLock
 from autoenc.machine import naming
+from autoenc.record.checked import Checked
+from autoenc.record.digest import LOST, digest_of
+from autoenc.record.lock import JournalLock
 
 __all__ = ["CheckedJournal", "mend"]
 

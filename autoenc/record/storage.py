@@ -1,0 +1,93 @@
+"""Where records are: journals and databases, opened to read or to write."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage
+
+from autoenc.errors import InputError
+from autoenc.record.database import CheckedDatabase, has_tables
+from autoenc.record.journal import CheckedJournal, mend
+from autoenc.secrets import is_masked, masked_error, masked_url
+from autoenc.special import refuse_link, special_kind
+
+__all__ = ["is_there", "journal_path", "open_storage"]
+
+
+def journal_path(folder: Path, shard: tuple[int, int] | None = None) -> Path:
+    """Where a search in this folder keeps its journal; every shard has its own."""
+    return folder / ("study.journal" if shard is None else f"study.shard-{shard[0]}-of-{shard[1]}.journal")
+
+
+def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
+    """Open a journal file or an Optuna storage URL.
+
+    Args:
+        place: A journal's path, or a URL such as ``sqlite:///study.db``.
+        read_only: Leave a journal as it is; otherwise what a killed process left at its end is
+            removed, which only the holder of its lock may do.
+
+    Raises:
+        InputError: If it cannot be opened or is not a record.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if isinstance(place, Path):
+        kind = special_kind(place)
+        if kind is not None:
+            raise InputError(f"{place}: is {kind}, not a record")
+        if not read_only:
+            refuse_link(place)
+            mend(place)
+        return CheckedJournal(place)
+    if is_masked(place):
+        raise InputError(
+            f"--storage {place}: the password is masked; give it again, or leave it out where the "
+            "environment (PGPASSWORD) or a file of the database's own (~/.pgpass) has it"
+        )
+    if _in_memory(place):
+        raise InputError(
+            f"--storage {place}: is lost when the program ends; name a file, as sqlite:///study.db does"
+        )
+    try:
+        return _database(place, read_only)
+    except (InputError, OSError):
+        raise
+    except Exception as error:  # whatever the database's driver raises
+        reason, shown = masked_error(error, place), masked_url(place)
+        raise InputError(
+            f"--storage {shown}: cannot be opened: {reason}; expected a URL such as sqlite:///study.db"
+        ) from None
+
+
+def is_there(place: Path | str) -> bool:
+    """Whether there is a journal or database to read; nothing is made."""
+    if isinstance(place, Path):
+        return place.exists()
+    return _in_memory(place) or has_tables(place)
+
+
+def _in_memory(url: str) -> bool:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        found = make_url(url)
+    except (ArgumentError, ValueError):  # which is told when it is opened
+        return False
+    return found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:")
+
+
+def _database(url: str, read_only: bool) -> BaseStorage:
+    """Open a database; whoever comes first makes its tables, and those who come at the same time wait."""
+    place = f"--storage {masked_url(url)}"
+    for pause_s in (0.2, 0.5, 1.0, 2.0):
+        try:
+            return CheckedDatabase(url, place, read_only)
+        except Exception as error:
+            if not any(words in str(error) for words in ("already exists", "duplicate key")):
+                raise
+            time.sleep(pause_s)
+    return CheckedDatabase(url, place, read_only)

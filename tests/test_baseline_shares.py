@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autoenc.baselines import above_pca
-from autoenc.commands.search import compared_with_pca
+from autoenc.report.answer import compared_with_pca
 
 
 @pytest.mark.parametrize("unit", [1e-18, 1.0, 1e12])

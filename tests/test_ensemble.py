@@ -16,7 +16,6 @@ from processes import results_but_time
 from autoenc import FittedEnsemble, InputError, load_model
 from autoenc.baselines import reconstruction_loss
 from autoenc.checkpoint import FittedAutoencoder, fitted_model
-from autoenc.commands import ensemble as commands_ensemble
 from autoenc.data import Scaling, load_table
 from autoenc.division import split_table
 from autoenc.engines import Fit, Recipe
@@ -24,6 +23,7 @@ from autoenc.engines.native import NativeEngine
 from autoenc.engines.randomness import initial_state
 from autoenc.ensemble import save_ensemble
 from autoenc.settings import SearchSettings, parse_settings
+from autoenc.workflows import ensemble as commands_ensemble
 
 COLUMNS = ["a", "b", "c", "d"]
 GRID = ["--hidden_dims_search", "4,8", "--max_layers", "2", "--epochs", "3"]

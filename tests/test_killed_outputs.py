@@ -103,7 +103,7 @@ def test_a_search_that_ends_in_an_error_says_so(table, tmp_path, call, monkeypat
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("autoenc.commands.search.write_reports", fail)
+    monkeypatch.setattr("autoenc.workflows.search.write_reports", fail)
     words = [*SMALL, "--data_path", table, "--output_dir", tmp_path, "--quiet"]
     assert call(*words).code == 1
     assert state(tmp_path)["state"] == "failed"

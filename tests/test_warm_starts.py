@@ -153,7 +153,7 @@ def test_killed_and_resumed_it_comes_to_the_same(call, table_csv, tmp_path) -> N
     long = ["--epochs", "150"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     killed.mkdir()
-    process = start(arguments(table_csv, killed, *long), killed / "log", dies_at_write=10)
+    process = start(arguments(table_csv, killed, *long), killed / "log", dies_at_write=16)
     process.join()
     assert process.exitcode == -signal.SIGKILL
     answer = call(*arguments(table_csv, killed, *long))

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
 from optuna.storages import RDBStorage
@@ -31,10 +32,14 @@ def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite URL; None of another database.
 
     Raises:
-        sqlalchemy.exc.ArgumentError: If it is no URL.
+        sqlalchemy.exc.ArgumentError, ValueError: If it is no URL.
     """
     parts = sqlalchemy.make_url(url)
-    return Path(parts.database or "") if parts.get_backend_name() == "sqlite" else None
+    if parts.get_backend_name() != "sqlite":
+        return None
+    name = parts.database or ""
+    # SQLite's own URIs, sqlite:///file:study.db?uri=true, name the file in a URL of their own.
+    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
 
 
 def sqlite_url(path: Path) -> str:
@@ -79,7 +84,7 @@ def has_tables(url: str) -> bool:
         if file is not None:
             return file.exists() and file.stat().st_size > 0
         engine = sqlalchemy.create_engine(url)
-    except (sqlalchemy.exc.ArgumentError, ImportError):
+    except (sqlalchemy.exc.ArgumentError, ValueError, ImportError):
         return True  # which is told when it is opened
     try:
         return bool(sqlalchemy.inspect(engine).has_table("studies"))

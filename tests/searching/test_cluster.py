@@ -119,9 +119,10 @@ def test_the_search_command_comes_to_the_same(dask, call, table_csv, tmp_path) -
 
 def test_a_worker_of_another_version_is_refused(dask, cluster, compiled_engine, make_split, tmp_path) -> None:
     other = tmp_path / "other"
-    (other / "autoenc").mkdir(parents=True)
+    (other / "autoenc" / "record").mkdir(parents=True)
     (other / "autoenc" / "__init__.py").write_text('__version__ = "0.0.9"')
-    (other / "autoenc" / "identity.py").write_text("FORMAT_VERSION = 0")
+    (other / "autoenc" / "record" / "__init__.py").touch()
+    (other / "autoenc" / "record" / "identity.py").write_text("FORMAT_VERSION = 0")
     dask.start_worker(PYTHONPATH=str(other))
     wait_for(lambda: cluster.n_threads() == 1)
     with pytest.raises(InputError, match=r"worker tcp://\S+ has autoenc 0.0.9 with record format 0, but "):

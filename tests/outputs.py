@@ -28,7 +28,7 @@ def outputs_but_time(folder: Path) -> dict[str, Any]:
     are left out, as every file is a view of them.
     """
     found: dict[str, Any] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.rglob("*"), key=_when):
         name = str(path.relative_to(folder))
         if not path.is_file() or path.name.endswith(_RECORDS) or path.name == "log":
             continue
@@ -37,6 +37,12 @@ def outputs_but_time(folder: Path) -> dict[str, Any]:
             name = str(path.parent.relative_to(folder) / f"last {run['command']}")
         found[name] = _content(path)
     return found
+
+
+def _when(path: Path) -> tuple[str, str]:
+    """Sorts the files of runs by their beginning: within a second their names do not tell it."""
+    is_run = path.parent.name == "runs" and path.suffix == ".json"
+    return json.loads(path.read_text())["started"] if is_run else "", str(path)
 
 
 def _content(path: Path) -> Any:

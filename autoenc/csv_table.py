@@ -51,10 +51,33 @@ def read_csv(
         refuse_repeated(name, names)
         columns = _Columns(names, as_text, markers)
         for piece in rows:
-            columns.add(_parsed(rows, piece, columns))
+            cells = _all_numbers(piece, columns)
+            columns.add(_parsed(rows, piece, columns) if cells is None else cells)
         return columns.frame(), rows.warnings()
     finally:
         csv.field_size_limit(limit)
+
+
+def _all_numbers(piece: Piece, columns: _Columns) -> NDArray[np.float64] | None:
+    """The cells of a piece with more columns than rows, read as one long column, as each column costs.
+
+    Returns:
+        ``[rows, columns]``; None where that is not worth it, or a cell may be text.
+    """
+    n_rows, n_columns = piece.n_cells.size, len(columns.names)
+    if n_columns <= n_rows or b'"' in piece.data or not (piece.n_cells == n_columns).all():
+        return None
+    first = piece.data[: piece.data.find(b"\n")].decode().split(",")
+    if columns.as_text.intersection(columns.names) or any(columns.cell(cell)[1] for cell in first):
+        return None
+    words = sorted({"", *MISSING_WORDS, *columns.markers.words})
+    frame: pd.DataFrame = pd.read_csv(
+        io.BytesIO(piece.data.replace(b",", b"\n")), header=None, skip_blank_lines=False,
+        keep_default_na=False, na_values=words, low_memory=False, encoding="utf-8", **_EXACT,
+    )  # fmt: skip
+    if frame.dtypes[0].kind not in "iuf" or frame.shape != (n_rows * n_columns, 1):
+        return None
+    return frame.to_numpy(np.float64).reshape(n_rows, n_columns)
 
 
 def _parsed(rows: CsvRows, piece: Piece, columns: _Columns) -> pd.DataFrame:
@@ -92,14 +115,16 @@ class _Columns:
         self.found_words: dict[int, list[tuple[NDArray[np.int64], NDArray[np.object_]]]] = {}
         self.only_truth: dict[int, bool] = {}
 
-    def add(self, piece: pd.DataFrame) -> None:
+    def add(self, piece: pd.DataFrame | NDArray[np.float64]) -> None:
         """Add rows at the end."""
         first, self.n_rows = self.n_rows, self.n_rows + len(piece)
         if self.n_rows > len(self.values):
             # In place: the system moves pages instead of copying cells.
             self.values.resize((self.n_rows + self.n_rows // 8, len(self.names)), refcheck=False)
         values = self.values[first : self.n_rows]
-        if all(dtype.kind in "iuf" for dtype in piece.dtypes):
+        if isinstance(piece, np.ndarray):
+            values[:] = piece
+        elif all(dtype.kind in "iuf" for dtype in piece.dtypes):
             values[:] = piece.to_numpy(np.float64)
         else:
             for j, column in piece.items():
@@ -118,7 +143,7 @@ class _Columns:
             values[:, j] = column.to_numpy(np.float64)
             return
         codes, uniques = pd.factorize(column.to_numpy(object))
-        read = [self._cell(cell) for cell in uniques] + [(np.nan, "")]  # the last for a missing one, -1
+        read = [self.cell(cell) for cell in uniques] + [(np.nan, "")]  # the last for a missing one, -1
         values[:, j] = np.array([value for value, _ in read])[codes]
         words = np.array([word for _, word in read], object)[codes]
         rows = np.flatnonzero(words != "")
@@ -127,7 +152,7 @@ class _Columns:
             truth = all(word in _TRUE | _FALSE for word in set(words[rows]))
             self.only_truth[j] = self.only_truth.get(j, True) and truth
 
-    def _cell(self, cell: Any) -> tuple[float, str]:
+    def cell(self, cell: Any) -> tuple[float, str]:
         """A cell as number and, where it is none for sure, as text."""
         if isinstance(cell, bool):
             return float(cell), str(cell)

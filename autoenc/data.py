@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autoenc.errors import InputError, listed
 from autoenc.oddities import odd_columns
 from autoenc.scaling import Scaling, ScalingKind
-from autoenc.tables import ReadTable, choose_columns, label_column, numeric_column, read_table
+from autoenc.tables import ReadTable, choose_columns, label_column, numeric_column, read_table, too_large
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,21 +177,22 @@ def _values(
 ) -> tuple[NDArray[np.float64], list[str], list[str]]:
     """Cells and names of the columns that have an observed cell, and what is odd about columns."""
     whole = _whole(frame, names)
-    values = np.empty((len(frame), len(names))) if whole is None else whole
-    empty, constant = [], []
-    for j, column_name in enumerate(names):
-        column = numeric_column(frame, column_name, name)
-        if whole is None:
-            values[:, j] = column
-        observed = column[~np.isnan(column)]
-        if observed.size == 0:
-            empty.append(j)
-        elif observed.min() == observed.max():
-            constant.append(column_name)
-    if len(empty) == len(names):
+    if whole is None:
+        values = np.empty((len(frame), len(names)))
+        for j, column_name in enumerate(names):
+            values[:, j] = numeric_column(frame, column_name, name)
+    else:
+        values = whole
+    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    if whole is not None:  # not column by column, which takes long where there are very many
+        for j in np.flatnonzero(too_large(low) | too_large(high))[:1]:
+            numeric_column(frame, names[j], name)  # says which cell it is
+    empty = np.flatnonzero(np.isnan(low))
+    constant = [names[j] for j in np.flatnonzero(low == high)]
+    if empty.size == len(names):
         raise InputError(f"{name}: all cells are missing in {listed(names, quoted=False)}")
     warnings = []
-    if empty:
+    if empty.size:
         warnings.append(f"left out, no observed cell: {listed([names[j] for j in empty], quoted=False)}")
         kept = np.setdiff1d(np.arange(len(names)), empty)
         values, names = np.ascontiguousarray(values[:, kept]), [names[j] for j in kept]

@@ -26,8 +26,9 @@ class Scaling:
     """An affine map of each column, ``(x - center) / scale``.
 
     A column has no scale, ``scale`` 0, where the rows that the scaling was fitted on give none: unobserved
-    ones, constant ones (but for ``maxabs``, where only zeros are none), quartiles that coincide. All its
-    cells count as missing, so that they enter a network as 0 and a loss never.
+    ones, constant ones, quartiles that coincide. For ``maxabs``, zeros are none, and another number that
+    stands in all of two or more of these rows is none where other rows hold other numbers, which it says
+    nothing of. All cells of such a column count as missing: they enter a network as 0 and a loss never.
 
     Shape:
         center, scale: float64 ``[columns]``.
@@ -51,6 +52,9 @@ class Scaling:
             column = values[rows, j].astype(np.float64)
             center[j], scale[j] = _center_and_scale(kind, column)
             low[j], high[j] = np.fmin.reduce(column), np.fmax.reduce(column)
+            is_same = high[j] - low[j] <= _ROUNDING * max(abs(low[j]), abs(high[j]))  # False for NaN
+            if kind == "maxabs" and rows.size > 1 and is_same and _exceeds(values[:, j], low[j], high[j]):
+                center[j], scale[j] = float(np.nanmedian(column)), 0.0
         return cls(kind, center, scale, low, high)
 
     @property
@@ -75,8 +79,8 @@ class Scaling:
         values[:, self.left_out] = self.center[self.left_out]
         return values
 
-    def given_one_before(self, n_rows: int) -> NDArray[np.bool_]:
-        """Columns that earlier versions gave a scale of 1, ``[columns]``.
+    def scaled_otherwise_before(self, n_rows: int) -> NDArray[np.bool_]:
+        """Columns that earlier versions gave a scale that is none, ``[columns]``.
 
         Args:
             n_rows: How many rows the scaling was fitted on.
@@ -101,6 +105,11 @@ def _center_and_scale(kind: ScalingKind, column: NDArray[np.float64]) -> tuple[f
     if scale <= tiny:
         center, scale = float(np.nanmedian(column)), 0.0
     return float(np.ldexp(center, exponent)), float(np.ldexp(scale, exponent))
+
+
+def _exceeds(column: NDArray[np.floating], low: float, high: float) -> bool:
+    """Whether a column has a number outside of a range."""
+    return bool(np.fmin.reduce(column) < low or np.fmax.reduce(column) > high)
 
 
 def _maxabs(column: NDArray[np.float64]) -> tuple[float, float]:
@@ -140,7 +149,7 @@ def left_out_mark(splits: Mapping[str, tuple[Scaling, int]]) -> str:
         16 hexadecimal digits; empty where there are no such columns, so that earlier results stay valid.
     """
     marked = {
-        name: np.flatnonzero(scaling.given_one_before(n_rows)).tolist()
+        name: np.flatnonzero(scaling.scaled_otherwise_before(n_rows)).tolist()
         for name, (scaling, n_rows) in splits.items()
     }
     marked = {name: columns for name, columns in marked.items() if columns}

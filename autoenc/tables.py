@@ -29,6 +29,7 @@ __all__ = [
     "read_frame",
     "read_table",
     "ReadTable",
+    "too_large",
 ]
 
 COPUS_COLUMNS: tuple[str, ...] = (
@@ -156,10 +157,11 @@ def _numeric_columns(frame: pd.DataFrame, names: Sequence[str]) -> tuple[list[st
     numeric: list[str] = []
     other: list[str] = []
     nameless: list[str] = []
+    is_float = dict(zip(map(str, frame.columns), frame.dtypes == np.float64, strict=True))
     for name in names:
         if name.startswith("Unnamed: ") or not name.strip():
             nameless.append(name)
-        elif _is_numeric(frame[name]):
+        elif is_float[name] or _is_numeric(frame[name]):
             numeric.append(name)
         else:
             other.append(name)
@@ -226,10 +228,16 @@ def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarr
     if pd.api.types.is_complex_dtype(column):
         raise InputError(f"{path}: column {name!r} holds complex numbers; real ones are needed")
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    too_large = np.flatnonzero(np.abs(values) > _LARGEST)
-    if too_large.size:
-        raise InputError(_bad_cell(path, name, too_large, column, "is infinite or too large"))
+    wrong = np.flatnonzero(too_large(values))
+    if wrong.size:
+        raise InputError(_bad_cell(path, name, wrong, column, "is infinite or too large"))
     return values
+
+
+def too_large(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which numbers are infinite, or so large that differences of such are; NaN is not."""
+    found: NDArray[np.bool_] = np.abs(values) > _LARGEST
+    return found
 
 
 def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> NDArray[np.object_]:

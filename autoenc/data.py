@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,7 @@ class Table:
         path: Where it came from.
         warnings: What was left out or looks odd, a sentence each.
         labels: Other columns that were asked for, as text, by name; they say which rows belong together.
+        na_values: Words and numbers that stood for a missing cell beside the usual ones.
     """
 
     values: NDArray[np.float64]
@@ -54,6 +55,12 @@ class Table:
     path: str
     warnings: list[str] = field(default_factory=list)
     labels: dict[str, NDArray[np.object_]] = field(default_factory=dict)
+    na_values: tuple[str, ...] = ()
+
+    def model_info(self) -> dict[str, Any]:
+        """What a model that learns from it should know of it, as plain values."""
+        info: dict[str, Any] = {"data_fingerprint": self.fingerprint}
+        return {**info, "na_values": list(self.na_values)} if self.na_values else info
 
     @property
     def fingerprint(self) -> str:
@@ -169,7 +176,8 @@ def table_of(
     except MemoryError:
         raise OSError(errno.ENOMEM, "there is not enough memory for this table", name) from None
     suspects = odd_columns(values, names, look_for_identifiers=columns is None)
-    return Table(values, names, name, [*read.warnings, *left_out, *odd, *suspects], kept_labels)
+    warnings = [*read.warnings, *left_out, *odd, *suspects]
+    return Table(values, names, name, warnings, kept_labels, read.na_values)
 
 
 def _values(

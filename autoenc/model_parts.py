@@ -156,10 +156,14 @@ def info_of(info: Any, derived: Collection[str]) -> dict[str, Any]:
     """What else is known of a model.
 
     Raises:
-        ValueError: If it is no mapping of texts, or contradicts what follows from the rest of the file.
+        ValueError: If it is no mapping by text, contradicts what follows from the rest of the file, or
+            names markers of missing cells that are no texts.
     """
     if not isinstance(info, Mapping) or not all(isinstance(name, str) for name in info):
         raise ValueError("its info must hold values by name")
+    markers = info.get("na_values", [])
+    if not isinstance(markers, list) or not all(isinstance(marker, str) for marker in markers):
+        raise ValueError("na_values in its info must be a list of texts")
     twice = [name for name in info if name in derived]
     if twice:
         raise ValueError(f"{twice[0]!r} follows from its parameters, and must not stand in its info")

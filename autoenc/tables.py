@@ -26,7 +26,6 @@ __all__ = [
     "choose_columns",
     "label_column",
     "numeric_column",
-    "read_frame",
     "read_table",
     "ReadTable",
     "too_large",
@@ -55,13 +54,6 @@ _OTHER_FORMATS = {
 }
 
 
-def read_frame(
-    path: str | Path, as_text: Collection[str] = (), missing: Collection[str] = ()
-) -> pd.DataFrame:
-    """:func:`read_table` without its warnings."""
-    return read_table(path, as_text, missing).frame
-
-
 class ReadTable(NamedTuple):
     """What was read.
 
@@ -70,12 +62,14 @@ class ReadTable(NamedTuple):
         name: What it is called in messages.
         warnings: What looks odd about it, a sentence each.
         typed: Whether the file says of its cells what they are, as Parquet does.
+        na_values: Words and numbers that stood for a missing cell beside the usual ones.
     """
 
     frame: pd.DataFrame
     name: str
     warnings: list[str]
     typed: bool
+    na_values: tuple[str, ...] = ()
 
 
 def read_table(path: str | Path, as_text: Collection[str] = (), missing: Collection[str] = ()) -> ReadTable:
@@ -105,7 +99,7 @@ def read_table(path: str | Path, as_text: Collection[str] = (), missing: Collect
         raise OSError(errno.ENOMEM, "there is not enough memory to read this table", name) from None
     if frame.shape[0] == 0:
         raise InputError(f"{name}: has a header but no rows")
-    return ReadTable(frame, name, warnings, typed)
+    return ReadTable(frame, name, warnings, typed, tuple(missing))
 
 
 def _refuse_other_formats(name: str, start: bytes) -> None:

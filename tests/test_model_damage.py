@@ -193,6 +193,7 @@ NO_SENSE = {
     "NaN learning rate": changed("recipe/initial_lr", lambda x: NAN),
     "impossible dropout": changed("recipe/dropout", lambda x: 1.5),
     "unknown family": changed("recipe/family", lambda x: "gan"),
+    "markers that are numbers": changed("info", lambda x: {**x, "na_values": [-999]}),
     "info of numbers": changed("info", lambda x: {3: 4}),
     "info that contradicts": changed("info", lambda x: {**x, "latent_dim": 7}),
     "format version that is true": changed("version", lambda x: True),

@@ -13,10 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autoenc import InputError, csv_rows
+from autoenc import InputError, csv_rows, csv_table
 from autoenc.data import load_table
 from autoenc.sources import pipes_kept
-from autoenc.tables import label_column, read_frame, read_table
+from autoenc.tables import label_column, read_table
+
+
+def read_frame(path, as_text=(), missing=()):
+    return read_table(path, as_text, missing).frame
 
 
 @pytest.fixture
@@ -73,6 +77,26 @@ def test_what_a_cell_is_does_not_depend_on_where_a_piece_ends(pieces, write):
     assert frame.b.tolist() == ["x", 3.0, 4.0, 5.0] * 20
     np.testing.assert_array_equal(frame.c, [1, 0, 1, 1] * 20)
     assert frame.d.dropna().tolist() == [1.0, "True", 2.0] * 20
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [[], ["", "NA", " 1", "-999.0", "?", "inf", "-0", "1e400", "  ", "+3"], ["9007199254740993", "1" * 25],
+     ["TRUE"], ["text"], ["1_000", "0x1F", "1\u0661"]],
+    ids=["plain", "missing", "large", "truth", "text", "other digits"],
+)  # fmt: skip
+@pytest.mark.parametrize("place", [0, 7], ids=["first row", "later"])
+def test_a_wide_table_is_read_as_any_other(write, monkeypatch, odd, place):
+    rng = np.random.default_rng(1)
+    cells = [
+        list(map(repr, row)) for row in (rng.normal(size=(9, 50)) * 10.0 ** rng.integers(-9, 9)).tolist()
+    ]
+    cells[place][: len(odd)] = odd
+    path = write(",".join(f"c{j}" for j in range(50)) + "\n" + "\n".join(map(",".join, cells)) + "\n\n")
+    missing = ["-999", "?"]
+    found = read_frame(path, missing=missing)
+    monkeypatch.setattr(csv_table, "_all_numbers", lambda *_: None)  # column by column
+    pd.testing.assert_frame_equal(found, read_frame(path, missing=missing), check_exact=True)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -370,8 +394,8 @@ def test_peak_memory_grows_with_the_numbers_and_not_with_the_text(tmp_path):
     row = ",".join(["0.123456789012345"] * 20) + "\n"
     path.write_text(",".join(f"c{j}" for j in range(20)) + "\n" + row * 100_000)
     code = (
-        "import resource, sys; from autoenc.tables import read_frame;"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; frame = read_frame(sys.argv[1]);"
+        "import resource, sys; from autoenc.tables import read_table;"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; frame = read_table(sys.argv[1]).frame;"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, frame.shape[0])"
     )
     run = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)

@@ -55,12 +55,18 @@ def test_a_column_that_does_not_vary_has_no_scale(kind: str, learned: list[float
     np.testing.assert_array_equal(scaling.undo(np.float32([[0.7], [NAN]])), expected)
 
 
-def test_the_largest_of_a_constant_column_is_a_scale_unless_it_is_zero() -> None:
-    values = np.array([[0.0, 3.0, NAN], [0.0, 3.0, NAN], [9.0, 6.0, 1.0]])
+def test_the_largest_of_a_constant_column_is_a_scale_unless_other_rows_vary() -> None:
+    values = np.array([[0.0, 3.0, 3.0, 0.3, NAN], [0.0, 3.0, NAN, 0.1 + 0.2, NAN], [9.0, 3.0, 3.1, 0.3, 1.0]])
     scaling = Scaling.fit("maxabs", values, np.arange(2))
-    assert scaling.left_out.tolist() == [True, False, True]
-    np.testing.assert_array_equal(scaling.apply(values)[:, 1], [1, 1, 2])
-    assert np.isfinite(scaling.undo(scaling.apply(values))).all()
+    assert scaling.left_out.tolist() == [True, False, True, False, True]
+    np.testing.assert_array_equal(scaling.apply(values)[:, 1], [1, 1, 1])
+    np.testing.assert_array_equal(scaling.undo(scaling.apply(values))[:, 2], [3, 3, 3])
+    whole = Scaling.fit("maxabs", values, np.arange(3))  # the same rows that vary, learned from
+    assert not whole.left_out[:3].any()
+    single = Scaling.fit("maxabs", values, np.arange(1))  # one row says nothing of what is constant
+    assert single.left_out.tolist() == [True, False, False, False, True]
+    assert left_out_mark({"holdout": (Scaling.fit("maxabs", values[:, [1, 3]], np.arange(2)), 2)}) == ""
+    assert left_out_mark({"holdout": (Scaling.fit("maxabs", values[:, [1, 2]], np.arange(2)), 2)})
 
 
 def test_without_scaling_only_an_unobserved_column_is_left_out() -> None:

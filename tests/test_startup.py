@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,22 @@ def test_a_shard_from_the_environment_is_checked_like_one_that_was_given(
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "abc")
     assert main(["search", "--output_dir", str(tmp_path / "out")]) == 2
     assert "SLURM_ARRAY_TASK_ID must be a whole number, got 'abc'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_time_of_compiling_is_no_time_of_training(tmp_path: Path, root: Path) -> None:
+    words: list[str | bytes] = [
+        "search", "--hidden_dims_search", "8,16", "--max_layers", "2", "--epochs", "3", "--output_dir",
+        str(tmp_path / "out"),
+    ]  # fmt: skip
+    took_s = []
+    for _ in range(2):
+        started = time.perf_counter()
+        code, told = command(root, [*words, "--fresh"], NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+        took_s.append(time.perf_counter() - started)
+        assert code == 0, told
+        results = json.loads((tmp_path / "out" / "hyperparam_results_latent3.json").read_text())
+        seconds = [stack["seconds"] for stack in results["all_results"]]
+        assert len(seconds) == 5
+        assert max(seconds) < 1  # of some hundredths each, however busy the machine is
+    assert took_s[0] > took_s[1] + 2  # the first did compile

@@ -10,7 +10,7 @@ import pytest
 
 from autoenc import InputError
 from autoenc.data import load_table
-from autoenc.tables import COPUS_COLUMNS, choose_columns, numeric_column, read_frame
+from autoenc.tables import COPUS_COLUMNS, choose_columns, numeric_column, read_table
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ BAD_FILES = {
 def test_a_file_that_is_no_table_is_refused(write, content, message):
     path = write(content)
     with pytest.raises(InputError) as caught:
-        read_frame(path)
+        read_table(path)
     assert_one_line(caught.value, path, message)
 
 
@@ -166,7 +166,7 @@ def test_parquet_with_duplicate_names_is_refused(tmp_path):
     path = tmp_path / "t.parquet"
     pyarrow.parquet.write_table(pyarrow.Table.from_arrays([column, column], names=["a", "a"]), path)
     with pytest.raises(InputError) as caught:
-        read_frame(path)
+        read_table(path)
     assert_one_line(caught.value, path, "column names must differ, .*: a$")
 
 
@@ -174,20 +174,20 @@ def test_parquet_without_rows_is_refused(tmp_path):
     path = tmp_path / "t.parquet"
     pd.DataFrame({"a": np.zeros(0)}).to_parquet(path)
     with pytest.raises(InputError, match="no rows"):
-        read_frame(path)
+        read_table(path)
 
 
 def test_a_missing_file_is_told_with_what_is_there_instead(write, tmp_path):
     write("a\n1\n", "stains.csv")
     with pytest.raises(InputError, match=r"stain.csv: there is no such file; did you mean .*stains.csv\?"):
-        read_frame(tmp_path / "stain.csv")
+        read_table(tmp_path / "stain.csv")
     with pytest.raises(InputError, match=r"there is no such file$"):
-        read_frame(tmp_path / "nothing" / "like.it")
+        read_table(tmp_path / "nothing" / "like.it")
 
 
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="is a folder; name a CSV or Parquet file"):
-        read_frame(tmp_path)
+        read_table(tmp_path)
 
 
 BAD_TABLES = {

@@ -15,7 +15,7 @@ from autoenc.model_files import load_model
 from autoenc.outputs import refuse_inputs, summary_stream
 from autoenc.settings import EncodeSettings, PredictSettings
 from autoenc.sources import source_name
-from autoenc.tables import numeric_column, read_frame
+from autoenc.tables import numeric_column, read_table
 from autoenc.text import say, warn
 from autoenc.two_stage.checkpoint import FittedTransfer
 
@@ -97,7 +97,11 @@ def _read(model: FittedAutoencoder, settings: EncodeSettings | PredictSettings) 
     if model.columns is None:
         raise InputError(f"{settings.model}: does not name its columns; load it in Python and pass an array")
     table = source_name(settings.data_path)
-    frame = read_frame(settings.data_path, as_text=settings.keep, missing=settings.na_values)
+    markers = settings.na_values or model.info.get("na_values", ())
+    read = read_table(settings.data_path, settings.keep, markers)
+    for text in read.warnings:
+        warn(f"warning: {table}: {text}")
+    frame = read.frame
     missing = [name for name in model.columns if name not in frame.columns]
     if missing:
         raise InputError(f"{table}: has no column {listed(missing, quoted=False)}, which the model needs")

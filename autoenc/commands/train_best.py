@@ -157,7 +157,7 @@ def _save(trained: _Trained, table: Table, division: Division, folder: Path) -> 
     fit, outcome = trained.fit, trained.outcome
     info = {
         "final_test_loss": outcome.final_test_loss, "seed": fit.seed, "n_train": division.train.size,
-        "data_fingerprint": table.fingerprint,
+        **table.model_info(),
     }  # fmt: skip
     path = OutputPaths(folder, fit.latent_dim).best_model
     model = fitted_model(outcome.state, fit.recipe, table.columns, division.scaling(HOLDOUT), info)

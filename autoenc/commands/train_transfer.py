@@ -107,8 +107,10 @@ def _train(chosen: _Chosen, path: Path) -> tuple[Path, FittedTransfer, Scores]:
     outputs = stages.outputs(fold, fitted)
     scores = score(job.data, fold.validation, outputs, fitted.units, fitted.stage1_loss)
     beside = compare_with_baselines(stages, job.data, fold, configured.heads, settings, scores, outputs)
+    known = fitted.autoencoder.info
+    kept_names = ("seed", "n_train", "data_fingerprint", "na_values")
     info = {
-        **{name: fitted.autoencoder.info[name] for name in ("seed", "n_train", "data_fingerprint")},
+        **{name: known[name] for name in kept_names if name in known},
         "final_test_loss": fitted.stage1_loss,
         "trial": best.number,
         "search_value": best.value,

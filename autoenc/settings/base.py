@@ -44,7 +44,6 @@ __all__ = [
     "Problem",
     "Settings",
     "StorageURL",
-    "TableSettings",
     "WeightDecays",
     "Width",
     "Widths",
@@ -171,19 +170,14 @@ class Settings(BaseModel):
         return []
 
 
-class TableSettings(Settings):
-    """How a table is read."""
+class DataSettings(Settings):
+    """Which table, and how it is read."""
 
     na_values: NamesOrNone = Field(
         (),
         description='words and numbers that stand for a missing cell, e.g. "-999,?"; an empty cell, NA, NaN '
         "and null always do",
     )
-
-
-class DataSettings(TableSettings):
-    """Which table, and how it is read."""
-
     data_path: PathText = Field(
         "data/stains.csv", description="table to learn from, CSV or Parquet; - for standard input"
     )

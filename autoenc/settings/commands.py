@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from autoenc.settings.base import NamesOrNone, PathText, Settings, StorageURL, TableSettings
+from autoenc.settings.base import NamesOrNone, PathText, Settings, StorageURL
 
 __all__ = [
     "AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings", "PredictSettings",
@@ -12,6 +12,11 @@ __all__ = [
 ]  # fmt: skip
 
 _KEEP = Field((), description='columns to copy before them, text as it stands in the file, e.g. "id,site"')
+_NA_VALUES = Field(
+    (),
+    description="words and numbers that stand for a missing cell; by default those that the model's table "
+    "was read with",
+)
 
 
 class AnalyzeSettings(Settings):
@@ -56,11 +61,12 @@ class CompareSettings(Settings):
     )
 
 
-class EncodeSettings(TableSettings):
+class EncodeSettings(Settings):
     """Options of ``encode``."""
 
     model: PathText = Field(description="model file, e.g. output/best_model_latent3.pth")
     data_path: PathText = Field("data/stains.csv", description="table to encode, CSV or Parquet")
+    na_values: NamesOrNone = _NA_VALUES
     keep: NamesOrNone = _KEEP
     output: PathText = Field(
         "latents.csv",
@@ -68,11 +74,12 @@ class EncodeSettings(TableSettings):
     )
 
 
-class PredictSettings(TableSettings):
+class PredictSettings(Settings):
     """Options of ``predict``."""
 
     model: PathText = Field(description="model file of a transfer-aware search, e.g. best_model.pth")
     data_path: PathText = Field("data/stains.csv", description="table to predict for, CSV or Parquet")
+    na_values: NamesOrNone = _NA_VALUES
     keep: NamesOrNone = _KEEP
     output: PathText = Field(
         "predictions.csv",

@@ -83,6 +83,7 @@ class Stages:
             "final_test_loss": outcome.final_test_loss,
             "seed": self._settings.seed,
             "n_train": int(split.train.size),
+            **self._data.table.model_info(),
             "data_fingerprint": self._data.fingerprint,
         }
         model = fitted_model(outcome.state, configuration.recipe, self._data.table.columns, scaling, info)

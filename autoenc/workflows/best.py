@@ -63,6 +63,6 @@ def trained_model(job: SearchJob, fit: Fit, stop: StopFlag | None = None) -> Fit
         "final_test_loss": outcome.final_test_loss,
         "seed": fit.seed,
         "n_train": split.train.size,
-        "data_fingerprint": job.context.fingerprint,
+        **job.table.model_info(),
     }
     return fitted_model(outcome.state, fit.recipe, job.table.columns, scaling, info)

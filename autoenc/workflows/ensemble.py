@@ -45,7 +45,7 @@ def write_ensemble(
         return []
     from autoenc.ensemble import FittedEnsemble, save_ensemble
 
-    info = {"data_fingerprint": job.context.fingerprint, **found}
+    info = {**job.table.model_info(), **found}
     save_ensemble(job.paths.best_ensemble, FittedEnsemble(list(members.values()), info))
     return [("ensemble", job.paths.best_ensemble)]
 

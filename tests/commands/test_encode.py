@@ -167,3 +167,32 @@ def test_predict_keeps_columns_too(call, root, tmp_path):
     found = pd.read_csv(tmp_path / "p.csv", dtype={"id": str})
     assert list(found.columns) == ["id", "score", "kind_probability", "kind"]
     assert found["id"].tolist() == ["007", "7"]
+
+
+def test_what_is_odd_about_the_table_is_told(encode, table, tmp_path):
+    table.write_text(TABLE.replace("NA,-6", "\nNA,-6"))
+    answer = encode("--output", tmp_path / "l.csv")
+    assert answer.code == 0
+    assert f"warning: {table}: blank, and kept as rows without an observed cell: line 4\n" in answer.err
+    assert len((tmp_path / "l.csv").read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize("command", ["search", "train-best"])
+def test_a_model_knows_what_stood_for_a_missing_cell(call, tmp_path, command):
+    frame = pd.DataFrame(np.random.default_rng(0).random((40, 4)).round(3), columns=list("abcd"))
+    frame.iloc[::7, 1], frame.iloc[1, 2] = -999, np.nan
+    frame.to_csv(tmp_path / "t.csv", index=False, na_rep="unseen")
+    place = ("--data_path", tmp_path / "t.csv", "--output_dir", tmp_path)
+    grid = ("--hidden_dims_search", 4, "--max_layers", 1, "--epochs", 1, "--latent_dim", 2, "--save_models")
+    assert call("search", *place, "--na_values", "-999,unseen", *grid).code == 0
+    if command == "train-best":
+        (tmp_path / "best_model_latent2.pth").unlink()
+        assert call("train-best", "--from", tmp_path).code == 0
+    model = tmp_path / "best_model_latent2.pth"
+    assert load_model(model).info["na_values"] == ["-999", "unseen"]
+    encode = ("encode", "--model", model, "--data_path", tmp_path / "t.csv", "--output", tmp_path / "l.csv")
+    answer = call(*encode)
+    assert (answer.code, answer.err) == (0, "")
+    cells = frame.mask(frame == -999)
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "l.csv"), load_model(model).encode(cells), rtol=1e-5)
+    assert "'unseen' is not a number" in call(*encode, "--na_values", "?").err  # what is given counts

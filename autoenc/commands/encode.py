@@ -99,8 +99,8 @@ def _read(model: FittedAutoencoder, settings: EncodeSettings | PredictSettings) 
     table = source_name(settings.data_path)
     markers = settings.na_values or model.info.get("na_values", ())
     read = read_table(settings.data_path, settings.keep, markers)
-    for text in read.warnings:
-        warn(f"warning: {table}: {text}")
+    for odd in read.warnings:
+        warn(f"warning: {table}: {odd}")
     frame = read.frame
     missing = [name for name in model.columns if name not in frame.columns]
     if missing:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -53,7 +52,6 @@ def _records(folder: Path) -> list[Path]:
 
 def _opened(path: Path, name: str | None = None) -> CheckedJournal | CheckedDatabase:
     """The storage of a file, which says ``name`` in its messages."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     with path.open("rb") as file:
         is_database = file.read(6) == b"SQLite"
     if is_database or path.suffix == ".db":

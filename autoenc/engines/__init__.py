@@ -16,6 +16,7 @@ from autoenc.engines.contract import (
     Stopped,
 )
 from autoenc.errors import InputError
+from autoenc.surroundings import one_torch_thread
 
 __all__ = [
     "ACTIVATIONS",
@@ -60,6 +61,6 @@ def make_engine(
 
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: no CUDA device is available here; use --device cpu")
-    torch.set_num_threads(1)  # one fit a core
+    one_torch_thread()
     on_cuda = device != "cpu" and torch.cuda.is_available()
     return TorchEngine(dtype, "cuda" if on_cuda else "cpu")

@@ -20,6 +20,7 @@ from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.record.checked import Checked
 from autoenc.record.identity import Context
+from autoenc.surroundings import quiet_optuna
 
 __all__ = ["CONTEXT", "TUNE", "Record", "keep_study_aside", "note_use", "order_of_use", "records_in"]
 
@@ -83,6 +84,7 @@ class Record:
         self.context = context
 
     @classmethod
+    @quiet_optuna()
     def open(cls, storage: BaseStorage, context: Context) -> Record:
         """Open the record of this context, beginning it where there is none."""
         study = optuna.create_study(study_name=context.name, storage=storage, load_if_exists=True)

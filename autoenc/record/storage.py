@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import optuna
 from optuna.storages import BaseStorage
 
 from autoenc.errors import InputError
@@ -13,6 +12,7 @@ from autoenc.record.database import CheckedDatabase, has_tables
 from autoenc.record.journal import CheckedJournal, mend
 from autoenc.secrets import is_masked, masked_error, masked_url
 from autoenc.special import refuse_link, special_kind
+from autoenc.surroundings import quiet_optuna
 
 __all__ = ["is_there", "journal_path", "open_storage"]
 
@@ -22,6 +22,7 @@ def journal_path(folder: Path, shard: tuple[int, int] | None = None) -> Path:
     return folder / ("study.journal" if shard is None else f"study.shard-{shard[0]}-of-{shard[1]}.journal")
 
 
+@quiet_optuna()
 def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
     """Open a journal file or an Optuna storage URL.
 
@@ -33,7 +34,6 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
     Raises:
         InputError: If it cannot be opened or is not a record.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     if isinstance(place, Path):
         kind = special_kind(place)
         if kind is not None:

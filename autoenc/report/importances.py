@@ -8,6 +8,7 @@ from typing import NamedTuple
 import optuna
 
 from autoenc.report.study_tables import parameter_names, ranked_trials
+from autoenc.surroundings import quiet_optuna
 
 __all__ = ["Importances", "study_importances"]
 
@@ -41,10 +42,9 @@ def study_importances(study: optuna.Study) -> Importances:
         )
         return Importances({}, f"{told}: nothing to compare")
     # In a study of their own: an infinite value would otherwise enter the computation.
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    finite = optuna.create_study()
-    finite.add_trials(trials)
-    with warnings.catch_warnings():
+    with quiet_optuna(), warnings.catch_warnings():
+        finite = optuna.create_study()
+        finite.add_trials(trials)
         warnings.simplefilter("ignore")  # that there are few trials is said below
         found = optuna.importance.get_param_importances(finite, normalize=False)
     total = sum(found.values())

@@ -9,6 +9,7 @@ from optuna.trial import create_trial
 from autoenc.report.cells import csv_lines
 from autoenc.report.study_figures import ImportancesPlot, importances_plot
 from autoenc.scores import score_parts
+from autoenc.surroundings import quiet_optuna
 from autoenc.tuning.observations import Observations
 
 __all__ = ["MEASURES", "importances_csv", "importances_of", "ranking_csv"]
@@ -19,8 +20,8 @@ MEASURES = {"loss": "loss", "params": "model_params", "time": "seconds"}
 
 def importances_of(seen: Observations, metric: str) -> ImportancesPlot:
     """How much each hyperparameter that was open had to do with low values of a metric."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study()
+    with quiet_optuna():
+        study = optuna.create_study()
     space = {name: each for name, each in seen.distributions.items() if not each.single()}
     study.add_trials(
         [

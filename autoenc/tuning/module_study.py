@@ -18,6 +18,7 @@ from autoenc.errors import InputError
 from autoenc.record.lock import RecordLock
 from autoenc.record.processes import this_process
 from autoenc.record.storage import open_storage
+from autoenc.surroundings import quiet_optuna
 from autoenc.tuning.study import PROCESS, abandoned
 
 __all__ = ["began_module_study", "found_module_study", "left_running", "opened", "told"]
@@ -41,7 +42,6 @@ def opened(place: str | Path | None) -> Iterator[tuple[BaseStorage, bool]]:
         InputError: If it cannot be opened, or another process has the journal.
     """
     if place is None:
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         yield InMemoryStorage(), True
     elif isinstance(place, str):
         yield open_storage(place), False
@@ -51,6 +51,7 @@ def opened(place: str | Path | None) -> Iterator[tuple[BaseStorage, bool]]:
             yield open_storage(place), True
 
 
+@quiet_optuna()
 def began_module_study(
     storage: BaseStorage, name: str, about: Mapping[str, Any], sampler: BaseSampler, pruner: BasePruner
 ) -> optuna.Study:

@@ -23,6 +23,7 @@ from autoenc.engines import StopFlag
 from autoenc.errors import InputError
 from autoenc.searching.executors import Here
 from autoenc.searching.loop import run
+from autoenc.surroundings import quiet_optuna
 from autoenc.torch_state import single_precision, training_state
 from autoenc.tuning.code import code_hash
 from autoenc.tuning.module_study import began_module_study, found_module_study, left_running, opened, told
@@ -143,6 +144,7 @@ class HyperparameterOptimizer:
 
     @single_precision()
     @training_state()
+    @quiet_optuna()
     def optimize(
         self,
         train_data: Any,

@@ -13,6 +13,7 @@ from autoenc.errors import InputError
 from autoenc.record.processes import is_alive, this_process
 from autoenc.record.record import TUNE, keep_study_aside, note_use, order_of_use
 from autoenc.settings import TuneSettings, require_settings
+from autoenc.surroundings import quiet_optuna
 from autoenc.tuning.job import TuneJob
 
 __all__ = [
@@ -56,6 +57,7 @@ def _usual() -> dict[str, Any]:
     return require_settings(TuneSettings, {}).model_dump(mode="json", exclude=_FREE)
 
 
+@quiet_optuna()
 def open_study(storage: BaseStorage, job: TuneJob) -> optuna.Study:
     """Open the study of this search, beginning it where there is none.
 

@@ -16,6 +16,7 @@ from autoenc.scaling import Scaling, left_out_mark
 from autoenc.settings import TransferSettings
 from autoenc.settings.base import available_cores
 from autoenc.sources import table_stem
+from autoenc.surroundings import one_thread_each
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.finalists import n_repeats, repeat_seed
 from autoenc.two_stage.folds import Division, Fold, divide
@@ -57,11 +58,7 @@ class TransferJob:
         Raises:
             InputError: With everything that is wrong about them.
         """
-        import torch
-        from threadpoolctl import threadpool_limits
-
-        torch.set_num_threads(1)  # one trial a core
-        threadpool_limits(1)
+        one_thread_each()
         problems: list[str] = []
         engine = data = division = None
         repeats: list[list[Fold]] = []

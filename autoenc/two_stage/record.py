@@ -14,6 +14,7 @@ from autoenc.record.database import CheckedDatabase, sqlite_url
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.sources import refuse_ended
 from autoenc.special import refuse_link, special_kind
+from autoenc.surroundings import quiet_optuna
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.samplers import make_pruner, make_sampler
 
@@ -63,7 +64,6 @@ def read_study(path: Path, flag: str = "--resume") -> optuna.Study:
     Raises:
         InputError: If there is no such file, or it is not the record of a transfer-aware search.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     if not path.is_file():
         kind = special_kind(path)
         what = f"is {kind}" if kind else "there is no such file"
@@ -132,9 +132,9 @@ def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) 
     return study
 
 
+@quiet_optuna()
 def _begin(path: Path, context: dict[str, Any], settings: dict[str, Any]) -> None:
     """Make a study under another name and rename it: one that is there is whole, whenever we are killed."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     beginning = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     beginning.unlink(missing_ok=True)
     storage = CheckedDatabase(sqlite_url(beginning), str(path))

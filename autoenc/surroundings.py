@@ -1,0 +1,69 @@
+"""What our work changes for the whole process, for the time of a block: Optuna's log level, threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+
+__all__ = ["one_thread_each", "one_torch_thread", "quiet_optuna", "restoring"]
+
+_OPEN: ContextVar[ExitStack | None] = ContextVar("open", default=None)
+_guard = threading.Lock()
+_n_quiet, _level = 0, 0
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Let Optuna log errors alone in this block; the last block to end gives the level back."""
+    global _n_quiet, _level
+    import optuna
+
+    with _guard:
+        if not _n_quiet:
+            _level = optuna.logging.get_verbosity()
+            optuna.logging.set_verbosity(optuna.logging.ERROR)
+        _n_quiet += 1
+    try:
+        yield
+    finally:
+        with _guard:
+            _n_quiet -= 1
+            if not _n_quiet:
+                optuna.logging.set_verbosity(_level)
+
+
+@contextmanager
+def restoring() -> Iterator[None]:
+    """Give back at the end of the block what :func:`one_thread_each` changes inside of it; Optuna is quiet."""
+    with ExitStack() as stack, quiet_optuna():
+        token = _OPEN.set(stack)
+        try:
+            yield
+        finally:
+            _OPEN.reset(token)
+
+
+def one_thread_each() -> None:
+    """Let torch and BLAS compute in the thread that calls them: fits beside each other use the cores.
+
+    It holds until the block of :func:`restoring` around it ends; without one, as in the process of a
+    command or a worker, for good.
+    """
+    from threadpoolctl import threadpool_limits
+
+    one_torch_thread()
+    limits, stack = threadpool_limits(1), _OPEN.get()
+    if stack is not None:
+        stack.callback(limits.restore_original_limits)
+
+
+def one_torch_thread() -> None:
+    """:func:`one_thread_each` for torch alone."""
+    import torch
+
+    stack = _OPEN.get()
+    if stack is not None:
+        stack.callback(torch.set_num_threads, torch.get_num_threads())
+    torch.set_num_threads(1)

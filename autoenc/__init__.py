@@ -6,7 +6,7 @@ TYPE_CHECKING = False  # as in typing, whose import would take most of the time 
 if TYPE_CHECKING:
     from typing import Any
 
-    from autoenc.api import load_results, search
+    from autoenc.api import load_results, search, transfer, tune
     from autoenc.checkpoint import FittedAutoencoder
     from autoenc.dataset import COPUSDataset
     from autoenc.ensemble import FittedEnsemble
@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from autoenc.loss import sparse_aware_loss
     from autoenc.model import DynamicAutoencoder
     from autoenc.model_files import load_model
+    from autoenc.report.results import SearchResults
+    from autoenc.report.study_results import TuneResults
     from autoenc.tuning.optimizer import HyperparameterOptimizer
     from autoenc.tuning.resilient import ResilientSampler
     from autoenc.tuning.space import HyperparameterSearchSpace
+    from autoenc.two_stage.results import TransferResults
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,10 +34,15 @@ __all__ = [
     "InputError",
     "Interrupted",
     "ResilientSampler",
+    "SearchResults",
+    "TransferResults",
+    "TuneResults",
     "load_model",
     "load_results",
     "search",
     "sparse_aware_loss",
+    "transfer",
+    "tune",
 ]
 
 _HOMES = {
@@ -48,10 +56,15 @@ _HOMES = {
     "InputError": "errors",
     "Interrupted": "errors",
     "ResilientSampler": "tuning.resilient",
+    "SearchResults": "report.results",
+    "TransferResults": "two_stage.results",
+    "TuneResults": "report.study_results",
     "load_model": "model_files",
     "load_results": "api",
     "search": "api",
     "sparse_aware_loss": "loss",
+    "transfer": "api",
+    "tune": "api",
 }
 
 

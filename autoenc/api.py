@@ -1,4 +1,4 @@
-"""What Python calls: a search on a table, and the results of an earlier one."""
+"""What Python calls: searches on a table, and the results of earlier ones."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from autoenc.errors import InputError, Interrupted
 from autoenc.given import given_table
-from autoenc.record.record import Record, records_in
-from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.results import SearchResults
-from autoenc.settings import SearchSettings, require_settings
+from autoenc.report.study_results import TuneResults
+from autoenc.settings import SearchSettings, Settings, TransferSettings, TuneSettings, parse_settings
+from autoenc.surroundings import restoring
+from autoenc.tuning.job import TuneJob
 from autoenc.workflows.job import SearchJob
+from autoenc.workflows.load import load
 from autoenc.workflows.screen import Python
 from autoenc.workflows.search import run_search
+from autoenc.workflows.tune import open_tuning
 
-__all__ = ["load_results", "search"]
+if TYPE_CHECKING:
+    from autoenc.two_stage.results import TransferResults
+
+S = TypeVar("S", bound=Settings)
+
+__all__ = ["load_results", "search", "transfer", "tune"]
 
 
 def search(
@@ -54,9 +62,9 @@ def search(
         >>> results.best_model().encode(table).shape
         (60, 2)
     """
-    with _plain_names():
+    with _called():
         path, read = given_table(data)
-        settings = _settings(path, output_dir, quiet, options)
+        settings = _search_settings(path, output_dir, quiet, options)
         job = SearchJob.prepare(settings, read, is_on_disk=output_dir is not None)
         run = run_search(job, Python(quiet))
     if run.signals.number:
@@ -64,22 +72,158 @@ def search(
     return run.results
 
 
+def tune(
+    data: Any,
+    *,
+    n_trials: int = 50,
+    strategy: str = "tpe",
+    output_dir: str | os.PathLike[str] | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> TuneResults:
+    """Search adaptively over stacks and recipes: each trial is proposed by what the earlier ones came to.
+
+    Args:
+        data: The table, as for :func:`search`.
+        n_trials: Trials in all, those of an earlier call with the same ``output_dir`` counted.
+        strategy: How the next trial is chosen: ``grid``, ``random``, ``tpe``, ``cmaes`` or ``resilient``.
+        output_dir: As for :func:`search`.
+        quiet: Show no progress bar.
+        **options: As on the command line, with the same names and defaults: ``families``, ``latent_dim``,
+            ``epochs``, ``folds``, ``seeds``, ``hidden_size_range``, ...; ``autoenc tune --help`` lists them.
+
+    Returns:
+        The results: ``leaderboard``, ``best_params``, ``best_model()``, ``plot``.
+
+    Raises:
+        InputError: If data or options cannot be used; it names every problem.
+        Interrupted: On Ctrl-C, with the results so far.
+
+    Example:
+        >>> import numpy as np
+        >>> table = np.random.default_rng(0).random((60, 5))
+        >>> results = tune(table, n_trials=2, strategy="random", latent_dim=2, epochs=2, quiet=True)
+        >>> len(results.leaderboard)
+        2
+        >>> results.best_model().encode(table).shape
+        (60, 2)
+    """
+    with _called():
+        path, read = given_table(data)
+        options = {"n_trials": n_trials, "strategy": strategy, **options}
+        settings = _settings(TuneSettings, path, output_dir, quiet, options, ("storage", "fresh", "plot"))
+        job = TuneJob.prepare(settings, read, is_on_disk=output_dir is not None)
+        with open_tuning(job, Python(quiet)) as opened:
+            run = opened.run()
+    if run.signals.number:
+        raise Interrupted(run.results)
+    return run.results
+
+
+def transfer(
+    data: Any,
+    *,
+    regression_target: str = "",
+    classification_target: str = "",
+    labelled: Any = None,
+    output_dir: str | os.PathLike[str] | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> TransferResults:
+    """Search for the autoencoder whose encoder is worth most to predictions on labelled rows.
+
+    Args:
+        data: The table to learn from, as for :func:`search`.
+        regression_target: Column of numbers to predict; at least one of both is needed.
+        classification_target: Column of two classes to predict.
+        labelled: The table with the labelled rows, where they are not in ``data``.
+        output_dir: Folder of the searches, each in a folder of its ``name`` there; see :func:`search`.
+        quiet: Show no progress bar.
+        **options: As on the command line, with the same names and defaults: ``n_trials``, ``n_cv_folds``,
+            ``epochs``, ``stage2_epochs``, ``finalists``, ...; ``autoenc transfer --help`` lists them.
+
+    Returns:
+        The results: ``leaderboard``, ``best_params``, ``best_model()`` with heads, ``plot``.
+
+    Raises:
+        InputError: If tables or options cannot be used; it names every problem.
+        Interrupted: On Ctrl-C, with the results so far.
+
+    Example:
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> table = pd.DataFrame(np.random.default_rng(0).random((80, 4)), columns=list("abcy"))
+        >>> small = {"n_trials": 2, "n_cv_folds": 2, "finalists": 1, "latent_dim_options": 2}
+        >>> small |= {"hidden_dims_options": "4", "epochs": 1, "stage2_epochs": 1}
+        >>> results = transfer(table, regression_target="y", **small, quiet=True)
+        >>> list(results.best_model().predict(table))
+        ['y']
+    """
+    # torch, which every transfer needs and no other search, takes seconds to import.
+    from autoenc.two_stage.job import TransferJob
+    from autoenc.workflows.transfer import open_transfer
+
+    targets = {"regression_target": regression_target, "classification_target": classification_target}
+    with _called():
+        path, table = given_table(data, [classification_target])
+        if labelled is None:
+            label_path, read = None, table
+        else:
+            label_path, read = given_table(labelled, [classification_target])
+        if table is not None and options.get("name") is None:
+            options = {**options, "name": "data"}  # a frame has no name of its own
+        given = {**targets, "labelled_path": label_path, **options}
+        settings = _settings(TransferSettings, path, output_dir, quiet, given, (), ("resume",))
+        job = TransferJob.prepare(settings, None, (table, read), is_on_disk=output_dir is not None)
+        with open_transfer(job, Python(quiet)) as opened:
+            run = opened.run()
+    if run.signals.number:
+        raise Interrupted(run.results)
+    return run.results
+
+
 def _settings(
-    path: str, output_dir: str | os.PathLike[str] | None, quiet: bool, options: dict[str, Any]
-) -> SearchSettings:
-    problems = [
-        f"{name} is an option of the command line" for name in ("dry_run", "verify") if name in options
-    ]
+    kind: type[S],
+    path: str,
+    output_dir: str | os.PathLike[str] | None,
+    quiet: bool,
+    options: dict[str, Any],
+    on_disk: tuple[str, ...],
+    of_commands: tuple[str, ...] = (),
+) -> S:
+    """The settings of a call.
+
+    Args:
+        kind: Which ones.
+        path: Of the table.
+        output_dir: Of the call.
+        quiet: Of the call.
+        options: What else was given; None stands for the default.
+        on_disk: Options that mean something only with a folder.
+        of_commands: Options that mean something only on the command line.
+
+    Raises:
+        InputError: With everything that is wrong about them.
+    """
+    problems = [f"{name} is an option of the command line" for name in of_commands if name in options]
     if "data_path" in options:
         problems.append("data_path is the first argument, data")
     if output_dir is None:
-        on_disk = ("storage", "save_models", "fresh", "shard")
         problems += [f"{name} needs an output_dir" for name in on_disk if options.get(name)]
-    if problems:
-        raise InputError(problems)
-    given = {name: value for name, value in options.items() if value is not None}
+    told = {*of_commands, "data_path", *(on_disk if output_dir is None else ())}
+    given = {name: value for name, value in options.items() if value is not None and name not in told}
     place = {} if output_dir is None else {"output_dir": os.fspath(output_dir)}
-    settings = require_settings(SearchSettings, {**given, **place, "data_path": path, "quiet": quiet})
+    settings, wrong = parse_settings(kind, {**given, **place, "data_path": path, "quiet": quiet})
+    if problems or settings is None:
+        raise InputError([*problems, *wrong])
+    return settings
+
+
+def _search_settings(
+    path: str, output_dir: str | os.PathLike[str] | None, quiet: bool, options: dict[str, Any]
+) -> SearchSettings:
+    on_disk = ("storage", "save_models", "fresh", "shard")
+    settings = _settings(SearchSettings, path, output_dir, quiet, options, on_disk, ("dry_run", "verify"))
     if len(settings.latent_dim) > 1:
         raise InputError(f"latent_dim must be one size, got {settings.latent_dim}; search for one at a time")
     return settings
@@ -87,60 +231,38 @@ def _settings(
 
 def load_results(
     folder: str | os.PathLike[str], latent_dim: int | None = None, data: Any = None
-) -> SearchResults:
-    """Load the results of an earlier search, of the command line or of :func:`search`.
+) -> SearchResults | TuneResults | TransferResults:
+    """Load the results of an earlier search, of the command line or of a function of this package.
 
     Args:
         folder: Its output folder.
-        latent_dim: Which one, where the folder holds several; by default the latest.
+        latent_dim: Which one, where the folder holds several; by default the one that was used last.
         data: The table, where it is not where the search found it; needed only for models.
+
+    Returns:
+        What the search returned: :class:`SearchResults`, :class:`TuneResults` or :class:`TransferResults`.
 
     Raises:
         InputError: If there is no such search.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> table = np.random.default_rng(0).random((60, 5))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     results = tune(table, n_trials=2, latent_dim=2, epochs=2, output_dir=folder, quiet=True)
+        ...     load_results(folder).best_params == results.best_params
+        True
     """
-    journal = journal_path(Path(folder))
-    if not journal.exists():
-        raise InputError(f"{folder}: there is no {journal.name} here; search makes one")
-    records = [record for record in records_in(open_storage(journal, read_only=True)) if record.search]
-    wanted = [record for record in records if latent_dim in (None, record.context.latent_dim)]
-    if not wanted:
-        sizes = sorted({record.context.latent_dim for record in records})
-        raise InputError(f"{folder}: holds no search of latent size {latent_dim}, but of {sizes or 'none'}")
-    record = max(wanted, key=lambda record: record.last_used)
-    settings = SearchSettings.model_validate({**record.search["settings"], "output_dir": os.fspath(folder)})
-    return SearchResults.of(settings, record, _Source(settings, record, data))
-
-
-class _Source:
-    """Reads the table of a recorded search, once a model is asked for."""
-
-    def __init__(self, settings: SearchSettings, record: Record, data: Any) -> None:
-        self._settings, self._record, self._data = settings, record, data
-        self._job: SearchJob | None = None
-
-    def _prepared(self) -> SearchJob:
-        if self._job is None:
-            path, read = given_table(self._settings.data_path if self._data is None else self._data)
-            settings = self._settings.model_copy(update={"data_path": path})
-            job = SearchJob.prepare(settings, read, is_on_disk=False)
-            if job.context != self._record.context:
-                raise InputError(f"{path}: is not the table of this search; give it as data=")
-            self._job = job
-        return self._job
-
-    def model(self, fit: Any) -> Any:
-        """See :class:`~autoenc.report.results.ModelSource`."""
-        return self._prepared().model(fit)
-
-    def latent_plot(self, results: SearchResults) -> Any:
-        """See :class:`~autoenc.report.results.ModelSource`."""
-        return self._prepared().latent_plot(results)
+    with _called():
+        return load(Path(folder), latent_dim, data)
 
 
 @contextmanager
-def _plain_names() -> Iterator[None]:
-    """Call options by their names in Python, ``folds`` for ``--folds``, where a problem names them."""
+def _called() -> Iterator[None]:
+    """A call from Python: the process is left as it was, and problems name ``folds``, not ``--folds``."""
     try:
-        yield
+        with restoring():
+            yield
     except InputError as error:
         raise InputError([re.sub(r"--(?=[a-z])", "", problem) for problem in error.problems]) from None

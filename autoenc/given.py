@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,13 @@ FRAME = "(data)"
 """What stands for the path of a table that is no file."""
 
 
-def given_table(data: Any) -> tuple[str, ReadTable | None]:
+def given_table(data: Any, labels: Collection[str] = ()) -> tuple[str, ReadTable | None]:
     """A table as it was handed over, with its path.
 
     Args:
         data: A path; a frame of pandas, polars, Arrow or any library that narwhals knows; or an array, a
             tensor or a SciPy sparse matrix ``[rows, columns]``, whose columns are called ``x1``, ``x2``, ...
+        labels: Columns whose truth values stay what they are: classes.
 
     Returns:
         The path, and the table; None where the path is still to be read.
@@ -49,15 +51,15 @@ def given_table(data: Any) -> tuple[str, ReadTable | None]:
     if not len(frame):
         raise InputError("data must have rows, and has none")
     plain = frame.set_axis(names, axis=1).reset_index(drop=True)
-    return FRAME, ReadTable(_numbers(plain), FRAME, [], typed=True)
+    return FRAME, ReadTable(_numbers(plain, labels), FRAME, [], typed=True)
 
 
-def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
+def _numbers(frame: pd.DataFrame, labels: Collection[str]) -> pd.DataFrame:
     """The frame with truth values and sparse columns as numbers; others are left for the reader."""
     changed: dict[str, Any] = {}
     for name, kind in frame.dtypes.items():
         if isinstance(kind, pd.SparseDtype):
             changed[str(name)] = np.asarray(frame[name], dtype=np.float64)
-        elif pd.api.types.is_bool_dtype(kind):
+        elif pd.api.types.is_bool_dtype(kind) and name not in labels:
             changed[str(name)] = frame[name].astype("Float64").to_numpy(np.float64, na_value=np.nan)
     return frame.assign(**changed) if changed else frame

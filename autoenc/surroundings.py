@@ -36,7 +36,7 @@ def quiet_optuna() -> Iterator[None]:
 
 @contextmanager
 def restoring() -> Iterator[None]:
-    """Give back at the end of the block what :func:`one_thread_each` changes inside of it; Optuna is quiet."""
+    """Give back at the end of the block what :func:`one_thread_each` changes in it; Optuna is quiet."""
     with ExitStack() as stack, quiet_optuna():
         token = _OPEN.set(stack)
         try:

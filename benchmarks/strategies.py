@@ -41,7 +41,7 @@ def best_so_far(path: Path, strategy: str, seed: int, n_trials: int, folder: Pat
         "jobs": 1,
     }
     job = TuneJob.prepare(
-        require_settings(TuneSettings, {name: str(v) for name, v in options.items()}), False
+        require_settings(TuneSettings, {name: str(v) for name, v in options.items()}), is_on_disk=False
     )
     storage = optuna.storages.InMemoryStorage()
     study = open_study(storage, job)

@@ -14,11 +14,11 @@ import pytest
 from filelock import FileLock
 
 from autoenc.commands import analyze as analyze_command
-from autoenc.commands import transfer as transfer_command
 from autoenc.record.lock import RecordLock
 from autoenc.record.storage import open_storage
 from autoenc.report.tuning_write import TuneReports
 from autoenc.two_stage import reports
+from autoenc.workflows import transfer as transfer_workflow
 
 ASSETS = Path(__file__).parent / "assets"
 SEARCH = (
@@ -41,8 +41,8 @@ def records(call, tmp_path_factory) -> Path:
     """A folder with an exhaustive, an adaptive and a transfer-aware search."""
     folder = tmp_path_factory.mktemp("records")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer_command, "write_pictures", lambda study, folder: [])
-        patch.setattr(transfer_command, "estimate_trial_s", lambda *given: 1.0)
+        patch.setattr(transfer_workflow, "write_pictures", lambda study, folder: [])
+        patch.setattr(transfer_workflow, "estimate_trial_s", lambda *given: 1.0)
         assert call(*SEARCH, "--output_dir", folder / "search").code == 0
         assert (
             call(*SEARCH, "--output_dir", folder / "base", "--storage", f"sqlite:///{folder}/base.db").code

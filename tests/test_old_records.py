@@ -9,11 +9,11 @@ from pathlib import Path
 import optuna
 import pytest
 
-from autoenc.commands import transfer as transfer_command
 from autoenc.record.storage import open_storage
 from autoenc.report.study_tables import ranked_trials, study_trials
 from autoenc.tuning.study import tune_studies
 from autoenc.two_stage.record import read_study
+from autoenc.workflows import transfer as transfer_workflow
 
 ASSETS = Path(__file__).parent / "assets"
 TUNE = (
@@ -60,7 +60,7 @@ def test_an_adaptive_search_is_shown_and_goes_on(state, call, tmp_path) -> None:
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_transfer_aware_search_is_shown_and_goes_on(state, call, monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(transfer_command, "write_pictures", lambda study, folder: [])
+    monkeypatch.setattr(transfer_workflow, "write_pictures", lambda study, folder: [])
     folder = put(f"transfer{state}-format1.db", tmp_path / "tr" / "study.db")
     shown = call("analyze", folder)
     assert (shown.code, shown.err) == (0, "")

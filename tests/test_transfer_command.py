@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from autoenc import load_model
-from autoenc.commands import transfer as command
 from autoenc.commands.train_transfer import train_best_transfer
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings
@@ -23,6 +22,7 @@ from autoenc.two_stage.checkpoint import FittedTransfer
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.folds import divide
 from autoenc.two_stage.stages import TrainingFailed
+from autoenc.workflows import transfer as workflow
 
 QUICK = (
     "--regression_target", "score", "--classification_target", "kind", "--n_cv_folds", "2", "--epochs", "2",
@@ -90,8 +90,8 @@ def test_other_programs_read_the_study(folder):
 @pytest.fixture
 def without_pictures(monkeypatch):
     """Neither pictures nor an estimate, which take most of the time of so small a search."""
-    monkeypatch.setattr(command, "write_pictures", lambda study, folder: [])
-    monkeypatch.setattr(command, "estimate_trial_s", lambda *given: 1.0)
+    monkeypatch.setattr(workflow, "write_pictures", lambda study, folder: [])
+    monkeypatch.setattr(workflow, "estimate_trial_s", lambda *given: 1.0)
 
 
 @pytest.mark.usefixtures("without_pictures")
@@ -206,8 +206,8 @@ def test_an_estimate_that_cannot_be_made_stops_nothing(call, rows_csv, tmp_path,
     def diverging(*given):
         raise TrainingFailed("stage 1: it diverged")
 
-    monkeypatch.setattr(command, "estimate_trial_s", diverging)
-    monkeypatch.setattr(command, "write_pictures", lambda study, folder: [])
+    monkeypatch.setattr(workflow, "estimate_trial_s", diverging)
+    monkeypatch.setattr(workflow, "write_pictures", lambda study, folder: [])
     options = ("--data_path", rows_csv, "--output_dir", tmp_path, *QUICK, "--n_trials", 1)
     answer = call("transfer", *options)
     assert answer.code == 0

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoenc.baselines import baseline_losses
-from autoenc.data import Table
-from autoenc.division import HOLDOUT, Division, fold_names
-from autoenc.engines import Engine, Fit, Outcome, StopFlag, Stopped
+from autoenc.division import HOLDOUT
+from autoenc.engines import Fit, Outcome, Stopped
 from autoenc.environment import describe_environment
 from autoenc.errors import InputError
 from autoenc.grid import format_architecture
@@ -29,6 +28,10 @@ from autoenc.text import say, warn
 from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.chosen import Chosen, chosen_trial
 from autoenc.workflows.tracking import curves_of, metrics_of
+from autoenc.workflows.train_best import FullTraining
+
+if TYPE_CHECKING:
+    from autoenc.checkpoint import FittedAutoencoder
 
 __all__ = ["train_best"]
 
@@ -78,20 +81,19 @@ def train_best(settings: TrainBestSettings) -> int:
     if table.fingerprint != chosen.fingerprint:
         warn(f"warning: {table.path}: is not the table that was searched")
         chosen = replace(chosen, by_test_rows=None)
-    division = Division(table, data.scaling, data.seed, data.stratify, data.group)
+    training = FullTraining.of(chosen, engine, table, data, settings.seed)
+    division, fit = training.division, training.fit
     for warning in division.warnings([HOLDOUT]):
         warn(f"warning: {table.path}: {warning}")
-    seed = data.seed if settings.seed is None else settings.seed
-    fit = Fit(chosen.architecture, chosen.latent_dim, chosen.recipe, seed)
     with (
         StopOnSignals() as signals,
-        TrackedRun(folder, "train-best", settings, table.fingerprint, [seed]) as run,
+        TrackedRun(folder, "train-best", settings, table.fingerprint, [fit.seed]) as run,
     ):
         try:
             make_ready(engine, signals.flag, settings.quiet)
             if settings.patience:
-                fit = _until_best(engine, division, fit, settings.patience, signals.flag)
-            outcome = engine.fit(division.split(HOLDOUT), fit, signals.flag)
+                training = training.until_best(settings.patience, signals.flag)
+            fit, outcome = training.fit, training.run(signals.flag)
         except Stopped:
             run.conclude(f"stopped by {signals.name}")
             warn(f"stopped by {signals.name}; no model was written")
@@ -103,9 +105,9 @@ def train_best(settings: TrainBestSettings) -> int:
         baselines = baseline_losses(division.split(HOLDOUT), fit.latent_dim, fit.recipe)
         n_parameters = fit.network(len(table.columns)).count_parameters()
         trained = _Trained(chosen, fit, outcome, baselines, n_parameters)
-        written = [_save(trained, table, division, folder), *_report(trained, folder)]
+        written = [_save(training.model(outcome), folder), *_report(trained, folder)]
         best = TrialResult(
-            Trial(fit.architecture, fit.latent_dim, fit.recipe, (HOLDOUT,), (seed,)), (outcome,)
+            Trial(fit.architecture, fit.latent_dim, fit.recipe, (HOLDOUT,), (fit.seed,)), (outcome,)
         )
         run.conclude("finished", metrics_of(best, table.values, engine), curves_of(best))
     if not settings.quiet:
@@ -142,25 +144,10 @@ def _data_settings(chosen: Chosen, settings: TrainBestSettings) -> TrainingSetti
     )
 
 
-def _until_best(engine: Engine, division: Division, fit: Fit, patience: int, stop: StopFlag) -> Fit:
-    """The fit for as many epochs as are best on one fifth of the training rows; test rows must not say."""
-    fold = fold_names(5)[0]
-    tried = replace(fit, fold=fold, recipe=replace(fit.recipe, patience=patience))
-    outcome = engine.fit(division.split(fold), tried, stop)
-    epochs = range(len(outcome.test_losses))[outcome.kept_epoch] + 1
-    return replace(fit, recipe=replace(fit.recipe, stop_after=epochs))
+def _save(model: FittedAutoencoder, folder: Path) -> tuple[str, Path]:
+    from autoenc.checkpoint import save_model  # torch takes seconds to import
 
-
-def _save(trained: _Trained, table: Table, division: Division, folder: Path) -> tuple[str, Path]:
-    from autoenc.checkpoint import fitted_model, save_model  # torch takes seconds to import
-
-    fit, outcome = trained.fit, trained.outcome
-    info = {
-        "final_test_loss": outcome.final_test_loss, "seed": fit.seed, "n_train": division.train.size,
-        **table.model_info(),
-    }  # fmt: skip
-    path = OutputPaths(folder, fit.latent_dim).best_model
-    model = fitted_model(outcome.state, fit.recipe, table.columns, division.scaling(HOLDOUT), info)
+    path = OutputPaths(folder, model.info["latent_dim"]).best_model
     kept = save_model(path, model, keep_earlier=True)
     if kept is not None:
         warn(f"the earlier model is kept as {kept}")

@@ -16,14 +16,12 @@ from autoenc.runs import TrackedRun
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
 from autoenc.text import say, warn
 from autoenc.tuning.chosen import complete_trial
-from autoenc.two_stage.baselines import Beside, compare_with_baselines
 from autoenc.two_stage.checkpoint import FittedTransfer, save_transfer
 from autoenc.two_stage.finalists import best_trial
 from autoenc.two_stage.job import TransferJob
-from autoenc.two_stage.objective import Scores, score
+from autoenc.two_stage.objective import Scores
 from autoenc.two_stage.record import read_study, refuse_ended_tables, stored_settings
-from autoenc.two_stage.space import configuration
-from autoenc.two_stage.stages import Stages, TrainingFailed
+from autoenc.workflows.train_transfer import train_trial
 
 __all__ = ["train_best_of_transfer", "train_best_transfer"]
 
@@ -97,41 +95,11 @@ class _Chosen:
 
 
 def _train(chosen: _Chosen, path: Path) -> tuple[Path, FittedTransfer, Scores]:
-    folder, job, settings, best = chosen.folder, chosen.job, chosen.settings, chosen.trial
-    stages, fold = Stages(job.data, settings, job.engine), job.division.final
-    configured = configuration(best.params, settings)
-    try:
-        fitted = stages.fit(fold, configured, stages.pretrain(fold, configured))
-    except TrainingFailed as error:
-        raise InputError(f"--from {folder}: trial {best.number} cannot be trained: {error}") from None
-    outputs = stages.outputs(fold, fitted)
-    scores = score(job.data, fold.validation, outputs, fitted.units, fitted.stage1_loss)
-    beside = compare_with_baselines(stages, job.data, fold, configured.heads, settings, scores, outputs)
-    known = fitted.autoencoder.info
-    kept_names = ("seed", "n_train", "data_fingerprint", "na_values")
-    info = {
-        **{name: known[name] for name in kept_names if name in known},
-        "final_test_loss": fitted.stage1_loss,
-        "trial": best.number,
-        "search_value": best.value,
-        "test_scores": scores.as_dict(settings),
-        "test_objective": scores.objective(settings),
-        "baselines": {name: _plain(each, settings) for name, each in beside.items()},
-        "stage2_epochs": settings.stage2_epochs,
-        "head_recipe": configured.heads._asdict(),
-        "encoder_frozen": not settings.unfreeze,
-    }
-    classes = job.data.targets["classification"].classes if "classification" in job.data.targets else None
-    model = FittedTransfer(fitted, settings.targets, classes, info)
+    model, scores = train_trial(chosen.job, chosen.settings, chosen.trial, f"--from {chosen.folder}: ")
     kept = save_transfer(path, model, keep_earlier=True)
     if kept is not None:
         warn(f"the earlier model is kept as {kept}")
     return path, model, scores
-
-
-def _plain(beside: Beside, settings: TransferSettings) -> dict[str, Any]:
-    interval = None if beside.interval is None else list(beside.interval)
-    return {**beside.scores.as_dict(settings), "above": beside.above, "above_interval": interval}
 
 
 def train_best_of_transfer(settings: TrainBestSettings) -> int:

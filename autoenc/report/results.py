@@ -15,6 +15,7 @@ from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
 from autoenc.paths import utf8
 from autoenc.record.record import Record
+from autoenc.report.base import Results
 from autoenc.report.cells import csv_lines
 from autoenc.searching.strategies import Halving, Strategy, make_strategy
 from autoenc.selection import Selection, select
@@ -45,7 +46,7 @@ class ModelSource(Protocol):
 
 
 @dataclass(frozen=True, repr=False)
-class SearchResults:
+class SearchResults(Results):
     """A search as its record tells it: the one source of every report.
 
     Attributes:
@@ -104,15 +105,6 @@ class SearchResults:
         from autoenc.report.axes import SearchPlots
 
         return SearchPlots(self)
-
-    def __repr__(self) -> str:
-        """The answer in words."""
-        return "\n".join([self._title(), *self._answer()])
-
-    def _repr_html_(self) -> str:
-        from autoenc.report.notebook import html_of
-
-        return html_of(self._title(), self._answer(), self.leaderboard)
 
     def _title(self) -> str:
         n_done, n_all = len(self.complete), len(self.trials)

@@ -20,7 +20,7 @@ from autoenc.report.study_tables import ranked_trials
 from autoenc.settings import SearchSettings
 from autoenc.tuning.study import tune_studies
 
-__all__ = ["Chosen", "chosen_trial", "complete_trial", "last_search"]
+__all__ = ["Chosen", "chosen_of_study", "chosen_trial", "complete_trial", "last_search"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def chosen_trial(folder: Path, storage: str | None, number: int | None) -> Chose
         InputError: If there is no record, no finished trial, or no trial of this number.
     """
     found = last_search(folder, storage, f"--from {folder}")
-    return _of_study(found, number) if isinstance(found, optuna.Study) else _of_record(found, number)
+    return chosen_of_study(found, number) if isinstance(found, optuna.Study) else _of_record(found, number)
 
 
 def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Study | Record:
@@ -82,7 +82,8 @@ def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Stud
     return records[-1]
 
 
-def _of_study(study: optuna.Study, number: int | None) -> Chosen:
+def chosen_of_study(study: optuna.Study, number: int | None = None) -> Chosen:
+    """The best trial of an adaptive search, or the one of this number; raises as :func:`chosen_trial`."""
     note = study.user_attrs[TUNE]
     trial = _best_trial(study) if number is None else complete_trial(study, number)
     recipe = Recipe(**trial.user_attrs["recipe"])

@@ -20,6 +20,7 @@ from autoenc.record.identity import Context
 from autoenc.record.storage import journal_path
 from autoenc.settings import TuneSettings
 from autoenc.single_precision import as_recorded, holds_in_journal
+from autoenc.tables import ReadTable
 from autoenc.trials import Trial
 from autoenc.tuning.families import is_of_family, resilient_options
 from autoenc.tuning.resilient import ResilientSampler
@@ -45,24 +46,33 @@ class TuneJob:
         settings: The options.
         engine: What trains.
         table: What it learns from.
+        is_on_disk: Whether it keeps a record and files in a folder; else it leaves nothing behind.
     """
 
     settings: TuneSettings
     engine: Engine
     table: Table
+    is_on_disk: bool = True
 
     @classmethod
-    def prepare(cls, settings: TuneSettings, writes: bool = True) -> TuneJob:
+    def prepare(
+        cls, settings: TuneSettings, read: ReadTable | None = None, is_on_disk: bool = True
+    ) -> TuneJob:
         """Find engine, folder and table.
+
+        Args:
+            settings: The options.
+            read: The table, where it is no file.
+            is_on_disk: Whether it keeps a record and files in a folder.
 
         Raises:
             InputError: With everything that is wrong about them.
         """
         folder = Path(settings.output_dir)
-        engine, table = prepare_inputs(settings, folder if writes else None)
-        if not settings.fresh:
+        engine, table = prepare_inputs(settings, folder if is_on_disk else None, read)
+        if is_on_disk and not settings.fresh:
             table = as_recorded(table, holds_in_journal(journal_path(folder), settings.storage))
-        return cls(settings, engine, table)
+        return cls(settings, engine, table, is_on_disk)
 
     @property
     def folder(self) -> Path:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from math import inf
 from typing import Any
 
 import optuna
-from filelock import BaseFileLock
 from optuna.trial import TrialState
 
 from autoenc.engines import Fit, Outcome, StopFlag
@@ -31,7 +31,7 @@ def run_tuning(
     record: Record,
     alone: bool,
     on_end: Callable[[int], object],
-    asking: BaseFileLock,
+    asking: AbstractContextManager[Any],
     stop: StopFlag,
     cluster: FitExecutor | None = None,
     deadline_s: float = inf,
@@ -92,7 +92,7 @@ class _Trials(StudyTrials[Fit, Outcome]):
         record: Record,
         alone: bool,
         on_end: Callable[[int], object],
-        asking: BaseFileLock,
+        asking: AbstractContextManager[Any],
         stop: StopFlag,
         deadline_s: float,
     ) -> None:

@@ -110,8 +110,15 @@ class TransferData:
         return replace(self, table=table, labelled=labelled)
 
     @classmethod
-    def load(cls, settings: TransferSettings) -> TransferData:
+    def load(
+        cls, settings: TransferSettings, table_read: ReadTable | None = None, read: ReadTable | None = None
+    ) -> TransferData:
         """Read the tables.
+
+        Args:
+            settings: The options.
+            table_read: The table of stage 1, where it is no file and not that of the labels.
+            read: The table with the labels, where it is no file.
 
         Raises:
             InputError: With everything that is wrong about tables and targets.
@@ -119,14 +126,17 @@ class TransferData:
         labelled_path = settings.labelled_path or settings.data_path
         # Classes are called what the table calls them, whatever that looks like.
         classes = [target for kind, target in settings.targets.items() if kind == "classification"]
-        read = read_table(labelled_path, classes, settings.na_values)
+        if read is None:
+            read = read_table(labelled_path, classes, settings.na_values)
         targets, problems = _targets(read, settings)
         table = labelled = None
         try:
             if settings.labelled_path is None:
                 table = labelled = _table(read, settings)
             else:
-                table = _table(read_table(settings.data_path, missing=settings.na_values), settings)
+                if table_read is None:
+                    table_read = read_table(settings.data_path, missing=settings.na_values)
+                table = _table(table_read, settings)
                 labelled = table_of(read, table.columns)
         except InputError as error:
             problems += error.problems

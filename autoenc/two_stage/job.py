@@ -17,6 +17,7 @@ from autoenc.settings import TransferSettings
 from autoenc.settings.base import available_cores
 from autoenc.sources import table_stem
 from autoenc.surroundings import one_thread_each
+from autoenc.tables import ReadTable
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.finalists import n_repeats, repeat_seed
 from autoenc.two_stage.folds import Division, Fold, divide
@@ -38,6 +39,7 @@ class TransferJob:
         data: Tables and targets.
         division: Which rows train and which judge.
         repeats: Other folds of the same rows, for the finalists.
+        is_on_disk: Whether it keeps a record and files in its folder; else it leaves nothing behind.
     """
 
     settings: TransferSettings
@@ -46,14 +48,23 @@ class TransferJob:
     data: TransferData
     division: Division
     repeats: list[list[Fold]]
+    is_on_disk: bool = True
 
     @classmethod
-    def prepare(cls, settings: TransferSettings, folder: Path | None = None) -> TransferJob:
+    def prepare(
+        cls,
+        settings: TransferSettings,
+        folder: Path | None = None,
+        tables: tuple[ReadTable | None, ReadTable | None] = (None, None),
+        is_on_disk: bool = True,
+    ) -> TransferJob:
         """Find engine, tables and folder.
 
         Args:
             settings: The options.
             folder: Where the files go; by default made below the output folder.
+            tables: That of stage 1 and that of the labels, where they are no files.
+            is_on_disk: Whether it keeps a record and files in a folder.
 
         Raises:
             InputError: With everything that is wrong about them.
@@ -68,14 +79,16 @@ class TransferJob:
             problems += error.problems
         place = folder or Path(settings.output_dir) / (settings.name or table_stem(settings.data_path))
         try:
-            data = _as_recorded(TransferData.load(settings), place / "study.db")
+            data = TransferData.load(settings, *tables)
+            if is_on_disk:
+                data = _as_recorded(data, place / "study.db")
             division = divide(data, settings.n_cv_folds, settings.seed)
             for repeat in range(1, n_repeats(settings.finalists) + 1):
                 seed = repeat_seed(settings.seed, repeat)
                 repeats.append(divide(data, settings.n_cv_folds, settings.seed, seed).folds)
         except InputError as error:
             problems += error.problems
-        if folder is None:
+        if folder is None and is_on_disk:
             try:
                 for path in {settings.data_path, settings.labelled_path or settings.data_path}:
                     refuse_own_table(path, place)
@@ -84,7 +97,7 @@ class TransferJob:
                 problems += error.problems
         if problems or engine is None or data is None or division is None:
             raise InputError(problems)
-        job = cls(settings, place, engine, data, division, repeats)
+        job = cls(settings, place, engine, data, division, repeats, is_on_disk)
         if data.table.varying.any() and any(each.left_out.all() for each in job.scalings.values()):
             raise InputError(
                 f"{settings.data_path}: no column varies in the rows that stage 1 learns from; "

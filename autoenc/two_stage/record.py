@@ -25,6 +25,7 @@ __all__ = [
     "recorded_data",
     "refuse_ended_tables",
     "stored_settings",
+    "study_in_memory",
 ]
 
 _CONTEXT, _SETTINGS = "autoenc_transfer_context", "autoenc_transfer_settings"
@@ -144,6 +145,17 @@ def _begin(path: Path, context: dict[str, Any], settings: dict[str, Any]) -> Non
     study.set_user_attr(_SETTINGS, settings)
     storage.close()
     os.replace(beginning, path)
+
+
+@quiet_optuna()
+def study_in_memory(settings: TransferSettings, context: dict[str, Any]) -> optuna.Study:
+    """A new study that is lost when the program ends."""
+    study = optuna.create_study(
+        study_name=_NAME, sampler=make_sampler(settings), pruner=make_pruner(settings)
+    )
+    study.set_user_attr(_CONTEXT, context)
+    study.set_user_attr(_SETTINGS, settings.model_dump(mode="json", exclude={"resume", "quiet"}))
+    return study
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any], most: int = 4) -> str:

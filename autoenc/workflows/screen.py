@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,6 +34,10 @@ class Screen(Protocol):
         """What goes on, a sentence a line."""
         ...
 
+    def tell(self, line: str) -> None:
+        """What goes on, at once."""
+        ...
+
     def begin(self, job: SearchJob, n_done: int) -> None:
         """A search begins, of which so many fits are done already."""
         ...
@@ -44,6 +48,10 @@ class Screen(Protocol):
 
     def trained(self, bar: Any, result: TrialResult, n_parameters: int) -> None:
         """A stack is trained, while this bar is shown."""
+        ...
+
+    def trials(self, n_trials: int, n_done: int) -> AbstractContextManager[Callable[[str], None]]:
+        """Called with a line for each trial of an adaptive search that ends."""
         ...
 
 
@@ -86,6 +94,15 @@ class Terminal:
             size = f"{n_parameters:,} parameters"
             bar.write(escaped(f"{result.trial.name:>20}  {text}  {size}  {result.seconds:.2f} s"))
 
+    def trials(self, n_trials: int, n_done: int) -> AbstractContextManager[Callable[[str], None]]:
+        """See :class:`Screen`."""
+        return nullcontext(self.tell)
+
+    def tell(self, line: str) -> None:
+        """See :class:`Screen`."""
+        if not self.is_quiet:
+            say(line, flush=True)
+
 
 class Python(Terminal):
     """A caller in Python: warnings are Python's, and all that is shown is a bar, in a notebook a widget."""
@@ -98,6 +115,9 @@ class Python(Terminal):
     def say(self, *lines: str) -> None:
         """Nothing: the result says it."""
 
+    def tell(self, line: str) -> None:
+        """Nothing, as :meth:`say`."""
+
     def bar(self, unit: str) -> AbstractContextManager[Any]:
         """See :class:`Screen`."""
         if "ipykernel" in sys.modules and find_spec("ipywidgets"):
@@ -106,6 +126,13 @@ class Python(Terminal):
             shown: AbstractContextManager[Any] = tqdm(unit=unit, disable=self.is_quiet)
             return shown
         return super().bar(unit)
+
+    @contextmanager
+    def trials(self, n_trials: int, n_done: int) -> Iterator[Callable[[str], None]]:
+        """See :class:`Screen`."""
+        with self.bar("trial") as bar:
+            bar.total, bar.n = n_trials, n_done
+            yield lambda line: bar.update()
 
 
 def _bar() -> Any:

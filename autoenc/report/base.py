@@ -1,0 +1,52 @@
+"""What the results of every search have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autoenc.checkpoint import FittedAutoencoder
+
+__all__ = ["Results"]
+
+
+class Results(ABC):
+    """What a search found: a table, best row first, the best model, pictures, and an answer in words."""
+
+    @property
+    @abstractmethod
+    def leaderboard(self) -> pd.DataFrame:
+        """What was tried, a row each, best first."""
+
+    @abstractmethod
+    def best_model(self) -> FittedAutoencoder:
+        """Train the best one again and return its model.
+
+        Raises:
+            InputError: If there is none, or the table cannot be read again.
+        """
+
+    @property
+    @abstractmethod
+    def plot(self) -> Any:
+        """Pictures, each a method that returns matplotlib axes."""
+
+    @abstractmethod
+    def _title(self) -> str:
+        """What was searched."""
+
+    @abstractmethod
+    def _answer(self) -> list[str]:
+        """What was found, a sentence a line."""
+
+    def __repr__(self) -> str:
+        """The answer in words."""
+        return "\n".join([self._title(), *self._answer()])
+
+    def _repr_html_(self) -> str:
+        from autoenc.report.notebook import html_of
+
+        return html_of(self._title(), self._answer(), self.leaderboard)

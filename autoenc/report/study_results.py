@@ -1,0 +1,168 @@
+"""What an adaptive search found, ready to be shown: its trials, the best of them, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from autoenc.errors import InputError
+from autoenc.record.record import TUNE
+from autoenc.report.answer import compared_with_pca
+from autoenc.report.base import Results
+from autoenc.report.study_tables import count_states, ranked_trials, study_trials
+from autoenc.report.trials_table import trials_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from autoenc.checkpoint import FittedAutoencoder
+
+__all__ = ["StudyPlots", "StudyResults", "TuneResults"]
+
+M = TypeVar("M")
+
+
+class StudyResults(Results):
+    """The trials of a study.
+
+    Args:
+        study: The record of the search.
+        train_best: Trains the best trial in full; it returns the model, or raises InputError.
+    """
+
+    def __init__(self, study: optuna.Study, train_best: Callable[[], FittedAutoencoder]) -> None:
+        self.study, self._train_best = study, train_best
+
+    @property
+    def ranked(self) -> list[FrozenTrial]:
+        """Complete trials, best first."""
+        return ranked_trials(self.study)
+
+    @property
+    def best_trial(self) -> FrozenTrial | None:
+        """The trial that is kept; None while no trial is complete."""
+        return self.ranked[0] if self.ranked else None
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The parameters of the best trial, as drawn.
+
+        Raises:
+            InputError: If no trial is complete.
+        """
+        return dict(self._best().params)
+
+    def best_model(self) -> FittedAutoencoder:
+        """Train the best trial in full, on all training rows, and measure it once on the test rows.
+
+        Raises:
+            InputError: If no trial is complete, its training fails, or the table cannot be read again.
+        """
+        self._best()
+        return self._train_best()
+
+    @property
+    def leaderboard(self) -> pd.DataFrame:
+        """A row a trial, best first; see :func:`autoenc.report.trials_table.trials_table`."""
+        best, ranked = self.best_trial, self.ranked
+        first = [trial for trial in ranked if best is not None and trial.number == best.number]
+        others = [trial for trial in ranked if trial.number not in {trial.number for trial in first}]
+        return trials_table(self.study, [*first, *others], self._stack_of, self._size_of)
+
+    @property
+    def plot(self) -> StudyPlots:
+        """Pictures as matplotlib axes: ``history()``, ``importances()``, ``parallel()``, ``slices()``."""
+        return StudyPlots(self)
+
+    def _best(self) -> FrozenTrial:
+        if self.best_trial is None:
+            raise InputError("there is no best trial: no trial is complete")
+        return self.best_trial
+
+    def _stack_of(self, trial: FrozenTrial) -> str | None:
+        return trial.user_attrs.get("stack")
+
+    def _size_of(self, trial: FrozenTrial) -> int | None:
+        return trial.user_attrs.get("model_params")
+
+    def _counted(self) -> str:
+        counts = count_states(study_trials(self.study))
+        told = [f"{counts[state]:,} {word}" for state, word in _STATES.items() if counts[state]]
+        return ", ".join(told) or "no trial"
+
+
+_STATES = {"complete": "complete", "pruned": "pruned", "fail": "failed", "running": "unfinished"}
+
+
+class TuneResults(StudyResults):
+    """An adaptive search over stacks and recipes: its trials, the best of them, pictures."""
+
+    def _title(self) -> str:
+        settings = self.study.user_attrs[TUNE]["settings"]
+        return (
+            f"{settings['strategy']}, {settings['n_trials']:,} trials, latent size {settings['latent_dim']}: "
+            f"{self._counted()}"
+        )
+
+    def _answer(self) -> list[str]:
+        best = self.best_trial
+        if best is None:
+            return ["no trial has succeeded"]
+        note = self.study.user_attrs[TUNE]
+        family = best.params.get("family", note["settings"]["families"][0])
+        compared = compared_with_pca(best.value or 0.0, note["baselines"])
+        return [
+            f"best trial    {best.number}: {family} {best.user_attrs['stack']}",
+            f"loss          {best.value:.6f} on validation rows, {compared}",
+            "              these rows chose it, so it is optimistic; best_model() measures it on test rows",
+        ]
+
+
+class StudyPlots:
+    """Draws the trials; each method returns the main axes of a new figure, ``axes.figure``.
+
+    Args:
+        results: The search, of which at least one trial is complete.
+    """
+
+    def __init__(self, results: StudyResults) -> None:
+        self._results = results
+
+    def history(self) -> Axes:
+        """Value of each trial, with the best so far."""
+        from autoenc.report.study_figures import draw_history, history_plot
+
+        return _main(draw_history(history_plot(*self._study())))
+
+    def importances(self) -> Axes:
+        """Which parameters decided about the best values."""
+        from autoenc.report.study_figures import draw_importances, importances_plot
+
+        return _main(draw_importances(importances_plot(self._study()[0])))
+
+    def parallel(self) -> Axes:
+        """All parameters of all trials, a line a trial."""
+        from autoenc.report.study_figures import draw_parallel, parallel_plot
+
+        return _main(draw_parallel(parallel_plot(*self._study())))
+
+    def slices(self) -> Axes:
+        """Value against each parameter, a panel each; the first one is returned."""
+        from autoenc.report.study_figures import draw_slices, slices_plot
+
+        return _main(draw_slices(slices_plot(self._study()[0])))
+
+    def _study(self) -> tuple[optuna.Study, int]:
+        best = self._results.best_trial
+        if best is None:
+            raise InputError("there is nothing to draw: no trial is complete")
+        return self._results.study, best.number
+
+
+def _main(figure: Figure) -> Axes:
+    return figure.axes[0]

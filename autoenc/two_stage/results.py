@@ -1,0 +1,98 @@
+"""What a transfer-aware search found, ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from autoenc.report.study_results import StudyPlots, StudyResults
+from autoenc.settings import TransferSettings
+from autoenc.two_stage.finalists import best_trial, compare
+from autoenc.two_stage.space import configuration
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from autoenc.two_stage.checkpoint import FittedTransfer
+
+__all__ = ["TransferResults"]
+
+
+class TransferResults(StudyResults):
+    """A search for the encoder that a second stage can use: its trials, the best of them, pictures.
+
+    Args:
+        study: The record of the search.
+        settings: The options.
+        n_columns: That the encoder takes; None where that is not known.
+        train_best: Trains both stages of the best trial in full.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        settings: TransferSettings,
+        n_columns: int | None,
+        train_best: Callable[[], FittedTransfer],
+    ) -> None:
+        super().__init__(study, train_best)
+        self.settings, self._n_columns, self._train_both = settings, n_columns, train_best
+
+    @property
+    def best_trial(self) -> FrozenTrial | None:
+        """The trial that the finalists' round keeps; None while no trial is complete."""
+        return best_trial(self.study)
+
+    def best_model(self) -> FittedTransfer:
+        """Train both stages of the best trial on all that the test rows leave, and measure it once on these.
+
+        Raises:
+            InputError: If no trial is complete, its training fails, or the tables cannot be read again.
+        """
+        self._best()
+        return self._train_both()
+
+    @property
+    def plot(self) -> TransferPlots:
+        """Pictures as matplotlib axes: those of every study, and ``stages()``."""
+        return TransferPlots(self)
+
+    def _stack_of(self, trial: FrozenTrial) -> str | None:
+        return trial.params.get("hidden_dims")
+
+    def _size_of(self, trial: FrozenTrial) -> int | None:
+        if self._n_columns is None or "head_weight_decay" not in trial.params:
+            return None
+        fit = configuration(trial.params, self.settings).fit(self.settings.seed, "")
+        return fit.network(self._n_columns).count_parameters()
+
+    def _title(self) -> str:
+        targets = " and ".join(self.settings.targets.values())
+        return f"encoder for {targets}, {self.settings.n_trials:,} trials: {self._counted()}"
+
+    def _answer(self) -> list[str]:
+        best = self.best_trial
+        if best is None:
+            return ["no trial is complete"]
+        scores = {name: best.user_attrs.get(name) for name in ("mae", "f1", "recall", "stage1_loss")}
+        told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)
+        judged = f", {compare(self.study)[0].mean:.4f} over all its folds" if compare(self.study) else ""
+        stack, latent = best.params["hidden_dims"], best.params["latent_dim"]
+        return [
+            f"best trial    {best.number}: {best.params['family']} {stack}, latent size {latent}",
+            f"value         {best.value:.6f} in the search{judged}",
+            f"scores        {told}; best_model() measures it on the test rows",
+        ]
+
+
+class TransferPlots(StudyPlots):
+    """Draws the trials of a transfer-aware search; see :class:`~autoenc.report.study_results.StudyPlots`."""
+
+    def stages(self) -> Axes:
+        """What the heads are worth against the loss of reconstruction."""
+        from autoenc.two_stage.reports import draw_stages, stages_plot
+
+        return draw_stages(stages_plot(self._study()[0])).axes[0]

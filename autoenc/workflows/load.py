@@ -1,0 +1,137 @@
+"""The results of earlier searches, loaded from what these left in a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+
+from autoenc.errors import InputError
+from autoenc.given import given_table
+from autoenc.record.record import TUNE, Record, order_of_use, records_in
+from autoenc.record.storage import journal_path, open_storage
+from autoenc.report.results import SearchResults
+from autoenc.report.study_results import TuneResults
+from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, require_settings
+from autoenc.single_precision import as_recorded
+from autoenc.surroundings import restoring
+from autoenc.tuning.job import TuneJob
+from autoenc.tuning.study import tune_studies
+from autoenc.workflows.job import SearchJob
+from autoenc.workflows.train_best import TuneModels
+
+if TYPE_CHECKING:  # torch, behind these, takes seconds to import
+    from autoenc.two_stage.checkpoint import FittedTransfer
+    from autoenc.two_stage.results import TransferResults
+
+__all__ = ["load"]
+
+
+def load(folder: Path, latent_dim: int | None, data: Any) -> SearchResults | TuneResults | TransferResults:
+    """See :func:`autoenc.load_results`."""
+    journal = journal_path(folder)
+    if not journal.exists():
+        return _transfer(_database(folder), data)
+    storage = open_storage(journal, read_only=True)
+    records = [record for record in records_in(storage) if record.search]
+    studies = tune_studies(storage)
+    found: list[tuple[tuple[int, str], int, Record | optuna.Study]] = [
+        (record.last_used, record.context.latent_dim, record) for record in records
+    ]
+    found += [
+        (order_of_use(study), study.user_attrs[TUNE]["settings"]["latent_dim"], study) for study in studies
+    ]
+    wanted = [each for each in found if latent_dim in (None, each[1])]
+    if not wanted:
+        sizes = sorted({size for _, size, _ in found})
+        raise InputError(f"{folder}: holds no search of latent size {latent_dim}, but of {sizes or 'none'}")
+    latest = max(wanted, key=lambda each: each[0])[2]
+    return _search(latest, folder, data) if isinstance(latest, Record) else _tune(latest, folder, data)
+
+
+def _search(record: Record, folder: Path, data: Any) -> SearchResults:
+    settings = SearchSettings.model_validate({**record.search["settings"], "output_dir": os.fspath(folder)})
+    return SearchResults.of(settings, record, _Source(settings, record, data))
+
+
+def _tune(study: optuna.Study, folder: Path, data: Any) -> TuneResults:
+    note = study.user_attrs[TUNE]
+    settings = TuneSettings.model_validate({**note["settings"], "output_dir": os.fspath(folder)})
+
+    def prepared() -> TuneJob:
+        path, read = given_table(settings.data_path if data is None else data)
+        job = TuneJob.prepare(settings.model_copy(update={"data_path": path}), read, is_on_disk=False)
+        searched = note["context"]["fingerprint"]
+        job.table = as_recorded(job.table, lambda fingerprint: fingerprint == searched)
+        if job.table.fingerprint != searched:
+            raise InputError(f"{path}: is not the table of this search; give it as data=")
+        return job
+
+    return TuneResults(study, TuneModels(study, prepared).best)
+
+
+def _database(folder: Path) -> Path:
+    """The record of the transfer-aware search of a folder, or of the one folder in it that has one."""
+    found = [path for path in [folder / "study.db", *sorted(folder.glob("*/study.db"))] if path.is_file()]
+    if not found:
+        raise InputError(
+            f"{folder}: there is no study.journal or study.db here; search, tune and transfer make one"
+        )
+    if found[0].parent != folder and len(found) > 1:
+        names = ", ".join(path.parent.name for path in found)
+        raise InputError(f"{folder}: holds several searches, name the folder of one: {names}")
+    return found[0]
+
+
+def _transfer(path: Path, data: Any) -> TransferResults:
+    from autoenc.two_stage.job import TransferJob
+    from autoenc.two_stage.record import read_study, recorded_data, stored_settings
+    from autoenc.two_stage.results import TransferResults
+    from autoenc.workflows.train_transfer import train_both
+
+    study = read_study(path, "")
+    stored = stored_settings(study, path)
+    settings = require_settings(TransferSettings, stored)
+    labels = [settings.classification_target]
+
+    def trained() -> FittedTransfer:
+        with restoring():
+            where, table = given_table(settings.data_path if data is None else data, labels)
+            moved = settings.model_copy(update={"data_path": where})
+            read = table if settings.labelled_path is None else None
+            job = TransferJob.prepare(moved, path.parent, (table, read))
+            if job.data.fingerprint != recorded_data(path):
+                raise InputError(f"{where}: is not the table of this search; give it as data=")
+            return train_both(job, study)
+
+    return TransferResults(study, settings, None, trained)
+
+
+class _Source:
+    """Reads the table of a recorded search, once a model is asked for."""
+
+    def __init__(self, settings: SearchSettings, record: Record, data: Any) -> None:
+        self._settings, self._record, self._data = settings, record, data
+        self._job: SearchJob | None = None
+
+    def _prepared(self) -> SearchJob:
+        if self._job is None:
+            path, read = given_table(self._settings.data_path if self._data is None else self._data)
+            settings = self._settings.model_copy(update={"data_path": path})
+            job = SearchJob.prepare(settings, read, is_on_disk=False)
+            if job.context != self._record.context:
+                raise InputError(f"{path}: is not the table of this search; give it as data=")
+            self._job = job
+        return self._job
+
+    def model(self, fit: Any) -> Any:
+        """See :class:`~autoenc.report.results.ModelSource`."""
+        with restoring():
+            return self._prepared().model(fit)
+
+    def latent_plot(self, results: SearchResults) -> Any:
+        """See :class:`~autoenc.report.results.ModelSource`."""
+        with restoring():
+            return self._prepared().latent_plot(results)

@@ -1,0 +1,296 @@
+"""A transfer-aware search: trials and the finalists' round, as far as the record does not hold them yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from math import inf
+from pathlib import Path
+from typing import TextIO
+
+import optuna
+from optuna.trial import TrialState
+
+from autoenc.grid import format_architecture
+from autoenc.inputs import sign_warnings
+from autoenc.machine import naming
+from autoenc.paths import remove_unfinished
+from autoenc.record.lock import RecordLock
+from autoenc.report.study_tables import duration_s, ranked_trials, study_trials
+from autoenc.runs import TrackedRun
+from autoenc.scaling import left_out_warnings
+from autoenc.searching.executors import Threads
+from autoenc.searching.loop import run
+from autoenc.searching.ready import make_ready
+from autoenc.searching.signals import StopOnSignals
+from autoenc.special import open_own
+from autoenc.surroundings import quiet_optuna
+from autoenc.text import escaped
+from autoenc.two_stage.data import Target, TransferData
+from autoenc.two_stage.estimate import estimate_trial_s
+from autoenc.two_stage.finalists import best_trial, compare, is_decided, judge_finalists, n_judgements
+from autoenc.two_stage.job import TransferJob
+from autoenc.two_stage.record import context_of, open_study, study_in_memory
+from autoenc.two_stage.reports import write_pictures, write_tables
+from autoenc.two_stage.results import TransferResults
+from autoenc.two_stage.space import Configuration, configuration
+from autoenc.two_stage.stages import Stages, TrainingFailed
+from autoenc.two_stage.trials import TransferTrials
+from autoenc.workflows.screen import Screen
+from autoenc.workflows.train_transfer import train_both
+
+__all__ = ["TransferLog", "TransferRun", "TransferSearch", "open_transfer"]
+
+_FILES = (
+    "study.db", "best_params.json", "all_trials.csv", "top_20_trials.csv", "figures/*.png", "runs/*.json",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TransferRun:
+    """A transfer-aware search that ended, or was stopped.
+
+    Attributes:
+        results: What the record holds now.
+        written: The output files, with a word for each.
+        signals: Which signal stopped it, if one did.
+    """
+
+    results: TransferResults
+    written: list[tuple[str, Path]]
+    signals: StopOnSignals
+
+
+class TransferLog:
+    """Lines for a file, with the time, and for the screen.
+
+    Args:
+        path: The file; None for none.
+        screen: Shown the same lines.
+    """
+
+    def __init__(self, path: Path | None, screen: Screen) -> None:
+        self._path, self.screen = path, screen
+        self._file: TextIO | None = None if path is None else open_own(path)
+
+    def __call__(self, line: str) -> None:
+        """Tell a line."""
+        self.keep(line)
+        self.screen.tell(line)
+
+    def keep(self, line: str) -> None:
+        """Write a line into the file alone.
+
+        Raises:
+            OSError: If it cannot be written; it names the file.
+        """
+        if self._file is None or self._path is None:
+            return
+        with naming(self._path):
+            self._file.write(escaped(f"{datetime.now():%Y-%m-%dT%H:%M:%S} {line}") + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+@contextmanager
+def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
+    """Open the record of a search, beginning it where there is none; no other process has it meanwhile.
+
+    Args:
+        job: The search; one without a folder is recorded in memory and writes nothing.
+        screen: Shown what goes on.
+
+    Raises:
+        InputError: If the record cannot be used.
+    """
+    settings, path = job.settings, job.folder / "study.db"
+    screen.warn(dict.fromkeys(_warnings(job)))
+    context = context_of(settings, job.data, job.left_out_mark)
+    with ExitStack() as stack, quiet_optuna():
+        signals = stack.enter_context(StopOnSignals())
+        if job.is_on_disk:
+            advice = "wait for it, or begin another search with --name or --output_dir"
+            stack.enter_context(RecordLock(path, advice=advice))
+        log = TransferLog(job.folder / "transfer.log" if job.is_on_disk else None, screen)
+        stack.callback(log.close)
+        if job.is_on_disk:
+            remove_unfinished(job.folder, _FILES)
+            study = open_study(path, settings, context)
+        else:
+            study = study_in_memory(settings, context)
+        yield TransferSearch(job, study, log, signals)
+
+
+def _warnings(job: TransferJob) -> Iterator[str]:
+    table = job.data.table
+    for each in (table, job.data.labelled):
+        yield from (f"{each.path}: {text}" for text in each.warnings)
+    of_columns = left_out_warnings(table.columns, table.varying, job.scalings)
+    of_columns += sign_warnings(table, job.settings.norm_options, "norm_options")
+    yield from (f"{table.path}: {text}" for text in of_columns)
+
+
+@dataclass
+class TransferSearch:
+    """A search with its open record."""
+
+    job: TransferJob
+    study: optuna.Study
+    log: TransferLog
+    signals: StopOnSignals
+
+    @property
+    def results(self) -> TransferResults:
+        """What the record holds now."""
+        job, study = self.job, self.study
+        n_columns = len(job.data.table.columns)
+        return TransferResults(study, job.settings, n_columns, lambda: train_both(job, study))
+
+    def run(self) -> TransferRun:
+        """Run what the record does not hold yet, and write the reports.
+
+        Raises:
+            Exception: Whatever the machine could not do; what was recorded by then stands.
+        """
+        job, study, signals, written = self.job, self.study, self.signals, list[tuple[str, Path]]()
+        if not job.is_on_disk:
+            self._train()
+            return TransferRun(self.results, written, signals)
+        with TrackedRun(
+            job.folder, "transfer", job.settings, job.data.fingerprint, [job.settings.seed]
+        ) as run:
+            self._train()
+            written = write_tables(study, job.folder)
+            if ranked_trials(study) and not signals.number:
+                written += write_pictures(study, job.folder)
+            self._conclude(run)
+        return TransferRun(self.results, written, signals)
+
+    def _train(self) -> None:
+        job, study, stop, log = self.job, self.study, self.signals.flag, self.log
+        settings = job.settings
+        stages = Stages(job.data, settings, job.engine)
+        n_known = self._n_ended()
+        n_left = max(settings.n_trials - n_known, 0)
+        for line in _plan(job, n_known):
+            log(line)
+        if n_left and not stop.is_set():
+            make_ready(job.engine, stop, log.screen.is_quiet)
+        if n_left and not stop.is_set() and job.is_on_disk:
+            log(f"estimate      {_estimate(job, stages, n_left)}")
+        timeout_s = inf if settings.timeout_hours is None else 3600 * settings.timeout_hours
+        deadline_s, objective = time.monotonic() + timeout_s, job.objective()
+        threads = Threads(objective, job.n_slots, stop)
+        with log.screen.trials(settings.n_trials, n_known) as shown:
+
+            def ended(number: int) -> None:
+                line = _trial_line(study, number)
+                log.keep(line)
+                shown(line)
+                if job.is_on_disk:
+                    write_tables(study, job.folder)
+
+            try:
+                trials = TransferTrials(study, settings, objective, ended, deadline_s)
+                run(trials, objective, threads, stop, settings.n_jobs)
+                judge_finalists(study, settings, objective, threads, stop, deadline_s)
+            finally:
+                threads.close()
+        if time.monotonic() >= deadline_s:
+            judged = "" if is_decided(study) else "; the finalists are not judged to the end"
+            log(f"time is up    {self._n_ended():,} of {settings.n_trials:,} trials are made{judged}")
+
+    def _n_ended(self) -> int:
+        return sum(trial.state.is_finished() for trial in study_trials(self.study))
+
+    def _conclude(self, run: TrackedRun) -> None:
+        """The best configuration, for the list of runs."""
+        job, study, best, state = self.job, self.study, best_trial(self.study), self._state()
+        if best is None:
+            run.conclude(state, reason="no trial is complete" if state == "failed" else None)
+            return
+        lowest = ranked_trials(study)[0]
+        chosen = configuration(best.params, job.settings)
+        network = chosen.fit(job.settings.seed, "").network(len(job.data.table.columns))
+        metrics = {
+            "best_loss": lowest.value,
+            "best_stack": _told_stack(configuration(lowest.params, job.settings)),
+            "chosen_loss": best.value,
+            "chosen_stack": _told_stack(chosen),
+            "rule": "finalists" if compare(study) else "best",
+            "n_parameters": network.count_parameters(),
+            "training_seconds": sum(duration_s(trial) or 0.0 for trial in study_trials(study)),
+        }
+        run.conclude(state, metrics)
+
+    def _state(self) -> str:
+        """How the search ended."""
+        if self._n_ended() < self.job.settings.n_trials or not is_decided(self.study):
+            return f"stopped by {self.signals.name or '--timeout_hours'}"
+        return "finished" if ranked_trials(self.study) else "failed"
+
+
+def _plan(job: TransferJob, n_known: int) -> list[str]:
+    data = job.data
+    names = [_told_target(kind, target) for kind, target in data.targets.items()]
+    shared = "the same table" if data.shared else data.labelled.path
+    size = f"{len(data.table.values):,} rows x {len(data.table.columns)} columns"
+    return [
+        f"stage 1       {data.table.path}: {size}{_left_out(data)}",
+        f"stage 2       {', '.join(names)}, in {data.any_label.size:,} rows of {shared}",
+        f"judged by     {len(job.division.folds)} folds; {job.division.final.validation.size:,} test rows "
+        "stay out of the search",
+        f"trials        {job.settings.n_trials:,} wanted, {n_known:,} done",
+    ]
+
+
+def _told_stack(config: Configuration) -> str:
+    return f"{format_architecture(config.hidden_dims)}, latent size {config.latent_dim}"
+
+
+def _left_out(data: TransferData) -> str:
+    if not data.n_overlapping:
+        return ""
+    return f"; {data.n_overlapping:,} of them are labelled rows, too, and left out, as such rows judge"
+
+
+def _told_target(kind: str, target: Target) -> str:
+    found = f"; to be found: {target.class_name(1)}" if target.classes else ""
+    return f"{target.name} ({kind}, {target.known.sum():,} known{found})"
+
+
+def _estimate(job: TransferJob, stages: Stages, n_left: int) -> str:
+    settings = job.settings
+    try:
+        trial_s = estimate_trial_s(stages, job.data, job.division.folds, settings, job.engine, job.n_threads)
+    except TrainingFailed as error:
+        return f"none: a configuration in the middle of the space cannot be trained ({error})"
+    n_fitted = n_left + n_judgements(min(settings.finalists, settings.n_trials))
+    return f"{trial_s:.1f} s a trial, {_duration(trial_s * n_fitted / settings.n_jobs)} in all"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _trial_line(study: optuna.Study, number: int) -> str:
+    """A trial that ended, in a line."""
+    trial = study.get_trials(deepcopy=False)[number]
+    head = f"trial {number:<7} "
+    if trial.state == TrialState.FAIL:
+        return f"{head} failed: {trial.user_attrs['failure']}"
+    if trial.state == TrialState.PRUNED:
+        return f"{head} {trial.value:.4f}  ended early after fold {1 + (trial.last_step or 0)}"
+    scores = {name: trial.user_attrs[name] for name in ("mae", "f1", "recall", "stage1_loss")}
+    told = "  ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)
+    best = ranked_trials(study)[0]
+    return f"{head} {trial.value:.4f}  {told}  best {best.value:.4f} in trial {best.number}"

@@ -1,0 +1,203 @@
+"""An adaptive search: trials asked of a strategy, as far as the record does not hold them yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any, cast
+
+import optuna
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState
+
+from autoenc.engines.contract import Family
+from autoenc.inputs import open_cluster, table_warnings
+from autoenc.paths import remove_leftovers
+from autoenc.record.lock import RecordLock, file_lock
+from autoenc.record.record import Record
+from autoenc.record.storage import journal_path, open_storage
+from autoenc.report.study_results import TuneResults
+from autoenc.report.tuning import among_all, step_line, steps_of
+from autoenc.report.tuning_write import TuneReports
+from autoenc.runs import TrackedRun
+from autoenc.searching.fits import FitExecutor
+from autoenc.searching.ready import make_ready
+from autoenc.searching.signals import StopOnSignals
+from autoenc.surroundings import quiet_optuna
+from autoenc.trials import TrialResult
+from autoenc.tuning.job import TuneJob
+from autoenc.tuning.study import open_study
+from autoenc.tuning.trials import run_tuning
+from autoenc.workflows.screen import Screen
+from autoenc.workflows.tracking import curves_of, metrics_of
+from autoenc.workflows.train_best import TuneModels
+
+__all__ = ["TuneRun", "TuneSearch", "open_tuning", "tune_plan"]
+
+
+@dataclass(frozen=True)
+class TuneRun:
+    """An adaptive search that ended, or was stopped.
+
+    Attributes:
+        results: What the record holds now.
+        written: The output files, with a word for each.
+        signals: Which signal stopped it, if one did.
+        n_done: Trials that ended, those of earlier runs counted.
+    """
+
+    results: TuneResults
+    written: list[tuple[str, Path]]
+    signals: StopOnSignals
+    n_done: int
+
+
+@contextmanager
+def open_tuning(
+    job: TuneJob, screen: Screen, begin_with: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[TuneSearch]:
+    """Open the record of a search, beginning it where there is none; no other process has it meanwhile.
+
+    Args:
+        job: The search; one without a folder is recorded in memory and writes nothing.
+        screen: Shown what goes on.
+        begin_with: Parameters of the first trials, which then are not left to the strategy.
+
+    Raises:
+        InputError: If space, rows, record or cluster cannot be used.
+    """
+    settings = job.settings
+    screen.warn(
+        table_warnings(job.division, job.folds, settings.latent_dim, settings.norm_options, "norm_options")
+    )
+    # What is wrong with the space or the rows is told before anything is recorded.
+    _ = job.n_trials, job.baselines
+    journal = journal_path(job.folder)
+    # A database may have several searchers; a journal has one, which may mend it.
+    alone = settings.storage is None
+    with ExitStack() as stack, quiet_optuna():
+        cluster = open_cluster(stack, settings.scheduler, job.engine, job.division)
+        if job.is_on_disk and alone:
+            stack.enter_context(RecordLock(journal))
+            remove_leftovers(job.folder)
+        storage = open_storage(settings.storage or journal) if job.is_on_disk else InMemoryStorage()
+        study = open_study(storage, job)
+        _enqueue(study, begin_with)
+        yield TuneSearch(job, study, Record.open(storage, job.context), cluster, screen)
+
+
+def _enqueue(study: optuna.Study, begin_with: Sequence[Mapping[str, Any]]) -> None:
+    """Put trials first; once a study has begun, what it begins with is settled."""
+    if all(trial.state == TrialState.WAITING for trial in study.get_trials(deepcopy=False)):
+        for params in begin_with:
+            study.enqueue_trial(dict(params), skip_if_exists=True)
+
+
+@dataclass
+class TuneSearch:
+    """A search with its open record."""
+
+    job: TuneJob
+    study: optuna.Study
+    record: Record
+    cluster: FitExecutor | None
+    screen: Screen
+
+    @property
+    def results(self) -> TuneResults:
+        """What the record holds now."""
+        return TuneResults(self.study, TuneModels(self.study, self.job).best)
+
+    def run(self) -> TuneRun:
+        """Run the trials that the record does not hold yet, and write the reports.
+
+        Raises:
+            Exception: Whatever the machine could not do; what was recorded by then stands.
+        """
+        self.screen.say(*tune_plan(self.job, len(steps_of(self.study))))
+        with StopOnSignals() as signals, ExitStack() as stack:
+            run = stack.enter_context(self._tracked()) if self.job.is_on_disk else None
+            reports = TuneReports(self.study, self.job.folder) if self.job.is_on_disk else None
+            if reports is not None:
+                stack.enter_context(reports)
+            self._train(signals, reports)
+            n_done, best = len(steps_of(self.study)), self._best_result()
+            state, written = self._state(n_done, best, signals), []
+            if reports is not None:
+                written = reports.write(state, self.job.settings.plot, drawing=not signals.number)
+            if run is not None and best is None:
+                run.conclude(state, reason="no trial succeeded" if state == "failed" else None)
+            elif run is not None and best is not None:
+                metrics = metrics_of(best, self.job.table.values, self.job.engine)
+                run.conclude(state, metrics, curves_of(best))
+        return TuneRun(self.results, written, signals, n_done)
+
+    def _train(self, signals: StopOnSignals, reports: TuneReports | None) -> None:
+        job, settings, n_before = self.job, self.job.settings, len(steps_of(self.study))
+        hours = inf if settings.timeout_hours is None else settings.timeout_hours
+        deadline_s = time.monotonic() + 3600 * hours
+        asking: AbstractContextManager[Any] = nullcontext()
+        if job.is_on_disk:
+            asking = file_lock(job.folder / ".ask.lock")
+        alone = settings.storage is None
+        if n_before < job.n_trials and self.cluster is None:
+            make_ready(job.engine, signals.flag, self.screen.is_quiet)
+        with self.screen.trials(job.n_trials, n_before) as shown:
+
+            def ended(number: int) -> None:
+                shown(step_line(among_all(steps_of(self.study), number), job.baselines))
+                if reports is not None:
+                    reports.refresh("running")
+
+            run_tuning(
+                job, self.study, self.record, alone, ended, asking, signals.flag, self.cluster, deadline_s
+            )
+
+    def _tracked(self) -> TrackedRun:
+        settings = self.job.settings
+        seeds = range(settings.seed, settings.seed + settings.seeds)
+        return TrackedRun(self.job.folder, "tune", settings, self.job.context.fingerprint, seeds)
+
+    def _state(self, n_done: int, best: TrialResult | None, signals: StopOnSignals) -> str:
+        """How the search ended."""
+        if signals.number and n_done < self.job.n_trials:
+            return f"stopped by {signals.name}"
+        if n_done < self.job.n_trials and self.job.settings.timeout_hours is not None:
+            return "stopped by --timeout_hours"
+        if n_done < self.job.n_trials:  # others go on with the study
+            return "stopped"
+        return "failed" if best is None else "finished"
+
+    def _best_result(self) -> TrialResult | None:
+        """The fits of the best trial."""
+        improved = [step for step in steps_of(self.study) if step.improved]
+        if not improved:
+            return None
+        best = improved[-1]
+        measured = self.job.trial_of(
+            self.job.space.configuration(best.trial.params), cast(Family, best.family)
+        )
+        return measured.result(self.record.outcomes())
+
+
+def tune_plan(job: TuneJob, n_before: int) -> list[str]:
+    """What a search will do: strategy, trials, space, rows, PCA's loss, what is already done."""
+    settings = job.settings
+    depth, width = settings.num_layers_range, settings.hidden_size_range
+    folds = f"{settings.folds} folds" if settings.folds else "one fifth"
+    n_rows, n_columns = job.table.values.shape
+    lines = [
+        f"{settings.strategy}: {job.n_trials:,} trials of {', '.join(settings.families)}, "
+        f"{depth[0]} to {depth[1]} layers of {width[0]} to {width[1]}, latent size {settings.latent_dim}, "
+        f"up to {job.epochs} epochs",
+        f"{job.table.path}: {n_rows:,} rows x {n_columns} columns; {folds} of the training rows judge "
+        "the trials, the test rows are left alone",
+        f"PCA of the same latent size has a loss of {job.baselines['pca']:.5f} there",
+    ]
+    if n_before:
+        lines.append(f"{n_before:,} of {job.n_trials:,} trials already done")
+    return lines

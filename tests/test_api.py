@@ -1,0 +1,144 @@
+"""What Python calls gives the same whatever a table comes as, and leaves the process and the disk alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+import pyarrow as pa
+import pytest
+import scipy.sparse
+
+import autoenc
+
+SEARCH: dict[str, Any] = {
+    "latent_dim": 2, "hidden_dims_search": (4, 8), "max_layers": 1, "epochs": 2, "quiet": True,
+}  # fmt: skip
+TUNE: dict[str, Any] = {
+    "n_trials": 3, "strategy": "random", "latent_dim": 2, "epochs": 2, "hidden_size_range": (4, 16),
+    "num_layers_range": (1, 2), "quiet": True,
+}  # fmt: skip
+TRANSFER: dict[str, Any] = {
+    "regression_target": "y", "n_trials": 2, "n_cv_folds": 2, "finalists": 1, "latent_dim_options": 2,
+    "hidden_dims_options": "4", "epochs": 1, "stage2_epochs": 1, "quiet": True,
+}  # fmt: skip
+NAMES = ["x1", "x2", "x3", "y"]
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    cells = np.random.default_rng(0).random((60, 4)).round(3)
+    return pd.DataFrame(np.where(cells < 0.2, 0.0, cells), columns=NAMES)
+
+
+def plain(results: Any) -> pd.DataFrame:
+    return results.leaderboard.drop(columns="seconds")
+
+
+@pytest.mark.parametrize("call", ["search", "tune"])
+def test_every_kind_of_table_gives_the_same(call: str, table: pd.DataFrame, tmp_path: Path) -> None:
+    table.to_csv(tmp_path / "table.csv", index=False)
+    kinds = [
+        pa.Table.from_pandas(table), table.to_numpy(), scipy.sparse.csr_matrix(table.to_numpy()),
+        tmp_path / "table.csv", str(tmp_path / "table.csv"),
+    ]  # fmt: skip
+    function, options = (autoenc.search, SEARCH) if call == "search" else (autoenc.tune, TUNE)
+    expected = plain(function(table, **options))
+    for kind in kinds:
+        pd.testing.assert_frame_equal(plain(function(kind, **options)), expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "options"), [("search", SEARCH), ("tune", TUNE), ("transfer", TRANSFER)], ids=str
+)
+def test_in_memory_is_as_on_disk_and_loads(
+    call: str, options: dict[str, Any], table: pd.DataFrame, tmp_path: Path, monkeypatch: Any, capfd: Any
+) -> None:
+    (empty := tmp_path / "empty").mkdir()
+    monkeypatch.chdir(empty)
+    level = optuna.logging.get_verbosity()
+    found = getattr(autoenc, call)(table, **options)
+    assert not list(empty.iterdir())
+    assert capfd.readouterr() == ("", "")
+    kept = getattr(autoenc, call)(table, **options, output_dir=tmp_path / "out")
+    pd.testing.assert_frame_equal(plain(kept), plain(found))
+    loaded = autoenc.load_results(tmp_path / "out", data=table)
+    assert type(loaded) is type(found)
+    compared = [column for column in plain(found) if column != "parameters" or call != "transfer"]
+    pd.testing.assert_frame_equal(plain(loaded)[compared], plain(found)[compared])
+    points = found.best_model().encode(table)
+    pd.testing.assert_frame_equal(loaded.best_model().encode(table), points)
+    assert repr(found) == repr(loaded)
+    assert "<table" in found._repr_html_()
+    assert optuna.logging.get_verbosity() == level
+
+
+def test_threads_of_torch_are_given_back(table: pd.DataFrame) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        autoenc.search(table, **SEARCH, engine="torch", device="cpu")
+        autoenc.transfer(table, **TRANSFER)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_command_line_leaves_what_python_loads(table: pd.DataFrame, tmp_path: Path) -> None:
+    from autoenc.cli import main
+
+    path, out = tmp_path / "table.csv", tmp_path / "out"
+    table.to_csv(path, index=False)
+    words = ["--n_trials", "3", "--strategy", "random", "--latent_dim", "2", "--epochs", "2", "--quiet"]
+    words += ["--hidden_size_range", "4,16", "--num_layers_range", "1,2"]
+    assert main(["tune", "--data_path", str(path), "--output_dir", str(out), *words]) == 0
+    pd.testing.assert_frame_equal(plain(autoenc.load_results(out)), plain(autoenc.tune(table, **TUNE)))
+
+
+def test_all_problems_are_told_by_names_in_python(table: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(autoenc.InputError) as caught:
+        autoenc.tune(table, n_trials=0, strategy="best", colour=1, plot=True)
+    told = "\n".join(caught.value.problems)
+    for word in ("n_trials must be", "strategy must be", "colour is not an option", "plot needs"):
+        assert word in told
+    assert "--" not in told
+    with pytest.raises(autoenc.InputError, match="^regression_target and classification_target are both"):
+        autoenc.transfer(table)
+    with pytest.raises(autoenc.InputError, match="there is no study.journal"):
+        autoenc.load_results(tmp_path)
+
+
+def test_ctrl_c_gives_what_was_found(tmp_path: Path) -> None:
+    script = """
+        import numpy as np, autoenc
+        table = np.random.default_rng(0).random((400, 6))
+        try:
+            autoenc.tune(table, n_trials=100_000, strategy="random", latent_dim=2, epochs=5,
+                         output_dir="out", quiet=True)
+        except autoenc.Interrupted as stopped:
+            print(len(stopped.results.leaderboard))
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    report = tmp_path / "out" / "all_trials.csv"
+    deadline = time.monotonic() + 60
+    while not report.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert 0 < int(said) <= len(autoenc.load_results(tmp_path / "out").leaderboard)

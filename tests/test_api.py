@@ -113,9 +113,9 @@ def test_all_problems_are_told_by_names_in_python(table: pd.DataFrame, tmp_path:
     for word in ("n_trials must be", "strategy must be", "colour is not an option", "plot needs"):
         assert word in told
     assert "--" not in told
-    with pytest.raises(autoenc.InputError, match="^regression_target and classification_target are both"):
+    with pytest.raises(autoenc.InputError, match=r"^regression_target and classification_target are both"):
         autoenc.transfer(table)
-    with pytest.raises(autoenc.InputError, match="there is no study.journal"):
+    with pytest.raises(autoenc.InputError, match=r"there is no study\.journal"):
         autoenc.load_results(tmp_path)
 
 

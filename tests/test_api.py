@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import signal
 import subprocess
@@ -142,3 +143,26 @@ def test_ctrl_c_gives_what_was_found(tmp_path: Path) -> None:
     said, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert 0 < int(said) <= len(autoenc.load_results(tmp_path / "out").leaderboard)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_example_of_the_readme_runs(root: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(root)
+    section = (root / "README.md").read_text().split("## From Python\n")[1]
+    code = section.split("```python\n")[1].split("```")[0]
+    found: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), found)
+    assert len(found["latent"]) == len(found["predicted"]) == 200
+
+
+@pytest.mark.parametrize("call", ["search", "tune", "transfer", "load_results"])
+def test_examples_of_docstrings_run(call: str) -> None:
+    import autoenc.api
+
+    function = getattr(autoenc.api, call)
+    examples = doctest.DocTestFinder().find(function, call, globs=vars(autoenc.api).copy())
+    assert sum(len(example.examples) for example in examples) > 2
+    runner = doctest.DocTestRunner()
+    for example in examples:
+        runner.run(example)
+    assert not runner.failures

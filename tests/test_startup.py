@@ -135,3 +135,10 @@ def test_the_time_of_compiling_is_no_time_of_training(tmp_path: Path, root: Path
         assert len(seconds) == 5
         assert max(seconds) < 1  # of some hundredths each, however busy the machine is
     assert took_s[0] > took_s[1] + 2  # the first did compile
+
+
+def test_a_database_whose_name_is_no_text_is_refused_in_words(odd_place: bytes, root: Path) -> None:
+    words = ["transfer", "--regression_target", "Lec", "--data_path", odd_place + b"/\xfft.csv"]
+    code, told = command(root, [*words, "--output_dir", odd_place + b"/out"])
+    assert code == 2, told
+    assert "is no UTF-8, which a database's name must be" in told

@@ -43,9 +43,20 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL of an SQLite file."""
+    """The URL of an SQLite file.
+
+    Raises:
+        InputError: If the file's name is no UTF-8, which no URL can hold.
+    """
+    name = str(path.resolve())
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{name}: is no UTF-8, which a database's name must be; give another --output_dir or --name"
+        ) from None
     # Not put together by hand: some characters of a path mean something else in a URL.
-    return sqlalchemy.URL.create("sqlite", database=str(path.resolve())).render_as_string()
+    return sqlalchemy.URL.create("sqlite", database=name).render_as_string()
 
 
 def _check_file(path: Path, told: str, kind: str) -> None:

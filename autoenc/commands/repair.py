@@ -15,6 +15,7 @@ from autoenc.record.database import CheckedDatabase, sqlite_url
 from autoenc.record.digest import LOST
 from autoenc.record.journal import CheckedJournal
 from autoenc.record.lock import RecordLock
+from autoenc.record.private import study_id
 from autoenc.record.record import CONTEXT, records_in
 from autoenc.settings import RepairSettings
 from autoenc.text import say
@@ -94,17 +95,17 @@ def _copy(damaged: Checked, whole: BaseStorage) -> tuple[int, int]:
     for frozen in damaged.get_all_studies():
         if frozen.study_name.startswith("lost-"):  # whatever it was, its line cannot be read
             continue
-        study_id = whole.create_new_study(frozen.directions, frozen.study_name)
+        new_id = whole.create_new_study(frozen.directions, frozen.study_name)
         for key, value in frozen.system_attrs.items():
-            whole.set_study_system_attr(study_id, key, value)
+            whole.set_study_system_attr(new_id, key, value)
         for key, value in frozen.user_attrs.items():
-            whole.set_study_user_attr(study_id, key, value)
+            whole.set_study_user_attr(new_id, key, value)
         record = records.get(frozen.study_name)
-        for trial in damaged.get_all_trials(frozen._study_id, deepcopy=False):
+        for trial in damaged.get_all_trials(study_id(frozen), deepcopy=False):
             lost = trial.user_attrs.get("failure") == LOST or (record is not None and not record.holds(trial))
             n_kept, n_lost = n_kept + (not lost), n_lost + lost
             if not (lost and (record is not None or CONTEXT in frozen.user_attrs)):
-                whole.create_new_trial(study_id, _template(trial))
+                whole.create_new_trial(new_id, _template(trial))
     return n_kept, n_lost
 
 

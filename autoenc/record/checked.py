@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.record.digest import (
@@ -24,6 +23,7 @@ from autoenc.record.digest import (
     trial_digest,
     without_digest,
 )
+from autoenc.record.private import FrozenStudy, trial_id
 from autoenc.text import warn_once
 
 __all__ = ["Checked"]
@@ -132,10 +132,10 @@ class Checked(_Base):
                 missing = lost_trial(len(shown), -1 - len(shown))
                 self.lose(missing, "it is missing")
                 shown.append(missing)
-            known = self._shown.get(trial._trial_id)
+            known = self._shown.get(trial_id(trial))
             if known is None or known[0] is not trial:
                 since = self._since(study_id) if since is None else since
-                known = self._shown[trial._trial_id] = (trial, self._checked(trial, since))
+                known = self._shown[trial_id(trial)] = (trial, self._checked(trial, since))
             shown.append(known[1])
         found = [trial for trial in shown if states is None or trial.state in states]
         return copy.deepcopy(found) if deepcopy else found
@@ -164,7 +164,7 @@ class Checked(_Base):
         if right:
             return without_digest(trial)
         self.lose(trial, "it has no digest" if right is None else "its digest does not fit")
-        return lost_trial(trial.number, trial._trial_id)
+        return lost_trial(trial.number, trial_id(trial))
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         """See Optuna's ``BaseStorage``; what is damaged is not shown."""

@@ -11,15 +11,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
-from optuna.storages import RDBStorage
-from optuna.storages._cached_storage import _CachedStorage
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
 from autoenc.errors import InputError
 from autoenc.record.checked import Checked
 from autoenc.record.digest import LOST, lost_trial, without_digest
+from autoenc.record.private import CachedDatabase, Database, FrozenStudy, trial_id
 
 __all__ = ["CheckedDatabase", "has_tables", "sqlite_file", "sqlite_url"]
 
@@ -105,7 +103,7 @@ def has_tables(url: str) -> bool:
         engine.dispose()
 
 
-class _Backend(RDBStorage):
+class _Backend(Database):
     """Optuna's storage, with rows that cannot be read left out one by one."""
 
     place = ""
@@ -147,9 +145,10 @@ class _Backend(RDBStorage):
             for study_id, name in self.rows("SELECT study_id, study_name FROM studies ORDER BY study_id")
         ]  # fmt: skip
 
-    def _get_trials(
+    def read_trials(
         self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int
     ) -> list[FrozenTrial]:
+        """See :class:`~autoenc.record.private.Database`; what cannot be read is left out."""
         found = self._readable(study_id, states, included_trial_ids, trial_id_greater_than)
         return found if trial_id_greater_than >= 0 else self._numbered(found)
 
@@ -158,11 +157,11 @@ class _Backend(RDBStorage):
         wrong = [place for place, trial in enumerate(trials) if trial.number != place]
         if len(wrong) <= max(1, len(trials) // 2):
             for place in wrong:
-                trials[place] = _unreadable(place, trials[place]._trial_id)
+                trials[place] = _unreadable(place, trial_id(trials[place]))
             return trials
         numbers: list[Any] = [trial.number for trial in trials]
         whole = all(isinstance(number, int) for number in numbers)
-        if whole and numbers == sorted(set(numbers)) and numbers[-1] < trials[-1]._trial_id:
+        if whole and numbers == sorted(set(numbers)) and numbers[-1] < trial_id(trials[-1]):
             return trials  # some rows are missing
         raise InputError(f"{self.place}: is damaged: the numbers of its trials do not follow")
 
@@ -170,7 +169,7 @@ class _Backend(RDBStorage):
         self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int
     ) -> list[FrozenTrial]:
         try:
-            return super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
+            return super().read_trials(study_id, states, included_trial_ids, trial_id_greater_than)
         except (ValueError, LookupError, TypeError, AttributeError, AssertionError):
             query = "SELECT trial_id, number FROM trials WHERE study_id = :study ORDER BY trial_id"
             wanted = [
@@ -200,7 +199,7 @@ def _loaded(text: Any) -> Any:
         return _UNREADABLE
 
 
-class CheckedDatabase(Checked, _CachedStorage):
+class CheckedDatabase(Checked, CachedDatabase):
     """The storage of a database.
 
     Args:
@@ -223,13 +222,14 @@ class CheckedDatabase(Checked, _CachedStorage):
             raise InputError(f"{place}: holds no search yet")
         backend = _Backend(url, options)
         backend.place = place
+        self._rows = backend
         sqlalchemy.event.listen(backend.engine, "handle_error", self._in_words)
         super().__init__(backend)
 
     def close(self) -> None:
         """Let go of the database, so that its file can be moved."""
-        self._backend.remove_session()
-        self._backend.engine.dispose()
+        self._rows.remove_session()
+        self._rows.engine.dispose()
 
     def _in_words(self, context: Any) -> None:
         """Say in one sentence what the machine or the file lacks."""
@@ -249,12 +249,12 @@ class CheckedDatabase(Checked, _CachedStorage):
 
     def lose(self, trial: FrozenTrial, why: str) -> None:
         """Tell that a trial is damaged."""
-        study = self._trial_id_to_study_id_and_number.get(trial._trial_id)
-        name = "" if study is None else f" of study {self.get_study_name_from_id(study[0])}"
+        study = self.study_of(trial)
+        name = "" if study is None else f" of study {self.get_study_name_from_id(study)}"
         self.damaged(f"trial {trial.number}{name} ({why})", "it is left out")
 
     def _checked(self, trial: FrozenTrial, since: int) -> FrozenTrial:
         if trial.user_attrs.get("failure") == f"{LOST}: it cannot be read":
             self.lose(trial, "it cannot be read")
-            return without_digest(lost_trial(trial.number, trial._trial_id))
+            return without_digest(lost_trial(trial.number, trial_id(trial)))
         return super()._checked(trial, since)

@@ -15,9 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._storage import JournalOperation, JournalStorageReplayResult
 from optuna.trial import FrozenTrial
 
 from autoenc.errors import InputError
@@ -25,6 +23,7 @@ from autoenc.machine import naming
 from autoenc.record.checked import Checked
 from autoenc.record.digest import LOST, digest_of
 from autoenc.record.lock import JournalLock
+from autoenc.record.private import Journal, JournalOperation, Replay, trial_id
 
 __all__ = ["CheckedJournal", "mend"]
 
@@ -78,7 +77,8 @@ class _Backend(JournalFileBackend):
     """A journal file whose lines are checked as they are read."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(path, lock_obj=JournalLock(Path(path)))
+        self._place, self._appending = path, JournalLock(Path(path))
+        super().__init__(path, lock_obj=self._appending)
         self._forget()
 
     def _forget(self) -> None:
@@ -88,7 +88,7 @@ class _Backend(JournalFileBackend):
         """See Optuna's ``BaseJournalBackend``."""
         if log_number_from != self._n_logs:
             self._forget()
-        with open(self._file_path, "rb") as file:
+        with open(self._place, "rb") as file:
             file.seek(self._offset)
             content = file.read()
         content = content[: content.rfind(b"\n") + 1]  # somebody may be writing the rest
@@ -131,17 +131,17 @@ class _Backend(JournalFileBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """See Optuna's ``BaseJournalBackend``."""
-        self._lock.acquire()
+        self._appending.acquire()
         try:
-            with naming(self._file_path), open(self._file_path, "ab") as file:
+            with naming(self._place), open(self._place, "ab") as file:
                 file.write(b"".join(map(_written, logs)))
                 file.flush()
                 os.fsync(file.fileno())
         finally:
-            self._lock.release()
+            self._appending.release()
 
 
-class _Replay(JournalStorageReplayResult):
+class _Replay(Replay):
     """What the lines of a journal come to; those that cannot be used are noted.
 
     Attributes:
@@ -156,10 +156,10 @@ class _Replay(JournalStorageReplayResult):
 
     def apply_logs(self, logs: Iterable[dict[str, Any]]) -> None:
         for log in logs:
-            n_trials, n_studies = len(self._trials), self._next_study_id
+            n_trials, n_studies = self.n_trials, self.n_studies
             if log.get("op_code") != _BAD:
                 self._fill(log.get(_AT))
-                n_trials, n_studies = len(self._trials), self._next_study_id
+                n_trials, n_studies = self.n_trials, self.n_studies
                 try:
                     super().apply_logs([log])
                 except Exception:  # whatever the words in it come to
@@ -171,17 +171,17 @@ class _Replay(JournalStorageReplayResult):
                 self.log_number_read += 1
                 self.bad.append(log["line"])
                 self._stand_in(log["begins"], log["study_id"], n_trials, n_studies)
-            if len(self._trials) > n_trials:
+            if self.n_trials > n_trials:
                 self.line_of[n_trials] = log["line"]
 
     def _stand_in(self, begins: Any, study_id: Any, n_trials: int, n_studies: int) -> None:
         """Begin what a line that cannot be used would have begun."""
-        if begins == JournalOperation.CREATE_STUDY and self._next_study_id == n_studies:
+        if begins == JournalOperation.CREATE_STUDY and self.n_studies == n_studies:
             self._lost_study()
         elif (
             begins == JournalOperation.CREATE_TRIAL
-            and len(self._trials) == n_trials
-            and study_id in self._studies
+            and self.n_trials == n_trials
+            and self.n_trials_of(study_id) is not None
         ):
             self._lost_trial(study_id)
 
@@ -189,28 +189,24 @@ class _Replay(JournalStorageReplayResult):
         """Begin what lines that are missing had begun, by the counts that a later line holds."""
         if at is None:
             return
-        while self._next_study_id < len(at) - 1:
+        while self.n_studies < len(at) - 1:
             self._lost_study()
         for study_id, n_trials in enumerate(at[1:]):
-            while study_id in self._studies and len(self._study_id_to_trial_ids[study_id]) < n_trials:
+            while (known := self.n_trials_of(study_id)) is not None and known < n_trials:
                 self._lost_trial(study_id)
 
     def _lost_study(self) -> None:
-        name = f"lost-{self._next_study_id}"
-        self._apply_create_study({"study_name": name, "directions": [1], "worker_id": ""})
+        name = f"lost-{self.n_studies}"
+        self.begin_study({"study_name": name, "directions": [1], "worker_id": ""})
 
     def _lost_trial(self, study_id: int) -> None:
-        self._apply_create_trial(
+        self.begin_trial(
             {"study_id": study_id, "datetime_start": _TIME, "datetime_complete": _TIME, "state": 3,
              "user_attrs": {"failure": LOST}, "worker_id": ""}
         )  # fmt: skip
 
-    def counts(self) -> list[int]:
-        """How many trials every study has."""
-        return [len(ids) for ids in self._study_id_to_trial_ids.values()]
 
-
-class CheckedJournal(Checked, JournalStorage):
+class CheckedJournal(Checked, Journal):
     """The storage of a journal.
 
     Args:
@@ -220,27 +216,21 @@ class CheckedJournal(Checked, JournalStorage):
         InputError: If it holds no line of a record.
     """
 
+    replay: _Replay
+
     def __init__(self, path: Path) -> None:
         self._begin(str(path))
-        self._lines: _Backend | None = None
-        super().__init__(backend := _Backend(str(path)))
-        self._lines, self._replay = backend, _Replay(self._worker_id_prefix)
-        self._replay_result = self._replay
-        self._sync_with_backend()
-        if not self._replay._studies and self._replay.bad:
+        self._lines = _Backend(str(path))
+        super().__init__(self._lines, _Replay)
+        if not self.replay.get_all_studies() and self.replay.bad:
             raise InputError(
                 f"{path}: is not a record that can be read: no line of it holds; --fresh keeps it aside and "
                 "starts over"
             )
         self._tell()
 
-    def _sync_with_backend(self) -> None:
-        if self._lines is not None:  # the base class would read with a replay of its own
-            super()._sync_with_backend()
-
     def _tell(self) -> None:
-        assert self._lines is not None
-        bad, n_missing = self._replay.bad, self._lines.n_missing
+        bad, n_missing = self.replay.bad, self._lines.n_missing
         again = f"`autoenc repair {self.place}` writes a record of all that holds"
         if bad:
             first = ", ".join(map(str, bad[:10])) + (f" and {len(bad) - 10:,} more" if len(bad) > 10 else "")
@@ -249,16 +239,14 @@ class CheckedJournal(Checked, JournalStorage):
         if n_missing:
             self.damaged("the file", f"{n_missing:,} of its lines are missing; {again}")
 
-    def _write_log(self, op_code: int, extra_fields: dict[str, Any]) -> None:
-        self._sync_with_backend()  # so that the counts are those before this line
-        assert self._lines is not None
-        at = [self._lines.last_number + 1, *self._replay.counts()]
-        log = {"op_code": op_code, "worker_id": self._replay.worker_id, **extra_fields, _AT: at}
-        self._lines.append_logs([log])
+    def write(self, log: dict[str, Any]) -> None:
+        """Write a line, with its number and how many trials there were before it."""
+        self.synchronize()
+        self._lines.append_logs([{**log, _AT: [self._lines.last_number + 1, *self.replay.counts()]}])
 
     def where(self, trial: FrozenTrial) -> str:
         """Where a trial stands in the file, for people."""
-        line = self._replay.line_of.get(trial._trial_id)
+        line = self.replay.line_of.get(trial_id(trial))
         return f"trial {trial.number}" if line is None else f"line {line}, trial {trial.number}"
 
 

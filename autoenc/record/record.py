@@ -20,6 +20,7 @@ from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.record.checked import Checked
 from autoenc.record.identity import Context
+from autoenc.record.private import storage_of
 from autoenc.surroundings import quiet_optuna
 
 __all__ = ["CONTEXT", "TUNE", "Record", "keep_study_aside", "note_use", "order_of_use", "records_in"]
@@ -36,7 +37,7 @@ TUNE = "autoenc_tune"
 
 def note_use(study: optuna.Study) -> None:
     """Note in a study that it is the one that was used last of its storage."""
-    turns = [each.user_attrs.get(_TURN, 0) for each in study._storage.get_all_studies()]
+    turns = [each.user_attrs.get(_TURN, 0) for each in storage_of(study).get_all_studies()]
     study.set_user_attr(_TURN, 1 + max(turns))
     study.set_user_attr(_USED, datetime.now(UTC).isoformat())
 
@@ -138,8 +139,9 @@ class Record:
             why = "it cannot be read"
         if why is None:
             return fit, outcome
-        if isinstance(self.study._storage, Checked):
-            self.study._storage.lose(trial, why)
+        storage = storage_of(self.study)
+        if isinstance(storage, Checked):
+            storage.lose(trial, why)
         return None
 
     def outcomes(self) -> dict[Fit, Outcome]:

@@ -9,8 +9,9 @@ from typing import Any, Generic, NamedTuple
 
 import optuna
 from optuna.pruners import NopPruner
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from autoenc.record.private import begun_trial
 from autoenc.searching.loop import End, O, Running, U, Watch
 
 __all__ = ["Prepared", "StudyTrials"]
@@ -38,7 +39,7 @@ class StudyTrials(Generic[U, O]):
         n_trials: Trials in all, those of earlier runs counted.
         prepare: Takes a trial's parameters and says what measures it. It is called in the thread of the
             loop, so that with one trial at a time the sequence of trials is always the same.
-        left: Ids of trials that were begun and are in nobody's hands, the oldest first; asked when the
+        left: Trials that were begun and are in nobody's hands, the oldest first; asked when the
             search begins, and again before it ends.
         on_end: Called with the number of each trial that ended.
         deadline_s: When no trial begins any more, on :func:`time.monotonic`.
@@ -49,7 +50,7 @@ class StudyTrials(Generic[U, O]):
         study: optuna.Study,
         n_trials: int,
         prepare: Callable[[optuna.Trial], Prepared[U, O]],
-        left: Callable[[], list[int]],
+        left: Callable[[], list[FrozenTrial]],
         on_end: Callable[[int], object] = lambda number: None,
         deadline_s: float = inf,
     ) -> None:
@@ -82,7 +83,7 @@ class StudyTrials(Generic[U, O]):
                 return trial
             # Another searcher may have been killed since this one began.
             self._waiting = self._left()
-        return optuna.Trial(self.study, self._waiting.pop(0)) if self._waiting else None
+        return begun_trial(self.study, self._waiting.pop(0)) if self._waiting else None
 
     def add(self, trial: Running[U, O], unit: U, outcome: O) -> None:
         """Nothing: what a trial comes to is recorded when it ends."""

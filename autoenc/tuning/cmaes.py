@@ -18,12 +18,13 @@ import numpy as np
 import optuna
 from cmaes import CMA
 from numpy.typing import NDArray
-from optuna._transform import _SearchSpaceTransform
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+
+from autoenc.record.private import SearchSpaceTransform, spread_of
 
 __all__ = ["ReplayedCmaEsSampler"]
 
@@ -93,7 +94,7 @@ class _Replay:
 
     def __init__(self, space: Space, direction: StudyDirection) -> None:
         self._space, self._sign = space, -1 if direction == StudyDirection.MAXIMIZE else 1
-        self._transform = _SearchSpaceTransform(space, transform_0_1=True)
+        self._transform = SearchSpaceTransform(space, transform_0_1=True)
         self._told: list[int] = []  # numbers of trials
         self._optimizer = self._fresh()
 
@@ -133,9 +134,9 @@ class _Replay:
         Source: N. Hansen, Injecting external solutions into CMA-ES (2011), equation 4.
         """
         mean, n = self._optimizer.mean, len(self._space)
-        vectors, lengths = self._optimizer._eigen_decomposition()
+        vectors, lengths = spread_of(self._optimizer)
         step = at - mean
-        distance = float(np.linalg.norm((vectors.T @ step) / (self._optimizer._sigma * lengths)))
+        distance = float(np.linalg.norm((vectors.T @ step) / lengths))
         most = sqrt(n) + 2 * n / (n + 2)
         return mean + step * (most / distance) if distance > most else at
 

@@ -12,7 +12,7 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, InMemoryStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.errors import InputError
 from autoenc.record.lock import RecordLock
@@ -106,10 +106,10 @@ def _check(study: optuna.Study, about: Mapping[str, Any]) -> None:
         )
 
 
-def left_running(study: optuna.Study, alone: bool) -> list[int]:
-    """The ids of trials that were begun and are in nobody's hands, the oldest first."""
+def left_running(study: optuna.Study, alone: bool) -> list[FrozenTrial]:
+    """Trials that were begun and are in nobody's hands, the oldest first."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     left = {trial.number for trial in abandoned(study, alone)}
     # What this process began before was interrupted: a process works on a study once at a time.
     left |= {trial.number for trial in running if trial.user_attrs.get(PROCESS) == this_process()}
-    return [trial._trial_id for trial in running if trial.number in left]
+    return [trial for trial in running if trial.number in left]

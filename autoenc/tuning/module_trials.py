@@ -94,7 +94,7 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
         study: Asked for trials, and told what became of them.
         n_trials: Trials in all, those of earlier runs counted.
         space: What is open.
-        left: Ids of trials that were begun and are in nobody's hands.
+        left: Trials that were begun and are in nobody's hands.
         on_trial: Called with each trial that ended.
     """
 
@@ -103,7 +103,7 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
         study: optuna.Study,
         n_trials: int,
         space: ModuleSpace,
-        left: Callable[[], list[int]],
+        left: Callable[[], list[FrozenTrial]],
         on_trial: Callable[[FrozenTrial], object],
     ) -> None:
         def prepare(trial: optuna.Trial) -> Prepared[ModuleUnit, ModuleOutcome]:

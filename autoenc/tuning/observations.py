@@ -17,6 +17,7 @@ from optuna.distributions import (
 from autoenc.engines import Recipe
 from autoenc.grid import format_architecture, parse_architecture
 from autoenc.record.identity import Context
+from autoenc.record.private import storage_of
 from autoenc.record.record import TUNE, Record, records_in
 from autoenc.report import SearchResults
 from autoenc.report.study_tables import ranked_trials
@@ -110,7 +111,7 @@ def _of_study(study: optuna.Study) -> Observations:
     note = study.user_attrs[TUNE]
     settings = TuneSettings.model_validate(note["settings"])
     context = Context.from_dict(note["context"])
-    records = [record for record in records_in(study._storage) if record.context == context]
+    records = [record for record in records_in(storage_of(study)) if record.context == context]
     outcomes = {fit: outcome for record in records for fit, outcome in record.outcomes().items()}
     folds, seeds = judging_folds(settings.folds), tuple(range(settings.seed, settings.seed + settings.seeds))
     several = len(settings.families) > 1

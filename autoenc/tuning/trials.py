@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.engines import Fit, Outcome, StopFlag
 from autoenc.record.record import Record
@@ -101,12 +101,12 @@ class _Trials(StudyTrials[Fit, Outcome]):
         self._done = record.outcomes()
         super().__init__(study, job.n_trials, self._prepared, self._left_behind, on_end, deadline_s)
 
-    def _left_behind(self) -> list[int]:
-        """The ids of trials in nobody's hands; waits for those so young that they may yet be marked."""
+    def _left_behind(self) -> list[FrozenTrial]:
+        """Trials in nobody's hands; waits for those so young that they may yet be marked."""
         while not self._stop.is_set():
             left = abandoned(self.study, self._alone)
             if left or not any_unmarked(self.study):
-                return [trial._trial_id for trial in left]
+                return left
             time.sleep(0.1)
         return []
 

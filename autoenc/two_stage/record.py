@@ -11,6 +11,7 @@ import optuna
 
 from autoenc.errors import InputError
 from autoenc.record.database import CheckedDatabase, sqlite_url
+from autoenc.record.private import storage_of
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.sources import refuse_ended
 from autoenc.special import refuse_link, special_kind
@@ -122,7 +123,7 @@ def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) 
         _begin(path, context, written)
         study = read_study(path)
     study = optuna.load_study(
-        study_name=study.study_name, storage=study._storage, sampler=make_sampler(settings),
+        study_name=study.study_name, storage=storage_of(study), sampler=make_sampler(settings),
         pruner=make_pruner(settings),
     )  # fmt: skip
     if settings.n_trials < len(study.get_trials(deepcopy=False)):

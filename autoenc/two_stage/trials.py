@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.settings import TransferSettings
@@ -38,8 +38,8 @@ class TransferTrials(StudyTrials[FoldUnit, FoldOutcome]):
         def prepare(trial: optuna.Trial) -> Prepared[FoldUnit, FoldOutcome]:
             return Prepared(objective.units(suggest(trial, settings)))
 
-        def left() -> list[int]:
-            return [t._trial_id for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))]
+        def left() -> list[FrozenTrial]:
+            return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
         super().__init__(study, settings.n_trials, prepare, left, on_end, deadline_s)
 

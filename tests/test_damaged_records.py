@@ -256,6 +256,55 @@ def test_a_damaged_record_of_another_kind_is_repaired(records, call, shown, tmp_
     assert shown(path.parent).err == ""
 
 
+EXCHANGED = {
+    "notes": (
+        "UPDATE study_user_attributes AS a SET value_json = (SELECT value_json FROM notes AS b "
+        "WHERE b.key = a.key AND b.study_id = 3 - a.study_id) WHERE key = 'autoenc_search'",
+        "the attribute autoenc_search of study",
+    ),
+    "names": (
+        "UPDATE studies AS a SET study_name = (SELECT study_name FROM names AS b "
+        "WHERE b.study_id = 3 - a.study_id)",
+        "the attribute autoenc_context of study",
+    ),
+    "trials": ("UPDATE trials SET study_id = 3 - study_id WHERE number = 2", "is damaged: it is left out"),
+    "moved": ("UPDATE trials SET study_id = 2 WHERE study_id = 1 AND number = 2", "(it is missing)"),
+    "state": ("UPDATE trials SET state = 'WAITING' WHERE trial_id = 3", "(it ended, and is called waiting)"),
+    "number": ("UPDATE trials SET number = 4 WHERE trial_id = 3", "trial 2 of study"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def two_searches(records, call, tmp_path_factory) -> Path:
+    path = copied(records / "base.db", tmp_path_factory.mktemp("two"))
+    assert call(*SEARCH, "--seed", 7, "--output_dir", path.parent, "--storage", f"sqlite:///{path}").code == 0
+    return path
+
+
+@pytest.mark.parametrize("what", EXCHANGED)
+def test_what_is_moved_between_studies_of_a_database_is_named(
+    what, two_searches, call, shown, tmp_path
+) -> None:
+    path, (query, named) = copied(two_searches, tmp_path), EXCHANGED[what]
+    where = ["--storage", f"sqlite:///{path}"]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP INDEX ix_studies_study_name")
+        connection.execute("CREATE TABLE notes AS SELECT * FROM study_user_attributes")
+        connection.execute("CREATE TABLE names AS SELECT * FROM studies")
+        connection.execute(query)
+        connection.execute("CREATE UNIQUE INDEX ix_studies_study_name ON studies (study_name)")
+        connection.commit()
+    answers = [shown(tmp_path, *where)]
+    for seed in (42, 7):
+        answers.append(call(*SEARCH, "--seed", seed, "--output_dir", tmp_path / "out", *where))
+    # Where no search says any more what it was, there is nothing to show; to search again mends it.
+    nothing_to_show = what in ("notes", "names")
+    assert [answer.code for answer in answers] == [2 if nothing_to_show else 0, 0, 0]
+    assert named in "".join(answer.err for answer in answers)
+    right = shown(two_searches.parent, "--storage", f"sqlite:///{two_searches}")
+    assert losses(shown(tmp_path, *where).out) == losses(right.out)
+
+
 def test_lines_in_another_order_mean_the_same(records, shown, tmp_path) -> None:
     source = records / "tune" / "study.journal"
     path = copied(source, tmp_path / "study")

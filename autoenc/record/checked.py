@@ -64,6 +64,10 @@ class Checked(_Base):
         """Where a trial stands in the file, for people."""
         return f"trial {trial.number}"
 
+    def study_holding(self, trial: FrozenTrial) -> int:
+        """The id of a trial's study."""
+        raise NotImplementedError
+
     def lose(self, trial: FrozenTrial, why: str) -> None:
         """Tell that a trial is damaged."""
         self.damaged(f"{self.where(trial)} ({why})", "it is left out")
@@ -83,20 +87,22 @@ class Checked(_Base):
             n_trials = len(super().get_all_trials(study_id, deepcopy=False))
             plain = [key for key in attributes if key.startswith(_OURS)]
             note = {"from": n_trials, "plain": plain}
-            super().set_study_user_attr(study_id, _NOTE, sealed(_NOTE, note))
+            name = self.get_study_name_from_id(study_id)
+            super().set_study_user_attr(study_id, _NOTE, sealed(name, _NOTE, note))
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         """See Optuna's ``BaseStorage``; ours are kept with a digest."""
         if key.startswith(_OURS):
             self._note(study_id)
-            value = sealed(key, value)
+            value = sealed(self.get_study_name_from_id(study_id), key, value)
         super().set_study_user_attr(study_id, key, value)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """See Optuna's ``BaseStorage``."""
         if template_trial is not None and template_trial.state.is_finished():
             template = without_digest(template_trial)
-            template.user_attrs[DIGEST] = trial_digest(template, numbered=False)
+            name = self.get_study_name_from_id(study_id)
+            template.user_attrs[DIGEST] = trial_digest(name, template, numbered=False)
             template_trial = template
         return super().create_new_trial(study_id, template_trial)
 
@@ -110,7 +116,8 @@ class Checked(_Base):
                 trial.state = state
                 if values is not None:
                     trial.values = [float(value) for value in values]
-                super().set_trial_user_attr(trial_id, DIGEST, trial_digest(trial, numbered=True))
+                name = self.get_study_name_from_id(self.study_holding(trial))
+                super().set_trial_user_attr(trial_id, DIGEST, trial_digest(name, trial, numbered=True))
         return super().set_trial_state_values(trial_id, state, values)
 
     # Reading
@@ -125,7 +132,7 @@ class Checked(_Base):
     ) -> list[FrozenTrial]:
         """See Optuna's ``BaseStorage``."""
         stored = super().get_all_trials(study_id, deepcopy=False)
-        since: int | None = None
+        since, name = None, self.get_study_name_from_id(study_id)
         shown: list[FrozenTrial] = []
         for trial in stored:
             while len(shown) < trial.number:
@@ -135,7 +142,7 @@ class Checked(_Base):
             known = self._shown.get(trial_id(trial))
             if known is None or known[0] is not trial:
                 since = self._since(study_id) if since is None else since
-                known = self._shown[trial_id(trial)] = (trial, self._checked(trial, since))
+                known = self._shown[trial_id(trial)] = (trial, self._checked(trial, name, since))
             shown.append(known[1])
         found = [trial for trial in shown if states is None or trial.state in states]
         return copy.deepcopy(found) if deepcopy else found
@@ -149,16 +156,19 @@ class Checked(_Base):
                 return len(trials) + 1
             self.damaged(f"the attribute {_NOTE} of the study", "every trial must have a digest")
             return 0
-        if not is_sealed(_NOTE, note):
+        if not is_sealed(self.get_study_name_from_id(study_id), _NOTE, note):
             self.damaged(f"the attribute {_NOTE} of the study", "every trial must have a digest")
             return 0
         return int(note["value"]["from"])
 
-    def _checked(self, trial: FrozenTrial, since: int) -> FrozenTrial:
-        """A trial as readers see it."""
+    def _checked(self, trial: FrozenTrial, study: str, since: int) -> FrozenTrial:
+        """A trial of a study as readers see it."""
         if not trial.state.is_finished():
+            if trial.datetime_complete is not None:  # which is noted together with the state
+                self.lose(trial, f"it ended, and is called {trial.state.name.lower()}")
+                return lost_trial(trial.number, trial_id(trial))
             return without_digest(trial) if DIGEST in trial.user_attrs else trial
-        right = holds(trial)
+        right = holds(study, trial)
         if right is None and (trial.number < since or trial.user_attrs == {"failure": LOST}):
             return trial  # of an earlier version; or a lost one, which was told
         if right:
@@ -180,10 +190,10 @@ class Checked(_Base):
     def _opened(self, stored: dict[str, Any], name: str) -> dict[str, Any]:
         plain, note = set(stored), stored.get(_NOTE)
         if note is not None:
-            plain = set(note["value"]["plain"]) if is_sealed(_NOTE, note) else set()
+            plain = set(note["value"]["plain"]) if is_sealed(name, _NOTE, note) else set()
         shown = {}
         for key, value in stored.items():
-            right = is_sealed(key, value)
+            right = is_sealed(name, key, value)
             if key == _NOTE and right:
                 continue
             if right:

@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import sqlite3
+from bisect import bisect_left
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,6 +25,11 @@ __all__ = ["CheckedDatabase", "has_tables", "sqlite_file", "sqlite_url"]
 
 _WAIT_S = 300  # for another program that holds the database
 _UNREADABLE = {"value": None, "digest": "unreadable"}
+_DAMAGED = (
+    "malformed", "not a database", "Could not decode", "no such column", "no such table",
+    "has no column named",
+)  # fmt: skip
+"""What SQLite says where a file, or a table in it, is not what it was."""
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -154,16 +161,14 @@ class _Backend(Database):
 
     def _numbered(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         """All trials of a study by their ids; those whose number does not follow are lost."""
-        wrong = [place for place, trial in enumerate(trials) if trial.number != place]
-        if len(wrong) <= max(1, len(trials) // 2):
-            for place in wrong:
-                trials[place] = _unreadable(place, trial_id(trials[place]))
+        if all(trial.number == place for place, trial in enumerate(trials)):
             return trials
-        numbers: list[Any] = [trial.number for trial in trials]
-        whole = all(isinstance(number, int) for number in numbers)
-        if whole and numbers == sorted(set(numbers)) and numbers[-1] < trial_id(trials[-1]):
-            return trials  # some rows are missing
-        raise InputError(f"{self.place}: is damaged: the numbers of its trials do not follow")
+        standing = _increasing([_possible_number(trial) for trial in trials])
+        taken = {trials[place].number for place in standing}
+        free = (number for number in count() if number not in taken)
+        for place in sorted(set(range(len(trials))) - standing):
+            trials[place] = _unreadable(next(free), trial_id(trials[place]))
+        return trials
 
     def _readable(
         self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int
@@ -184,6 +189,33 @@ class _Backend(Database):
             return self.get_trial(trial_id)
         except (ValueError, LookupError, TypeError, AttributeError, AssertionError):
             return _unreadable(number, trial_id)
+
+
+def _possible_number(trial: FrozenTrial) -> int:
+    """A trial's number; -1 if it cannot be that, as it counts the trials that were begun before."""
+    number: Any = trial.number
+    return number if isinstance(number, int) and 0 <= number < trial_id(trial) else -1
+
+
+def _increasing(numbers: list[int]) -> set[int]:
+    """The places of the most numbers that increase from each to the next; negative ones are none of them."""
+    ends: list[int] = []  # the lowest number that ends a run of each length
+    places: list[int] = []  # and where it stands
+    before: dict[int, int] = {}
+    for place, number in enumerate(numbers):
+        if number < 0:
+            continue
+        length = bisect_left(ends, number)
+        ends[length : length + 1] = [number]
+        if length:
+            before[place] = places[length - 1]
+        places[length : length + 1] = [place]
+    place = places[-1] if places else -1
+    found = set()
+    while place >= 0:
+        found.add(place)
+        place = before.get(place, -1)
+    return found
 
 
 def _unreadable(number: Any, trial_id: int) -> FrozenTrial:
@@ -244,8 +276,17 @@ class CheckedDatabase(Checked, CachedDatabase):
                 raise OSError(number, os.strerror(number), str(file))
         if "locked" in text and file is not None:
             raise OSError(errno.EBUSY, f"another program has held it for {_WAIT_S} s", str(file))
-        if "malformed" in text or "not a database" in text or "Could not decode" in text:
+        if any(words in text for words in _DAMAGED):
             raise InputError(f"{self.place}: is damaged: {text}")
+
+    def study_holding(self, trial: FrozenTrial) -> int:
+        """The id of a trial's study."""
+        known = self.study_of(trial)
+        if known is not None:
+            return known
+        query = "SELECT study_id FROM trials WHERE trial_id = :trial"
+        assert isinstance(self._backend, _Backend)
+        return int(self._backend.rows(query, trial=trial_id(trial))[0][0])
 
     def lose(self, trial: FrozenTrial, why: str) -> None:
         """Tell that a trial is damaged."""
@@ -253,8 +294,8 @@ class CheckedDatabase(Checked, CachedDatabase):
         name = "" if study is None else f" of study {self.get_study_name_from_id(study)}"
         self.damaged(f"trial {trial.number}{name} ({why})", "it is left out")
 
-    def _checked(self, trial: FrozenTrial, since: int) -> FrozenTrial:
+    def _checked(self, trial: FrozenTrial, study: str, since: int) -> FrozenTrial:
         if trial.user_attrs.get("failure") == f"{LOST}: it cannot be read":
             self.lose(trial, "it cannot be read")
             return without_digest(lost_trial(trial.number, trial_id(trial)))
-        return super()._checked(trial, since)
+        return super()._checked(trial, study, since)

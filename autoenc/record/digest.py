@@ -31,22 +31,23 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def sealed(key: str, value: Any) -> dict[str, Any]:
-    """A value of a study together with its digest; the key is part of it."""
-    return {"value": value, DIGEST: digest_of([key, value])}
+def sealed(study: str, key: str, value: Any) -> dict[str, Any]:
+    """A value of a study together with its digest; the study's name and the key are part of it."""
+    return {"value": value, DIGEST: digest_of([study, key, value])}
 
 
-def is_sealed(key: str, stored: Any) -> bool | None:
+def is_sealed(study: str, key: str, stored: Any) -> bool | None:
     """Whether the digest of a stored value holds; None if it has none."""
     if not (isinstance(stored, dict) and stored.keys() == {"value", DIGEST}):
         return None
-    return bool(stored[DIGEST] == digest_of([key, stored["value"]]))
+    return bool(stored[DIGEST] == digest_of([study, key, stored["value"]]))
 
 
-def trial_digest(trial: FrozenTrial, numbered: bool) -> str:
+def trial_digest(study: str, trial: FrozenTrial, numbered: bool) -> str:
     """A digest of a trial that ended: outcome, parameters, curve and attributes, but not its times.
 
     Args:
+        study: The name of its study.
         trial: The trial.
         numbered: Whether its number counts, as it does where samplers draw by it.
     """
@@ -57,19 +58,19 @@ def trial_digest(trial: FrozenTrial, numbered: bool) -> str:
     # Optuna's CMA-ES left its state in records of earlier versions; nothing reads it.
     noted = {key: value for key, value in trial.system_attrs.items() if "cma" not in key.split(":")[0]}
     content = [
-        trial.state.name, trial.values, trial.params, distributions,
+        study, trial.state.name, trial.values, trial.params, distributions,
         sorted(trial.intermediate_values.items()), attributes, noted,
     ]  # fmt: skip
     return f"{trial.number}:{digest_of([trial.number, content])}" if numbered else digest_of(content)
 
 
-def holds(trial: FrozenTrial) -> bool | None:
+def holds(study: str, trial: FrozenTrial) -> bool | None:
     """Whether the digest of a trial holds; None if it has none."""
     stored = trial.user_attrs.get(DIGEST)
     if stored is None:
         return None
     try:
-        return bool(stored == trial_digest(trial, numbered=":" in str(stored)))
+        return bool(stored == trial_digest(study, trial, numbered=":" in str(stored)))
     except (TypeError, ValueError):
         return False
 

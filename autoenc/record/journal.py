@@ -244,6 +244,11 @@ class CheckedJournal(Checked, Journal):
         self.synchronize()
         self._lines.append_logs([{**log, _AT: [self._lines.last_number + 1, *self.replay.counts()]}])
 
+    def study_holding(self, trial: FrozenTrial) -> int:
+        """The id of a trial's study."""
+        assert self.replay is not None
+        return self.replay.study_holding(trial_id(trial))
+
     def where(self, trial: FrozenTrial) -> str:
         """Where a trial stands in the file, for people."""
         line = self.replay.line_of.get(trial_id(trial))

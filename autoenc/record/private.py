@@ -79,6 +79,10 @@ class Replay(JournalStorageReplayResult):
         """How many trials a study has; None where there is no such study, or not any more."""
         return len(self._study_id_to_trial_ids[study_id]) if study_id in self._studies else None
 
+    def study_holding(self, trial_id: int) -> int:
+        """The id of a trial's study."""
+        return self._trial_id_to_study_id[trial_id]
+
     def begin_study(self, log: dict[str, Any]) -> None:
         """Do as a line that begins a study."""
         self._apply_create_study(log)

@@ -285,8 +285,7 @@ class CheckedDatabase(Checked, CachedDatabase):
         if known is not None:
             return known
         query = "SELECT study_id FROM trials WHERE trial_id = :trial"
-        assert isinstance(self._backend, _Backend)
-        return int(self._backend.rows(query, trial=trial_id(trial))[0][0])
+        return int(self._rows.rows(query, trial=trial_id(trial))[0][0])
 
     def lose(self, trial: FrozenTrial, why: str) -> None:
         """Tell that a trial is damaged."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 
 try:
+    import os
     import signal
     import threading
+    from contextlib import suppress
     from types import FrameType
 
     from autoenc.startup import prepare_process
@@ -48,8 +50,9 @@ def run(prog: str | None = None) -> int:
         prepare_process()
         from autoenc import cli
 
-        code = cli.main() if prog is None else cli.main_by_mode(sys.argv[1:], prog)
-        return _flushed(code)
+        code = _flushed(cli.main() if prog is None else cli.main_by_mode(sys.argv[1:], prog))
+        _end_at_once_without_memory(code)
+        return code
     except BaseException as error:
         # A library that is interrupted while it loads may make another error of it.
         if isinstance(error, SystemExit) or not (received or isinstance(error, KeyboardInterrupt)):
@@ -74,6 +77,15 @@ def _flushed(code: int) -> int:
         print(f"error: standard output: {error.strerror}", file=sys.stderr)
         return code or 1
     return code
+
+
+def _end_at_once_without_memory(code: int) -> None:
+    """End the process where memory or threads have run out: what libraries tidy up may then never end."""
+    trouble = sys.modules.get("autoenc.trouble")
+    if trouble is not None and trouble.has_run_out:
+        with suppress(OSError, AttributeError, ValueError):  # closed streams
+            sys.stderr.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":

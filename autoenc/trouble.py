@@ -20,6 +20,11 @@ _MEMORY = (
 )
 _THREADS = ("can't start new thread", "cannot start new thread", "failed to start thread")
 
+_RUN_OUT = ("out of memory", "no further thread")
+
+has_run_out = False
+"""Whether memory or threads were found to have run out in this process."""
+
 
 class MachineError(RuntimeError):
     """What the machine could not do, in a sentence."""
@@ -34,6 +39,13 @@ def trouble(error: BaseException) -> str | None:
     Args:
         error: What was raised; what it was raised from counts as well.
     """
+    global has_run_out
+    reason = _reason(error)
+    has_run_out = has_run_out or (reason is not None and any(words in reason for words in _RUN_OUT))
+    return reason
+
+
+def _reason(error: BaseException) -> str | None:
     for cause in _causes(error):
         text = str(cause).strip()
         if isinstance(cause, MachineError):

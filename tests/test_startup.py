@@ -142,3 +142,20 @@ def test_a_database_whose_name_is_no_text_is_refused_in_words(odd_place: bytes, 
     code, told = command(root, [*words, "--output_dir", odd_place + b"/out"])
     assert code == 2, told
     assert "is no UTF-8, which a database's name must be" in told
+
+
+def test_a_process_without_memory_ends_at_once(tmp_path) -> None:
+    """What libraries do at the exit of an interpreter may never end where threads cannot be joined."""
+    code = """
+import atexit, errno, sys, time
+import autoenc.cli, autoenc.__main__
+from autoenc.trouble import trouble
+def short(*_):
+    assert trouble(OSError(errno.ENOMEM, "Cannot allocate memory"))
+    return 1
+autoenc.cli.main = short
+atexit.register(time.sleep, 600)
+autoenc.__main__.run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], timeout=100)
+    assert done.returncode == 1

@@ -42,7 +42,7 @@ class Screen(Protocol):
         """A search begins, of which so many fits are done already."""
         ...
 
-    def bar(self, unit: str) -> AbstractContextManager[Any]:
+    def bar(self, unit: str, total: int, n_done: int) -> AbstractContextManager[Any]:
         """A progress bar as tqdm's."""
         ...
 
@@ -82,9 +82,11 @@ class Terminal:
 
         self.say(*plan(job, n_done))
 
-    def bar(self, unit: str) -> AbstractContextManager[Any]:
+    def bar(self, unit: str, total: int, n_done: int) -> AbstractContextManager[Any]:
         """See :class:`Screen`."""
-        shown: AbstractContextManager[Any] = _bar()(unit=unit, disable=self.is_quiet or sys.stderr is None)
+        shown: AbstractContextManager[Any] = _bar()(
+            unit=unit, total=total, initial=n_done, disable=self.is_quiet or sys.stderr is None
+        )
         return shown
 
     def trained(self, bar: Any, result: TrialResult, n_parameters: int) -> None:
@@ -118,20 +120,21 @@ class Python(Terminal):
     def tell(self, line: str) -> None:
         """Nothing, as :meth:`say`."""
 
-    def bar(self, unit: str) -> AbstractContextManager[Any]:
+    def bar(self, unit: str, total: int, n_done: int) -> AbstractContextManager[Any]:
         """See :class:`Screen`."""
         if "ipykernel" in sys.modules and find_spec("ipywidgets"):
             from tqdm.notebook import tqdm
 
-            shown: AbstractContextManager[Any] = tqdm(unit=unit, disable=self.is_quiet)
+            shown: AbstractContextManager[Any] = tqdm(
+                unit=unit, total=total, initial=n_done, disable=self.is_quiet
+            )
             return shown
-        return super().bar(unit)
+        return super().bar(unit, total, n_done)
 
     @contextmanager
     def trials(self, n_trials: int, n_done: int) -> Iterator[Callable[[str], None]]:
         """See :class:`Screen`."""
-        with self.bar("trial") as bar:
-            bar.total, bar.n = n_trials, n_done
+        with self.bar("trial", n_trials, n_done) as bar:
             yield lambda line: bar.update()
 
 

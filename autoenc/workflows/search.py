@@ -159,7 +159,8 @@ def _train(
     first, trial_of, compared = pending, dict[Fit, Trial](), set[Fit]()
     best = results.ranked[0].loss if results.ranked else float("inf")
     unit = "stack" if len(job.trials[0].fits) == 1 else "fit"
-    with screen.bar(unit) as bar:
+    n_all = len(job.fits) if job.shard else sum(len(trial.fits) for trial in results.trained)
+    with screen.bar(unit, n_all, n_all - len(pending)) as bar:
 
         def done(fit: Fit, outcome: Outcome) -> None:
             nonlocal best

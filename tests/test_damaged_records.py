@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import shutil
@@ -218,7 +219,10 @@ def losses(text: str) -> list[str]:
     return re.findall(r"^ +[\d-]+ +(0\.\d+) ", text, flags=re.M)
 
 
-def test_repair_keeps_what_holds_and_search_trains_the_rest(records, call, shown, tmp_path) -> None:
+def test_repair_keeps_what_holds_and_search_trains_the_rest(
+    records, call, shown, tmp_path, caplog, monkeypatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("optuna"), "handlers", [caplog.handler])
     path = copied(records / "search" / "study.journal", tmp_path / "study")
     right, lines = shown(path.parent).out, path.read_bytes().splitlines(keepends=True)
     first, *_, last = fit_lines(lines)
@@ -227,6 +231,7 @@ def test_repair_keeps_what_holds_and_search_trains_the_rest(records, call, shown
     answer = call("repair", path.parent)
     assert answer.code == 0
     assert "3 trials are kept, 2 are lost" in answer.out
+    assert not caplog.records  # Optuna tells of every study that it begins
     (kept,) = path.parent.glob("study.journal.2*")
     assert kept.read_bytes() == damaged
     assert "is whole; 3 trials hold" in call("repair", path).out

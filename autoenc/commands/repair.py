@@ -18,6 +18,7 @@ from autoenc.record.lock import RecordLock
 from autoenc.record.private import study_id
 from autoenc.record.record import CONTEXT, records_in
 from autoenc.settings import RepairSettings
+from autoenc.surroundings import quiet_optuna
 from autoenc.text import say
 
 __all__ = ["repair"]
@@ -38,7 +39,7 @@ def repair(settings: RepairSettings) -> int:
     place = Path(settings.folder)
     paths = [place] if place.is_file() else _records(place)
     for path in paths:
-        with RecordLock(path, advice="wait for it"):
+        with quiet_optuna(), RecordLock(path, advice="wait for it"):
             _repair(path)
     return 0
 

@@ -72,7 +72,7 @@ def _all_numbers(piece: Piece, columns: _Columns) -> NDArray[np.float64] | None:
         return None
     words = sorted({"", *MISSING_WORDS, *columns.markers.words})
     frame: pd.DataFrame = pd.read_csv(
-        io.BytesIO(piece.data.replace(b",", b"\n")), header=None, skip_blank_lines=False,
+        io.BytesIO(piece.data.replace(b",", b"\n")), header=None, names=[0], skip_blank_lines=False,
         keep_default_na=False, na_values=words, low_memory=False, encoding="utf-8", **_EXACT,
     )  # fmt: skip
     if frame.dtypes[0].kind not in "iuf" or frame.shape != (n_rows * n_columns, 1):

@@ -70,6 +70,7 @@ class Division:
             )
         self.train, self.test = self._checked(self._holdout, "the train/test split")
         self._scalings: dict[str, tuple[Scaling, int]] = {}
+        self._with_key: dict[bytes, Scaling] = {}
         # Splits of a large table are large: the last few are kept, and shared by folds of one scaling.
         self._split = lru_cache(maxsize=N_KEPT)(self._make)
         self._values = lru_cache(maxsize=N_KEPT)(self._scaled)
@@ -95,36 +96,36 @@ class Division:
 
     def left_out_mark(self, folds: Iterable[str]) -> str:
         """What the identity of fits on these folds says about columns without a scale; mostly nothing."""
-        return left_out_mark({fold: self._fitted(fold) for fold in folds})
+        return left_out_mark({fold: self._fitted(fold) for fold in folds}, [self.table.values])
 
     def warnings(self, folds: Iterable[str]) -> list[str]:
         """Name the columns that are left out of the loss of these folds."""
-        return left_out_warnings(
-            self.table.columns, self.table.varying, {fold: self.scaling(fold) for fold in folds}
-        )
+        table, scalings = self.table, {fold: self.scaling(fold) for fold in folds}
+        return left_out_warnings(table.columns, table.varying, scalings, [table.values])
 
     def n_scaled_tables(self, folds: Iterable[str]) -> int:
         """How many scaled copies of the table are kept when all these folds are used."""
-        return min(len({_key(self.scaling(fold)) for fold in folds}), N_KEPT)
+        return min(len({self.scaling(fold).key for fold in folds}), N_KEPT)
 
     def _make(self, fold: str) -> Split:
-        split = Split(self._values(*_key(self.scaling(fold))), *self.rows(fold))
+        scaling = self.scaling(fold)
+        self._with_key[scaling.key] = scaling
+        split = Split(self._values(scaling.key), *self.rows(fold))
         sides = (("training", split.train), ("test", split.test))
         for name, rows in sides:
             if np.isnan(self.table.values[rows]).all():
                 raise InputError(f"{self.table.path}: all cells of the {rows.size} {name} rows are missing")
         for name, rows in sides:
-            if np.isnan(split.values[rows]).all() and self.table.varying.any():
+            without = scaling.without_information.all() or np.isnan(split.values[rows]).all()
+            if without and self.table.varying.any():
                 raise InputError(
                     f"{self.table.path}: no column with a cell in the {rows.size} {name} rows varies in the "
                     f"{split.train.size} training rows; --scaling {self._scaling_kind} has nothing to go by"
                 )
         return split
 
-    def _scaled(self, center: bytes, scale: bytes) -> NDArray[np.float32]:
-        values = Scaling(self._scaling_kind, np.frombuffer(center), np.frombuffer(scale)).apply(
-            self.table.values
-        )
+    def _scaled(self, key: bytes) -> NDArray[np.float32]:
+        values = self._with_key[key].apply(self.table.values)
         for j in range(values.shape[1]):
             beyond = np.flatnonzero(np.isinf(values[:, j]))
             if beyond.size:
@@ -193,10 +194,6 @@ class Division:
 def _refuse(problem: str | None) -> None:
     if problem is not None:
         raise ValueError(problem)
-
-
-def _key(scaling: Scaling) -> tuple[bytes, bytes]:
-    return scaling.center.tobytes(), scaling.scale.tobytes()
 
 
 def split_table(table: Table, scaling_kind: ScalingKind, seed: int) -> tuple[Split, Scaling]:

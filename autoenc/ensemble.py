@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.checkpoint import FORMAT_VERSION, FittedAutoencoder, model_content, model_of_content
-from autoenc.data import Scaling
 from autoenc.model_parts import check_keys, info_of
 from autoenc.sealed import write_sealed
 
@@ -35,7 +34,7 @@ class FittedEnsemble:
             raise ValueError(f"members must be at least two models, got {len(members)}")
         first = members[0]
         for member in members[1:]:
-            if member.columns != first.columns or not _same_scaling(member.scaling, first.scaling):
+            if member.columns != first.columns or _scaled_as(member) != _scaled_as(first):
                 raise ValueError("members must have the same columns and the same scaling, and have not")
         self.members = list(members)
         self.columns = first.columns
@@ -72,12 +71,8 @@ class FittedEnsemble:
         return (total / len(self.members)).astype(np.float32)
 
 
-def _same_scaling(one: Scaling, other: Scaling) -> bool:
-    return (
-        one.kind == other.kind
-        and np.array_equal(one.center, other.center)
-        and np.array_equal(one.scale, other.scale)
-    )
+def _scaled_as(member: FittedAutoencoder) -> tuple[str, bytes]:
+    return member.scaling.kind, member.scaling.key
 
 
 def save_ensemble(path: Path, ensemble: FittedEnsemble) -> None:

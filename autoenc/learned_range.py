@@ -32,9 +32,10 @@ def far_outside(
         columns: Their names.
     """
     found: list[str] = []
+    without = scaling.without_information
     for j in range(cells.shape[1]):
         low, high = _limits(scaling, j)
-        if scaling.scale[j] == 0:  # its cells take no part
+        if without[j]:  # such cells take no part
             continue
         column = cells[:, j]
         far = np.flatnonzero((column < low) | (column > high))

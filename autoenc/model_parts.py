@@ -104,8 +104,8 @@ def recipe_of(values: Any) -> Recipe:
 
 
 def scaling_content(scaling: Scaling) -> dict[str, Any]:
-    """A scaling as a file holds it; its range, where it is known, under names that old files lack."""
-    arrays = {name: getattr(scaling, name) for name in ("center", "scale", "low", "high")}
+    """A scaling as a file holds it; what is not known of every scaling under names that old files lack."""
+    arrays = {name: getattr(scaling, name) for name in ("center", "scale", "low", "high", "constant")}
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
     return {"kind": scaling.kind, **tensors}
 
@@ -139,16 +139,27 @@ def scaling_of(content: Any, n_columns: int) -> Scaling:
     missing = np.isnan(low) & np.isnan(high)
     if not (missing | (np.isfinite(low) & np.isfinite(high) & (low <= high))).all():
         raise ValueError("its scaling must have finite ranges, from low to high")
-    return Scaling(kind, center, scale, low, high)
+    constant = content.get("constant")
+    if constant is not None:
+        constant = _array(constant, "constant", n_columns, torch.bool)
+    if constant is not None and (missing[constant].any() or not scaled[constant].all() or kind != "maxabs"):
+        raise ValueError("its scaling must have a range and a scale of maxabs for columns that are constant")
+    return Scaling(kind, center, scale, low, high, constant)
 
 
 def _numbers(tensor: Any, name: str, n_columns: int) -> NDArray[np.float64]:
+    return _array(tensor, name, n_columns, torch.float64)
+
+
+def _array(tensor: Any, name: str, n_columns: int, dtype: torch.dtype) -> NDArray[Any]:
     if not isinstance(tensor, torch.Tensor):
         raise ValueError(f"{name} of its scaling must be a tensor")
     check_tensor(tensor)
-    if tensor.dtype != torch.float64 or tuple(tensor.shape) != (n_columns,):
-        got = f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
-        raise ValueError(f"{name} of its scaling must be float64 [{n_columns}], got {got}")
+    if tensor.dtype != dtype or tuple(tensor.shape) != (n_columns,):
+        wanted, got = (str(kind).removeprefix("torch.") for kind in (dtype, tensor.dtype))
+        raise ValueError(
+            f"{name} of its scaling must be {wanted} [{n_columns}], got {got} {list(tensor.shape)}"
+        )
     return np.array(tensor.detach().numpy())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,16 @@ class Scaling:
     """An affine map of each column, ``(x - center) / scale``.
 
     A column has no scale, ``scale`` 0, where the rows that the scaling was fitted on give none: unobserved
-    ones, constant ones, quartiles that coincide. For ``maxabs``, zeros are none, and another number that
-    stands in all of two or more of these rows is none where other rows hold other numbers, which it says
-    nothing of. All cells of such a column count as missing: they enter a network as 0 and a loss never.
+    ones, constant ones, quartiles that coincide. All cells of such a column count as missing: they enter a
+    network as 0 and a loss never. For ``maxabs`` zeros alone are no scale. Another number that stands in all
+    of two or more of these rows is the scale of cells like it; it tells nothing of others, which are missing,
+    but for zeros, which need no scale.
 
     Shape:
         center, scale: float64 ``[columns]``.
         low, high: float64 ``[columns]``, the range of the rows that it was fitted on, NaN where no cell was
             observed; None where that is not known. It tells what is far outside of them.
+        constant: bool ``[columns]``, where the scale is that of one number; None where no column has such.
     """
 
     kind: ScalingKind
@@ -41,6 +43,7 @@ class Scaling:
     scale: NDArray[np.float64]
     low: NDArray[np.float64] | None = None
     high: NDArray[np.float64] | None = None
+    constant: NDArray[np.bool_] | None = None
 
     @classmethod
     def fit(cls, kind: ScalingKind, values: NDArray[np.floating], rows: NDArray[np.int64]) -> Scaling:
@@ -52,16 +55,31 @@ class Scaling:
             column = values[rows, j].astype(np.float64)
             center[j], scale[j] = _center_and_scale(kind, column)
             low[j], high[j] = np.fmin.reduce(column), np.fmax.reduce(column)
-            is_same = high[j] - low[j] <= _ROUNDING * max(abs(low[j]), abs(high[j]))  # False for NaN
-            if kind == "maxabs" and rows.size > 1 and is_same and _exceeds(values[:, j], low[j], high[j]):
-                center[j], scale[j] = float(np.nanmedian(column)), 0.0
-        return cls(kind, center, scale, low, high)
+        constant = (scale > 0) & (high - low <= _rounding(low, high))  # NaN is none
+        # Of a single row all columns are constant.
+        is_kept = kind == "maxabs" and rows.size > 1 and constant.any()
+        return cls(kind, center, scale, low, high, constant if is_kept else None)
 
     @property
     def left_out(self) -> NDArray[np.bool_]:
         """Which columns have no scale, ``[columns]``."""
         left_out: NDArray[np.bool_] = self.scale == 0
         return left_out
+
+    @property
+    def key(self) -> bytes:
+        """Equal where two scalings of a kind do the same to every cell."""
+        parts = [self.center, self.scale]
+        if self.constant is not None:
+            assert self.low is not None
+            assert self.high is not None
+            parts += [np.where(self.constant, end, np.nan) for end in (self.low, self.high)]
+        return b"".join(part.tobytes() for part in parts)
+
+    @property
+    def without_information(self) -> NDArray[np.bool_]:
+        """Which columns have no scale, or that of one number, ``[columns]``."""
+        return self.left_out if self.constant is None else self.left_out | self.constant
 
     def apply(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Scaled values, a new array; NaN is missing, as every cell of a column without a scale is."""
@@ -70,6 +88,8 @@ class Scaling:
             for j, left_out in enumerate(self.left_out):  # by column, to save memory
                 column = values[:, j].astype(np.float64)
                 scaled[:, j] = np.nan if left_out else (column - self.center[j]) / self.scale[j]
+                if not left_out and (differs := self._differs(column, j)) is not None:
+                    scaled[differs, j] = np.nan
         return scaled
 
     def undo(self, scaled: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -78,6 +98,21 @@ class Scaling:
         values += self.center
         values[:, self.left_out] = self.center[self.left_out]
         return values
+
+    def differing(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Constant columns with cells of other numbers, which count as missing, ``[columns]``."""
+        found = [self._differs(values[:, j], j) for j in range(values.shape[1])]
+        return np.array([cells is not None and bool(cells.any()) for cells in found], bool)
+
+    def _differs(self, column: NDArray[np.floating], j: int) -> NDArray[np.bool_] | None:
+        if self.constant is None or not self.constant[j]:
+            return None
+        assert self.low is not None
+        assert self.high is not None
+        near = _rounding(self.low[j], self.high[j])
+        differs: NDArray[np.bool_] = (column < self.low[j] - near) | (column > self.high[j] + near)
+        differs &= column != 0
+        return differs
 
     def scaled_otherwise_before(self, n_rows: int) -> NDArray[np.bool_]:
         """Columns that earlier versions gave a scale that is none, ``[columns]``.
@@ -107,9 +142,9 @@ def _center_and_scale(kind: ScalingKind, column: NDArray[np.float64]) -> tuple[f
     return float(np.ldexp(center, exponent)), float(np.ldexp(scale, exponent))
 
 
-def _exceeds(column: NDArray[np.floating], low: float, high: float) -> bool:
-    """Whether a column has a number outside of a range."""
-    return bool(np.fmin.reduce(column) < low or np.fmax.reduce(column) > high)
+def _rounding(low: Any, high: Any) -> Any:
+    """How far apart cells of a range may be and be equal up to rounding."""
+    return _ROUNDING * np.maximum(np.abs(low), np.abs(high))
 
 
 def _maxabs(column: NDArray[np.float64]) -> tuple[float, float]:
@@ -139,25 +174,29 @@ _MEASURES: dict[str, Callable[[NDArray[np.float64]], tuple[float, float]]] = {
 }  # fmt: skip
 
 
-def left_out_mark(splits: Mapping[str, tuple[Scaling, int]]) -> str:
+def left_out_mark(splits: Mapping[str, tuple[Scaling, int]], tables: Sequence[NDArray[np.floating]]) -> str:
     """A hash of the columns that earlier versions scaled otherwise, for the identity of what is trained.
 
     Args:
         splits: By name, the scaling of each split and how many rows it was fitted on.
+        tables: What is scaled, ``[rows, columns]`` each.
 
     Returns:
         16 hexadecimal digits; empty where there are no such columns, so that earlier results stay valid.
     """
-    marked = {
-        name: np.flatnonzero(scaling.scaled_otherwise_before(n_rows)).tolist()
-        for name, (scaling, n_rows) in splits.items()
-    }
-    marked = {name: columns for name, columns in marked.items() if columns}
-    return hashlib.sha256(repr(sorted(marked.items())).encode()).hexdigest()[:16] if marked else ""
+    marked = {}
+    for name, (scaling, n_rows) in splits.items():
+        marked[name] = scaling.scaled_otherwise_before(n_rows)
+        marked[f"{name}, one number"] = _any_differing(scaling, tables)
+    columns = {name: np.flatnonzero(found).tolist() for name, found in marked.items() if found.any()}
+    return hashlib.sha256(repr(sorted(columns.items())).encode()).hexdigest()[:16] if columns else ""
 
 
 def left_out_warnings(
-    columns: Sequence[str], varying: NDArray[np.bool_], splits: Mapping[str, Scaling]
+    columns: Sequence[str],
+    varying: NDArray[np.bool_],
+    splits: Mapping[str, Scaling],
+    tables: Sequence[NDArray[np.floating]],
 ) -> list[str]:
     """Name the columns that are left out of the loss though they vary, a sentence for each group of splits.
 
@@ -165,25 +204,38 @@ def left_out_warnings(
         columns: The columns' names.
         varying: Which of them vary in the table as a whole; constant ones are named when it is read.
         splits: The scaling of each split, by name.
+        tables: What is scaled, ``[rows, columns]`` each.
 
     Shape:
         varying: ``[columns]``.
     """
-    where: dict[str, list[str]] = {}
-    for name, scaling in splits.items():
-        for j in np.flatnonzero(scaling.left_out & varying).tolist():
-            where.setdefault(columns[j], []).append(name)
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for column, names in where.items():
-        groups.setdefault(tuple(names), []).append(column)
     kinds = {scaling.kind for scaling in splits.values()}
     why = "constant or unobserved in the training rows"
     if "robust" in kinds:
         why += ", or their quartiles coincide, where --scaling standard would keep the column"
     if "none" in kinds:
         why = "unobserved in the training rows"
+    where: dict[tuple[str, str], list[str]] = {}
+    for name, scaling in splits.items():
+        found_by = {
+            why: scaling.left_out & varying,
+            "constant in the training rows; only cells of that number and zeros count": _any_differing(
+                scaling, tables
+            ),
+        }
+        for reason, found in found_by.items():
+            for j in np.flatnonzero(found).tolist():
+                where.setdefault((columns[j], reason), []).append(name)
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for (column, reason), names in where.items():
+        groups.setdefault((reason, *names), []).append(column)
     return [
         f"left out of the loss{'' if len(names) == len(splits) else ' of ' + listed(names)}: "
-        f"{listed(found)} ({why})"
-        for names, found in groups.items()
+        f"{listed(found)} ({reason})"
+        for (reason, *names), found in groups.items()
     ]
+
+
+def _any_differing(scaling: Scaling, tables: Sequence[NDArray[np.floating]]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = np.logical_or.reduce([scaling.differing(values) for values in tables])
+    return found

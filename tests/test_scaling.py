@@ -55,18 +55,38 @@ def test_a_column_that_does_not_vary_has_no_scale(kind: str, learned: list[float
     np.testing.assert_array_equal(scaling.undo(np.float32([[0.7], [NAN]])), expected)
 
 
-def test_the_largest_of_a_constant_column_is_a_scale_unless_other_rows_vary() -> None:
-    values = np.array([[0.0, 3.0, 3.0, 0.3, NAN], [0.0, 3.0, NAN, 0.1 + 0.2, NAN], [9.0, 3.0, 3.1, 0.3, 1.0]])
+def test_a_number_that_is_all_of_a_column_is_a_scale_of_cells_like_it_alone() -> None:
+    values = np.array(
+        [[0.0, 3.0, -3.0, 0.3, NAN], [0.0, 3.0, NAN, 0.3, NAN], [9.0, 3.0, 3.1, 0.1 + 0.2, 1.0]]
+    )
     scaling = Scaling.fit("maxabs", values, np.arange(2))
-    assert scaling.left_out.tolist() == [True, False, True, False, True]
-    np.testing.assert_array_equal(scaling.apply(values)[:, 1], [1, 1, 1])
-    np.testing.assert_array_equal(scaling.undo(scaling.apply(values))[:, 2], [3, 3, 3])
+    assert scaling.left_out.tolist() == [True, False, False, False, True]
+    assert scaling.differing(values).tolist() == [False, False, True, False, False]
+    np.testing.assert_array_equal(scaling.apply(values)[:, 1:4], [[1, -1, 1], [1, NAN, 1], [1, NAN, 1]])
+    np.testing.assert_array_equal(scaling.undo(np.ones((1, 5), np.float32)), [[0, 3, 3, 0.3, 0]])
+    np.testing.assert_array_equal(scaling.apply(values * 0)[0], [NAN, 0, 0, 0, NAN])
     whole = Scaling.fit("maxabs", values, np.arange(3))  # the same rows that vary, learned from
     assert not whole.left_out[:3].any()
+    assert not whole.differing(values).any()
     single = Scaling.fit("maxabs", values, np.arange(1))  # one row says nothing of what is constant
     assert single.left_out.tolist() == [True, False, False, False, True]
-    assert left_out_mark({"holdout": (Scaling.fit("maxabs", values[:, [1, 3]], np.arange(2)), 2)}) == ""
-    assert left_out_mark({"holdout": (Scaling.fit("maxabs", values[:, [1, 2]], np.arange(2)), 2)})
+    np.testing.assert_array_equal(single.apply(values)[:, 2], np.float32([-1, NAN, 3.1 / 3]))
+
+
+def test_other_cells_than_the_number_of_a_column_leave_a_mark_and_are_told() -> None:
+    values = np.array([[1.0, 3.0, 3.0], [2.0, 3.0, 3.0], [4.0, 3.0, 3.1]])
+    splits = {
+        "holdout": Scaling.fit("maxabs", values, np.arange(2)),
+        "1/2": Scaling.fit("maxabs", values, ROWS[:3]),
+    }
+    same, other = values[:, [0, 1]], values
+    for cells, is_marked in ((same, False), (other, True)):
+        fitted = {"holdout": (Scaling.fit("maxabs", cells, np.arange(2)), 2)}
+        assert bool(left_out_mark(fitted, [cells])) == is_marked
+        assert not left_out_mark(fitted, [cells[:2]])
+        assert bool(left_out_mark(fitted, [cells[:2], cells])) == is_marked
+    (told,) = left_out_warnings(list("abc"), np.array([True, False, True]), splits, [values])
+    assert told.startswith("left out of the loss of 'holdout': 'c' (constant in the training rows; ")
 
 
 def test_without_scaling_only_an_unobserved_column_is_left_out() -> None:
@@ -81,7 +101,7 @@ def test_quartiles_that_coincide_are_no_scale_though_the_column_varies() -> None
     for kind, left_out in (("robust", True), ("standard", False), ("minmax", False), ("maxabs", False)):
         assert Scaling.fit(kind, values, np.arange(20)).left_out[0] == left_out
     (told,) = left_out_warnings(
-        ["a"], np.array([True]), {"holdout": Scaling.fit("robust", values, np.arange(20))}
+        ["a"], np.array([True]), {"holdout": Scaling.fit("robust", values, np.arange(20))}, [values]
     )
     assert told.startswith("left out of the loss: 'a' (")
     assert "--scaling standard" in told
@@ -93,8 +113,9 @@ def test_warnings_name_columns_and_the_splits_they_are_left_out_of() -> None:
         fold: Scaling("maxabs", np.zeros(3), np.array(scale, float))
         for fold, scale in {"1/2": [1, 0, 0], "2/2": [1, 0, 1]}.items()
     }
-    told = left_out_warnings(columns, np.array([True, True, True]), splits)
-    assert left_out_warnings(columns, np.array([True, False, False]), splits) == []
+    rows = np.zeros((1, 3))
+    told = left_out_warnings(columns, np.array([True, True, True]), splits, [rows])
+    assert left_out_warnings(columns, np.array([True, False, False]), splits, [rows]) == []
     assert [line.split(" (")[0] for line in told] == [
         "left out of the loss: 'b'",
         "left out of the loss of '1/2': 'c'",
@@ -104,14 +125,18 @@ def test_warnings_name_columns_and_the_splits_they_are_left_out_of() -> None:
 def test_only_columns_that_were_scaled_otherwise_before_leave_a_mark() -> None:
     usual, tiny = np.array([[1.0], [2.0], [4.0]]), np.array([[1e-16], [2e-16], [4e-16]])
     rows = np.arange(3)
+
+    def marked(splits: dict[str, tuple[Scaling, int]]) -> str:
+        return left_out_mark(splits, [usual])
+
     for kind in ("maxabs", "minmax", "standard", "robust", "none"):
-        assert left_out_mark({"holdout": (Scaling.fit(kind, usual, rows), 3)}) == ""
+        assert marked({"holdout": (Scaling.fit(kind, usual, rows), 3)}) == ""
     without = {"holdout": (Scaling.fit("maxabs", usual * 0, rows), 3)}
     marks = {
-        left_out_mark(without),
-        left_out_mark({"1/5": without["holdout"]}),
-        left_out_mark({**without, "1/5": (Scaling.fit("maxabs", usual, rows), 3)}),
-        left_out_mark({"holdout": (Scaling.fit("maxabs", np.hstack([usual, usual * 0]), rows), 3)}),
+        marked(without),
+        marked({"1/5": without["holdout"]}),
+        marked({**without, "1/5": (Scaling.fit("maxabs", usual, rows), 3)}),
+        marked({"holdout": (Scaling.fit("maxabs", np.hstack([usual, usual * 0]), rows), 3)}),
     }
     assert len(marks) == 3  # a split without such columns adds nothing
-    assert left_out_mark({"holdout": (Scaling.fit("robust", tiny, rows), 3)})
+    assert marked({"holdout": (Scaling.fit("robust", tiny, rows), 3)})

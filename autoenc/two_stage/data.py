@@ -68,6 +68,11 @@ class TransferData:
         return self.labelled is self.table
 
     @property
+    def all_values(self) -> list[NDArray[np.float64]]:
+        """The cells of the table, and those of the labelled one where it is another."""
+        return [self.table.values] if self.shared else [self.table.values, self.labelled.values]
+
+    @property
     def any_label(self) -> NDArray[np.int64]:
         """The labelled rows that have at least one label, in ascending order."""
         known = [target.known for target in self.targets.values()]

@@ -98,7 +98,7 @@ class TransferJob:
         if problems or engine is None or data is None or division is None:
             raise InputError(problems)
         job = cls(settings, place, engine, data, division, repeats, is_on_disk)
-        if data.table.varying.any() and any(each.left_out.all() for each in job.scalings.values()):
+        if data.table.varying.any() and any(each.without_information.all() for each in job.scalings.values()):
             raise InputError(
                 f"{settings.data_path}: no column varies in the rows that stage 1 learns from; "
                 f"--scaling {settings.scaling} has nothing to go by"
@@ -116,7 +116,8 @@ class TransferJob:
     def left_out_mark(self) -> str:
         """What the identity of the search says about columns without a scale; mostly nothing."""
         n_rows = max(fold.pretrain.size for fold in [*self.division.folds, self.division.final])
-        return left_out_mark({name: (scaling, n_rows) for name, scaling in self.scalings.items()})
+        splits = {name: (scaling, n_rows) for name, scaling in self.scalings.items()}
+        return left_out_mark(splits, self.data.all_values)
 
     @property
     def n_threads(self) -> int:

@@ -132,7 +132,7 @@ def _warnings(job: TransferJob) -> Iterator[str]:
     table = job.data.table
     for each in (table, job.data.labelled):
         yield from (f"{each.path}: {text}" for text in each.warnings)
-    of_columns = left_out_warnings(table.columns, table.varying, job.scalings)
+    of_columns = left_out_warnings(table.columns, table.varying, job.scalings, job.data.all_values)
     of_columns += sign_warnings(table, job.settings.norm_options, "norm_options")
     yield from (f"{table.path}: {text}" for text in of_columns)
 

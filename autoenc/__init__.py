@@ -7,20 +7,20 @@ if TYPE_CHECKING:
     from typing import Any
 
     from autoenc.api import load_results, search, transfer, tune
-    from autoenc.checkpoint import FittedAutoencoder
-    from autoenc.dataset import COPUSDataset
-    from autoenc.ensemble import FittedEnsemble
+    from autoenc.data.dataset import COPUSDataset
     from autoenc.errors import InputError, Interrupted
-    from autoenc.grid import ArchitectureGrid
-    from autoenc.loss import sparse_aware_loss
-    from autoenc.model import DynamicAutoencoder
-    from autoenc.model_files import load_model
+    from autoenc.fitted.autoencoder import FittedAutoencoder
+    from autoenc.fitted.ensemble import FittedEnsemble
+    from autoenc.models.grid import ArchitectureGrid
+    from autoenc.models.loss import sparse_aware_loss
+    from autoenc.models.network import DynamicAutoencoder
     from autoenc.report.results import SearchResults
     from autoenc.report.study_results import TuneResults
     from autoenc.tuning.optimizer import HyperparameterOptimizer
     from autoenc.tuning.resilient import ResilientSampler
     from autoenc.tuning.space import HyperparameterSearchSpace
     from autoenc.two_stage.results import TransferResults
+    from autoenc.workflows.models import load_model
 
 __version__ = "0.1.0"
 __all__ = [
@@ -46,11 +46,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ArchitectureGrid": "grid",
-    "COPUSDataset": "dataset",
-    "DynamicAutoencoder": "model",
-    "FittedAutoencoder": "checkpoint",
-    "FittedEnsemble": "ensemble",
+    "ArchitectureGrid": "models.grid",
+    "COPUSDataset": "data.dataset",
+    "DynamicAutoencoder": "models.network",
+    "FittedAutoencoder": "fitted.autoencoder",
+    "FittedEnsemble": "fitted.ensemble",
     "HyperparameterOptimizer": "tuning.optimizer",
     "HyperparameterSearchSpace": "tuning.space",
     "InputError": "errors",
@@ -59,10 +59,10 @@ _HOMES = {
     "SearchResults": "report.results",
     "TransferResults": "two_stage.results",
     "TuneResults": "report.study_results",
-    "load_model": "model_files",
+    "load_model": "workflows.models",
     "load_results": "api",
     "search": "api",
-    "sparse_aware_loss": "loss",
+    "sparse_aware_loss": "models.loss",
     "transfer": "api",
     "tune": "api",
 }

@@ -11,7 +11,7 @@ try:
     from contextlib import suppress
     from types import FrameType
 
-    from autoenc.startup import prepare_process
+    from autoenc.system.startup import prepare_process
 except KeyboardInterrupt:  # before there is anything to be stopped in order
     print("stopped by SIGINT", file=sys.stderr)
     sys.exit(130)
@@ -48,7 +48,7 @@ def run(prog: str | None = None) -> int:
         for number in heeded:
             signal.signal(number, stop)
         prepare_process()
-        from autoenc import cli
+        from autoenc.commands import cli
 
         code = _flushed(cli.main() if prog is None else cli.main_by_mode(sys.argv[1:], prog))
         _end_at_once_without_memory(code)
@@ -81,7 +81,7 @@ def _flushed(code: int) -> int:
 
 def _end_at_once_without_memory(code: int) -> None:
     """End the process where memory or threads have run out: what libraries tidy up may then never end."""
-    trouble = sys.modules.get("autoenc.trouble")
+    trouble = sys.modules.get("autoenc.system.trouble")
     if trouble is not None and trouble.has_run_out:
         with suppress(OSError, AttributeError, ValueError):  # closed streams
             sys.stderr.flush()

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from autoenc.data.given import given_table
 from autoenc.errors import InputError, Interrupted
-from autoenc.given import given_table
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults
 from autoenc.settings import SearchSettings, Settings, TransferSettings, TuneSettings, parse_settings
-from autoenc.surroundings import restoring
+from autoenc.system.surroundings import restoring
 from autoenc.tuning.job import TuneJob
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.load import load

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autoenc.text import escaped
+from autoenc.system.text import escaped
 
 __all__ = ["InputError", "Interrupted", "listed", "shortened"]
 

@@ -23,10 +23,10 @@ from products import blas_pass, own_pass, products_only
 from threadpoolctl import threadpool_info, threadpool_limits
 from torch_side import Cells, torch_fit
 
-from autoenc.data import load_table
-from autoenc.division import split_table
+from autoenc.data.division import split_table
+from autoenc.data.table import load_table
 from autoenc.engines import Fit, Recipe, Split, make_engine
-from autoenc.grid import ArchitectureGrid
+from autoenc.models.grid import ArchitectureGrid
 from autoenc.searching import run_fits
 
 WIDTHS, MAX_LAYERS, LATENT_DIM, SEED = (16, 32, 64, 128), 3, 3, 42

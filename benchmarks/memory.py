@@ -32,13 +32,15 @@ for start in range(0, n_rows, 50_000):
     frame = pd.DataFrame(values, columns=[f"c{j}" for j in range(n_columns)])
     frame.to_csv(path, mode="a", header=start == 0, index=False)
 """
-IMPORT_ONLY = "import autoenc.data, autoenc.engines.native, sklearn.model_selection, sklearn.preprocessing"
-LOAD_TABLE = "import sys; from autoenc.data import load_table; load_table(sys.argv[1])"
+IMPORT_ONLY = (
+    "import autoenc.data.table, autoenc.engines.native, sklearn.model_selection, sklearn.preprocessing"
+)
+LOAD_TABLE = "import sys; from autoenc.data.table import load_table; load_table(sys.argv[1])"
 TRAIN_ONLY = """
 import sys
 import numpy as np
-from autoenc.data import Table
-from autoenc.division import split_table
+from autoenc.data.table import Table
+from autoenc.data.division import split_table
 from autoenc.engines import Fit, Recipe, make_engine
 n_rows, n_columns = int(sys.argv[1]), int(sys.argv[2])
 values = np.random.default_rng(0).random((n_rows, n_columns), np.float32)

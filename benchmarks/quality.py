@@ -24,7 +24,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 
-from autoenc.baselines import baseline_losses, reconstruction_loss
+from autoenc.analysis.baselines import baseline_losses, reconstruction_loss
 from autoenc.engines import Recipe
 from autoenc.report.results import SearchResults
 from autoenc.searching import run_fits

@@ -12,13 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from autoenc.paths import OutputPaths
 from autoenc.record.record import Record
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
 from autoenc.report.live import LiveView
 from autoenc.searching import run_fits
 from autoenc.settings import SearchSettings
+from autoenc.system.paths import OutputPaths
 from autoenc.workflows.job import SearchJob
 
 LONG_EPOCHS = 600

@@ -19,10 +19,10 @@ from filelock import FileLock
 from sklearn.datasets import load_digits
 
 from autoenc.engines import StopFlag
-from autoenc.paths import png_content, write_atomically
 from autoenc.record.record import Record
 from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
 from autoenc.settings import TuneSettings, require_settings
+from autoenc.system.paths import png_content, write_atomically
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import open_study
 from autoenc.tuning.trials import run_tuning

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from autoenc.engines import Fit, Recipe, Split
-from autoenc.model import DynamicAutoencoder
+from autoenc.models.network import DynamicAutoencoder
 
 __all__ = ["Cells", "torch_fit"]
 

@@ -40,7 +40,7 @@ from scipy.stats import spearmanr
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from autoenc.config import load_layers
-from autoenc.data import Scaling
+from autoenc.data.table import Scaling
 from autoenc.engines import StopFlag
 from autoenc.searching import loop
 from autoenc.searching.executors import Threads

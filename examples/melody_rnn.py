@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial
 from torch import nn
 
 from autoenc import HyperparameterOptimizer, InputError
-from autoenc.paths import write_atomically
+from autoenc.system.paths import write_atomically
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 N_PITCHES = 88  # the keys of a piano, A0 to C8

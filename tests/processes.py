@@ -12,8 +12,8 @@ from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["autoenc.commands.search", "autoenc.engines.native", "autoenc.baselines", "sklearn.model_selection",
-     "sklearn.decomposition", "sklearn.preprocessing"]
+    ["autoenc.commands.search", "autoenc.engines.native", "autoenc.analysis.baselines",
+     "sklearn.model_selection", "sklearn.decomposition", "sklearn.preprocessing"]
 )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def _die_before(name: str) -> None:
 
 
 def _main(arguments: list[str], log: str, dies_at_write: int | str | None) -> None:
-    from autoenc.cli import main
+    from autoenc.commands.cli import main
 
     if isinstance(dies_at_write, str):
         _die_before(dies_at_write)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from autoenc.errors import InputError
-from autoenc.runs import read_run
+from autoenc.record.runs import read_run
 
 
 @pytest.mark.parametrize(

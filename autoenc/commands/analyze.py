@@ -10,9 +10,9 @@ from pathlib import Path
 import optuna
 
 from autoenc.errors import InputError
-from autoenc.paths import OutputPaths, remove_leftovers
 from autoenc.record.lock import is_held
 from autoenc.record.record import TUNE, Record, records_in
+from autoenc.record.runs import mark_interrupted
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record, unfinished_state
@@ -20,9 +20,9 @@ from autoenc.report.overview import overview
 from autoenc.report.study_tables import ranked_trials, study_trials
 from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import STATE_FILE, TuneReports
-from autoenc.runs import mark_interrupted
 from autoenc.settings import AnalyzeSettings, SearchSettings
-from autoenc.text import say, warn
+from autoenc.system.paths import OutputPaths, remove_leftovers
+from autoenc.system.text import say, warn
 from autoenc.tuning.study import tune_studies
 
 __all__ = ["analyze"]

@@ -9,17 +9,17 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from autoenc.baselines import above_pca
+from autoenc.analysis.baselines import above_pca
+from autoenc.analysis.selection import elbow
 from autoenc.errors import InputError
-from autoenc.outputs import is_regular, summary_stream, write_output
-from autoenc.paths import make_folder, png_content
 from autoenc.record.record import Record, records_in
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
 from autoenc.report.plots import COLOURS, loss_name, new_figure
-from autoenc.selection import elbow
 from autoenc.settings import CompareSettings, SearchSettings
-from autoenc.text import say
+from autoenc.system.outputs import is_regular, summary_stream, write_output
+from autoenc.system.paths import make_folder, png_content
+from autoenc.system.text import say
 
 __all__ = ["compare"]
 

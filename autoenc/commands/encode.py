@@ -6,18 +6,18 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from autoenc.checkpoint import FittedAutoencoder
 from autoenc.commands.row_files import check_row_file, kept_columns, write_rows
-from autoenc.ensemble import FittedEnsemble
+from autoenc.data.markers import MISSING_WORDS
+from autoenc.data.read import numeric_column, read_table
+from autoenc.data.sources import source_name
 from autoenc.errors import InputError, listed
-from autoenc.markers import MISSING_WORDS
-from autoenc.model_files import load_model
-from autoenc.outputs import refuse_inputs, summary_stream
+from autoenc.fitted.autoencoder import FittedAutoencoder
+from autoenc.fitted.ensemble import FittedEnsemble
 from autoenc.settings import EncodeSettings, PredictSettings
-from autoenc.sources import source_name
-from autoenc.tables import numeric_column, read_table
-from autoenc.text import say, warn
+from autoenc.system.outputs import refuse_inputs, summary_stream
+from autoenc.system.text import say, warn
 from autoenc.two_stage.checkpoint import FittedTransfer
+from autoenc.workflows.models import load_model
 
 if TYPE_CHECKING:
     import pandas as pd

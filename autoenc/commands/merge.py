@@ -6,16 +6,16 @@ from pathlib import Path
 
 from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
-from autoenc.grid import format_architecture
-from autoenc.paths import OutputPaths, check_folder
+from autoenc.models.grid import format_architecture
 from autoenc.record.lock import RecordLock
 from autoenc.record.record import Record, records_in
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record
+from autoenc.searching.trials import trained_trials_of
 from autoenc.settings import MergeSettings, SearchSettings
-from autoenc.text import say, warn
-from autoenc.trials import trained_trials_of
+from autoenc.system.paths import OutputPaths, check_folder
+from autoenc.system.text import say, warn
 
 __all__ = ["merge"]
 

@@ -16,13 +16,13 @@ from optuna.distributions import (
 from autoenc.commands.refine import narrowed_table, write_search_file
 from autoenc.commands.search import search
 from autoenc.commands.tune import tune
-from autoenc.paths import check_folder, write_atomically
 from autoenc.report.results import json_bytes
 from autoenc.settings import PhasesSettings, RefineSettings, TuneSettings
 from autoenc.settings.phases import Phase
 from autoenc.settings.refine import NarrowingSettings
 from autoenc.settings.space import SpaceSettings
-from autoenc.text import say
+from autoenc.system.paths import check_folder, write_atomically
+from autoenc.system.text import say
 from autoenc.tuning.observations import observe_folder
 from autoenc.tuning.phases import Plan, plan_phases, settings_within
 from autoenc.tuning.space import HyperparameterSearchSpace

@@ -8,12 +8,12 @@ from typing import IO
 
 from autoenc.config.words import hint
 from autoenc.errors import InputError
-from autoenc.paths import make_folder, png_content, utf8, write_atomically
 from autoenc.report.observed import importances_csv, importances_of, ranking_csv
 from autoenc.report.pivot import draw_pivot, pivot_csv, pivot_plot
 from autoenc.report.study_figures import draw_importances
 from autoenc.settings import PivotSettings
-from autoenc.text import say
+from autoenc.system.paths import make_folder, png_content, utf8, write_atomically
+from autoenc.system.text import say
 from autoenc.tuning.observations import Observations, observe_folder
 
 __all__ = ["pivot"]

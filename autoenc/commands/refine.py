@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoenc.errors import InputError
-from autoenc.outputs import STANDARD_OUTPUT, is_regular, summary_stream, write_output
-from autoenc.paths import utf8
 from autoenc.report.search_file import search_file, shown_values
 from autoenc.settings import RefineSettings
-from autoenc.text import say
+from autoenc.system.outputs import STANDARD_OUTPUT, is_regular, summary_stream, write_output
+from autoenc.system.paths import utf8
+from autoenc.system.text import say
 from autoenc.tuning.narrowing import Narrowed, best_of, narrow
 from autoenc.tuning.observations import observe_folder
 

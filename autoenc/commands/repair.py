@@ -9,7 +9,6 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoenc.errors import InputError
-from autoenc.paths import keep_aside
 from autoenc.record.checked import Checked
 from autoenc.record.database import CheckedDatabase, sqlite_url
 from autoenc.record.digest import LOST
@@ -18,8 +17,9 @@ from autoenc.record.lock import RecordLock
 from autoenc.record.private import study_id
 from autoenc.record.record import CONTEXT, records_in
 from autoenc.settings import RepairSettings
-from autoenc.surroundings import quiet_optuna
-from autoenc.text import say
+from autoenc.system.paths import keep_aside
+from autoenc.system.surroundings import quiet_optuna
+from autoenc.system.text import say
 
 __all__ = ["repair"]
 

@@ -6,8 +6,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from autoenc.secrets import masked_command
 from autoenc.settings import TrainingSettings
+from autoenc.system.secrets import masked_command
 
 __all__ = ["program_words", "same_command"]
 

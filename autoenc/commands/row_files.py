@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoenc.errors import InputError, listed
-from autoenc.outputs import is_regular, write_output
 from autoenc.report.cells import plain_frame
+from autoenc.system.outputs import is_regular, write_output
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from autoenc.errors import InputError
-from autoenc.runs import FOLDER, read_run, run_state
+from autoenc.record.runs import FOLDER, read_run, run_state
 from autoenc.settings.runs import CONDITION, RunsDiffSettings, RunsSettings
-from autoenc.text import escaped, say, warn
+from autoenc.system.text import escaped, say, warn
 
 __all__ = ["runs", "runs_diff"]
 

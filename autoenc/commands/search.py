@@ -6,10 +6,10 @@ import shlex
 
 from autoenc.commands.resume import same_command
 from autoenc.commands.verify import verify
-from autoenc.machine import tell_interrupted
 from autoenc.report.answer import answer_lines
 from autoenc.settings import SearchSettings
-from autoenc.text import say, warn
+from autoenc.system.machine import tell_interrupted
+from autoenc.system.text import say, warn
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.plan import dry_run
 from autoenc.workflows.screen import Terminal

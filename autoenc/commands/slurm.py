@@ -15,12 +15,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from autoenc.data.sources import is_stream
 from autoenc.errors import InputError
-from autoenc.paths import write_atomically
 from autoenc.settings import SearchSettings
 from autoenc.settings.slurm import CONTROL, SlurmSettings
-from autoenc.sources import is_stream
-from autoenc.text import say
+from autoenc.system.paths import write_atomically
+from autoenc.system.text import say
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.screen import Terminal
 

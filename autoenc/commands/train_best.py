@@ -6,32 +6,32 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoenc.baselines import baseline_losses
-from autoenc.division import HOLDOUT
+from autoenc.analysis.baselines import baseline_losses
+from autoenc.data.division import HOLDOUT
+from autoenc.data.sources import refuse_ended
 from autoenc.engines import Fit, Outcome, Stopped
-from autoenc.environment import describe_environment
 from autoenc.errors import InputError
-from autoenc.grid import format_architecture
-from autoenc.inputs import prepare_inputs
-from autoenc.paths import OutputPaths, png_content, write_atomically
+from autoenc.models.grid import format_architecture
+from autoenc.record.environment import describe_environment
+from autoenc.record.runs import TrackedRun
+from autoenc.record.single_precision import as_recorded
 from autoenc.record.storage import journal_path
 from autoenc.report.answer import compared_with_pca
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.training_plot import TrainingPlot, draw_training
-from autoenc.runs import TrackedRun
+from autoenc.searching.inputs import prepare_inputs
 from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
+from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
-from autoenc.single_precision import as_recorded
-from autoenc.sources import refuse_ended
-from autoenc.text import say, warn
-from autoenc.trials import Trial, TrialResult
+from autoenc.system.paths import OutputPaths, png_content, write_atomically
+from autoenc.system.text import say, warn
 from autoenc.tuning.chosen import Chosen, chosen_trial
 from autoenc.workflows.tracking import curves_of, metrics_of
 from autoenc.workflows.train_best import FullTraining
 
 if TYPE_CHECKING:
-    from autoenc.checkpoint import FittedAutoencoder
+    from autoenc.fitted.autoencoder import FittedAutoencoder
 
 __all__ = ["train_best"]
 
@@ -145,7 +145,7 @@ def _data_settings(chosen: Chosen, settings: TrainBestSettings) -> TrainingSetti
 
 
 def _save(model: FittedAutoencoder, folder: Path) -> tuple[str, Path]:
-    from autoenc.checkpoint import save_model  # torch takes seconds to import
+    from autoenc.fitted.autoencoder import save_model  # torch takes seconds to import
 
     path = OutputPaths(folder, model.info["latent_dim"]).best_model
     kept = save_model(path, model, keep_earlier=True)

@@ -10,11 +10,11 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from autoenc.errors import InputError
-from autoenc.grid import format_architecture
-from autoenc.paths import check_folder
-from autoenc.runs import TrackedRun
+from autoenc.models.grid import format_architecture
+from autoenc.record.runs import TrackedRun
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
-from autoenc.text import say, warn
+from autoenc.system.paths import check_folder
+from autoenc.system.text import say, warn
 from autoenc.tuning.chosen import complete_trial
 from autoenc.two_stage.checkpoint import FittedTransfer, save_transfer
 from autoenc.two_stage.finalists import best_trial

@@ -11,9 +11,9 @@ from optuna.trial import FrozenTrial
 
 from autoenc.commands.resume import program_words
 from autoenc.errors import InputError
-from autoenc.machine import tell_interrupted
 from autoenc.report.study_tables import count_states, ranked_trials, study_trials
 from autoenc.settings import TransferSettings, require_settings
+from autoenc.system.machine import tell_interrupted
 from autoenc.two_stage.finalists import best_trial, compare
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.record import read_study, refuse_ended_tables, stored_settings

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoenc.commands.resume import same_command
-from autoenc.machine import tell_interrupted
 from autoenc.record.storage import journal_path
 from autoenc.report.answer import compared_with_pca
 from autoenc.report.tuning import steps_of
 from autoenc.settings import TuneSettings
-from autoenc.text import say, warn
+from autoenc.system.machine import tell_interrupted
+from autoenc.system.text import say, warn
 from autoenc.tuning.job import TuneJob
 from autoenc.workflows.screen import Terminal
 from autoenc.workflows.tune import TuneRun, open_tuning

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from autoenc.engines import Fit, Split
 from autoenc.engines.verify import TOLERANCES, Comparison, compare_engines, spread
-from autoenc.grid import format_architecture
-from autoenc.text import say
+from autoenc.models.grid import format_architecture
+from autoenc.system.text import say
 
 __all__ = ["verify"]
 

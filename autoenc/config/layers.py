@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from autoenc.config.expand import expanded_path
 from autoenc.errors import InputError
-from autoenc.special import read_regular
+from autoenc.system.special import read_regular
 
 if TYPE_CHECKING:  # PyYAML, behind it, is imported where there is a file
     from autoenc.config.files import ConfigFile, Entry

@@ -16,7 +16,7 @@ from autoenc.engines.contract import (
     Stopped,
 )
 from autoenc.errors import InputError
-from autoenc.surroundings import one_torch_thread
+from autoenc.system.surroundings import one_torch_thread
 
 __all__ = [
     "ACTIVATIONS",

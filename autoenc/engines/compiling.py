@@ -20,7 +20,7 @@ from numba import njit
 from numba.core import caching
 
 from autoenc.engines.simd import JIT
-from autoenc.trouble import require_room
+from autoenc.system.trouble import require_room
 
 __all__ = ["announced", "compiled", "take_notes"]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.grid import Architecture, NetworkShape
+from autoenc.models.grid import Architecture, NetworkShape
 
 __all__ = [
     "ACTIVATIONS",

@@ -31,8 +31,8 @@ from autoenc.engines.contract import (
 )
 from autoenc.engines.randomness import batch_order, initial_state, keep_threshold
 from autoenc.engines.simd import VECTOR_BYTES
-from autoenc.grid import NetworkShape
-from autoenc.trouble import blamed_on_machine
+from autoenc.models.grid import NetworkShape
+from autoenc.system.trouble import blamed_on_machine
 
 __all__ = ["NativeEngine"]
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from autoenc.engines.compiling import compiled
 from autoenc.engines.contract import State
 from autoenc.engines.simd import INNER
-from autoenc.grid import NetworkShape
+from autoenc.models.grid import NetworkShape
 
 __all__ = [
     "CORRUPTION",

@@ -25,10 +25,10 @@ from autoenc.engines.contract import (
     check_initial,
 )
 from autoenc.engines.randomness import CORRUPTION, batch_order, dropout_mask, initial_state, latent_noise
-from autoenc.loss import sparse_aware_loss
-from autoenc.model import DynamicAutoencoder
-from autoenc.torch_state import training_state
-from autoenc.trouble import blamed_on_machine
+from autoenc.engines.torch_state import training_state
+from autoenc.models.loss import sparse_aware_loss
+from autoenc.models.network import DynamicAutoencoder
+from autoenc.system.trouble import blamed_on_machine
 
 __all__ = ["TorchEngine"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from autoenc.engines.contract import Engine, Fit, Outcome, Split, State, StopFlag, Watch
 from autoenc.engines.randomness import initial_state
-from autoenc.grid import NetworkShape, format_architecture
+from autoenc.models.grid import NetworkShape, format_architecture
 
 __all__ = ["WarmStarting", "extended_state"]
 

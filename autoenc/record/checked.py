@@ -24,7 +24,7 @@ from autoenc.record.digest import (
     without_digest,
 )
 from autoenc.record.private import FrozenStudy, trial_id
-from autoenc.text import warn_once
+from autoenc.system.text import warn_once
 
 __all__ = ["Checked"]
 

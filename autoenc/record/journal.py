@@ -19,11 +19,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
 from autoenc.errors import InputError
-from autoenc.machine import naming
 from autoenc.record.checked import Checked
 from autoenc.record.digest import LOST, digest_of
 from autoenc.record.lock import JournalLock
 from autoenc.record.private import Journal, JournalOperation, Replay, trial_id
+from autoenc.system.machine import naming
 
 __all__ = ["CheckedJournal", "mend"]
 

@@ -16,10 +16,10 @@ from filelock import FileLock, Timeout
 from optuna.storages.journal import JournalFileOpenLock
 
 from autoenc.errors import InputError
-from autoenc.machine import naming
-from autoenc.paths import make_folder, write_atomically
-from autoenc.secrets import masked_command
-from autoenc.special import refuse_link
+from autoenc.system.machine import naming
+from autoenc.system.paths import make_folder, write_atomically
+from autoenc.system.secrets import masked_command
+from autoenc.system.special import refuse_link
 
 __all__ = ["JournalLock", "RecordLock", "file_lock", "is_held"]
 

@@ -21,7 +21,7 @@ from autoenc.errors import InputError
 from autoenc.record.checked import Checked
 from autoenc.record.identity import Context
 from autoenc.record.private import storage_of
-from autoenc.surroundings import quiet_optuna
+from autoenc.system.surroundings import quiet_optuna
 
 __all__ = ["CONTEXT", "TUNE", "Record", "keep_study_aside", "note_use", "order_of_use", "records_in"]
 

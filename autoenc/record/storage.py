@@ -10,9 +10,9 @@ from optuna.storages import BaseStorage
 from autoenc.errors import InputError
 from autoenc.record.database import CheckedDatabase, has_tables
 from autoenc.record.journal import CheckedJournal, mend
-from autoenc.secrets import is_masked, masked_error, masked_url
-from autoenc.special import refuse_link, special_kind
-from autoenc.surroundings import quiet_optuna
+from autoenc.system.secrets import is_masked, masked_error, masked_url
+from autoenc.system.special import refuse_link, special_kind
+from autoenc.system.surroundings import quiet_optuna
 
 __all__ = ["is_there", "journal_path", "open_storage"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autoenc.baselines import above_pca
-from autoenc.division import HOLDOUT
-from autoenc.effects import Effect
+from autoenc.analysis.baselines import above_pca
+from autoenc.analysis.effects import Effect
+from autoenc.data.division import HOLDOUT
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared, tie_lines

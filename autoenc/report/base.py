@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from autoenc.checkpoint import FittedAutoencoder
+    from autoenc.fitted.autoencoder import FittedAutoencoder
 
 __all__ = ["Results"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from autoenc.effects import Effect
+from autoenc.analysis.effects import Effect
 from autoenc.report.plots import COLOURS, new_figure
 
 __all__ = ["draw_effects"]

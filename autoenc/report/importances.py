@@ -8,7 +8,7 @@ from typing import NamedTuple
 import optuna
 
 from autoenc.report.study_tables import parameter_names, ranked_trials
-from autoenc.surroundings import quiet_optuna
+from autoenc.system.surroundings import quiet_optuna
 
 __all__ = ["Importances", "study_importances"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoenc.text import escaped
+from autoenc.system.text import escaped
 
 __all__ = ["picture_name"]
 

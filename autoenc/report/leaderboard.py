@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autoenc.report.results import SearchResults
-from autoenc.trials import TrialResult
+from autoenc.searching.trials import TrialResult
 
 if TYPE_CHECKING:
     import pandas as pd

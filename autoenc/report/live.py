@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from autoenc.paths import OutputPaths, png_content, utf8, write_atomically
 from autoenc.report.progress import draw_progress, progress_plot
 from autoenc.report.results import SearchResults, csv_text, json_bytes
+from autoenc.system.paths import OutputPaths, png_content, utf8, write_atomically
 
 __all__ = ["LiveView", "state_of_record", "unfinished_state"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from autoenc.text import escaped
+from autoenc.system.text import escaped
 
 if TYPE_CHECKING:
     import pandas as pd

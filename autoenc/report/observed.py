@@ -8,8 +8,8 @@ from optuna.trial import create_trial
 
 from autoenc.report.cells import csv_lines
 from autoenc.report.study_figures import ImportancesPlot, importances_plot
-from autoenc.scores import score_parts
-from autoenc.surroundings import quiet_optuna
+from autoenc.settings.scores import score_parts
+from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.observations import Observations
 
 __all__ = ["MEASURES", "importances_csv", "importances_of", "ranking_csv"]
@@ -50,7 +50,7 @@ def ranking_csv(seen: Observations, score: str) -> str:
 
     Args:
         seen: The search.
-        score: A weighting as :func:`autoenc.scores.parse_score` reads it.
+        score: A weighting as :func:`autoenc.settings.scores.parse_score` reads it.
     """
     measures = {name: [t.metrics[metric] for t in seen.trials] for name, metric in MEASURES.items()}
     parts = score_parts(score, measures)

@@ -10,8 +10,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
+from autoenc.analysis.selection import pareto_front
 from autoenc.report.results import SearchResults
-from autoenc.selection import pareto_front
 
 __all__ = [
     "COLOURS",

@@ -9,24 +9,24 @@ from math import isfinite
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Protocol
 
-from autoenc.division import HOLDOUT
-from autoenc.effects import Effect, factor_effects
+from autoenc.analysis.effects import Effect, factor_effects
+from autoenc.analysis.selection import Selection, select
+from autoenc.analysis.warm_starts import compare_warm_starts, warm_start_document
+from autoenc.data.division import HOLDOUT
 from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
-from autoenc.paths import utf8
 from autoenc.record.record import Record
 from autoenc.report.base import Results
 from autoenc.report.cells import csv_lines
 from autoenc.searching.strategies import Halving, Strategy, make_strategy
-from autoenc.selection import Selection, select
+from autoenc.searching.trials import Trial, TrialResult, trials_of
 from autoenc.settings import SearchSettings
-from autoenc.trials import Trial, TrialResult, trials_of
-from autoenc.warm_starts import compare_warm_starts, warm_start_document
+from autoenc.system.paths import utf8
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from autoenc.checkpoint import FittedAutoencoder
+    from autoenc.fitted.autoencoder import FittedAutoencoder
     from autoenc.report.axes import SearchPlots
     from autoenc.report.latent import LatentPlot
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from autoenc.checkpoint import FittedAutoencoder
+    from autoenc.fitted.autoencoder import FittedAutoencoder
 
 __all__ = ["StudyPlots", "StudyResults", "TuneResults"]
 

@@ -16,7 +16,7 @@ from autoenc.report.study_tables import (
     search_space,
     study_trials,
 )
-from autoenc.text import escaped
+from autoenc.system.text import escaped
 
 __all__ = ["report_text"]
 

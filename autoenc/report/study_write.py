@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from autoenc.paths import png_content, utf8, write_atomically
 from autoenc.report.results import json_bytes
 from autoenc.report.study_tables import best_document, results_document, top_trials_csv, trials_csv
 from autoenc.report.study_text import report_text
+from autoenc.system.paths import png_content, utf8, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

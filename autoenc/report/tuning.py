@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from autoenc.baselines import above_pca
+from autoenc.analysis.baselines import above_pca
 from autoenc.record.record import TUNE
 from autoenc.report.cells import csv_lines
 from autoenc.report.results import finite

@@ -10,13 +10,13 @@ from typing import Any
 
 import optuna
 
-from autoenc.paths import png_content, utf8, write_atomically
 from autoenc.record.record import TUNE
 from autoenc.report.results import json_bytes
 from autoenc.report.study_tables import duration_s, study_trials
 from autoenc.report.study_write import write_study_reports
 from autoenc.report.tuning import progress_csv, state_document, steps_of
 from autoenc.report.tuning_plots import analysis_plot, draw_analysis, draw_tune_progress, tune_progress_plot
+from autoenc.system.paths import png_content, utf8, write_atomically
 from autoenc.tuning.families import modes
 
 __all__ = ["STATE_FILE", "TuneReports"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoenc.paths import OutputPaths, png_content, utf8, write_atomically
 from autoenc.report.effects_plot import draw_effects
 from autoenc.report.latent import LatentPlot, draw_latent, latent_plot
 from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves, loss_name
 from autoenc.report.results import SearchResults, csv_text, json_bytes, results_document
+from autoenc.system.paths import OutputPaths, png_content, utf8, write_atomically
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
-    from autoenc.checkpoint import FittedAutoencoder
-    from autoenc.data import Table
+    from autoenc.data.table import Table
     from autoenc.engines import Split
+    from autoenc.fitted.autoencoder import FittedAutoencoder
 
 __all__ = ["latent_plane", "write_latent_plane", "write_reports"]
 

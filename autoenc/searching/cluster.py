@@ -22,8 +22,8 @@ from autoenc.errors import InputError
 from autoenc.record.identity import FORMAT_VERSION
 from autoenc.searching.executors import train_one
 from autoenc.searching.loop import BatchLost, Watch
-from autoenc.text import warn
-from autoenc.trouble import MachineError, trouble
+from autoenc.system.text import warn
+from autoenc.system.trouble import MachineError, trouble
 
 __all__ = ["DaskCluster"]
 

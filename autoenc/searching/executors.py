@@ -11,7 +11,7 @@ from typing import Generic
 
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
 from autoenc.searching.loop import O, Objective, U, Watch
-from autoenc.trouble import MachineError, require_room, trouble
+from autoenc.system.trouble import MachineError, require_room, trouble
 
 __all__ = ["Here", "Threads", "train_one"]
 
@@ -104,8 +104,8 @@ def train_one(
 ) -> Outcome:
     """Train a fit; an error of the engine becomes its failure, and its parameters are left out.
 
-    What the machine could not do, as :func:`~autoenc.trouble.trouble` tells, is no failure of the fit and
-    raised as it is.
+    What the machine could not do, as :func:`~autoenc.system.trouble.trouble` tells, is no failure of the fit
+    and raised as it is.
 
     Raises:
         Stopped: If ``stop`` was set before the end.

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from autoenc.engines import Engine, StopFlag
-from autoenc.text import warn
+from autoenc.system.text import warn
 
 __all__ = ["make_ready", "prepare_ahead"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from autoenc.engines import Fit, Outcome
+from autoenc.searching.trials import Trial, trained_trials_of, trials_of
 from autoenc.settings import SearchSettings
-from autoenc.trials import Trial, trained_trials_of, trials_of
 
 __all__ = ["Grid", "Halving", "Rung", "Strategy", "make_strategy"]
 

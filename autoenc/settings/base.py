@@ -27,7 +27,7 @@ from pydantic.fields import FieldInfo
 
 from autoenc.engines.contract import Norm
 from autoenc.errors import InputError
-from autoenc.secrets import masked_values
+from autoenc.system.secrets import masked_values
 
 __all__ = [
     "DISTINCT",

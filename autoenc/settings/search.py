@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, FiniteFloat
 
 from autoenc.engines.contract import Activation, Recipe
-from autoenc.grid import ArchitectureGrid
-from autoenc.scores import parse_score
+from autoenc.models.grid import ArchitectureGrid
 from autoenc.searching.shards import parse_shard
 from autoenc.settings.base import (
     Dropouts,
@@ -18,6 +17,7 @@ from autoenc.settings.base import (
     WeightDecays,
     Widths,
 )
+from autoenc.settings.scores import parse_score
 from autoenc.settings.training import TrainingSettings
 from autoenc.settings.trust import EnsembleSettings, WarmStartSettings
 

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.engines import Recipe
 from autoenc.errors import InputError
-from autoenc.grid import Architecture, parse_architecture
+from autoenc.models.grid import Architecture, parse_architecture
 from autoenc.record.record import TUNE, Record, order_of_use, records_in
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults

@@ -11,17 +11,17 @@ from typing import Any
 
 from optuna.samplers import BaseSampler, GridSampler
 
-from autoenc.data import Table
-from autoenc.division import Division, fold_names
+from autoenc.data.division import Division, fold_names
+from autoenc.data.read import ReadTable
+from autoenc.data.table import Table
 from autoenc.engines import Engine, Recipe
 from autoenc.engines.contract import Family
-from autoenc.inputs import context_of, prepare_inputs
 from autoenc.record.identity import Context
+from autoenc.record.single_precision import as_recorded, holds_in_journal
 from autoenc.record.storage import journal_path
+from autoenc.searching.inputs import context_of, prepare_inputs
+from autoenc.searching.trials import Trial
 from autoenc.settings import TuneSettings
-from autoenc.single_precision import as_recorded, holds_in_journal
-from autoenc.tables import ReadTable
-from autoenc.trials import Trial
 from autoenc.tuning.families import is_of_family, resilient_options
 from autoenc.tuning.resilient import ResilientSampler
 from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
@@ -100,7 +100,7 @@ class TuneJob:
     @cached_property
     def baselines(self) -> dict[str, float]:
         """Losses of ``pca`` and ``mean`` on the rows that judge trials."""
-        from autoenc.baselines import baseline_losses
+        from autoenc.analysis.baselines import baseline_losses
 
         found = [
             baseline_losses(self.division.split(fold), self.settings.latent_dim, Recipe())

@@ -18,7 +18,7 @@ from autoenc.errors import InputError
 from autoenc.record.lock import RecordLock
 from autoenc.record.processes import this_process
 from autoenc.record.storage import open_storage
-from autoenc.surroundings import quiet_optuna
+from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.study import PROCESS, abandoned
 
 __all__ = ["began_module_study", "found_module_study", "left_running", "opened", "told"]

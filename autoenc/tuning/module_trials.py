@@ -14,7 +14,7 @@ from autoenc.engines import StopFlag
 from autoenc.errors import InputError
 from autoenc.searching.loop import End, Running, Watch
 from autoenc.searching.studies import Prepared, StudyTrials
-from autoenc.trouble import trouble
+from autoenc.system.trouble import trouble
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.study import mark_process
 from autoenc.tuning.training import TrainedModule

@@ -15,16 +15,16 @@ from optuna.distributions import (
 )
 
 from autoenc.engines import Recipe
-from autoenc.grid import format_architecture, parse_architecture
+from autoenc.models.grid import format_architecture, parse_architecture
 from autoenc.record.identity import Context
 from autoenc.record.private import storage_of
 from autoenc.record.record import TUNE, Record, records_in
+from autoenc.record.runs import convergence_epoch
 from autoenc.report import SearchResults
 from autoenc.report.study_tables import ranked_trials
-from autoenc.runs import convergence_epoch
+from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import SearchSettings, TuneSettings
 from autoenc.settings.space import SpaceSettings
-from autoenc.trials import Trial, TrialResult
 from autoenc.tuning.chosen import last_search
 from autoenc.tuning.job import judging_folds
 

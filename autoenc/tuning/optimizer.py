@@ -20,11 +20,11 @@ from optuna.trial import FrozenTrial, TrialState
 from torch import nn
 
 from autoenc.engines import StopFlag
+from autoenc.engines.torch_state import single_precision, training_state
 from autoenc.errors import InputError
 from autoenc.searching.executors import Here
 from autoenc.searching.loop import run
-from autoenc.surroundings import quiet_optuna
-from autoenc.torch_state import single_precision, training_state
+from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.code import code_hash
 from autoenc.tuning.module_study import began_module_study, found_module_study, left_running, opened, told
 from autoenc.tuning.module_trials import ModuleObjective, ModuleTrials

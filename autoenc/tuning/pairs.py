@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from autoenc.cells import cells_of
+from autoenc.data.cells import cells_of
 from autoenc.errors import InputError
 
 __all__ = ["Pairs", "read_pairs", "seeded"]

@@ -16,7 +16,7 @@ from optuna.distributions import (
 from pydantic import Field
 
 from autoenc.errors import InputError
-from autoenc.grid import Architecture, ArchitectureGrid, parse_architecture
+from autoenc.models.grid import Architecture, ArchitectureGrid, parse_architecture
 from autoenc.settings.space import SpaceSettings
 
 __all__ = ["MOST_GRID_POINTS", "Configuration", "HyperparameterSearchSpace", "stack_of", "take"]

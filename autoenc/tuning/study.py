@@ -13,7 +13,7 @@ from autoenc.errors import InputError
 from autoenc.record.processes import is_alive, this_process
 from autoenc.record.record import TUNE, keep_study_aside, note_use, order_of_use
 from autoenc.settings import TuneSettings, require_settings
-from autoenc.surroundings import quiet_optuna
+from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.job import TuneJob
 
 __all__ = [

@@ -17,7 +17,7 @@ from autoenc.searching.executors import Threads
 from autoenc.searching.fits import FitExecutor, FitObjective, FitTrial
 from autoenc.searching.loop import End, run
 from autoenc.searching.studies import Prepared, StudyTrials
-from autoenc.trials import Trial, TrialResult
+from autoenc.searching.trials import Trial, TrialResult
 from autoenc.tuning.families import situation
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import abandoned, any_unmarked, mark_process

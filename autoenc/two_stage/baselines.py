@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.bootstrap import percentile_interval
+from autoenc.analysis.bootstrap import percentile_interval
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.folds import Fold

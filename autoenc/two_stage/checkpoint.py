@@ -12,10 +12,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from autoenc.checkpoint import MODEL_PARTS, FittedAutoencoder, model_of_content
-from autoenc.learned_range import refuse_no_number
-from autoenc.model_parts import check_keys, columns_of, info_of, parameters_of, scaling_content
-from autoenc.sealed import write_sealed
+from autoenc.fitted.autoencoder import MODEL_PARTS, FittedAutoencoder, model_of_content
+from autoenc.fitted.learned_range import refuse_no_number
+from autoenc.fitted.parts import check_keys, columns_of, info_of, parameters_of, scaling_content
+from autoenc.fitted.sealed import write_sealed
 from autoenc.two_stage.classes import Class, plain_class
 from autoenc.two_stage.heads import FittedStages, Heads
 
@@ -79,7 +79,7 @@ class FittedTransfer(FittedAutoencoder):
 
 
 def save_transfer(path: Path, model: FittedTransfer, *, keep_earlier: bool = False) -> Path | None:
-    """Write a file that :func:`autoenc.load_model` reads; as :func:`autoenc.checkpoint.save_model`.
+    """Write a file that :func:`autoenc.load_model` reads; as :func:`autoenc.fitted.autoencoder.save_model`.
 
     Raises:
         OSError: If the file cannot be written; an earlier one is then as it was.
@@ -108,7 +108,7 @@ def save_transfer(path: Path, model: FittedTransfer, *, keep_earlier: bool = Fal
 
 
 def transfer_of_content(content: Mapping[str, Any]) -> FittedTransfer:
-    """The model that a file's content describes; raises as :func:`autoenc.checkpoint.model_of_content`."""
+    """The model that a file's content describes; raises as :func:`.model_of_content`."""
     plain = {name: content[name] for name in MODEL_PARTS if name in content}
     autoencoder = model_of_content({**plain, "info": {}})
     check_keys(content, {*MODEL_PARTS, *_OWN_PARTS})

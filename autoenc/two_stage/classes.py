@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoenc.data.markers import MISSING_WORDS
 from autoenc.errors import InputError
-from autoenc.markers import MISSING_WORDS
 
 __all__ = ["Class", "as_classes", "class_name", "missing_words", "plain_class", "two_classes"]
 

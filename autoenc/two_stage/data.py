@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autoenc.data import Table, fits_single, one_form, table_of
+from autoenc.data.read import ReadTable, numeric_column, read_table
+from autoenc.data.table import Table, fits_single, one_form, table_of
 from autoenc.errors import InputError, listed, shortened
 from autoenc.settings import TransferSettings
-from autoenc.tables import ReadTable, numeric_column, read_table
 from autoenc.two_stage.classes import Class, as_classes, class_name, missing_words, two_classes
 
 __all__ = ["Target", "TransferData"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.data import TEST_SHARE
+from autoenc.data.table import TEST_SHARE
 from autoenc.errors import InputError
 from autoenc.two_stage.data import TransferData
 

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from autoenc.checkpoint import FittedAutoencoder
-from autoenc.evaluation import evaluating
+from autoenc.fitted.autoencoder import FittedAutoencoder
+from autoenc.fitted.evaluation import evaluating
 
 __all__ = ["FittedStages", "Heads"]
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from optuna import TrialPruned
 from optuna.trial import Trial
 
+from autoenc.data.read import ReadTable
+from autoenc.data.scaling import Scaling, left_out_mark
+from autoenc.data.sources import table_stem
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
-from autoenc.paths import check_folder, refuse_own_table
-from autoenc.scaling import Scaling, left_out_mark
 from autoenc.settings import TransferSettings
 from autoenc.settings.base import available_cores
-from autoenc.sources import table_stem
-from autoenc.surroundings import one_thread_each
-from autoenc.tables import ReadTable
+from autoenc.system.paths import check_folder, refuse_own_table
+from autoenc.system.surroundings import one_thread_each
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.finalists import n_repeats, repeat_seed
 from autoenc.two_stage.folds import Division, Fold, divide
@@ -162,7 +162,7 @@ def report_fold(trial: Trial, fold: int, value: float, last: int) -> None:
 
 
 def _as_recorded(data: TransferData, path: Path) -> TransferData:
-    """The data with the cells that a study was begun with; see :mod:`autoenc.single_precision`."""
+    """The data with the cells that a study was begun with; see :mod:`autoenc.record.single_precision`."""
     recorded = recorded_data(path) if path.exists() else None
     if recorded is None or recorded == data.fingerprint:
         return data

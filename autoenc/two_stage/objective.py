@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from optuna import TrialPruned
 from optuna.trial import FrozenTrial
 
-from autoenc.checkpoint import FittedAutoencoder
 from autoenc.engines import StopFlag
+from autoenc.fitted.autoencoder import FittedAutoencoder
 from autoenc.searching.executors import Threads
 from autoenc.searching.loop import End, Running, Watch, run
 from autoenc.settings import TransferSettings

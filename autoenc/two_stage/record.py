@@ -9,13 +9,13 @@ from typing import Any
 
 import optuna
 
+from autoenc.data.sources import refuse_ended
 from autoenc.errors import InputError
 from autoenc.record.database import CheckedDatabase, sqlite_url
 from autoenc.record.private import storage_of
 from autoenc.settings import TransferSettings, require_settings
-from autoenc.sources import refuse_ended
-from autoenc.special import refuse_link, special_kind
-from autoenc.surroundings import quiet_optuna
+from autoenc.system.special import refuse_link, special_kind
+from autoenc.system.surroundings import quiet_optuna
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.samplers import make_pruner, make_sampler
 

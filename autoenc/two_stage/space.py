@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 
 from autoenc.engines import Fit, Recipe
-from autoenc.grid import Architecture
+from autoenc.models.grid import Architecture
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.thawed import HeadRecipe
 

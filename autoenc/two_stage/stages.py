@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoenc.checkpoint import FittedAutoencoder, fitted_model
-from autoenc.data import Scaling
+from autoenc.data.table import Scaling
 from autoenc.engines import Engine, Split, StopFlag
+from autoenc.engines.torch_state import training_state
+from autoenc.fitted.autoencoder import FittedAutoencoder, fitted_model
 from autoenc.settings import TransferSettings
-from autoenc.torch_state import training_state
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.folds import Fold
 from autoenc.two_stage.frozen import train_heads

@@ -10,7 +10,7 @@ from autoenc.report import SearchResults, write_latent_plane
 from autoenc.workflows.job import SearchJob
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
-    from autoenc.checkpoint import FittedAutoencoder
+    from autoenc.fitted.autoencoder import FittedAutoencoder
 
 __all__ = ["trained_model", "write_best"]
 
@@ -28,7 +28,7 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
     plane = settings.latent_size == 2
     if not settings.save_models and not plane:
         return []
-    from autoenc.checkpoint import save_model
+    from autoenc.fitted.autoencoder import save_model
 
     best = results.selection.chosen
     fit = best.trial.refit(best)
@@ -53,7 +53,7 @@ def trained_model(job: SearchJob, fit: Fit, stop: StopFlag | None = None) -> Fit
     Raises:
         Stopped: If ``stop`` was set before the end.
     """
-    from autoenc.checkpoint import fitted_model
+    from autoenc.fitted.autoencoder import fitted_model
 
     split, scaling = job.division.split(fit.fold), job.division.scaling(fit.fold)
     outcome = job.trainer.fit(split, fit, stop)

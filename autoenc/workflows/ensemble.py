@@ -13,7 +13,7 @@ from autoenc.workflows.best import trained_model
 from autoenc.workflows.job import SearchJob
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
-    from autoenc.checkpoint import FittedAutoencoder
+    from autoenc.fitted.autoencoder import FittedAutoencoder
 
 __all__ = ["write_ensemble"]
 
@@ -43,7 +43,7 @@ def write_ensemble(
     results.search["ensemble"] = found
     if len(members) < 2:
         return []
-    from autoenc.ensemble import FittedEnsemble, save_ensemble
+    from autoenc.fitted.ensemble import FittedEnsemble, save_ensemble
 
     info = {**job.table.model_info(), **found}
     save_ensemble(job.paths.best_ensemble, FittedEnsemble(list(members.values()), info))
@@ -86,9 +86,9 @@ def _compare(job: SearchJob, results: SearchResults, members: Members, stop: Sto
     if len(members) < 2:
         return found
     single = members.get(fit) or trained_model(job, fit, stop)
-    from autoenc.baselines import reconstruction_loss
-    from autoenc.bootstrap import loss_difference_interval
-    from autoenc.ensemble import FittedEnsemble
+    from autoenc.analysis.baselines import reconstruction_loss
+    from autoenc.analysis.bootstrap import loss_difference_interval
+    from autoenc.fitted.ensemble import FittedEnsemble
 
     split, recipe = job.division.split(), chosen.trial.recipe
     rows, target = job.table.values[split.test], split.values[split.test]

@@ -7,25 +7,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoenc.data import Table
-from autoenc.division import HOLDOUT, Division
+from autoenc.data.division import HOLDOUT, Division
+from autoenc.data.read import ReadTable
+from autoenc.data.table import Table
 from autoenc.engines import Engine, Fit
 from autoenc.engines.warm import WarmStarting
-from autoenc.environment import describe_environment
 from autoenc.errors import InputError
-from autoenc.inputs import context_of, prepare_inputs, table_warnings
-from autoenc.paths import OutputPaths
+from autoenc.record.environment import describe_environment
 from autoenc.record.identity import Context
 from autoenc.record.record import Record, records_in
+from autoenc.record.single_precision import as_recorded, holds_in_journal
 from autoenc.record.storage import is_there, journal_path, open_storage
+from autoenc.searching.inputs import context_of, prepare_inputs, table_warnings
 from autoenc.searching.shards import parse_shard, partition
+from autoenc.searching.trials import Trial, trained_trials_of, trials_of
 from autoenc.settings import SearchSettings
-from autoenc.single_precision import as_recorded, holds_in_journal
-from autoenc.tables import ReadTable
-from autoenc.trials import Trial, trained_trials_of, trials_of
+from autoenc.system.paths import OutputPaths
 
 if TYPE_CHECKING:
-    from autoenc.checkpoint import FittedAutoencoder
+    from autoenc.fitted.autoencoder import FittedAutoencoder
     from autoenc.report import SearchResults
     from autoenc.report.latent import LatentPlot
 
@@ -140,7 +140,7 @@ class SearchJob:
         """
         baselines = dict(earlier.get("baselines", {}))
         for fold in set(self.folds) - set(baselines):
-            from autoenc.baselines import baseline_losses
+            from autoenc.analysis.baselines import baseline_losses
 
             split = self.division.split(fold)
             baselines[fold] = baseline_losses(split, self.settings.latent_size, self.settings.recipes()[0])

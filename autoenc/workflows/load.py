@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
+from autoenc.data.given import given_table
 from autoenc.errors import InputError
-from autoenc.given import given_table
 from autoenc.record.record import TUNE, Record, order_of_use, records_in
+from autoenc.record.single_precision import as_recorded
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults
 from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, require_settings
-from autoenc.single_precision import as_recorded
-from autoenc.surroundings import restoring
+from autoenc.system.surroundings import restoring
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import tune_studies
 from autoenc.workflows.job import SearchJob

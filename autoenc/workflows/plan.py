@@ -6,7 +6,7 @@ import psutil
 
 from autoenc.engines import Fit
 from autoenc.searching.estimate import estimate_seconds
-from autoenc.text import say
+from autoenc.system.text import say
 from autoenc.workflows.job import SearchJob
 
 __all__ = ["dry_run", "plan"]

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
-from autoenc.text import escaped, say, warn
-from autoenc.trials import TrialResult
+from autoenc.searching.trials import TrialResult
+from autoenc.system.text import escaped, say, warn
 
 if TYPE_CHECKING:
     from autoenc.workflows.job import SearchJob

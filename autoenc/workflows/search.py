@@ -10,19 +10,19 @@ from typing import Any
 from optuna.storages import InMemoryStorage
 
 from autoenc.engines import Fit, Outcome
-from autoenc.inputs import open_cluster
-from autoenc.paths import keep_aside
 from autoenc.record.lock import RecordLock
 from autoenc.record.record import Record, keep_study_aside
+from autoenc.record.runs import TrackedRun
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
-from autoenc.runs import TrackedRun
 from autoenc.searching import run_fits
 from autoenc.searching.fits import FitExecutor
+from autoenc.searching.inputs import open_cluster
 from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
-from autoenc.trials import Trial
+from autoenc.searching.trials import Trial
+from autoenc.system.paths import keep_aside
 from autoenc.workflows.best import write_best
 from autoenc.workflows.ensemble import write_ensemble
 from autoenc.workflows.job import SearchJob

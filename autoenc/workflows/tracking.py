@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines import Engine
+from autoenc.record.runs import convergence_epoch
 from autoenc.report import SearchResults
-from autoenc.runs import convergence_epoch
-from autoenc.trials import TrialResult
+from autoenc.searching.trials import TrialResult
 
 __all__ = ["curves_of", "metrics_of", "search_metrics"]
 

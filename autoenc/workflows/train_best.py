@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import optuna
 
-from autoenc.data import Table
-from autoenc.division import HOLDOUT, Division, fold_names
+from autoenc.data.division import HOLDOUT, Division, fold_names
+from autoenc.data.table import Table
 from autoenc.engines import Engine, Fit, Outcome, StopFlag
 from autoenc.errors import InputError
 from autoenc.settings import TrainingSettings
@@ -17,7 +17,7 @@ from autoenc.tuning.chosen import Chosen, chosen_of_study
 from autoenc.tuning.job import TuneJob
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
-    from autoenc.checkpoint import FittedAutoencoder
+    from autoenc.fitted.autoencoder import FittedAutoencoder
 
 __all__ = ["FullTraining", "TuneModels"]
 
@@ -73,7 +73,7 @@ class FullTraining:
 
     def model(self, outcome: Outcome) -> FittedAutoencoder:
         """The model that a training came to."""
-        from autoenc.checkpoint import fitted_model
+        from autoenc.fitted.autoencoder import fitted_model
 
         info = {
             "final_test_loss": outcome.final_test_loss, "seed": self.fit.seed,

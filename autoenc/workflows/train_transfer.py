@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings
-from autoenc.surroundings import one_thread_each, restoring
+from autoenc.system.surroundings import one_thread_each, restoring
 from autoenc.two_stage.baselines import Beside, compare_with_baselines
 from autoenc.two_stage.checkpoint import FittedTransfer
 from autoenc.two_stage.finalists import best_trial

@@ -14,21 +14,21 @@ from typing import TextIO
 import optuna
 from optuna.trial import TrialState
 
-from autoenc.grid import format_architecture
-from autoenc.inputs import sign_warnings
-from autoenc.machine import naming
-from autoenc.paths import remove_unfinished
+from autoenc.data.scaling import left_out_warnings
+from autoenc.models.grid import format_architecture
 from autoenc.record.lock import RecordLock
+from autoenc.record.runs import TrackedRun
 from autoenc.report.study_tables import duration_s, ranked_trials, study_trials
-from autoenc.runs import TrackedRun
-from autoenc.scaling import left_out_warnings
 from autoenc.searching.executors import Threads
+from autoenc.searching.inputs import sign_warnings
 from autoenc.searching.loop import run
 from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
-from autoenc.special import open_own
-from autoenc.surroundings import quiet_optuna
-from autoenc.text import escaped
+from autoenc.system.machine import naming
+from autoenc.system.paths import remove_unfinished
+from autoenc.system.special import open_own
+from autoenc.system.surroundings import quiet_optuna
+from autoenc.system.text import escaped
 from autoenc.two_stage.data import Target, TransferData
 from autoenc.two_stage.estimate import estimate_trial_s
 from autoenc.two_stage.finalists import best_trial, compare, is_decided, judge_finalists, n_judgements

@@ -15,20 +15,20 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from autoenc.engines.contract import Family
-from autoenc.inputs import open_cluster, table_warnings
-from autoenc.paths import remove_leftovers
 from autoenc.record.lock import RecordLock, file_lock
 from autoenc.record.record import Record
+from autoenc.record.runs import TrackedRun
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.study_results import TuneResults
 from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
-from autoenc.runs import TrackedRun
 from autoenc.searching.fits import FitExecutor
+from autoenc.searching.inputs import open_cluster, table_warnings
 from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
-from autoenc.surroundings import quiet_optuna
-from autoenc.trials import TrialResult
+from autoenc.searching.trials import TrialResult
+from autoenc.system.paths import remove_leftovers
+from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import open_study
 from autoenc.tuning.trials import run_tuning

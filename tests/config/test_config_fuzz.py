@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from autoenc.runs import FOLDER
+from autoenc.record.runs import FOLDER
 
 YAML = b"""# an experiment
 data_path: data/stains.csv

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autoenc.tables import COPUS_COLUMNS
+from autoenc.data.read import COPUS_COLUMNS
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,15 @@ import torch
 from scipy import stats
 from test_native import assert_same_bits, assert_same_trajectory
 
-from autoenc.checkpoint import fitted_model, save_model
-from autoenc.data import Scaling
+from autoenc.data.table import Scaling
 from autoenc.engines import Fit, Recipe, StopFlag
 from autoenc.engines.native import NativeEngine
 from autoenc.engines.randomness import CORRUPTION, NOISE, latent_noise, layer_key
 from autoenc.engines.torch_loop import TorchEngine
-from autoenc.loss import sparse_aware_loss
-from autoenc.model import DynamicAutoencoder, shape_of_state_dict
-from autoenc.model_files import load_model
+from autoenc.fitted.autoencoder import fitted_model, save_model
+from autoenc.models.loss import sparse_aware_loss
+from autoenc.models.network import DynamicAutoencoder, shape_of_state_dict
+from autoenc.workflows.models import load_model
 
 ENGINES = ("native", "torch")
 FAMILIES = {

@@ -14,14 +14,14 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from autoenc.data import load_table
-from autoenc.division import split_table
+from autoenc.data.division import split_table
+from autoenc.data.table import load_table
 from autoenc.engines import ACTIVATIONS, Fit, Outcome, Recipe, Split, StopFlag, Stopped, torch_loop
 from autoenc.engines.native import NativeEngine
 from autoenc.engines.randomness import initial_state
 from autoenc.engines.torch_loop import TorchEngine
-from autoenc.loss import sparse_aware_loss
-from autoenc.model import DynamicAutoencoder
+from autoenc.models.loss import sparse_aware_loss
+from autoenc.models.network import DynamicAutoencoder
 
 FLOAT64 = 1e-10  # largest relative difference of losses and parameters after a whole training
 FLOAT32 = 1e-3  # largest relative difference of final test losses

@@ -18,8 +18,8 @@ from autoenc.engines.randomness import (
     layer_key,
     row_hash,
 )
-from autoenc.grid import NetworkShape
-from autoenc.model import DynamicAutoencoder
+from autoenc.models.grid import NetworkShape
+from autoenc.models.network import DynamicAutoencoder
 
 words = st.integers(0, 2**32 - 1)
 WORD = 2**32 - 1

@@ -10,7 +10,7 @@ from torch.nn import functional
 from autoenc.engines import Fit, Recipe, StopFlag, Stopped
 from autoenc.engines.randomness import batch_order, dropout_mask, initial_state
 from autoenc.engines.torch_loop import TorchEngine
-from autoenc.loss import sparse_aware_loss
+from autoenc.models.loss import sparse_aware_loss
 
 
 @pytest.fixture(scope="module", autouse=True)

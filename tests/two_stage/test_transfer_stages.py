@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies
 
-from autoenc.data import Table
+from autoenc.data.table import Table
 from autoenc.engines import StopFlag, Stopped
 from autoenc.two_stage.data import Target, TransferData
 from autoenc.two_stage.folds import divide

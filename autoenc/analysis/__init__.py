@@ -1,0 +1,1 @@
+"""Statistics of a search: which stack to select, effects, ties, baselines and intervals."""

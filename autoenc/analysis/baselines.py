@@ -1,0 +1,67 @@
+"""What an autoencoder must beat: the column mean and PCA of the same latent size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.engines import Recipe, Split
+
+__all__ = ["above_pca", "baseline_losses", "reconstruction_loss"]
+
+_ROUNDING = 1e-10  # of the column mean's loss: squares of single precision's rounding
+_LARGE = 1e12  # sums of squares beyond leave the range of single precision; below it, they save memory
+
+
+def reconstruction_loss(
+    reconstruction: NDArray[np.floating], target: NDArray[np.floating], recipe: Recipe
+) -> float:
+    """The sparse-aware loss (:func:`autoenc.models.loss.sparse_aware_loss`) of arrays, summed in float64."""
+    observed = ~np.isnan(target)
+    error = np.square(np.where(observed, reconstruction - target, 0.0), dtype=np.float64)
+    nonzero = observed & (target != 0)
+    over_all = error.sum() / max(observed.sum(), 1)
+    over_nonzero = error[nonzero].sum() / max(nonzero.sum(), 1)
+    return float(recipe.all_weight * over_all + recipe.nonzero_weight * over_nonzero)
+
+
+def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, float]:
+    """Test losses of the baselines, fitted on the training rows of a split.
+
+    PCA needs whole rows: a missing cell, in training and in test rows, is given its column's mean over
+    the training rows. As everywhere, only observed cells enter the loss.
+
+    Returns:
+        ``mean`` and ``pca``.
+    """
+    from sklearn.decomposition import PCA
+
+    train, test = split.values[split.train], split.values[split.test]
+    counts = np.maximum((~np.isnan(train)).sum(axis=0), 1)
+    means = (np.nansum(train, axis=0, dtype=np.float64) / counts).astype(np.float32)
+    train = np.where(np.isnan(train), means, train)
+    filled = np.where(np.isnan(test), means, test)
+    if np.abs(train).max() > _LARGE:
+        train, filled = train.astype(np.float64), filled.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # shares of a variance that is 0, which nobody asks for here
+        pca = PCA(min(latent_dim, *train.shape), random_state=0).fit(train)
+    return {
+        "mean": reconstruction_loss(np.broadcast_to(means, test.shape), test, recipe),
+        "pca": reconstruction_loss(pca.inverse_transform(pca.transform(filled)), test, recipe),
+    }
+
+
+def above_pca(loss: float, baselines: Mapping[str, float]) -> float | None:
+    """How much higher a loss is than that of PCA, as a share of it; below 0 where it is lower.
+
+    Args:
+        loss: Of an autoencoder.
+        baselines: What :func:`baseline_losses` gave on the same rows.
+
+    Returns:
+        None where PCA loses nothing but rounding, of which no share can be told.
+    """
+    pca = baselines["pca"]
+    return loss / pca - 1 if pca > _ROUNDING * baselines["mean"] and pca > 0 else None

@@ -1,0 +1,181 @@
+"""Which stack to keep: the best, those that may be as good, the simplest of them, the Pareto front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.data.division import HOLDOUT
+from autoenc.searching.trials import TrialResult
+from autoenc.settings.scores import score_parts
+
+__all__ = ["ALPHA", "Selection", "elbow", "knee", "loss_matrix", "pareto_front", "select", "tied_with_best"]
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the results say about which stack to keep.
+
+    Attributes:
+        rule: How the stack to keep was chosen.
+        chosen: That stack.
+        best: The stack with the lowest mean loss.
+        tied: Stacks that no other is shown to beat, the best first; None where that cannot be tested.
+        one_se: The smallest stack within one standard error of the best; the best where there is none.
+        pareto: Stacks that no other beats in size and loss at once, smallest first.
+        method: How the ties were tested, or why they were not; it speaks of these trials alone.
+    """
+
+    rule: str
+    chosen: TrialResult
+    best: TrialResult
+    tied: list[TrialResult] | None
+    one_se: TrialResult
+    pareto: list[TrialResult]
+    method: str
+
+
+def select(
+    results: Sequence[TrialResult], input_dim: int, rule: str = "best", score: str | None = None
+) -> Selection:
+    """Choose among finished trials.
+
+    Args:
+        results: At least one, all measured by the same fits.
+        input_dim: Columns of the table.
+        rule: ``best``, ``one_se`` or ``pareto_knee``.
+        score: A weighting as :func:`parse_score` reads it, which then decides instead of the loss.
+    """
+    ranked = sorted(results, key=lambda result: result.loss)
+    sizes = [result.trial.n_parameters(input_dim) for result in ranked]
+    front = pareto_front([(size, result.loss) for size, result in zip(sizes, ranked, strict=True)])
+    pareto = [ranked[i] for i in front]
+    limit = ranked[0].loss + (ranked[0].standard_error or 0.0)
+    within = [i for i, result in enumerate(ranked) if result.loss <= limit]
+    one_se = ranked[min(within, key=lambda i: (sizes[i], i))]
+    tied, method = _ties(ranked)
+    if score is not None:
+        rule, chosen = f"score {score}", ranked[_lowest_score(ranked, sizes, score)]
+    elif rule == "pareto_knee":
+        chosen = pareto[knee([(sizes[i], ranked[i].loss) for i in front])]
+    else:
+        chosen = one_se if rule == "one_se" else ranked[0]
+    return Selection(rule, chosen, ranked[0], tied, one_se, pareto, method)
+
+
+def loss_matrix(results: Sequence[TrialResult]) -> NDArray[np.float64]:
+    """Losses that may be compared in pairs, those of :attr:`.TrialResult.repetitions`.
+
+    Returns:
+        ``[trials, folds or seeds]``.
+    """
+    return np.array([result.repetitions for result in results], float)
+
+
+def _ties(ranked: Sequence[TrialResult]) -> tuple[list[TrialResult] | None, str]:
+    if len(ranked) < 2:
+        return None, "not tested: no other stack was compared"
+    losses = loss_matrix(ranked)
+    n = losses.shape[1]
+    if n < 3:
+        return None, "not tested: that takes at least 3 folds, or 3 seeds"
+    folds = ranked[0].trial.folds
+    over_folds = folds != (HOLDOUT,)
+    ratio = 1 / (len(folds) - 1) if over_folds else 0.0
+    what = f"{n} folds" if over_folds else f"{n} seeds on this one split"
+    method = f"{1 - ALPHA:.0%}: paired corrected t over {what}, Holm over all pairs"
+    return [ranked[i] for i in tied_with_best(losses, ratio)], method
+
+
+def tied_with_best(losses: NDArray[np.float64], test_train_ratio: float, alpha: float = ALPHA) -> list[int]:
+    """Rows that the row with the lowest mean is not shown to beat.
+
+    One-sided paired t tests of every row against the lowest, with the variance of Nadeau and Bengio (Machine
+    Learning 52, 2003), which allows for training sets that overlap: 1/n + n_test/n_train instead of 1/n. The
+    lowest row was itself picked among all, so the p values are adjusted by Holm's method for all pairs of
+    rows and not only for those with the lowest. With probability 1 - alpha at least the truly best row is
+    among the result, and where all rows are equal, all are.
+
+    Args:
+        losses: ``[rows, n]``, paired by column, n at least 2.
+        test_train_ratio: n_test / n_train of a column; 0 for repetitions on the same rows.
+        alpha: Chance that a row is wrongly left out.
+
+    Returns:
+        Indices, lowest mean first.
+    """
+    from scipy import stats
+
+    n_rows, n = losses.shape
+    means = losses.mean(axis=1)
+    order = np.argsort(means, kind="stable")
+    differences = losses - losses[order[0]]
+    spread = differences.std(axis=1, ddof=1) * sqrt(1 / n + test_train_ratio)
+    gap = means - means[order[0]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(gap > 0, gap / spread, 0.0)
+    p = stats.t.sf(t, n - 1)
+    n_pairs = n_rows * (n_rows - 1) // 2
+    beaten: set[int] = set()
+    for step, i in enumerate(i for i in np.argsort(p, kind="stable") if i != order[0]):
+        if p[i] * (n_pairs - step) >= alpha:
+            break
+        beaten.add(int(i))
+    return [int(i) for i in order if int(i) not in beaten]
+
+
+def pareto_front(points: Sequence[tuple[int, float]]) -> list[int]:
+    """Indices of the points that no other beats in size and loss at once, smallest first.
+
+    Args:
+        points: Size and loss of each; smaller is better in both.
+    """
+    front: list[int] = []
+    for i in sorted(range(len(points)), key=lambda i: points[i]):
+        if not front or points[i][1] < points[front[-1]][1]:
+            front.append(i)
+    return front
+
+
+def knee(points: Sequence[tuple[int, float]]) -> int:
+    """Index of the point of a Pareto front where more size stops paying; sizes count as logarithms.
+
+    Args:
+        points: Size and loss, smallest size first.
+    """
+    at = _farthest_below([(log(size), loss) for size, loss in points])
+    return len(points) - 1 if at is None else at
+
+
+def elbow(points: Sequence[tuple[int, float]]) -> int | None:
+    """Index of the latent size beyond which the loss falls more slowly; None where there is no such bend.
+
+    Args:
+        points: Latent size and loss, smallest size first.
+    """
+    return _farthest_below([(float(size), loss) for size, loss in points])
+
+
+def _farthest_below(points: Sequence[tuple[float, float]]) -> int | None:
+    """The point farthest below the line between the ends, both axes scaled to the unit interval.
+
+    This is the idea of Satopaa et al. (ICDCS Workshops 2011). None without a point below that line.
+    """
+    x, y = (np.array(values) for values in zip(*points, strict=True))
+    if len(points) < 3 or y[0] <= y[-1]:
+        return None
+    below = (1 - (x - x[0]) / (x[-1] - x[0])) - (y - y[-1]) / (y[0] - y[-1])
+    return int(np.argmax(below)) if below.max() > 1e-12 else None
+
+
+def _lowest_score(ranked: Sequence[TrialResult], sizes: Sequence[int], score: str) -> int:
+    seconds = [fmean(outcome.seconds for outcome in result.outcomes) for result in ranked]
+    measures = {"loss": [result.loss for result in ranked], "params": sizes, "time": seconds}
+    return int(np.argmin(sum(score_parts(score, measures).values())))

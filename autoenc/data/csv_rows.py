@@ -1,0 +1,251 @@
+"""The rows of CSV text, in pieces: read once, each row counted, none left out and none guessed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import IO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.data.naming import is_number, refuse_repeated
+from autoenc.errors import InputError, listed, shortened
+
+__all__ = ["CsvRows", "Piece"]
+
+_PIECE_BYTES = 4 * 2**20
+_PIECE_ROWS = 256  # of a wide table, whose columns should not be begun again for a few rows each
+_SAMPLE_ROWS = 100
+_NO_NAME = ' \r\n\t,;|"'
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+class Piece(NamedTuple):
+    """Some whole rows.
+
+    Attributes:
+        data: Their text, in UTF-8.
+        n_cells: How many cells each row has, 0 for a blank one, ``[rows]``.
+        lines: The line that each row ends in, counted from 0 in this piece, ``[rows]``.
+        n_lines: Lines of all rows.
+        n_bytes: Of the text as it was in the file.
+    """
+
+    data: bytes
+    n_cells: NDArray[np.int64]
+    lines: NDArray[np.int64]
+    n_lines: int
+    n_bytes: int
+
+
+class CsvRows:
+    """The header and the rows of CSV text; iterating reads it.
+
+    Args:
+        name: Of the table, for messages.
+        start: The first bytes.
+        file: The rest.
+
+    Attributes:
+        header: The first row that is not blank.
+        n_lines: Lines read so far.
+
+    Raises:
+        InputError: If it is not CSV with a header, all rows of which have as many cells.
+    """
+
+    def __init__(self, name: str, start: bytes, file: IO[bytes]) -> None:
+        self.name = name
+        self.n_lines = 0
+        self._n_bytes = 0
+        self._blank_lines: list[int] = []
+        self._pieces = self._texts(start, file)
+        self.header, self._rest = self._find_header()
+
+    def __iter__(self) -> Iterator[Piece]:
+        for piece in self._whole_rows(self._rest):
+            self._check_rows(piece, len(self.header))
+            yield piece
+            self.n_lines += piece.n_lines
+
+    def warnings(self) -> list[str]:
+        """What looks odd, a sentence each; all of it once the rows are read."""
+        found = []
+        if all(is_number(cell.strip()) for cell in self.header if cell.strip()):
+            found.append(
+                f"the names of all columns are numbers, {listed(self.header, 3)}: if the file has no header, "
+                "its first row is lost to the names; put one over it"
+            )
+        if self._blank_lines:
+            lines = listed([str(line) for line in self._blank_lines], quoted=False)
+            found.append(f"blank, and kept as rows without an observed cell: line {lines}")
+        return found
+
+    def _texts(self, start: bytes, file: IO[bytes]) -> Iterator[bytes]:
+        """Pieces that end where a line does, checked to be text."""
+        rest, size = b"", _PIECE_BYTES
+        data = start
+        more = True
+        while more:
+            block = file.read(size)
+            more = bool(block)
+            data += block
+            cut = len(data) if not more else data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
+            data, rest = data[:cut], data[cut:]
+            if data:
+                self._check_text(data)
+                size = max(_PIECE_BYTES, min(_PIECE_ROWS * (data.find(b"\n") + 1), 2**27))
+                yield data if data.endswith((b"\n", b"\r")) else data + b"\n"
+            else:
+                size = max(_PIECE_BYTES, len(rest))  # a line longer than a piece
+            data = rest
+
+    def _check_text(self, data: bytes) -> None:
+        if b"\0" in data:
+            raise InputError(f"{self.name}: is a binary file, not CSV or Parquet")
+        try:
+            if not data.isascii():
+                data.decode()
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{self.name}: is not UTF-8 text (byte {self._n_bytes + error.start} is "
+                f"{data[error.start]:#04x}); save it as UTF-8 CSV"
+            ) from None
+        self._n_bytes += len(data)
+
+    def _find_header(self) -> tuple[list[str], bytes]:
+        """The first row that is not blank, and what is left of its piece."""
+        data = b""
+        for piece in self._pieces:
+            data += piece
+            text = data.decode("utf-8-sig")
+            lines = io.StringIO(text, newline="")
+            reader = csv.reader(lines, strict=True)
+            try:
+                header = next((row for row in reader if "".join(row).strip(_NO_NAME)), None)
+            except csv.Error as error:
+                if "unexpected end" in str(error):
+                    continue
+                _check_separator(self.name, text, text.strip().splitlines()[:1])
+                raise self.no_csv(f"line {reader.line_num}: {error}") from None
+            if header is None:
+                continue
+            rest = lines.read()
+            _check_separator(self.name, text, header)
+            refuse_repeated(self.name, header)
+            self.n_lines = reader.line_num
+            return header, rest.encode()
+        if data.strip():
+            raise InputError(f"{self.name}: has no header; its lines hold nothing but separators or quotes")
+        raise InputError(f"{self.name}: is empty; a table with a header and rows was expected")
+
+    def _whole_rows(self, rest: bytes) -> Iterator[Piece]:
+        """Pieces that end where a row does: a line may end inside quotes."""
+        waiting, enough = rest, 1
+        for piece in chain([b""], self._pieces):
+            waiting += piece
+            if len(waiting) < enough:
+                continue
+            counted = self._counted(waiting)
+            waiting = waiting[counted.n_bytes :]
+            enough = 2 * len(waiting) + 1  # a long cell is not looked at again for every piece
+            if counted.n_cells.size:
+                yield counted
+        if waiting:
+            counted = self._counted(waiting)
+            if counted.n_cells.size:
+                yield counted
+            if counted.n_bytes < len(waiting):
+                line = self.n_lines + 1
+                raise self.no_csv(f"the quote that is opened in the row of line {line} is not closed")
+
+    def _counted(self, data: bytes) -> Piece:
+        """The whole rows that text begins with."""
+        if b'"' not in data:
+            return _count_plain(data)
+        text, n_read, n_whole = data.decode(), 0, 0
+
+        def lines() -> Iterator[str]:
+            nonlocal n_read
+            for line in io.StringIO(text, newline=""):
+                n_read += len(line)
+                yield line
+
+        n_cells, ends = [], []
+        reader = csv.reader(lines(), strict=True)
+        try:
+            for row in reader:
+                n_cells.append(len(row) if len(row) > 1 or "".join(row).strip() else 0)
+                ends.append(reader.line_num - 1)
+                n_whole = n_read
+        except csv.Error as error:
+            if "unexpected end" not in str(error):
+                raise self.no_csv(f"line {self.n_lines + reader.line_num}: {error}") from None
+        whole = data if n_whole == len(text) else text[:n_whole].encode()
+        n_lines = ends[-1] + 1 if ends else 0
+        return Piece(whole, np.array(n_cells, np.int64), np.array(ends, np.int64), n_lines, len(whole))
+
+    def _check_rows(self, piece: Piece, n_columns: int) -> None:
+        """See that each row has as many cells as there are names; blank ones are noted."""
+        if n_columns == 1:
+            wrong = np.flatnonzero(piece.n_cells > 1)
+        else:
+            wrong = np.flatnonzero(piece.n_cells != n_columns)
+        for i in wrong:
+            line, n_cells = self.n_lines + int(piece.lines[i]) + 1, int(piece.n_cells[i])
+            if n_cells == 0:
+                self._blank_lines.append(line)
+                continue
+            told = f"line {line} has {n_cells} cells, but the header has {n_columns}"
+            if n_cells > n_columns:
+                raise self.no_csv(told)
+            raise InputError(f"{self.name}: {told}; missing cells need their commas, too")
+
+    def no_csv(self, why: str) -> InputError:
+        """What is raised where the text is not CSV."""
+        return InputError(f"{self.name}: is not a CSV table: {why}")
+
+
+def _check_separator(name: str, text: str, header: Sequence[str]) -> None:
+    """Refuse a file that is separated by something else, also where commas would cut its numbers."""
+    by_comma = _sample(text, ",")
+    for mark, word in _SEPARATORS.items():
+        rows = _sample(text, mark)
+        cut = rows and all(len(row) > 1 for row in rows)
+        if not cut or (_is_even(by_comma) and len(header) > 1 and not _is_even(rows)):
+            continue
+        raise InputError(
+            f"{name}: its columns are not separated by commas; the header is {shortened(','.join(header))}, "
+            f"which {word} separate; save it with commas, and with decimal points in its numbers"
+        )
+
+
+def _count_plain(data: bytes) -> Piece:
+    """Count the cells of lines without quotes, all at once."""
+    n_bytes = len(data)
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    cells = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(cells == ord("\n"))
+    n_cells = np.diff(np.searchsorted(np.flatnonzero(cells == ord(",")), ends), prepend=0) + 1
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    for i in np.flatnonzero(n_cells == 1):
+        if not data[starts[i] : ends[i]].strip():
+            n_cells[i] = 0
+    return Piece(data, n_cells, np.arange(ends.size), ends.size, n_bytes)
+
+
+def _sample(text: str, mark: str) -> list[list[str]]:
+    """The first rows of a text as they are if ``mark`` separates its columns."""
+    try:
+        rows = islice(csv.reader(io.StringIO(text, newline=""), delimiter=mark), _SAMPLE_ROWS)
+        return [row for row in rows if "".join(row).strip()]
+    except csv.Error:
+        return []
+
+
+def _is_even(rows: Sequence[Sequence[str]]) -> bool:
+    return len({len(row) for row in rows}) == 1

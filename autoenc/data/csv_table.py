@@ -1,0 +1,191 @@
+"""Reading CSV in one pass, piece by piece, with numbers in double precision."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Collection
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoenc.data.csv_rows import CsvRows, Piece
+from autoenc.data.markers import MISSING_WORDS, Markers
+from autoenc.data.naming import is_number, refuse_repeated
+
+__all__ = ["read_csv"]
+
+_TRUE, _FALSE = frozenset(("True", "TRUE", "true")), frozenset(("False", "FALSE", "false"))
+# Older versions of pandas may be off by the last digit of a number otherwise.
+_EXACT: dict[str, Any] = (
+    {} if int(pd.__version__.partition(".")[0]) >= 3 else {"float_precision": "round_trip"}
+)
+
+
+def read_csv(
+    name: str, start: bytes, file: IO[bytes], as_text: Collection[str], markers: Markers
+) -> tuple[pd.DataFrame, list[str]]:
+    """Read a table with its header.
+
+    Args:
+        name: Of the table, for messages.
+        start: Its first bytes.
+        file: The rest.
+        as_text: Columns whose cells are kept as they are written; an empty one is ``""``.
+        markers: What stands for a missing cell, beside :data:`MISSING_WORDS` for a missing number.
+
+    Returns:
+        Columns in double precision with NaN for a missing cell, or of objects where a cell is text, which
+        stands there as text; and warnings, a sentence each.
+
+    Raises:
+        InputError: If it is not CSV with a header, all rows of which have as many cells.
+    """
+    limit = csv.field_size_limit(sys.maxsize)  # cells of any length
+    try:
+        rows = CsvRows(name, start, file)
+        names = [cell if cell.strip() else f"Unnamed: {j}" for j, cell in enumerate(rows.header)]
+        refuse_repeated(name, names)
+        columns = _Columns(names, as_text, markers)
+        for piece in rows:
+            cells = _all_numbers(piece, columns)
+            columns.add(_parsed(rows, piece, columns) if cells is None else cells)
+        return columns.frame(), rows.warnings()
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _all_numbers(piece: Piece, columns: _Columns) -> NDArray[np.float64] | None:
+    """The cells of a piece with more columns than rows, read as one long column, as each column costs.
+
+    Returns:
+        ``[rows, columns]``; None where that is not worth it, or a cell may be text.
+    """
+    n_rows, n_columns = piece.n_cells.size, len(columns.names)
+    if n_columns <= n_rows or b'"' in piece.data or not (piece.n_cells == n_columns).all():
+        return None
+    first = piece.data[: piece.data.find(b"\n")].decode().split(",")
+    if columns.as_text.intersection(columns.names) or any(columns.cell(cell)[1] for cell in first):
+        return None
+    words = sorted({"", *MISSING_WORDS, *columns.markers.words})
+    frame: pd.DataFrame = pd.read_csv(
+        io.BytesIO(piece.data.replace(b",", b"\n")), header=None, names=[0], skip_blank_lines=False,
+        keep_default_na=False, na_values=words, low_memory=False, encoding="utf-8", **_EXACT,
+    )  # fmt: skip
+    if frame.dtypes[0].kind not in "iuf" or frame.shape != (n_rows * n_columns, 1):
+        return None
+    return frame.to_numpy(np.float64).reshape(n_rows, n_columns)
+
+
+def _parsed(rows: CsvRows, piece: Piece, columns: _Columns) -> pd.DataFrame:
+    """A piece as pandas reads it: a column of one kind of number, or of text where a cell is none."""
+    texts = {j for j, name in enumerate(columns.names) if name in columns.as_text}
+    words: Any = sorted({"", *MISSING_WORDS, *columns.markers.words})
+    if texts:
+        words = {j: words for j in range(len(columns.names)) if j not in texts}
+    try:
+        frame: pd.DataFrame = pd.read_csv(
+            io.BytesIO(piece.data), header=None, names=range(len(columns.names)), index_col=False,
+            skip_blank_lines=False, dtype=dict.fromkeys(texts, str), keep_default_na=False,
+            na_values=words, low_memory=False, encoding="utf-8", **_EXACT,
+        )  # fmt: skip
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
+        raise rows.no_csv(str(error).strip()) from None
+    if len(frame) != piece.n_cells.size:
+        raise rows.no_csv(f"lines {rows.n_lines + 1} to {rows.n_lines + piece.n_lines} have odd quotes")
+    return frame
+
+
+class _Columns:
+    """The columns of a table while it is read.
+
+    A cell counts as a number by itself, whatever stands above and below it, so that nothing depends on where
+    a piece ends. ``True`` and ``False`` are numbers where a column holds nothing else.
+    """
+
+    def __init__(self, names: list[str], as_text: Collection[str], markers: Markers) -> None:
+        self.names, self.as_text = names, frozenset(as_text)
+        self.markers = markers
+        self.values = np.empty((0, len(names)))
+        self.n_rows = 0
+        self.texts: dict[int, list[NDArray[np.object_]]] = {}  # of the columns that are kept as text
+        self.found_words: dict[int, list[tuple[NDArray[np.int64], NDArray[np.object_]]]] = {}
+        self.only_truth: dict[int, bool] = {}
+
+    def add(self, piece: pd.DataFrame | NDArray[np.float64]) -> None:
+        """Add rows at the end."""
+        first, self.n_rows = self.n_rows, self.n_rows + len(piece)
+        if self.n_rows > len(self.values):
+            # In place: the system moves pages instead of copying cells.
+            self.values.resize((self.n_rows + self.n_rows // 8, len(self.names)), refcheck=False)
+        values = self.values[first : self.n_rows]
+        if isinstance(piece, np.ndarray):
+            values[:] = piece
+        elif all(dtype.kind in "iuf" for dtype in piece.dtypes):
+            values[:] = piece.to_numpy(np.float64)
+        else:
+            for j, column in piece.items():
+                self._add_column(int(str(j)), column, first, values)
+        self.markers.forget(values)
+
+    def _add_column(self, j: int, column: pd.Series, first: int, values: NDArray[np.float64]) -> None:
+        if self.names[j] in self.as_text:
+            cells = np.where(column.isna(), "", column.to_numpy(object))
+            if self.markers:
+                cells = np.array(["" if self.markers.mark(cell) else cell for cell in cells], object)
+            self.texts.setdefault(j, []).append(cells)
+            values[:, j] = np.nan
+            return
+        if column.dtype.kind in "iuf":
+            values[:, j] = column.to_numpy(np.float64)
+            return
+        codes, uniques = pd.factorize(column.to_numpy(object))
+        read = [self.cell(cell) for cell in uniques] + [(np.nan, "")]  # the last for a missing one, -1
+        values[:, j] = np.array([value for value, _ in read])[codes]
+        words = np.array([word for _, word in read], object)[codes]
+        rows = np.flatnonzero(words != "")
+        if rows.size:
+            self.found_words.setdefault(j, []).append((rows + first, words[rows]))
+            truth = all(word in _TRUE | _FALSE for word in set(words[rows]))
+            self.only_truth[j] = self.only_truth.get(j, True) and truth
+
+    def cell(self, cell: Any) -> tuple[float, str]:
+        """A cell as number and, where it is none for sure, as text."""
+        if isinstance(cell, bool):
+            return float(cell), str(cell)
+        if not isinstance(cell, str):
+            return float(cell), ""
+        text = cell.strip()
+        if is_number(text):
+            return float(text), ""
+        if not text or text in MISSING_WORDS or text in self.markers.words:
+            return np.nan, ""
+        return (float(text in _TRUE) if text in _TRUE | _FALSE else np.nan), cell
+
+    def frame(self) -> pd.DataFrame:
+        """The table."""
+        self.values.resize((self.n_rows, len(self.names)), refcheck=False)
+        mixed = {j: column for j in self.found_words if (column := self._mixed(j)) is not None}
+        if not mixed and not self.texts:
+            return pd.DataFrame(self.values, columns=pd.Index(self.names), copy=False)
+        columns: dict[int, NDArray[Any]] = {
+            j: np.concatenate(self.texts[j]) if j in self.texts else mixed.get(j, self.values[:, j])
+            for j in range(len(self.names))
+        }
+        frame = pd.DataFrame(columns, copy=False)
+        frame.columns = pd.Index(self.names)
+        return frame
+
+    def _mixed(self, j: int) -> NDArray[np.object_] | None:
+        """A column with text in it; None where its words are truth values only."""
+        n_words = sum(rows.size for rows, _ in self.found_words[j])
+        values = self.values[:, j]
+        if self.only_truth[j] and n_words == np.count_nonzero(~np.isnan(values)):
+            return None
+        column = values.astype(object)
+        for rows, words in self.found_words[j]:
+            column[rows] = words
+        return column

@@ -1,0 +1,180 @@
+"""Rows for a model from frames of any library, matched by name, or from arrays, by position."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from autoenc.data.cells import cells_of
+from autoenc.errors import InputError
+
+__all__ = ["Rows", "frame_of", "rows_of"]
+
+_NAMES = ("columns", "column_names", "colnames", "names", "data_vars", "fields")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as numbers, and what they came from.
+
+    Attributes:
+        cells: float64 ``[rows, columns]``, NaN where a cell is missing.
+        named: Whether the columns had names.
+        index: The index of a pandas frame.
+        backend: The library whose frames are wanted back.
+    """
+
+    cells: NDArray[np.float64]
+    named: bool
+    index: pd.Index | None = None
+    backend: str = "pandas"
+
+    def give_back(self, values: NDArray[Any], names: Sequence[str]) -> Any:
+        """Values ``[rows, names]`` in the form that the rows had: a frame, or an array for an array."""
+        return self.frame({name: values[:, j] for j, name in enumerate(names)}) if self.named else values
+
+    def frame(self, columns: Mapping[str, NDArray[Any]]) -> Any:
+        """Columns as a frame of the library that the rows came from, else of pandas."""
+        if self.backend != "pandas":
+            import narwhals
+
+            return narwhals.from_dict(dict(columns), backend="polars").to_native()
+        return pd.DataFrame(
+            columns, index=pd.RangeIndex(len(self.cells)) if self.index is None else self.index
+        )
+
+
+def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int) -> Rows:
+    """Rows for a model.
+
+    Args:
+        data: A frame of pandas, polars, Arrow or any library that narwhals or the dataframe interchange
+            protocol knows, also a lazy one; a mapping of columns, or a list of mappings: these have names.
+            Else an array, a tensor or nested lists ``[rows, n_columns]``, whose columns stand in the order
+            of the model's.
+        columns: Names of the model's columns; None where it does not know them.
+        n_columns: How many there are.
+
+    Raises:
+        InputError: If a column is missing or repeated, the shape is wrong, or a cell is infinite or no
+            number.
+    """
+    frame, backend = frame_of(data, columns)
+    if frame is None:
+        if isinstance(data, str | bytes) or not (hasattr(data, "__len__") or hasattr(data, "__array__")):
+            raise InputError(f"data must be rows and columns, got a {type(data).__name__}")
+        cells = cells_of(data if np.ndim(data) else [data])
+        if cells.ndim != 2 or cells.shape[1] != n_columns:
+            raise InputError(f"data must be of shape [rows, {n_columns}], got {list(cells.shape)}")
+        found = Rows(cells, named=False)
+    elif columns is None:
+        raise InputError(
+            f"this model does not name its columns; pass an array [rows, {n_columns}], not a frame"
+        )
+    else:
+        index = data.index if isinstance(data, pd.DataFrame) else None
+        found = Rows(cells_of(frame, columns=columns), True, index, backend)
+    _refuse_infinite(found.cells, columns)
+    return found
+
+
+def frame_of(data: Any, columns: Sequence[str] | None) -> tuple[pd.DataFrame | None, str]:
+    """What has column names as a frame of pandas, and what to give back; None for what has none."""
+    if isinstance(data, pd.DataFrame):
+        return data, "pandas"
+    if isinstance(data, np.ndarray) and data.dtype.names and not isinstance(data, np.ma.MaskedArray):
+        return pd.DataFrame(data.reshape(-1)), "pandas"
+    if isinstance(data, np.ndarray | torch.Tensor):
+        return None, "array"
+    if isinstance(data, Mapping):
+        return _frame_of_mapping(data), "pandas"
+    if isinstance(data, list | tuple):
+        named = [row for row in data if hasattr(row, "keys") or hasattr(row, "_fields")]
+        return (_frame_of_records(data), "pandas") if named else (None, "array")
+    return _foreign_frame(data, columns)
+
+
+def _foreign_frame(data: Any, columns: Sequence[str] | None) -> tuple[pd.DataFrame | None, str]:
+    import narwhals
+    from narwhals.exceptions import NarwhalsError
+
+    try:
+        wrapped = narwhals.from_native(
+            narwhals.to_native(data, pass_through=True), allow_series=True, pass_through=True
+        )
+        if isinstance(wrapped, narwhals.Series) or isinstance(data, pd.Series | pd.Index):
+            raise InputError("data must be rows and columns, got a single column or row; make it a frame")
+        if hasattr(wrapped, "__arrow_c_stream__") and not isinstance(wrapped, narwhals.DataFrame):
+            wrapped = _from_arrow(wrapped)
+        if isinstance(wrapped, narwhals.LazyFrame):
+            names = wrapped.collect_schema().names()
+            wrapped = wrapped.select([n for n in names if columns is None or n in columns]).collect()
+        if isinstance(wrapped, narwhals.DataFrame):
+            backend = "polars" if wrapped.implementation.is_polars() else "pandas"
+            return _frame_of_columns(wrapped, columns), backend
+    except NarwhalsError as error:
+        raise InputError(f"data cannot be read as a frame: {' '.join(str(error).split())}") from None
+    if hasattr(data, "__dataframe__"):
+        with warnings.catch_warnings():  # deprecated, but all that some libraries have
+            warnings.simplefilter("ignore")
+            try:
+                return pd.api.interchange.from_dataframe(data), "pandas"
+            except (TypeError, ValueError, RuntimeError, NotImplementedError, AttributeError) as error:
+                raise InputError(f"data cannot be read as a frame: {error}") from None
+    if any(getattr(data, name, None) is not None for name in _NAMES):
+        raise InputError(
+            f"data is a {type(data).__name__}, whose columns have names that cannot be read; make a frame of "
+            "pandas, polars or Arrow of it"
+        )
+    return None, "array"
+
+
+def _from_arrow(data: Any) -> Any:
+    import narwhals
+
+    try:
+        return narwhals.from_arrow(data, backend="pyarrow")
+    except ImportError:
+        raise InputError("data is Arrow's, which needs pyarrow: pip install 'autoenc[parquet]'") from None
+    except Exception as error:  # each library has errors of its own
+        raise InputError(f"data cannot be read as a frame: {str(error).splitlines()[0]}") from None
+
+
+def _frame_of_columns(frame: Any, columns: Sequence[str] | None) -> pd.DataFrame:
+    """By way of NumPy, which needs no further library."""
+    wanted = [name for name in frame.columns if columns is None or name in columns]
+    return pd.DataFrame({name: pd.Series(frame.get_column(name).to_numpy()) for name in wanted})
+
+
+def _frame_of_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
+    try:
+        return pd.DataFrame(dict(data))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"data must hold columns of one length by name: {error}") from None
+
+
+def _frame_of_records(data: Sequence[Any]) -> pd.DataFrame:
+    rows = [row._asdict() if hasattr(row, "_asdict") else row for row in data]
+    if not all(hasattr(row, "keys") for row in rows):
+        raise InputError("data must be rows of one kind: either all have names, or none has")
+    for row in rows:
+        repeated = [name for name, count in Counter(row.keys()).items() if count > 1]
+        if repeated:
+            raise InputError(f"data must have each column once, but has several of: {repeated[0]}")
+    return pd.DataFrame([{name: row[name] for name in row.keys()} for row in rows])  # noqa: SIM118
+
+
+def _refuse_infinite(cells: NDArray[np.float64], columns: Sequence[str] | None) -> None:
+    for j in range(cells.shape[1]):
+        infinite = np.flatnonzero(np.isinf(cells[:, j]))
+        if infinite.size:
+            where = f"row {infinite[0] + 1}" + (f", column {columns[j]!r}" if columns is not None else "")
+            raise InputError(f"data must be finite or NaN, got {cells[infinite[0], j]} in {where}")

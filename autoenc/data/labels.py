@@ -1,0 +1,51 @@
+"""Columns that say which rows belong together: labels as they are written, some of them missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.data.markers import MISSING_WORDS
+from autoenc.errors import shortened
+
+__all__ = ["label_warnings", "separate_groups"]
+
+
+def separate_groups(labels: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Groups in which each row without a label is one of its own: nothing says that two belong together."""
+    groups = labels.astype(object)
+    missing = np.flatnonzero(groups == "")
+    if missing.size:
+        # No label holds a line of its own that is blank, as blank ones are missing.
+        groups[missing] = [f"\n\nrow {row}" for row in missing]
+    return groups
+
+
+def label_warnings(
+    labels: dict[str, NDArray[np.object_]], stratify: str | None, group: str | None
+) -> list[str]:
+    """What people should know of labels that are missing, or that look like it, a sentence each."""
+    warnings = []
+    missing = {name: int(np.count_nonzero(column == "")) for name, column in labels.items()}
+    if group and missing[group]:
+        warnings.append(
+            f"{_rows(missing[group])} without a group in {shortened(group)}: each is a group of its own"
+        )
+    if stratify and missing[stratify]:
+        warnings.append(
+            f"{_rows(missing[stratify])} without a class in {shortened(stratify)}: together they are a class"
+        )
+    for name, column in labels.items():
+        words = {word: count for word, count in Counter(column.tolist()).items() if word in MISSING_WORDS}
+        for word, count in sorted(words.items()):
+            warnings.append(
+                f"{word} is taken for a label in {_rows(count)} of {shortened(name)}; if it means that there "
+                f"is none, give --na_values {word}"
+            )
+    return warnings
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)}"

@@ -1,0 +1,263 @@
+"""Reading a CSV or Parquet file, with every complaint a person needs to mend it."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from autoenc.data.csv_table import read_csv
+from autoenc.data.markers import Markers
+from autoenc.data.naming import as_value
+from autoenc.data.parquet_table import PARQUET_MAGIC, read_parquet
+from autoenc.data.sources import open_table, source_name
+from autoenc.errors import InputError, listed, shortened
+
+__all__ = [
+    "COPUS_COLUMNS",
+    "choose_columns",
+    "label_column",
+    "numeric_column",
+    "read_table",
+    "ReadTable",
+    "too_large",
+]
+
+COPUS_COLUMNS: tuple[str, ...] = (
+    "L", "Ind", "CG", "WG", "OG", "S_Anq", "SQ", "WC", "PRD", "SP", "TQ", "S_W", "S_O",
+    "Lec", "RTW", "FUP", "T_PQ", "CQ", "T_ANQ", "MG", "ONE_O_ONE", "DV", "ADMIN", "T_W",
+)  # fmt: skip
+"""Students' and instructors' behaviours of the COPUS protocol (Smith et al., CBE Life Sci. Educ. 2013)."""
+
+_LARGEST = float(np.finfo(np.float64).max) / 4  # of which differences are still finite
+_DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*\d,\d+", re.ASCII)
+_UTF_16 = "UTF-16 text, which must be saved as UTF-8"
+_OTHER_FORMATS = {
+    b"\x1f\x8b": "compressed with gzip, which must be unpacked before, e.g. with gunzip",
+    b"BZh91AY": "compressed with bzip2, which must be unpacked before, e.g. with bunzip2",
+    b"\xfd7zXZ\0": "compressed with xz, which must be unpacked before, e.g. with unxz",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd, which must be unpacked before, e.g. with unzstd",
+    b"PK\x03\x04": "a zip archive or a workbook, of which a sheet must be saved as CSV",
+    b"\xd0\xcf\x11\xe0": "an old workbook, of which a sheet must be saved as CSV",
+    b"\xff\xfe\0\0": "UTF-32 text, which must be saved as UTF-8",
+    b"\0\0\xfe\xff": "UTF-32 text, which must be saved as UTF-8",
+    b"\xff\xfe": _UTF_16,
+    b"\xfe\xff": _UTF_16,
+}
+
+
+class ReadTable(NamedTuple):
+    """What was read.
+
+    Attributes:
+        frame: The table.
+        name: What it is called in messages.
+        warnings: What looks odd about it, a sentence each.
+        typed: Whether the file says of its cells what they are, as Parquet does.
+        na_values: Words and numbers that stood for a missing cell beside the usual ones.
+    """
+
+    frame: pd.DataFrame
+    name: str
+    warnings: list[str]
+    typed: bool
+    na_values: tuple[str, ...] = ()
+
+
+def read_table(path: str | Path, as_text: Collection[str] = (), missing: Collection[str] = ()) -> ReadTable:
+    """Read a table with its header, in one pass.
+
+    Args:
+        path: CSV or Parquet file, or a pipe; ``-`` is standard input.
+        as_text: Columns whose cells are kept as they are written, such as labels.
+        missing: Words and numbers that stand for a missing cell.
+
+    Raises:
+        InputError: If the file is missing, a folder, empty, binary, not a table, or without rows, or
+            names a column twice.
+        OSError: If memory runs out, or the file cannot be read to its end.
+    """
+    name = source_name(path)
+    warnings: list[str] = []
+    try:
+        with open_table(path) as (start, file):
+            _refuse_other_formats(name, start)
+            typed = start.startswith(PARQUET_MAGIC)
+            if typed:
+                frame = read_parquet(name, start, file, as_text, Markers(missing))
+            else:
+                frame, warnings = read_csv(name, start, file, as_text, Markers(missing))
+    except MemoryError:
+        raise OSError(errno.ENOMEM, "there is not enough memory to read this table", name) from None
+    if frame.shape[0] == 0:
+        raise InputError(f"{name}: has a header but no rows")
+    return ReadTable(frame, name, warnings, typed, tuple(missing))
+
+
+def _refuse_other_formats(name: str, start: bytes) -> None:
+    """Say of common files that are no tables what they are."""
+    for magic, what in _OTHER_FORMATS.items():
+        if start.startswith(magic):
+            raise InputError(f"{name}: is {what}, not CSV or Parquet")
+    even, odd = start[:200:2], start[1:200:2]
+    if len(start) > 3 and any(not any(half) and all(other) for half, other in ((even, odd), (odd, even))):
+        raise InputError(f"{name}: is {_UTF_16}, not CSV or Parquet")
+
+
+def choose_columns(
+    frame: pd.DataFrame,
+    path: str | Path,
+    wanted: Sequence[str] | None,
+    exclude: Sequence[str] = (),
+) -> tuple[list[str], list[str]]:
+    """Decide which columns are learned from.
+
+    Args:
+        frame: The table as read.
+        path: Where it came from, for messages.
+        wanted: Column names asked for; None for the COPUS columns if all are there, else all numeric ones.
+        exclude: Columns not to learn from.
+
+    Returns:
+        The names of the columns, and warnings about those left out.
+
+    Raises:
+        InputError: If a column that is named is not there, or no column is left or numeric.
+    """
+    names = [str(name) for name in frame.columns]
+    left_out = frozenset(_named_columns(names, path, exclude, "--exclude"))
+    if wanted is not None:
+        return _wanted_columns(names, path, wanted, left_out), []
+    warnings: list[str] = []
+    if set(COPUS_COLUMNS) <= set(names):
+        numeric = [name for name in COPUS_COLUMNS if name not in left_out]
+    else:
+        numeric, warnings = _numeric_columns(frame, [name for name in names if name not in left_out])
+    if not numeric:
+        of = " left" if left_out else ""
+        raise InputError(f"{path}: has no numeric column{of}; its columns are {listed(names)}")
+    return numeric, warnings
+
+
+def _numeric_columns(frame: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    numeric: list[str] = []
+    other: list[str] = []
+    nameless: list[str] = []
+    is_float = dict(zip(map(str, frame.columns), frame.dtypes == np.float64, strict=True))
+    for name in names:
+        if name.startswith("Unnamed: ") or not name.strip():
+            nameless.append(name)
+        elif is_float[name] or _is_numeric(frame[name]):
+            numeric.append(name)
+        else:
+            other.append(name)
+    warnings = []
+    if other:
+        warnings.append(f"left out, not numeric: {listed(other)}")
+    if nameless:
+        warnings.append(f"left out, without a name: {len(nameless)} column(s), probably a row index")
+    return numeric, warnings
+
+
+def _wanted_columns(
+    names: Sequence[str], path: str | Path, wanted: Sequence[str], left_out: frozenset[str]
+) -> list[str]:
+    _named_columns(names, path, wanted, "--columns")
+    both = [name for name in wanted if name in left_out]
+    if both:
+        raise InputError(f"--columns and --exclude must not name the same columns, got {listed(both)}")
+    if not wanted:
+        raise InputError("--columns must name at least one column")
+    return list(wanted)
+
+
+def _named_columns(names: Sequence[str], path: str | Path, wanted: Sequence[str], flag: str) -> list[str]:
+    """Columns that somebody named, each of them there."""
+    repeated = sorted(name for name, count in Counter(wanted).items() if count > 1)
+    if repeated:
+        raise InputError(f"{flag} must not repeat a name, got {listed(repeated)} twice")
+    there = frozenset(names)
+    absent = [name for name in wanted if name not in there]
+    if absent:
+        near = difflib.get_close_matches(absent[0], names, 1)
+        hint = f"; did you mean {shortened(near[0])}?" if near else ""
+        by = f"; {flag} names it" if flag == "--exclude" else ""
+        raise InputError(f"{path}: has no column {listed(absent)}{hint}; it has {listed(names)}{by}")
+    return list(wanted)
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    """Whether a column holds numbers, or mostly numbers with some text among them (told later as wrong)."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
+        return True
+    if not pd.api.types.is_object_dtype(column) and not pd.api.types.is_string_dtype(column):
+        return False
+    present = column.dropna()
+    return bool(pd.to_numeric(present, errors="coerce").notna().sum() * 2 > len(present))
+
+
+def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarray:
+    """One column in double precision, with NaN where a cell is missing.
+
+    Raises:
+        InputError: If a cell is text or too large; it names row and column.
+    """
+    column = frame[name]
+    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind in "mM":
+        raise InputError(f"{path}: column {name!r} holds dates or durations; numbers are needed")
+    if not pd.api.types.is_numeric_dtype(column):
+        numbers = pd.to_numeric(column, errors="coerce")
+        wrong = np.flatnonzero(column.notna().to_numpy() & numbers.isna().to_numpy())
+        if wrong.size:
+            raise InputError(_bad_cell(path, name, wrong, column, "is not a number"))
+        column = numbers
+    if pd.api.types.is_complex_dtype(column):
+        raise InputError(f"{path}: column {name!r} holds complex numbers; real ones are needed")
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(too_large(values))
+    if wrong.size:
+        raise InputError(_bad_cell(path, name, wrong, column, "is infinite or too large"))
+    return values
+
+
+def too_large(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which numbers are infinite, or so large that differences of such are; NaN is not."""
+    found: NDArray[np.bool_] = np.abs(values) > _LARGEST
+    return found
+
+
+def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> NDArray[np.object_]:
+    """A column of classes or groups as text, just as it is written; ``""`` where a cell is empty.
+
+    What was read ``as_text`` keeps all that tells two labels apart: 01 and 1 are two, and so are 1 and 1.0.
+
+    Raises:
+        InputError: If the column is not there.
+    """
+    _named_columns([str(column) for column in frame.columns], path, [name], "")
+    column = frame[name]
+    cells = np.where(column.isna(), "", column.astype(object))
+    texts = [cell if isinstance(cell, str) else str(cell) for cell in cells.tolist()]
+    return np.array([text if text.strip() else "" for text in texts], object)
+
+
+def _bad_cell(path: str | Path, name: str, wrong: NDArray[np.int64], column: pd.Series, what: str) -> str:
+    row = int(wrong[0])
+    more = f" (and {wrong.size - 1} more cells of this column)" if wrong.size > 1 else ""
+    where = f"{path}: row {row + 1}, column {shortened(name)}"
+    value = column.iloc[row]
+    shown = shortened(value) if isinstance(value, str) else str(value)
+    advice = "leave a missing cell empty"
+    if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
+        advice = "write numbers with a decimal point"
+    elif isinstance(value, str):
+        advice += f", or name what stands for it with --na_values {as_value([value])}" * (len(value) < 30)
+    return f"{where}: {shown} {what}{more}; {advice}"

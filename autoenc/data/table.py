@@ -1,0 +1,221 @@
+"""The table: values, missing cells, labels and fingerprint."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.data.oddities import odd_columns
+from autoenc.data.read import ReadTable, choose_columns, label_column, numeric_column, read_table, too_large
+from autoenc.data.scaling import Scaling, ScalingKind
+from autoenc.errors import InputError, listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "TEST_SHARE",
+    "Scaling",
+    "ScalingKind",
+    "Table",
+    "fits_single",
+    "label_fingerprint",
+    "load_table",
+    "one_form",
+    "table_of",
+]
+
+TEST_SHARE = 0.2
+Floating = TypeVar("Floating", bound=np.floating)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of numbers.
+
+    Attributes:
+        values: float64 ``[rows, columns]``, C-contiguous, as in the file; NaN is missing, zero is a value.
+        columns: The columns' names.
+        path: Where it came from.
+        warnings: What was left out or looks odd, a sentence each.
+        labels: Other columns that were asked for, as text, by name; they say which rows belong together.
+        na_values: Words and numbers that stood for a missing cell beside the usual ones.
+    """
+
+    values: NDArray[np.float64]
+    columns: list[str]
+    path: str
+    warnings: list[str] = field(default_factory=list)
+    labels: dict[str, NDArray[np.object_]] = field(default_factory=dict)
+    na_values: tuple[str, ...] = ()
+
+    def model_info(self) -> dict[str, Any]:
+        """What a model that learns from it should know of it, as plain values."""
+        info: dict[str, Any] = {"data_fingerprint": self.fingerprint}
+        return {**info, "na_values": list(self.na_values)} if self.na_values else info
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the columns' names, the shape and every cell, as hexadecimal.
+
+        Where all cells are single-precision numbers their single bits count, as when tables held no others,
+        so that the records of such tables stay valid.
+        """
+        return self._digest(np.float32 if all(map(fits_single, self._blocks())) else np.float64)
+
+    @property
+    def single_fingerprint(self) -> str:
+        """The fingerprint of :meth:`in_single_precision`."""
+        return self._digest(np.float32)
+
+    def in_single_precision(self) -> Table:
+        """The same with every cell rounded to single precision, as tables once were read."""
+        with np.errstate(over="ignore"):
+            return replace(self, values=self.values.astype(np.float32).astype(np.float64))
+
+    def _digest(self, dtype: type[np.floating]) -> str:
+        digest = hashlib.sha256(repr((self.columns, self.values.shape)).encode())
+        for block in self._blocks():
+            with np.errstate(over="ignore"):
+                digest.update(one_form(block.astype(dtype)).tobytes())
+        return digest.hexdigest()
+
+    @property
+    def varying(self) -> NDArray[np.bool_]:
+        """Which columns hold more than one number, ``[columns]``."""
+        found = np.zeros(self.values.shape[1], bool)
+        for j in range(found.size):
+            observed = self.values[:, j][~np.isnan(self.values[:, j])]
+            found[j] = observed.size > 0 and observed.min() < observed.max()
+        return found
+
+    def _blocks(self) -> Iterator[NDArray[np.float64]]:
+        for start in range(0, len(self.values), 65536):
+            yield self.values[start : start + 65536]
+
+
+def fits_single(cells: NDArray[np.float64]) -> bool:
+    """Whether every cell is a single-precision number or missing."""
+    with np.errstate(over="ignore"):
+        return bool(((cells.astype(np.float32) == cells) | np.isnan(cells)).all())
+
+
+def one_form(cells: NDArray[Floating]) -> NDArray[Floating]:
+    """Equal cells as equal bits: one NaN, whatever bits it came with, and no -0."""
+    zero = cells.dtype.type(0)
+    return np.where(np.isnan(cells), cells.dtype.type(np.nan), cells + zero)
+
+
+def label_fingerprint(labels: NDArray[np.object_]) -> str:
+    """SHA-256 over a column of labels, as hexadecimal."""
+    text = "\n".join(labels)
+    if text.count("\n") >= len(labels):  # a label has lines of its own
+        text = json.dumps(list(labels))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_table(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    labels: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    na_values: Sequence[str] = (),
+) -> Table:
+    """Load the columns to learn from.
+
+    Args:
+        path: CSV or Parquet file, or a pipe; ``-`` is standard input.
+        columns: Names of the columns; by default the COPUS columns if all are there, else all numeric ones
+            that are no labels.
+        labels: Names of columns to keep beside them, as they are written.
+        exclude: Names of columns not to learn from.
+        na_values: Words and numbers that stand for a missing cell.
+
+    Raises:
+        InputError: If the file or a cell of it cannot be used; it says which and why.
+        OSError: If memory runs out, or the file cannot be read to its end.
+    """
+    return table_of(read_table(path, labels, na_values), columns, labels, exclude)
+
+
+def table_of(
+    read: ReadTable,
+    columns: Sequence[str] | None = None,
+    labels: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> Table:
+    """The columns to learn from of a table that has been read; see :func:`load_table`.
+
+    Raises:
+        InputError: If a cell or a name cannot be used; it says which and why.
+        OSError: If memory runs out.
+    """
+    frame, name = read.frame, read.name
+    kept_labels, problems = {}, []
+    for label in labels:
+        try:
+            kept_labels[label] = label_column(frame, label, name)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    features = frame
+    if columns is None and labels:
+        features = frame.drop(columns=[label for label in labels if label not in exclude])
+    names, left_out = choose_columns(features, name, columns, exclude)
+    try:
+        values, names, odd = _values(frame, name, names)
+    except MemoryError:
+        raise OSError(errno.ENOMEM, "there is not enough memory for this table", name) from None
+    suspects = odd_columns(values, names, look_for_identifiers=columns is None)
+    warnings = [*read.warnings, *left_out, *odd, *suspects]
+    return Table(values, names, name, warnings, kept_labels, read.na_values)
+
+
+def _values(
+    frame: pd.DataFrame, name: str, names: list[str]
+) -> tuple[NDArray[np.float64], list[str], list[str]]:
+    """Cells and names of the columns that have an observed cell, and what is odd about columns."""
+    whole = _whole(frame, names)
+    if whole is None:
+        values = np.empty((len(frame), len(names)))
+        for j, column_name in enumerate(names):
+            values[:, j] = numeric_column(frame, column_name, name)
+    else:
+        values = whole
+    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    if whole is not None:  # not column by column, which takes long where there are very many
+        for j in np.flatnonzero(too_large(low) | too_large(high))[:1]:
+            numeric_column(frame, names[j], name)  # says which cell it is
+    empty = np.flatnonzero(np.isnan(low))
+    constant = [names[j] for j in np.flatnonzero(low == high)]
+    if empty.size == len(names):
+        raise InputError(f"{name}: all cells are missing in {listed(names, quoted=False)}")
+    warnings = []
+    if empty.size:
+        warnings.append(f"left out, no observed cell: {listed([names[j] for j in empty], quoted=False)}")
+        kept = np.setdiff1d(np.arange(len(names)), empty)
+        values, names = np.ascontiguousarray(values[:, kept]), [names[j] for j in kept]
+    if constant:
+        warnings.append(f"constant, kept but without information: {listed(constant, quoted=False)}")
+    return values, names, warnings
+
+
+def _whole(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64] | None:
+    """The cells of a frame that is learned from as it is, not copied; None where that cannot be."""
+    if list(frame.columns) != names or any(dtype != np.float64 for dtype in frame.dtypes):
+        return None
+    values = frame.to_numpy()
+    if not values.flags.c_contiguous:
+        return None
+    if values.base is not None and not values.flags.writeable:
+        values.flags.writeable = True  # pandas lends it read-only; nobody else has it
+    return values

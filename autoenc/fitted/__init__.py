@@ -1,0 +1,1 @@
+"""Trained models: what they compute, and their files."""

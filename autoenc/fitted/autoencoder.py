@@ -1,0 +1,237 @@
+"""A trained model with all it needs, and what its file holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoenc.data.frames import Rows, rows_of
+from autoenc.data.table import Scaling
+from autoenc.engines.contract import Recipe, State
+from autoenc.fitted.evaluation import evaluating
+from autoenc.fitted.learned_range import far_outside, refuse_beyond, refuse_no_number
+from autoenc.fitted.parts import (
+    check_keys,
+    columns_of,
+    info_of,
+    parameters_of,
+    recipe_of,
+    scaling_content,
+    scaling_of,
+)
+from autoenc.fitted.sealed import write_sealed
+from autoenc.models.network import DynamicAutoencoder, shape_of_state_dict
+
+__all__ = [
+    "FORMAT_VERSION",
+    "MODEL_FORMAT",
+    "MODEL_PARTS",
+    "FittedAutoencoder",
+    "fitted_model",
+    "model_content",
+    "model_of_content",
+    "network_of_state",
+    "save_model",
+]
+
+MODEL_FORMAT = "autoenc-model"
+MODEL_PARTS = ("format", "version", "state_dict", "recipe", "columns", "scaling", "info")
+FORMAT_VERSION = 1
+"""Of the files of models and ensembles."""
+_ROWS_AT_ONCE = 65536
+
+
+class FittedAutoencoder:
+    """A trained autoencoder with its columns and scaling: raw rows in, latent points or raw rows out.
+
+    Args:
+        model: The network.
+        columns: Names of the columns, in the network's order; None where the file did not say.
+        scaling: Applied to rows before they enter.
+        info: Everything else that is known, as plain values.
+    """
+
+    def __init__(
+        self, model: DynamicAutoencoder, columns: list[str] | None, scaling: Scaling, info: Mapping[str, Any]
+    ) -> None:
+        self.model = model.eval()
+        self.columns = columns
+        self.scaling = scaling
+        self.info: dict[str, Any] = {
+            **model.get_model_info(),
+            "activation": model.activation,
+            "norm": model.shape.norm,
+            "columns": columns,
+            "scaling": scaling.kind,
+            **info,
+        }
+
+    def encode(self, data: Any) -> Any:
+        """Latent points of rows.
+
+        Args:
+            data: A frame of pandas, polars, Arrow or another library, or a mapping of columns: they are
+                matched by name, and others are ignored. Or an array ``[rows, columns]``, whose columns must
+                stand in the model's order. NaN, masked and null cells are missing.
+
+        Returns:
+            ``[rows, latent_dim]``: for what has names a frame with ``latent_1``, ``latent_2``, ..., of polars
+            for one of polars, else of pandas and with the index of one; for an array an array.
+
+        Raises:
+            ValueError: If columns are missing or repeated, the shape is wrong, a cell is infinite or no
+                number, or so far outside of what was learned from that the result is no number.
+
+        Warns:
+            UserWarning: If cells are far outside of what was learned from.
+        """
+        rows = self.rows(data)
+        points = self.latent_points(rows.cells)
+        return rows.give_back(points, [f"latent_{i + 1}" for i in range(points.shape[1])])
+
+    def reconstruct(self, data: Any) -> Any:
+        """Rows as the model gives them back, in the original units, missing cells filled in.
+
+        Takes, raises and warns as :meth:`encode` does; returns ``[rows, columns]``.
+        """
+        rows = self.rows(data)
+        return rows.give_back(self.scaling.undo(self.reconstructed(rows.cells)), self.columns or ())
+
+    def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
+        """The same in scaled units, where the loss is measured, as an array."""
+        return self.reconstructed(self.rows(data).cells)
+
+    def rows(self, data: Any) -> Rows:
+        """Rows as :meth:`encode` takes them, with a warning of cells that are far outside."""
+        rows = rows_of(data, self.columns, self.model.shape.input_dim)
+        for message in far_outside(rows.cells, self.scaling, self.columns):
+            warnings.warn(message, UserWarning, stacklevel=3)
+        return rows
+
+    def latent_points(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Latent points of rows in original units, as an array."""
+        return self._through(cells, lambda model, x: model.encode(x))
+
+    def reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Reconstructions of rows in original units, in scaled units, as an array."""
+        return self._through(cells, lambda model, x: model(x)[0])
+
+    def scaled_blocks(self, cells: NDArray[np.float64]) -> Iterator[NDArray[np.float32]]:
+        """Scaled rows, some at a time, the first block also where there are none.
+
+        Raises:
+            InputError: If a scaled cell is past what single precision can hold.
+        """
+        for start in range(0, max(len(cells), 1), _ROWS_AT_ONCE):
+            scaled = self.scaling.apply(cells[start : start + _ROWS_AT_ONCE])
+            refuse_beyond(scaled, cells, start, self.columns)
+            yield scaled
+
+    def _through(
+        self, cells: NDArray[np.float64], part: Callable[[DynamicAutoencoder, torch.Tensor], torch.Tensor]
+    ) -> NDArray[np.float32]:
+        parts: list[NDArray[np.float32]] = []
+        with evaluating(self.model) as model:
+            for scaled in self.scaled_blocks(cells):
+                block = part(model, torch.nan_to_num(torch.from_numpy(scaled), nan=0.0)).numpy()
+                refuse_no_number(block, sum(map(len, parts)))
+                parts.append(block)
+        return np.concatenate(parts)
+
+
+def fitted_model(
+    state: State, recipe: Recipe, columns: list[str], scaling: Scaling, info: Mapping[str, Any]
+) -> FittedAutoencoder:
+    """The model of a fit, from the fit's parameters.
+
+    Args:
+        state: Parameters by state-dict name.
+        recipe: The fit's recipe.
+        columns: Names of the columns it was trained on.
+        scaling: Of those columns.
+        info: Anything else worth keeping, as plain values.
+    """
+    tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in state.items()}
+    return FittedAutoencoder(
+        network_of_state(tensors, recipe), columns, scaling, {**info, "recipe": dataclasses.asdict(recipe)}
+    )
+
+
+def save_model(path: Path, fitted: FittedAutoencoder, *, keep_earlier: bool = False) -> Path | None:
+    """Write a model file that :func:`autoenc.load_model` reads; it holds tensors and plain values only.
+
+    Args:
+        path: The file.
+        fitted: The model.
+        keep_earlier: Keep a file that is replaced under another name.
+
+    Returns:
+        What the earlier file is called now; None if none was kept.
+
+    Raises:
+        ValueError: If the model does not know its columns or its recipe.
+        OSError: If the file cannot be written; an earlier one is then as it was.
+    """
+    return write_sealed(path, model_content(fitted), keep_earlier)
+
+
+def model_content(fitted: FittedAutoencoder) -> dict[str, Any]:
+    """What a model file holds.
+
+    Raises:
+        ValueError: If the model does not know its columns or its recipe.
+    """
+    if fitted.columns is None or "recipe" not in fitted.info:
+        raise ValueError("fitted must know its columns and its recipe; a bare state dict names neither")
+    scaling, recipe = fitted.scaling, fitted.info["recipe"]
+    derived = {*FittedAutoencoder(fitted.model, fitted.columns, scaling, {}).info, "recipe"}
+    return {
+        "format": MODEL_FORMAT,
+        "version": FORMAT_VERSION,
+        "state_dict": fitted.model.state_dict(),
+        "recipe": dict(recipe),
+        "columns": list(fitted.columns),
+        "scaling": scaling_content(scaling),
+        "info": {name: value for name, value in fitted.info.items() if name not in derived},
+    }
+
+
+def model_of_content(content: Mapping[str, Any]) -> FittedAutoencoder:
+    """The model that a file's content describes.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError: If it is damaged.
+    """
+    check_keys(content, MODEL_PARTS)
+    recipe = recipe_of(content["recipe"])
+    model = network_of_state(parameters_of(content["state_dict"]), recipe)
+    columns, n_columns = columns_of(content["columns"]), model.shape.input_dim
+    if len(columns) != n_columns:
+        raise ValueError(f"it must name {n_columns} columns, got {len(columns)}")
+    scaling = scaling_of(content["scaling"], n_columns)
+    plain = FittedAutoencoder(model, columns, scaling, {"recipe": dict(content["recipe"])})
+    return FittedAutoencoder(
+        model, columns, scaling, {**info_of(content["info"], plain.info), "recipe": plain.info["recipe"]}
+    )
+
+
+def network_of_state(state: Mapping[str, torch.Tensor], recipe: Recipe) -> DynamicAutoencoder:
+    """The network of a state dict, its sizes read off the shapes; raises as :func:`model_of_content`.
+
+    Neither the caller's default type and device nor its random numbers take part.
+    """
+    shape = shape_of_state_dict(state)
+    with torch.inference_mode(False), torch.device("meta"):  # without weights that would be replaced
+        model = DynamicAutoencoder(
+            shape.input_dim, shape.latent_dim, shape.hidden_dims, recipe.dropout, recipe.activation,
+            shape.norm, shape.variational,
+        )  # fmt: skip
+        model.load_state_dict(dict(state), assign=True)
+    return model

@@ -1,0 +1,99 @@
+"""Several trained models as one that averages their reconstructions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.fitted.autoencoder import FORMAT_VERSION, FittedAutoencoder, model_content, model_of_content
+from autoenc.fitted.parts import check_keys, info_of
+from autoenc.fitted.sealed import write_sealed
+
+__all__ = ["ENSEMBLE_FORMAT", "FittedEnsemble", "ensemble_of_content", "save_ensemble"]
+
+ENSEMBLE_FORMAT = "autoenc-ensemble"
+
+
+class FittedEnsemble:
+    """Trained autoencoders of the same columns and scaling: raw rows in, the mean of their raw rows out.
+
+    Args:
+        members: The models, at least two.
+        info: What else is known, as plain values.
+
+    Raises:
+        ValueError: If there are fewer than two members, or their columns or scalings differ.
+    """
+
+    def __init__(self, members: Sequence[FittedAutoencoder], info: Mapping[str, Any]) -> None:
+        if len(members) < 2:
+            raise ValueError(f"members must be at least two models, got {len(members)}")
+        first = members[0]
+        for member in members[1:]:
+            if member.columns != first.columns or _scaled_as(member) != _scaled_as(first):
+                raise ValueError("members must have the same columns and the same scaling, and have not")
+        self.members = list(members)
+        self.columns = first.columns
+        self.scaling = first.scaling
+        self.info: dict[str, Any] = dict(info)
+
+    def encode(self, data: Any) -> NoReturn:
+        """There is no such thing: each member has a latent space of its own.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(
+            "an ensemble has no latent space: its members have latent spaces of their own; "
+            "use members[i].encode"
+        )
+
+    def reconstruct(self, data: Any) -> Any:
+        """Rows as the members give them back on average, in the original units, missing cells filled in.
+
+        Takes, raises and warns as :meth:`FittedAutoencoder.encode` does; returns ``[rows, columns]``.
+        """
+        rows = self.members[0].rows(data)
+        return rows.give_back(self.scaling.undo(self._reconstructed(rows.cells)), self.columns or ())
+
+    def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
+        """The same in scaled units, as an array; scaling is affine, so the mean is the same mean."""
+        return self._reconstructed(self.members[0].rows(data).cells)
+
+    def _reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
+        total = self.members[0].reconstructed(cells).astype(np.float64)
+        for member in self.members[1:]:
+            total += member.reconstructed(cells)
+        return (total / len(self.members)).astype(np.float32)
+
+
+def _scaled_as(member: FittedAutoencoder) -> tuple[str, bytes]:
+    return member.scaling.kind, member.scaling.key
+
+
+def save_ensemble(path: Path, ensemble: FittedEnsemble) -> None:
+    """Write an ensemble that :func:`autoenc.load_model` reads; it holds tensors and plain values only.
+
+    Raises:
+        ValueError: If a member does not know its columns or its recipe.
+        OSError: If the file cannot be written; an earlier one is then as it was.
+    """
+    content = {
+        "format": ENSEMBLE_FORMAT,
+        "version": FORMAT_VERSION,
+        "members": [model_content(member) for member in ensemble.members],
+        "info": ensemble.info,
+    }
+    write_sealed(path, content)
+
+
+def ensemble_of_content(content: Mapping[str, Any]) -> FittedEnsemble:
+    """The ensemble that a file's content describes; raises as :func:`.model_of_content`."""
+    check_keys(content, ("format", "version", "members", "info"))
+    return FittedEnsemble(
+        [model_of_content(each) for each in content["members"]], info_of(content["info"], ())
+    )

@@ -1,0 +1,181 @@
+"""The parts of a model file, each refused unless it makes sense."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection, Mapping
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoenc.data.table import Scaling, ScalingKind
+from autoenc.engines.contract import Recipe
+from autoenc.fitted.sealed import check_tensor
+
+__all__ = [
+    "bare_parameters_of",
+    "check_keys",
+    "columns_of",
+    "info_of",
+    "parameters_of",
+    "recipe_of",
+    "scaling_content",
+    "scaling_of",
+]
+
+_REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def check_keys(content: Mapping[str, Any], known: Collection[str]) -> None:
+    """See that a file without a digest holds nothing else, such as a part whose name was damaged.
+
+    Raises:
+        ValueError: If it does.
+    """
+    unknown = [name for name in content if name not in known]
+    if unknown and "digest" not in content:
+        raise ValueError(f"{unknown[0]!r} is no part of such a file")
+
+
+def parameters_of(state: Any, dtypes: Collection[torch.dtype] = (torch.float32,)) -> dict[str, torch.Tensor]:
+    """Parameters by name in single precision, in memory of their own.
+
+    Raises:
+        ValueError: If they are no finite real numbers by name.
+    """
+    if not isinstance(state, Mapping):
+        raise ValueError("it must hold tensors by name, and does not")
+    found = {}
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            raise ValueError("it must hold tensors by name, and does not")
+        check_tensor(value)
+        if value.dtype not in dtypes:
+            kinds = " or ".join(str(dtype).removeprefix("torch.") for dtype in dtypes)
+            got = str(value.dtype).removeprefix("torch.")
+            raise ValueError(f"{name} must hold {kinds} numbers, got {got}")
+        single = value.detach().to(torch.float32, copy=True)
+        if not torch.isfinite(single).all():
+            raise ValueError(f"{name} must hold finite numbers, got NaN or infinite ones")
+        found[name] = single
+    return found
+
+
+def bare_parameters_of(state: Any) -> dict[str, torch.Tensor]:
+    """The same of other code's state dicts, which may have any real precision."""
+    return parameters_of(state, _REAL)
+
+
+def columns_of(columns: Any) -> list[str]:
+    """Names of columns.
+
+    Raises:
+        ValueError: If they are no distinct texts.
+    """
+    if not isinstance(columns, list | tuple) or not all(isinstance(name, str) for name in columns):
+        raise ValueError("the names of its columns must be text")
+    if len(set(columns)) != len(columns):
+        raise ValueError("the names of its columns must differ")
+    return list(columns)
+
+
+def recipe_of(values: Any) -> Recipe:
+    """A recipe.
+
+    Raises:
+        ValueError, TypeError: If an option is unknown, or its value of the wrong type.
+    """
+    if not isinstance(values, Mapping):
+        raise ValueError("its recipe must hold options by name")
+    recipe = Recipe(**values)
+    kinds_of = get_type_hints(Recipe)
+    for field in dataclasses.fields(Recipe):
+        value, default = getattr(recipe, field.name), field.default
+        choices = get_args(kinds_of[field.name])
+        if choices and value not in choices:
+            raise ValueError(f"{field.name} in its recipe must be one of {', '.join(choices)}, got {value!r}")
+        kinds = (int, float) if type(default) is float else (type(default),)
+        if type(value) not in kinds or (isinstance(value, float) and not math.isfinite(value)):
+            raise ValueError(f"{field.name} in its recipe must be a {type(default).__name__}, got {value!r}")
+    return recipe
+
+
+def scaling_content(scaling: Scaling) -> dict[str, Any]:
+    """A scaling as a file holds it; what is not known of every scaling under names that old files lack."""
+    arrays = {name: getattr(scaling, name) for name in ("center", "scale", "low", "high", "constant")}
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
+    return {"kind": scaling.kind, **tensors}
+
+
+def scaling_of(content: Any, n_columns: int) -> Scaling:
+    """A scaling.
+
+    Raises:
+        ValueError, KeyError: If its kind is unknown, or a centre, scale or range is impossible.
+    """
+    if not isinstance(content, Mapping):
+        raise ValueError("its scaling must hold kind, center and scale")
+    kind = content["kind"]
+    if kind not in get_args(ScalingKind):
+        raise ValueError(f"its scaling must be one of {', '.join(get_args(ScalingKind))}, got {kind!r}")
+    center, scale = (_numbers(content[name], name, n_columns) for name in ("center", "scale"))
+    if not np.isfinite(center).all() or not np.isfinite(scale).all() or not (scale >= 0).all():
+        raise ValueError("its scaling must have finite centers, and finite scales of at least 0")
+    scaled = scale > 0
+    if not scaled.any():
+        raise ValueError("its scaling must have a scale above 0 for some column")
+    if kind in ("none", "maxabs") and (center[scaled] != 0).any():
+        raise ValueError(f"scaling {kind!r} has centers of 0, got others")
+    if kind == "none" and (scale[scaled] != 1).any():
+        raise ValueError("scaling 'none' has scales of 1, got others")
+    if "low" not in content and "high" not in content:
+        if not scaled.all():  # as no version wrote it that left out the range
+            raise ValueError("its scaling must have scales above 0")
+        return Scaling(kind, center, scale)
+    low, high = (_numbers(content[name], name, n_columns) for name in ("low", "high"))
+    missing = np.isnan(low) & np.isnan(high)
+    if not (missing | (np.isfinite(low) & np.isfinite(high) & (low <= high))).all():
+        raise ValueError("its scaling must have finite ranges, from low to high")
+    constant = content.get("constant")
+    if constant is not None:
+        constant = _array(constant, "constant", n_columns, torch.bool)
+    if constant is not None and (missing[constant].any() or not scaled[constant].all() or kind != "maxabs"):
+        raise ValueError("its scaling must have a range and a scale of maxabs for columns that are constant")
+    return Scaling(kind, center, scale, low, high, constant)
+
+
+def _numbers(tensor: Any, name: str, n_columns: int) -> NDArray[np.float64]:
+    return _array(tensor, name, n_columns, torch.float64)
+
+
+def _array(tensor: Any, name: str, n_columns: int, dtype: torch.dtype) -> NDArray[Any]:
+    if not isinstance(tensor, torch.Tensor):
+        raise ValueError(f"{name} of its scaling must be a tensor")
+    check_tensor(tensor)
+    if tensor.dtype != dtype or tuple(tensor.shape) != (n_columns,):
+        wanted, got = (str(kind).removeprefix("torch.") for kind in (dtype, tensor.dtype))
+        raise ValueError(
+            f"{name} of its scaling must be {wanted} [{n_columns}], got {got} {list(tensor.shape)}"
+        )
+    return np.array(tensor.detach().numpy())
+
+
+def info_of(info: Any, derived: Collection[str]) -> dict[str, Any]:
+    """What else is known of a model.
+
+    Raises:
+        ValueError: If it is no mapping by text, contradicts what follows from the rest of the file, or
+            names markers of missing cells that are no texts.
+    """
+    if not isinstance(info, Mapping) or not all(isinstance(name, str) for name in info):
+        raise ValueError("its info must hold values by name")
+    markers = info.get("na_values", [])
+    if not isinstance(markers, list) or not all(isinstance(marker, str) for marker in markers):
+        raise ValueError("na_values in its info must be a list of texts")
+    twice = [name for name in info if name in derived]
+    if twice:
+        raise ValueError(f"{twice[0]!r} follows from its parameters, and must not stand in its info")
+    return dict(info)

@@ -1,0 +1,1 @@
+"""The grid of architectures, the network and its loss."""

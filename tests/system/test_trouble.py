@@ -1,0 +1,179 @@
+"""What the machine cannot do is told in a sentence, and is never a fit's failure."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoenc.engines import Engine, Fit, Outcome, Recipe, Split, StopFlag, compiling, make_engine
+from autoenc.searching.executors import train_one
+from autoenc.searching.ready import make_ready
+from autoenc.system.trouble import MachineError, require_room, trouble
+
+FIT = Fit((2,), 1, Recipe(epochs=1))
+SPLIT = Split(np.ones((4, 2), np.float32), np.arange(3), np.arange(3, 4))
+
+MACHINES = [
+    MemoryError(),
+    MemoryError("Unable to allocate 4.00 GiB"),
+    OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "cache"),
+    OSError(errno.EMFILE, os.strerror(errno.EMFILE)),
+    RuntimeError("can't start new thread"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
+    RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+    ImportError("libgomp.so.1: failed to map segment from shared object"),
+    MachineError("the training cannot be compiled"),
+]
+
+
+class Failing:
+    """An engine that raises."""
+
+    name, device = "failing", "cpu"
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def prepare(self) -> None:
+        """Nothing."""
+
+    def fit(self, *args: object, **options: object) -> Outcome:
+        """Raise."""
+        raise self.error
+
+
+@pytest.mark.parametrize("error", MACHINES, ids=lambda error: f"{type(error).__name__}-{str(error)[:20]}")
+def test_what_the_machine_cannot_do_is_no_outcome(error: Exception) -> None:
+    engine: Engine = Failing(error)
+    with pytest.raises(type(error)):
+        train_one(engine, SPLIT, FIT)
+    reason = trouble(error)
+    assert reason
+    assert "\n" not in reason
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), RuntimeError("it diverged"), ArithmeticError("inf")])
+def test_what_a_fit_cannot_do_is_its_outcome(error: Exception) -> None:
+    assert trouble(error) is None
+    assert train_one(Failing(error), SPLIT, FIT).failure == f"{type(error).__name__}: {error}"
+
+
+def test_what_an_error_was_raised_from_counts_as_well() -> None:
+    error = ValueError("cannot scale")
+    error.__cause__ = MemoryError()
+    assert trouble(error) == "out of memory"
+
+
+def test_room_that_cannot_be_had_is_asked_for_in_vain() -> None:
+    require_room(2**20, "this")
+    with pytest.raises(MachineError, match=r"this needs .* that cannot be had"):
+        require_room(2**60, "this")
+
+
+@pytest.mark.parametrize("name", ["native", "torch"])
+def test_an_engine_is_made_ready_before_the_clock_starts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = make_engine(name)  # type: ignore[arg-type]
+    clock: list[bool] = []
+    real = type(engine)._fit  # type: ignore[attr-defined]
+
+    def fit(self: object, *args: object, **options: object) -> Outcome:
+        clock.append(self._is_prepared)  # type: ignore[attr-defined]
+        return real(self, *args, **options)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(type(engine), "_fit", fit)
+    engine.fit(SPLIT, FIT)
+    assert clock == [False, True]  # that of prepare, then the one that counts
+
+
+def test_waiting_is_announced_only_where_something_is_compiled(capsys: pytest.CaptureFixture[str]) -> None:
+    class Compiling(Failing):
+        def prepare(self) -> None:
+            compiling._announce()
+
+    for engine, quiet in ((Failing(ValueError()), False), (Compiling(ValueError()), True)):
+        make_ready(engine, StopFlag(), quiet)
+        assert capsys.readouterr() == ("", "")
+    make_ready(Compiling(ValueError()), StopFlag(), quiet=False)
+    assert capsys.readouterr().err == "compiling, once per machine ...\n"
+
+
+def test_a_folder_of_somebody_else_is_no_place_for_compiled_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = compiling.private_folder()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert compiling.private_folder() == folder
+    folder.chmod(0o777)
+    with pytest.raises(PermissionError):
+        compiling.private_folder()
+    folder.chmod(0o700)
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PermissionError):
+        compiling.private_folder()
+
+
+CACHE = """
+import sys
+from numba.core import caching
+from autoenc.engines import compiling
+if "nowhere" in sys.argv:
+    for locator in caching.CacheImpl._locator_classes:
+        locator.from_function = classmethod(lambda cls, *args: None)
+if "unsaved" in sys.argv:
+    def save(self, name, data):
+        raise OSError(28, "No space left on device")
+    caching.IndexDataCacheFile._save_data = save
+@compiling.compiled
+def double(x):
+    return 2 * x
+assert double(2) == 4
+print(type(double._cache).__name__, *compiling.take_notes(), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "temporary", "kind", "note"),
+    [
+        ("", "made", "_Cache", ""),
+        ("nowhere", "made", "_Cache", "compiled code is kept in {}/autoenc-"),
+        ("nowhere", "planted", "_NoCache", "no folder can be written"),
+        ("unsaved", "made", "_Cache", "compiled code cannot be kept (No space left on device)"),
+        ("damaged", "made", "_Cache", "compiled code cannot be read"),
+    ],
+)
+def test_a_cache_is_never_in_the_way(
+    case: str, temporary: str, kind: str, note: str, tmp_path: Path, root: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(CACHE, encoding="utf-8")
+    (tmp_path / "tmp").mkdir()
+    if temporary == "planted":
+        (tmp_path / "tmp" / f"autoenc-{os.getuid()}").mkdir(mode=0o777)
+        (tmp_path / "tmp" / f"autoenc-{os.getuid()}").chmod(0o777)
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp"), "PYTHONPATH": str(root)}
+    environment["NUMBA_CACHE_DIR"] = str(tmp_path / "cache")
+
+    def run() -> list[str]:
+        done = subprocess.run(
+            [sys.executable, str(script), case], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    if case == "damaged":
+        run()
+        for file in (tmp_path / "cache").rglob("*.nb?"):
+            file.write_bytes(file.read_bytes()[:-20] + b"x" * 20)
+    lines = run()
+    assert lines[0] == kind
+    assert note.format(tmp_path / "tmp") in "\n".join(lines[1:])
+    if not note:
+        assert lines[1:] == []

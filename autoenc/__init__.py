@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from autoenc.models.network import DynamicAutoencoder
     from autoenc.report.results import SearchResults
     from autoenc.report.study_results import TuneResults
+    from autoenc.report.transfer_results import TransferResults
     from autoenc.tuning.optimizer import HyperparameterOptimizer
     from autoenc.tuning.resilient import ResilientSampler
     from autoenc.tuning.space import HyperparameterSearchSpace
-    from autoenc.two_stage.results import TransferResults
     from autoenc.workflows.models import load_model
 
 __version__ = "0.1.0"
@@ -57,7 +57,7 @@ _HOMES = {
     "Interrupted": "errors",
     "ResilientSampler": "tuning.resilient",
     "SearchResults": "report.results",
-    "TransferResults": "two_stage.results",
+    "TransferResults": "report.transfer_results",
     "TuneResults": "report.study_results",
     "load_model": "workflows.models",
     "load_results": "api",

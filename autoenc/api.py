@@ -23,7 +23,7 @@ from autoenc.workflows.search import run_search
 from autoenc.workflows.tune import open_tuning
 
 if TYPE_CHECKING:
-    from autoenc.two_stage.results import TransferResults
+    from autoenc.report.transfer_results import TransferResults
 
 S = TypeVar("S", bound=Settings)
 

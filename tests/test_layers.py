@@ -29,23 +29,6 @@ LAYERS = [
 ]
 """Folders and the root's modules, the lowest first; each may import those before it."""
 
-EXCEPTIONS = {
-    # Importing a name or a function of few lines, with nothing behind it that imports back.
-    ("settings.search", "searching.shards"): "checks --shard by the one function that reads it",
-    # A past search is observed by its ranking, which is computed where it is reported.
-    ("tuning.chosen", "report"): "what was chosen is what the report says was chosen",
-    ("tuning.chosen", "report.study_tables"): "the ranking of trials",
-    ("tuning.observations", "report"): "results of an exhaustive search",
-    ("tuning.observations", "report.study_tables"): "the ranking of trials",
-    ("two_stage.finalists", "report.study_tables"): "the ranking of trials",
-    ("two_stage.reports", "report.plots"): "draws the pictures of its own search",
-    ("two_stage.reports", "report.results"): "plain values for JSON",
-    ("two_stage.reports", "report.study_tables"): "the ranking of trials",
-    ("two_stage.results", "report.study_results"): "what a study came to, for Python",
-    ("two_stage.reports", "report.study_write"): "tables of any study",
-}
-"""Imports against the order, each with its reason; there are to be no more."""
-
 ALLOWED = {"_asdict", "_fields", "_replace", "_make"}  # of named tuples: public, in spite of their names
 
 
@@ -106,7 +89,7 @@ def test_folders_import_those_below_only() -> None:
             lowest = height.get(here) == height.get(there) == 0
             if here != there and not lowest and height.get(here, 99) <= height.get(there, -1):
                 against.add((name.removesuffix(".__init__"), other))
-    assert against == EXCEPTIONS.keys()
+    assert not against
 
 
 def test_commands_are_imported_by_the_command_line_alone() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import optuna
 
+from autoenc.analysis.study import ranked_trials, study_trials
 from autoenc.errors import InputError
 from autoenc.record.lock import is_held
 from autoenc.record.record import TUNE, Record, records_in
@@ -17,7 +18,6 @@ from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record, unfinished_state
 from autoenc.report.overview import overview
-from autoenc.report.study_tables import ranked_trials, study_trials
 from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import STATE_FILE, TuneReports
 from autoenc.settings import AnalyzeSettings, SearchSettings
@@ -72,8 +72,8 @@ def analyze(settings: AnalyzeSettings) -> int:
 
 def _show_transfer(folder: Path) -> int:
     """A transfer-aware search: its best trials, and its reports made again."""
+    from autoenc.report.transfer_reports import write_pictures, write_tables
     from autoenc.two_stage.record import read_study
-    from autoenc.two_stage.reports import write_pictures, write_tables
 
     study = read_study(folder / "study.db", str(folder))
     best = ranked_trials(study)[:5]

@@ -16,7 +16,6 @@ from autoenc.config import Resolution, load_layers, resolve
 from autoenc.config.words import SPACE_OPTIONS
 from autoenc.data.sources import pipes_kept
 from autoenc.errors import InputError
-from autoenc.searching.shards import shard_option
 from autoenc.settings import (
     AnalyzeSettings,
     CompareSettings,
@@ -36,6 +35,7 @@ from autoenc.settings import (
 )
 from autoenc.settings.layers import LayerSettings
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
+from autoenc.settings.shards import shard_option
 from autoenc.system.machine import PIPE_CLOSED, close_output, what_happened
 from autoenc.system.text import OUTPUT, escape_output, forget_warnings, say, warn
 from autoenc.system.trouble import trouble

@@ -23,9 +23,9 @@ from autoenc.settings.refine import NarrowingSettings
 from autoenc.settings.space import SpaceSettings
 from autoenc.system.paths import check_folder, write_atomically
 from autoenc.system.text import say
-from autoenc.tuning.observations import observe_folder
 from autoenc.tuning.phases import Plan, plan_phases, settings_within
 from autoenc.tuning.space import HyperparameterSearchSpace
+from autoenc.workflows.observe import observe_folder
 
 __all__ = ["PhaseResult", "phases"]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from autoenc.analysis.observations import Observations
 from autoenc.config.words import hint
 from autoenc.errors import InputError
 from autoenc.report.observed import importances_csv, importances_of, ranking_csv
@@ -14,7 +15,7 @@ from autoenc.report.study_figures import draw_importances
 from autoenc.settings import PivotSettings
 from autoenc.system.paths import make_folder, png_content, utf8, write_atomically
 from autoenc.system.text import say
-from autoenc.tuning.observations import Observations, observe_folder
+from autoenc.workflows.observe import observe_folder
 
 __all__ = ["pivot"]
 

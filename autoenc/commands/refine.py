@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from autoenc.analysis.narrowing import Narrowed, best_of, narrow
 from autoenc.errors import InputError
 from autoenc.report.search_file import search_file, shown_values
 from autoenc.settings import RefineSettings
 from autoenc.system.outputs import STANDARD_OUTPUT, is_regular, summary_stream, write_output
 from autoenc.system.paths import utf8
 from autoenc.system.text import say
-from autoenc.tuning.narrowing import Narrowed, best_of, narrow
-from autoenc.tuning.observations import observe_folder
+from autoenc.workflows.observe import observe_folder
 
 __all__ = ["narrowed_table", "refine", "write_search_file"]
 

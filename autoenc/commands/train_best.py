@@ -26,7 +26,7 @@ from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
 from autoenc.system.paths import OutputPaths, png_content, write_atomically
 from autoenc.system.text import say, warn
-from autoenc.tuning.chosen import Chosen, chosen_trial
+from autoenc.workflows.chosen import Chosen, chosen_trial
 from autoenc.workflows.tracking import curves_of, metrics_of
 from autoenc.workflows.train_best import FullTraining
 

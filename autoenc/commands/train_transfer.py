@@ -15,12 +15,12 @@ from autoenc.record.runs import TrackedRun
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
 from autoenc.system.paths import check_folder
 from autoenc.system.text import say, warn
-from autoenc.tuning.chosen import complete_trial
 from autoenc.two_stage.checkpoint import FittedTransfer, save_transfer
 from autoenc.two_stage.finalists import best_trial
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.objective import Scores
 from autoenc.two_stage.record import read_study, refuse_ended_tables, stored_settings
+from autoenc.workflows.chosen import complete_trial
 from autoenc.workflows.train_transfer import train_trial
 
 __all__ = ["train_best_of_transfer", "train_best_transfer"]

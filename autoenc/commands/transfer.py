@@ -9,9 +9,9 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
+from autoenc.analysis.study import count_states, ranked_trials, study_trials
 from autoenc.commands.resume import program_words
 from autoenc.errors import InputError
-from autoenc.report.study_tables import count_states, ranked_trials, study_trials
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.system.machine import tell_interrupted
 from autoenc.two_stage.finalists import best_trial, compare

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import optuna
 
-from autoenc.report.study_tables import parameter_names, ranked_trials
+from autoenc.analysis.study import parameter_names, ranked_trials
 from autoenc.system.surroundings import quiet_optuna
 
 __all__ = ["Importances", "study_importances"]

@@ -6,11 +6,11 @@ import numpy as np
 import optuna
 from optuna.trial import create_trial
 
+from autoenc.analysis.observations import Observations
 from autoenc.report.cells import csv_lines
 from autoenc.report.study_figures import ImportancesPlot, importances_plot
 from autoenc.settings.scores import score_parts
 from autoenc.system.surroundings import quiet_optuna
-from autoenc.tuning.observations import Observations
 
 __all__ = ["MEASURES", "importances_csv", "importances_of", "ranking_csv"]
 

@@ -18,10 +18,10 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
+from autoenc.analysis.observations import Observations
 from autoenc.report.cells import csv_lines
 from autoenc.report.labels import picture_name
 from autoenc.report.plots import new_figure
-from autoenc.tuning.observations import Observations
 
 __all__ = ["PivotPlot", "draw_pivot", "pivot_csv", "pivot_plot"]
 

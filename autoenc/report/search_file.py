@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
+from autoenc.analysis.narrowing import Narrowed
+from autoenc.analysis.observations import Observations
 from autoenc.settings import TuneSettings
-from autoenc.tuning.narrowing import Narrowed
-from autoenc.tuning.observations import Observations
 
 __all__ = ["search_file", "shown_values"]
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
+from autoenc.analysis.study import parameter_names, search_space
 from autoenc.report.labels import picture_name
-from autoenc.report.study_tables import parameter_names, search_space
 
 __all__ = ["ParameterAxis", "parameter_axes"]
 

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
+from autoenc.analysis.study import study_trials
 from autoenc.report.importances import study_importances
 from autoenc.report.labels import picture_name
 from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
 from autoenc.report.study_parameters import draw_parallel, draw_slices, parallel_plot, slices_plot
-from autoenc.report.study_tables import study_trials
 
 __all__ = [
     "HistoryPlot",

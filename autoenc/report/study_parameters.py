@@ -15,9 +15,9 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from autoenc.analysis.study import ranked_trials
 from autoenc.report.plots import log_scale, new_figure, plain_ticks
 from autoenc.report.study_axes import ParameterAxis, parameter_axes
-from autoenc.report.study_tables import ranked_trials
 
 __all__ = [
     "ParallelPlot",

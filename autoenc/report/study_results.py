@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import optuna
 from optuna.trial import FrozenTrial
 
+from autoenc.analysis.study import count_states, ranked_trials, study_trials
 from autoenc.errors import InputError
 from autoenc.record.record import TUNE
 from autoenc.report.answer import compared_with_pca
 from autoenc.report.base import Results
-from autoenc.report.study_tables import count_states, ranked_trials, study_trials
 from autoenc.report.trials_table import trials_table
 
 if TYPE_CHECKING:

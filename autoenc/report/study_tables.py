@@ -7,7 +7,6 @@ null in JSON and an empty cell in CSV.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import inf, isfinite
 from typing import Any
 
 import optuna
@@ -17,54 +16,22 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
+from autoenc.analysis.study import (
+    count_states,
+    duration_s,
+    parameter_names,
+    ranked_trials,
+    search_space,
+    study_trials,
+)
 from autoenc.report.cells import csv_lines
 from autoenc.report.results import finite
 
-__all__ = [
-    "best_document",
-    "count_states",
-    "describe_distribution",
-    "duration_s",
-    "parameter_names",
-    "ranked_trials",
-    "results_document",
-    "search_space",
-    "study_trials",
-    "top_trials_csv",
-    "trials_csv",
-]
+__all__ = ["best_document", "describe_distribution", "results_document", "top_trials_csv", "trials_csv"]
 
 _LEADING = ("number", "state", "value", "duration_s")
-
-
-def study_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """All trials in the order of their numbers, not copied; not to be changed."""
-    return sorted(study.get_trials(deepcopy=False), key=lambda trial: trial.number)
-
-
-def ranked_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Complete trials with a finite value, best first; of equal ones the earlier one."""
-    complete = [trial for trial in study_trials(study) if trial.state == TrialState.COMPLETE]
-    return sorted((trial for trial in complete if isfinite(_value(trial))), key=_value)
-
-
-def _value(trial: FrozenTrial) -> float:
-    return inf if trial.value is None else trial.value
-
-
-def parameter_names(trials: Iterable[FrozenTrial]) -> list[str]:
-    """Names of all parameters, in the order in which they first appear."""
-    return list(dict.fromkeys(name for trial in trials for name in trial.params))
-
-
-def search_space(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
-    """What each parameter was drawn from, the last time that it was."""
-    space: dict[str, BaseDistribution] = {}
-    for trial in trials:
-        space.update(trial.distributions)
-    return space
 
 
 def describe_distribution(distribution: BaseDistribution) -> str:
@@ -79,14 +46,6 @@ def describe_distribution(distribution: BaseDistribution) -> str:
     default_step = 1 if isinstance(distribution, IntDistribution) else None
     step = f", in steps of {distribution.step:g}" if distribution.step != default_step else ""
     return f"{distribution.low:g} to {distribution.high:g}{scale}{step}"
-
-
-def count_states(trials: Iterable[FrozenTrial]) -> dict[str, int]:
-    """How many trials there are in each state, by Optuna's names of states in lower case."""
-    counts = {state.name.lower(): 0 for state in TrialState}
-    for trial in trials:
-        counts[trial.state.name.lower()] += 1
-    return counts
 
 
 def best_document(study: optuna.Study, total_time_s: float) -> dict[str, Any]:
@@ -140,11 +99,6 @@ def _entry(trial: FrozenTrial) -> dict[str, Any]:
         "ended": None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
         "duration_s": duration_s(trial),
     }
-
-
-def duration_s(trial: FrozenTrial) -> float | None:
-    """Wall time of a trial that ended."""
-    return None if trial.duration is None else trial.duration.total_seconds()
 
 
 def trials_csv(study: optuna.Study) -> str:

@@ -8,14 +8,9 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
+from autoenc.analysis.study import count_states, ranked_trials, search_space, study_trials
 from autoenc.report.importances import study_importances
-from autoenc.report.study_tables import (
-    count_states,
-    describe_distribution,
-    ranked_trials,
-    search_space,
-    study_trials,
-)
+from autoenc.report.study_tables import describe_distribution
 from autoenc.system.text import escaped
 
 __all__ = ["report_text"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from autoenc.report.study_tables import duration_s, parameter_names, study_trials
+from autoenc.analysis.study import duration_s, parameter_names, study_trials
 
 if TYPE_CHECKING:
     import pandas as pd

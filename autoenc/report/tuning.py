@@ -11,10 +11,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.analysis.baselines import above_pca
+from autoenc.analysis.study import duration_s, parameter_names, study_trials
 from autoenc.record.record import TUNE
 from autoenc.report.cells import csv_lines
 from autoenc.report.results import finite
-from autoenc.report.study_tables import duration_s, parameter_names, study_trials
 
 __all__ = [
 "Step", "among_all", "changes", "level_of", "progress_csv", "state_document", "step_line",

@@ -10,9 +10,9 @@ from typing import Any
 
 import optuna
 
+from autoenc.analysis.study import duration_s, study_trials
 from autoenc.record.record import TUNE
 from autoenc.report.results import json_bytes
-from autoenc.report.study_tables import duration_s, study_trials
 from autoenc.report.study_write import write_study_reports
 from autoenc.report.tuning import progress_csv, state_document, steps_of
 from autoenc.report.tuning_plots import analysis_plot, draw_analysis, draw_tune_progress, tune_progress_plot

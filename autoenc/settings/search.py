@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field, FiniteFloat
 
 from autoenc.engines.contract import Activation, Recipe
 from autoenc.models.grid import ArchitectureGrid
-from autoenc.searching.shards import parse_shard
 from autoenc.settings.base import (
     Dropouts,
     LatentSizes,
@@ -18,6 +17,7 @@ from autoenc.settings.base import (
     Widths,
 )
 from autoenc.settings.scores import parse_score
+from autoenc.settings.shards import parse_shard
 from autoenc.settings.training import TrainingSettings
 from autoenc.settings.trust import EnsembleSettings, WarmStartSettings
 

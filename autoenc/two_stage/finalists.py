@@ -19,8 +19,8 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from autoenc.analysis.study import ranked_trials
 from autoenc.engines import StopFlag
-from autoenc.report.study_tables import ranked_trials
 from autoenc.searching.loop import End, Executor, Objective, Watch, run
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.objective import FoldOutcome, FoldTrial, FoldUnit

@@ -19,9 +19,10 @@ from autoenc.record.record import Record, records_in
 from autoenc.record.single_precision import as_recorded, holds_in_journal
 from autoenc.record.storage import is_there, journal_path, open_storage
 from autoenc.searching.inputs import context_of, prepare_inputs, table_warnings
-from autoenc.searching.shards import parse_shard, partition
+from autoenc.searching.shards import partition
 from autoenc.searching.trials import Trial, trained_trials_of, trials_of
 from autoenc.settings import SearchSettings
+from autoenc.settings.shards import parse_shard
 from autoenc.system.paths import OutputPaths
 
 if TYPE_CHECKING:

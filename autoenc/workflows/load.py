@@ -23,8 +23,8 @@ from autoenc.workflows.job import SearchJob
 from autoenc.workflows.train_best import TuneModels
 
 if TYPE_CHECKING:  # torch, behind these, takes seconds to import
+    from autoenc.report.transfer_results import TransferResults
     from autoenc.two_stage.checkpoint import FittedTransfer
-    from autoenc.two_stage.results import TransferResults
 
 __all__ = ["load"]
 
@@ -86,9 +86,9 @@ def _database(folder: Path) -> Path:
 
 
 def _transfer(path: Path, data: Any) -> TransferResults:
+    from autoenc.report.transfer_results import TransferResults
     from autoenc.two_stage.job import TransferJob
     from autoenc.two_stage.record import read_study, recorded_data, stored_settings
-    from autoenc.two_stage.results import TransferResults
     from autoenc.workflows.train_transfer import train_both
 
     study = read_study(path, "")

@@ -13,8 +13,8 @@ from autoenc.data.table import Table
 from autoenc.engines import Engine, Fit, Outcome, StopFlag
 from autoenc.errors import InputError
 from autoenc.settings import TrainingSettings
-from autoenc.tuning.chosen import Chosen, chosen_of_study
 from autoenc.tuning.job import TuneJob
+from autoenc.workflows.chosen import Chosen, chosen_of_study
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
     from autoenc.fitted.autoencoder import FittedAutoencoder

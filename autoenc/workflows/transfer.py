@@ -14,11 +14,13 @@ from typing import TextIO
 import optuna
 from optuna.trial import TrialState
 
+from autoenc.analysis.study import duration_s, ranked_trials, study_trials
 from autoenc.data.scaling import left_out_warnings
 from autoenc.models.grid import format_architecture
 from autoenc.record.lock import RecordLock
 from autoenc.record.runs import TrackedRun
-from autoenc.report.study_tables import duration_s, ranked_trials, study_trials
+from autoenc.report.transfer_reports import write_pictures, write_tables
+from autoenc.report.transfer_results import TransferResults
 from autoenc.searching.executors import Threads
 from autoenc.searching.inputs import sign_warnings
 from autoenc.searching.loop import run
@@ -34,8 +36,6 @@ from autoenc.two_stage.estimate import estimate_trial_s
 from autoenc.two_stage.finalists import best_trial, compare, is_decided, judge_finalists, n_judgements
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.record import context_of, open_study, study_in_memory
-from autoenc.two_stage.reports import write_pictures, write_tables
-from autoenc.two_stage.results import TransferResults
 from autoenc.two_stage.space import Configuration, configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
 from autoenc.two_stage.trials import TransferTrials

@@ -15,8 +15,8 @@ from processes import start
 from autoenc.config import load_layers, resolve
 from autoenc.record.storage import open_storage
 from autoenc.settings import TuneSettings
-from autoenc.tuning.observations import observe_folder
 from autoenc.tuning.study import tune_studies
+from autoenc.workflows.observe import observe_folder
 
 PHASES = ["baseline", "coarse", "fine", "bayesian"]
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from autoenc.analysis.observations import Observation, Observations
 from autoenc.report.observed import importances_of, ranking_csv
 from autoenc.report.pivot import draw_pivot, pivot_csv, pivot_plot
-from autoenc.tuning.observations import Observation, Observations, observe_folder
+from autoenc.workflows.observe import observe_folder
 
 SPACE = {
     "num_layers_range": (1, 3), "hidden_size_range": (8, 512), "learning_rate_range": (1e-4, 1e-1),

@@ -7,7 +7,7 @@ import pytest
 
 from autoenc.config import load_layers, resolve
 from autoenc.settings import TuneSettings
-from autoenc.tuning.observations import observe_folder
+from autoenc.workflows.observe import observe_folder
 
 SMALL = ["--hidden_size_range", "8,32", "--num_layers_range", "1,2", "--epochs", "2", "--jobs", "1"]
 

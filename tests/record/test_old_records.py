@@ -9,8 +9,8 @@ from pathlib import Path
 import optuna
 import pytest
 
+from autoenc.analysis.study import ranked_trials, study_trials
 from autoenc.record.storage import open_storage
-from autoenc.report.study_tables import ranked_trials, study_trials
 from autoenc.tuning.study import tune_studies
 from autoenc.two_stage.record import read_study
 from autoenc.workflows import transfer as transfer_workflow

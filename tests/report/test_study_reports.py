@@ -10,6 +10,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
+from autoenc.analysis.study import ranked_trials
 from autoenc.report.importances import study_importances
 from autoenc.report.study_axes import parameter_axes
 from autoenc.report.study_figures import (
@@ -25,7 +26,6 @@ from autoenc.report.study_figures import (
 from autoenc.report.study_tables import (
     best_document,
     describe_distribution,
-    ranked_trials,
     results_document,
     top_trials_csv,
     trials_csv,

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from autoenc.engines import Fit, Recipe
 from autoenc.models.grid import ArchitectureGrid
-from autoenc.searching.shards import parse_shard, partition, shard_from_environment
+from autoenc.searching.shards import partition
+from autoenc.settings.shards import parse_shard, shard_from_environment
 
 FITS = [Fit(stack, 3, Recipe()) for stack in ArchitectureGrid([16, 32, 64, 128], 3)]
 

@@ -15,9 +15,9 @@ import pytest
 from autoenc.commands.cli import main
 from autoenc.config import resolve
 from autoenc.errors import InputError
-from autoenc.searching.shards import shard_from_environment, shard_option
 from autoenc.searching.signals import StopOnSignals
 from autoenc.settings import SearchSettings
+from autoenc.settings.shards import shard_from_environment, shard_option
 from autoenc.system.paths import utf8
 
 SMALL = ["--hidden_dims_search", "4", "--max_layers", "1", "--epochs", "1", "--jobs", "1"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from autoenc.analysis.narrowing import best_of, narrow
+from autoenc.analysis.observations import Observation, Observations
 from autoenc.errors import InputError
 from autoenc.settings import RefineSettings
 from autoenc.settings.space import SpaceSettings
-from autoenc.tuning.narrowing import best_of, narrow
-from autoenc.tuning.observations import Observation, Observations
 
 SPACE = {
     "num_layers_range": (1, 4), "hidden_size_range": (8, 512), "learning_rate_range": (1e-5, 1e-1),

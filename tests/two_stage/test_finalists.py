@@ -9,6 +9,7 @@ import pytest
 from optuna.trial import FrozenTrial, create_trial
 
 from autoenc.engines import StopFlag
+from autoenc.report.transfer_reports import best_params
 from autoenc.searching.executors import Here
 from autoenc.searching.loop import End
 from autoenc.two_stage.finalists import (
@@ -22,7 +23,6 @@ from autoenc.two_stage.finalists import (
 )
 from autoenc.two_stage.folds import divide
 from autoenc.two_stage.objective import FoldOutcome, FoldsObjective
-from autoenc.two_stage.reports import best_params
 from autoenc.two_stage.stages import TrainingFailed
 
 

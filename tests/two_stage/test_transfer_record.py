@@ -16,6 +16,7 @@ from optuna.trial import TrialState, create_trial
 
 from autoenc.engines import StopFlag
 from autoenc.errors import InputError
+from autoenc.report.transfer_reports import best_params, draw_stages, stages_plot, write_tables
 from autoenc.searching import loop
 from autoenc.searching.executors import Threads
 from autoenc.searching.loop import End
@@ -23,7 +24,6 @@ from autoenc.settings.transfer import SamplerName
 from autoenc.two_stage.job import report_fold
 from autoenc.two_stage.objective import FoldOutcome, FoldsObjective
 from autoenc.two_stage.record import context_of, open_study, read_study, stored_settings
-from autoenc.two_stage.reports import best_params, draw_stages, stages_plot, write_tables
 from autoenc.two_stage.samplers import SAMPLERS, make_pruner, make_sampler
 from autoenc.two_stage.space import suggest
 from autoenc.two_stage.trials import TransferTrials

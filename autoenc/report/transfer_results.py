@@ -93,6 +93,6 @@ class TransferPlots(StudyPlots):
 
     def stages(self) -> Axes:
         """What the heads are worth against the loss of reconstruction."""
-        from autoenc.two_stage.reports import draw_stages, stages_plot
+        from autoenc.report.transfer_reports import draw_stages, stages_plot
 
         return draw_stages(stages_plot(self._study()[0])).axes[0]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import optuna
 
+from autoenc.analysis.study import ranked_trials, study_trials
 from autoenc.report.results import finite, json_bytes
-from autoenc.report.study_tables import ranked_trials, study_trials, top_trials_csv, trials_csv
+from autoenc.report.study_tables import top_trials_csv, trials_csv
 from autoenc.report.study_write import write_study_figures
 from autoenc.system.paths import png_content, utf8, write_atomically
 from autoenc.two_stage.finalists import best_trial, compare

@@ -10,13 +10,13 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from autoenc.analysis.study import ranked_trials
 from autoenc.engines import Recipe
 from autoenc.errors import InputError
 from autoenc.models.grid import Architecture, parse_architecture
 from autoenc.record.record import TUNE, Record, order_of_use, records_in
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
-from autoenc.report.study_tables import ranked_trials
 from autoenc.settings import SearchSettings
 from autoenc.tuning.study import tune_studies
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 
+from autoenc.analysis.observations import Observation, Observations
+from autoenc.analysis.study import ranked_trials
 from autoenc.engines import Recipe
 from autoenc.models.grid import format_architecture, parse_architecture
 from autoenc.record.identity import Context
@@ -21,71 +17,13 @@ from autoenc.record.private import storage_of
 from autoenc.record.record import TUNE, Record, records_in
 from autoenc.record.runs import convergence_epoch
 from autoenc.report import SearchResults
-from autoenc.report.study_tables import ranked_trials
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import SearchSettings, TuneSettings
 from autoenc.settings.space import SpaceSettings
-from autoenc.tuning.chosen import last_search
 from autoenc.tuning.job import judging_folds
+from autoenc.workflows.chosen import last_search
 
-__all__ = ["Observation", "Observations", "observe", "observe_folder"]
-
-
-class Observation(NamedTuple):
-    """A trial that succeeded.
-
-    Attributes:
-        name: For people.
-        stack: Its hidden widths, as people write them.
-        parameters: By name; a width counts as it was built, and there are as many as layers.
-        metrics: Numbers by name: ``loss``, ``seconds``, ``model_params``, ``epochs`` and others.
-    """
-
-    name: str
-    stack: str
-    parameters: dict[str, Any]
-    metrics: dict[str, float]
-
-
-class Observations(NamedTuple):
-    """A search as its record tells it.
-
-    Attributes:
-        name: For people.
-        trials: Those that succeeded, lowest loss first.
-        space: What was open: ranges and choices by the names of the options of a space.
-        settings: All options of the search, plain values by name.
-        adaptive: Whether it searched adaptively; else a grid, exhaustively.
-        pca: The loss of PCA on the rows that judged the trials.
-    """
-
-    name: str
-    trials: list[Observation]
-    space: dict[str, tuple[Any, ...]]
-    settings: dict[str, Any]
-    adaptive: bool
-    pca: float
-
-    @property
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """Every parameter that a trial may have, by name."""
-        space = self.space
-        depth, width = space["num_layers_range"], space["hidden_size_range"]
-        rate, decay, dropout = (
-            space[f"{name}_range"] for name in ("learning_rate", "weight_decay", "dropout")
-        )
-        widths = IntDistribution(width[0], width[1], log=True)
-        return {
-            **({"family": CategoricalDistribution(space["families"])} if "families" in space else {}),
-            "num_layers": IntDistribution(depth[0], depth[1]),
-            **{f"hidden_size_{i}": widths for i in range(1, depth[1] + 1)},
-            "learning_rate": FloatDistribution(rate[0], rate[1], log=True),
-            "weight_decay": FloatDistribution(decay[0], decay[1], log=decay[0] > 0),
-            "dropout": FloatDistribution(dropout[0], dropout[1]),
-            "batch_size": CategoricalDistribution(space["batch_size_options"]),
-            "activation": CategoricalDistribution(space["activation_options"]),
-            "norm": CategoricalDistribution(space["norm_options"]),
-        }
+__all__ = ["observe", "observe_folder"]
 
 
 def observe_folder(folder: Path, storage: str | None, asked_by: str) -> Observations:

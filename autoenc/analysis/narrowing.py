@@ -7,10 +7,10 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from math import ceil, exp, floor, log
 from typing import Any, NamedTuple
 
+from autoenc.analysis.observations import Observation, Observations
 from autoenc.errors import InputError
 from autoenc.settings.refine import NarrowingSettings
 from autoenc.settings.space import SpaceSettings
-from autoenc.tuning.observations import Observation, Observations
 
 __all__ = ["FEWEST", "Narrowed", "best_of", "narrow"]
 

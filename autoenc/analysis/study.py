@@ -1,0 +1,53 @@
+"""What the trials of any Optuna study say; lower values are better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf, isfinite
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+__all__ = ["count_states", "duration_s", "parameter_names", "ranked_trials", "search_space", "study_trials"]
+
+
+def study_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """All trials in the order of their numbers, not copied; not to be changed."""
+    return sorted(study.get_trials(deepcopy=False), key=lambda trial: trial.number)
+
+
+def ranked_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Complete trials with a finite value, best first; of equal ones the earlier one."""
+    complete = [trial for trial in study_trials(study) if trial.state == TrialState.COMPLETE]
+    return sorted((trial for trial in complete if isfinite(_value(trial))), key=_value)
+
+
+def _value(trial: FrozenTrial) -> float:
+    return inf if trial.value is None else trial.value
+
+
+def parameter_names(trials: Iterable[FrozenTrial]) -> list[str]:
+    """Names of all parameters, in the order in which they first appear."""
+    return list(dict.fromkeys(name for trial in trials for name in trial.params))
+
+
+def search_space(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
+    """What each parameter was drawn from, the last time that it was."""
+    space: dict[str, BaseDistribution] = {}
+    for trial in trials:
+        space.update(trial.distributions)
+    return space
+
+
+def count_states(trials: Iterable[FrozenTrial]) -> dict[str, int]:
+    """How many trials there are in each state, by Optuna's names of states in lower case."""
+    counts = {state.name.lower(): 0 for state in TrialState}
+    for trial in trials:
+        counts[trial.state.name.lower()] += 1
+    return counts
+
+
+def duration_s(trial: FrozenTrial) -> float | None:
+    """Wall time of a trial that ended."""
+    return None if trial.duration is None else trial.duration.total_seconds()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoenc.data.csv_rows import CsvRows, Piece
+from autoenc.data.csv_wide import read_wide
 from autoenc.data.markers import MISSING_WORDS, Markers
 from autoenc.data.naming import is_number, refuse_repeated
 
@@ -51,44 +52,33 @@ def read_csv(
         refuse_repeated(name, names)
         columns = _Columns(names, as_text, markers)
         for piece in rows:
-            cells = _all_numbers(piece, columns)
-            columns.add(_parsed(rows, piece, columns) if cells is None else cells)
+            _add_piece(rows, piece, columns)
         return columns.frame(), rows.warnings()
     finally:
         csv.field_size_limit(limit)
 
 
-def _all_numbers(piece: Piece, columns: _Columns) -> NDArray[np.float64] | None:
-    """The cells of a piece with more columns than rows, read as one long column, as each column costs.
-
-    Returns:
-        ``[rows, columns]``; None where that is not worth it, or a cell may be text.
-    """
-    n_rows, n_columns = piece.n_cells.size, len(columns.names)
-    if n_columns <= n_rows or b'"' in piece.data or not (piece.n_cells == n_columns).all():
-        return None
-    first = piece.data[: piece.data.find(b"\n")].decode().split(",")
-    if columns.as_text.intersection(columns.names) or any(columns.cell(cell)[1] for cell in first):
-        return None
-    words = sorted({"", *MISSING_WORDS, *columns.markers.words})
-    frame: pd.DataFrame = pd.read_csv(
-        io.BytesIO(piece.data.replace(b",", b"\n")), header=None, names=[0], skip_blank_lines=False,
-        keep_default_na=False, na_values=words, low_memory=False, encoding="utf-8", **_EXACT,
-    )  # fmt: skip
-    if frame.dtypes[0].kind not in "iuf" or frame.shape != (n_rows * n_columns, 1):
-        return None
-    return frame.to_numpy(np.float64).reshape(n_rows, n_columns)
+def _add_piece(rows: CsvRows, piece: Piece, columns: _Columns) -> None:
+    """Read a piece: of a wide one all numbers at once, and column by column what stands beside them."""
+    n_columns, words = len(columns.names), sorted({"", *MISSING_WORDS, *columns.markers.words})
+    options = {"keep_default_na": False, "na_values": words, **_EXACT}
+    wide = read_wide(piece, n_columns, columns.with_text(), lambda cell: bool(columns.cell(cell)[1]), options)
+    if wide is None:
+        columns.add(_parsed(rows, piece, columns, range(n_columns), words))
+    else:
+        columns.add(_parsed(rows, wide.text, columns, wide.apart, words), wide.numbers)
 
 
-def _parsed(rows: CsvRows, piece: Piece, columns: _Columns) -> pd.DataFrame:
-    """A piece as pandas reads it: a column of one kind of number, or of text where a cell is none."""
-    texts = {j for j, name in enumerate(columns.names) if name in columns.as_text}
-    words: Any = sorted({"", *MISSING_WORDS, *columns.markers.words})
+def _parsed(rows: CsvRows, piece: Piece, columns: _Columns, which: Sequence[int], words: Any) -> pd.DataFrame:
+    """Columns of a piece as pandas reads them: of one kind of number, or of text where a cell is none."""
+    texts = {j for j in which if columns.names[j] in columns.as_text}
     if texts:
-        words = {j: words for j in range(len(columns.names)) if j not in texts}
+        words = {j: words for j in which if j not in texts}
+    if not which:
+        return pd.DataFrame(index=range(piece.n_cells.size))
     try:
         frame: pd.DataFrame = pd.read_csv(
-            io.BytesIO(piece.data), header=None, names=range(len(columns.names)), index_col=False,
+            io.BytesIO(piece.data), header=None, names=list(which), index_col=False,
             skip_blank_lines=False, dtype=dict.fromkeys(texts, str), keep_default_na=False,
             na_values=words, low_memory=False, encoding="utf-8", **_EXACT,
         )  # fmt: skip
@@ -115,16 +105,26 @@ class _Columns:
         self.found_words: dict[int, list[tuple[NDArray[np.int64], NDArray[np.object_]]]] = {}
         self.only_truth: dict[int, bool] = {}
 
-    def add(self, piece: pd.DataFrame | NDArray[np.float64]) -> None:
-        """Add rows at the end."""
+    def with_text(self) -> set[int]:
+        """Columns in which text was found, or which are kept as text."""
+        kept = {j for j, name in enumerate(self.names) if name in self.as_text} if self.as_text else set()
+        return kept | self.found_words.keys()
+
+    def add(self, piece: pd.DataFrame, numbers: NDArray[np.float64] | None = None) -> None:
+        """Add rows at the end.
+
+        Args:
+            piece: Columns by their place.
+            numbers: The cells of all others, ``[rows, columns]``.
+        """
         first, self.n_rows = self.n_rows, self.n_rows + len(piece)
         if self.n_rows > len(self.values):
             # In place: the system moves pages instead of copying cells.
             self.values.resize((self.n_rows + self.n_rows // 8, len(self.names)), refcheck=False)
         values = self.values[first : self.n_rows]
-        if isinstance(piece, np.ndarray):
-            values[:] = piece
-        elif all(dtype.kind in "iuf" for dtype in piece.dtypes):
+        if numbers is not None:
+            values[:] = numbers
+        if numbers is None and all(dtype.kind in "iuf" for dtype in piece.dtypes):
             values[:] = piece.to_numpy(np.float64)
         else:
             for j, column in piece.items():
@@ -169,14 +169,10 @@ class _Columns:
         """The table."""
         self.values.resize((self.n_rows, len(self.names)), refcheck=False)
         mixed = {j: column for j in self.found_words if (column := self._mixed(j)) is not None}
-        if not mixed and not self.texts:
-            return pd.DataFrame(self.values, columns=pd.Index(self.names), copy=False)
-        columns: dict[int, NDArray[Any]] = {
-            j: np.concatenate(self.texts[j]) if j in self.texts else mixed.get(j, self.values[:, j])
-            for j in range(len(self.names))
-        }
-        frame = pd.DataFrame(columns, copy=False)
-        frame.columns = pd.Index(self.names)
+        frame = pd.DataFrame(self.values, columns=pd.Index(self.names), copy=False)
+        texts = {j: np.concatenate(parts) for j, parts in self.texts.items()}
+        for j, cells in {**mixed, **texts}.items():
+            frame.isetitem(j, cells)
         return frame
 
     def _mixed(self, j: int) -> NDArray[np.object_] | None:

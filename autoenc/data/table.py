@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 TEST_SHARE = 0.2
+_CELLS_AT_ONCE = 2**20
 Floating = TypeVar("Floating", bound=np.floating)
 
 
@@ -184,17 +185,12 @@ def _values(
     frame: pd.DataFrame, name: str, names: list[str]
 ) -> tuple[NDArray[np.float64], list[str], list[str]]:
     """Cells and names of the columns that have an observed cell, and what is odd about columns."""
-    whole = _whole(frame, names)
-    if whole is None:
-        values = np.empty((len(frame), len(names)))
-        for j, column_name in enumerate(names):
-            values[:, j] = numeric_column(frame, column_name, name)
-    else:
-        values = whole
+    values = _whole(frame, names)
+    if values is None:
+        values = _collected(frame, name, names)
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
-    if whole is not None:  # not column by column, which takes long where there are very many
-        for j in np.flatnonzero(too_large(low) | too_large(high))[:1]:
-            numeric_column(frame, names[j], name)  # says which cell it is
+    for j in np.flatnonzero(too_large(low) | too_large(high))[:1]:
+        numeric_column(frame, names[j], name)  # says which cell it is
     empty = np.flatnonzero(np.isnan(low))
     constant = [names[j] for j in np.flatnonzero(low == high)]
     if empty.size == len(names):
@@ -207,6 +203,22 @@ def _values(
     if constant:
         warnings.append(f"constant, kept but without information: {listed(constant, quoted=False)}")
     return values, names, warnings
+
+
+def _collected(frame: pd.DataFrame, name: str, names: list[str]) -> NDArray[np.float64]:
+    """The cells of some columns, many at a time, as each column costs."""
+    values = np.empty((len(frame), len(names)))
+    place_of = {column_name: place for place, column_name in enumerate(frame.columns)}
+    places = np.array([place_of[column_name] for column_name in names])
+    is_float = (frame.dtypes.iloc[places] == np.float64).to_numpy(bool)
+    for j in np.flatnonzero(~is_float):
+        values[:, j] = numeric_column(frame, names[j], name)
+    floats = np.flatnonzero(is_float)
+    n_at_once = max(1, _CELLS_AT_ONCE // max(1, len(frame)))
+    for start in range(0, floats.size, n_at_once):
+        part = floats[start : start + n_at_once]
+        values[:, part] = frame.iloc[:, places[part]].to_numpy()
+    return values
 
 
 def _whole(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64] | None:

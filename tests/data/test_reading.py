@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from autoenc import InputError
-from autoenc.data import csv_rows, csv_table
+from autoenc.data import csv_rows, csv_table, csv_wide
 from autoenc.data.read import label_column, read_table
 from autoenc.data.sources import pipes_kept
 from autoenc.data.table import load_table
@@ -83,21 +83,46 @@ def test_what_a_cell_is_does_not_depend_on_where_a_piece_ends(pieces, write):
 @pytest.mark.parametrize(
     "odd",
     [[], ["", "NA", " 1", "-999.0", "?", "inf", "-0", "1e400", "  ", "+3"], ["9007199254740993", "1" * 25],
-     ["TRUE"], ["text"], ["1_000", "0x1F", "1\u0661"]],
-    ids=["plain", "missing", "large", "truth", "text", "other digits"],
+     ["TRUE"], ["text", "2026-11-25", "1-2"], ["1_000", "0x1F", "1\u0661"], ['"1"', '"x"', '" "', '""'],
+     ['"1,5"', '"a\nb"', '"say ""no"""', "x y", "1\u2028"], ["007", "x"]],
+    ids=["plain", "missing", "large", "truth", "text", "other digits", "quoted", "marks", "label"],
 )  # fmt: skip
 @pytest.mark.parametrize("place", [0, 7], ids=["first row", "later"])
-def test_a_wide_table_is_read_as_any_other(write, monkeypatch, odd, place):
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_wide_table_is_read_as_any_other(write, monkeypatch, odd, place, end):
     rng = np.random.default_rng(1)
     cells = [
         list(map(repr, row)) for row in (rng.normal(size=(9, 50)) * 10.0 ** rng.integers(-9, 9)).tolist()
     ]
     cells[place][: len(odd)] = odd
-    path = write(",".join(f"c{j}" for j in range(50)) + "\n" + "\n".join(map(",".join, cells)) + "\n\n")
-    missing = ["-999", "?"]
-    found = read_frame(path, missing=missing)
-    monkeypatch.setattr(csv_table, "_all_numbers", lambda *_: None)  # column by column
-    pd.testing.assert_frame_equal(found, read_frame(path, missing=missing), check_exact=True)
+    path = write(",".join(f"c{j}" for j in range(50)) + end + end.join(map(",".join, cells)) + end)
+    kinds = {"missing": ["-999", "?"], "as_text": ["c0"] if "007" in odd else []}
+    pieces = []
+
+    def recording(*given):
+        pieces.append(csv_wide.read_wide(*given))
+        return pieces[-1]
+
+    monkeypatch.setattr(csv_table, "read_wide", recording)
+    found = read_frame(path, **kinds)
+    assert pieces
+    assert None not in pieces or "1" * 25 in odd
+    monkeypatch.setattr(csv_table, "read_wide", lambda *_: None)  # column by column
+    pd.testing.assert_frame_equal(found, read_frame(path, **kinds), check_exact=True)
+
+
+def test_text_costs_a_wide_table_little(write):
+    numbers = ",".join(["0.25"] * 20_000)
+    header = ",".join(f"c{j}" for j in range(20_000))
+    seconds = {}
+    for name, cell in {"number": "1", "text": "x"}.items():
+        path = write(f"{header},d\n" + f"{numbers},{cell}\n" * 30)
+        start = time.perf_counter()
+        table = load_table(path)
+        seconds[name] = time.perf_counter() - start
+        assert table.columns[-1] == ("c19999" if name == "text" else "d")
+        assert (table.values[:, :20_000] == 0.25).all()
+    assert seconds["text"] < 2 * seconds["number"] + 0.5
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -1,33 +1,15 @@
-"""``slurm``: a search as a SLURM job array, and a job behind it that merges what the tasks found.
-
-The scripts are plain sbatch scripts, made to be read, kept and submitted again, whole or for some tasks.
-submitit, which was tried first, runs a pickled function named after the job: its script tells nobody
-what runs, no single task of it can be submitted again, and for a job's state it needs SLURM's accounting.
-"""
+"""``slurm``: a search as a SLURM job array, and a job behind it that merges what the tasks found."""
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from autoenc.data.sources import is_stream
-from autoenc.errors import InputError
-from autoenc.settings import SearchSettings
-from autoenc.settings.slurm import CONTROL, SlurmSettings
-from autoenc.system.paths import write_atomically
+from autoenc.settings.slurm import SlurmSettings
 from autoenc.system.text import say
-from autoenc.workflows.job import SearchJob
 from autoenc.workflows.screen import Terminal
+from autoenc.workflows.slurm import ArrayJob
 
-__all__ = ["array_script", "merge_script", "slurm"]
-
-# Options that are for this command; every other one goes on to the tasks, in the words it was given in.
-_OWN = {*SlurmSettings.model_fields} - {*SearchSettings.model_fields} | {"dry_run"}
+__all__ = ["slurm"]
 
 
 def slurm(settings: SlurmSettings, words: Sequence[str]) -> int:
@@ -41,170 +23,14 @@ def slurm(settings: SlurmSettings, words: Sequence[str]) -> int:
         InputError: If an option, the table or the folder will not do, there is no SLURM here, or SLURM
             refuses a job.
     """
-    options = [word for word in words if _name(word) not in _OWN]
-    folder = Path(settings.output_dir).resolve()
-    _refuse_line_breaks(folder, options)
-    search = SearchSettings.model_validate(
-        {name: getattr(settings, name) for name in settings.model_fields_set if name not in _OWN}
-    )
-    _check(search, settings.dry_run)
-    array, merge = array_script(settings, options, folder), merge_script(settings, options, folder)
+    job = ArrayJob.prepare(settings, words)
+    Terminal().warn(job.warnings)
     if settings.dry_run:
-        print(f"{array}\n# The merge job, behind the array (--dependency=afterany):\n\n{merge}", end="")
+        behind = "# The merge job, behind the array (--dependency=afterany):"
+        print(f"{job.array}\n{behind}\n\n{job.merge}", end="")
         return 0
-    if shutil.which("sbatch") is None:
-        raise InputError("there is no sbatch here; run this on a login node of a SLURM cluster, or --dry_run")
-    place = folder / "slurm"
-    place.mkdir(parents=True, exist_ok=True)
-    paths = place / "array.sh", place / "merge.sh"
-    for path, text in zip(paths, (array, merge), strict=True):
-        write_atomically(path, lambda file, text=text: file.write(os.fsencode(text)))  # type: ignore[misc]
-    array_id = _submit(paths[0])
-    try:
-        merge_id = _submit(paths[1], f"--dependency=afterany:{array_id}")
-    except InputError as error:
-        subprocess.run(["scancel", array_id], check=False)
-        raise InputError([*error.problems, f"the array {array_id} was cancelled again"]) from None
-    say(f"array         {array_id}, {settings.array} tasks")
-    say(f"merge         {merge_id}, when all tasks have ended")
-    say(f"scripts, logs {place}")
+    submitted = job.submit()
+    say(f"array         {submitted.array}, {settings.array} tasks")
+    say(f"merge         {submitted.merge}, when all tasks have ended")
+    say(f"scripts, logs {submitted.folder}")
     return 0
-
-
-def array_script(settings: SlurmSettings, options: Sequence[str], folder: Path) -> str:
-    """What each task of the array runs.
-
-    Args:
-        settings: The options of the array.
-        options: The options of the search.
-        folder: Where results go, absolute.
-    """
-    parallel = f"%{settings.parallel}" if settings.parallel else ""
-    lines = [
-        *_head(settings, folder, "autoenc", "%A_%a"),
-        f"#SBATCH --array=0-{settings.array - 1}{parallel}",
-        f"#SBATCH --time={settings.time}",
-        "#SBATCH --requeue",
-        "#SBATCH --signal=B:USR1@60",
-    ]
-    shard = f'--shard="$SLURM_ARRAY_TASK_ID/{settings.array}"'
-    journal = shlex.quote(f"{folder}/study.shard-") + f'"$SLURM_ARRAY_TASK_ID"-of-{settings.array}.journal'
-    return "\n".join(lines) + _TASK.format(journal=journal, search=_search(settings, options), shard=shard)
-
-
-_TASK = """
-
-# A task trains its part of the grid and records each fit at once. SLURM signals a minute before the time
-# limit and ahead of preemption; the search then stops in order and ends with 138 = 128 + SIGUSR1. The task
-# queues itself again, and what is recorded is not trained again. If it recorded nothing in all
-# its time, a fit takes longer than the time limit, and trying again would not end.
-recorded() {{ grep -c '"architecture"' {journal} 2>/dev/null; }}
-before=$(recorded)
-{search} {shard} &
-search=$!
-trap 'kill -USR1 $search 2>/dev/null' USR1
-trap 'kill -TERM $search 2>/dev/null' TERM
-wait $search
-code=$?
-while kill -0 $search 2>/dev/null; do # a trap ends the wait, not the search
-    wait $search
-    code=$?
-done
-if [ $code -eq 138 ]; then
-    if [ "$(recorded)" != "$before" ]; then
-        scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
-    else
-        echo "not one fit was finished, so this task is not queued again; give it a longer --time" >&2
-    fi
-fi
-exit $code
-"""
-
-
-def merge_script(settings: SlurmSettings, options: Sequence[str], folder: Path) -> str:
-    """What runs when all tasks have ended: the merge, which fails and names what is missing, if it is.
-
-    The search after it has nothing left to train but what a whole search does at its end: the best model,
-    and with folds the loss on the test rows.
-    """
-    merge = shlex.join([sys.executable, "-m", "autoenc", "merge", str(folder), f"--output_dir={folder}"])
-    lines = [
-        *_head(settings, folder, "autoenc-merge", "%j-merge"),
-        f"#SBATCH --time={settings.time}",
-        "",
-        f"{merge} &&",
-        f"    {_search(settings, options)}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _literal(path: Path) -> str:
-    """A path in which SLURM puts nothing in the place of ``%j`` and the like."""
-    return str(path).replace("%", "%%")
-
-
-def _head(settings: SlurmSettings, folder: Path, name: str, log: str) -> list[str]:
-    lines = [
-        "#!/bin/bash",
-        f"#SBATCH --job-name={name}",
-        f"#SBATCH --chdir={shlex.quote(str(Path.cwd()))}",
-        f"#SBATCH --output={shlex.quote(_literal(folder / 'slurm') + f'/{log}.log')}",
-        "#SBATCH --open-mode=append",
-        "#SBATCH --ntasks=1",
-        f"#SBATCH --cpus-per-task={settings.cpus}",
-    ]
-    if settings.mem:
-        lines.append(f"#SBATCH --mem={settings.mem}")
-    if settings.partition:
-        lines.append(f"#SBATCH --partition={settings.partition}")
-    for word in settings.sbatch:
-        name, mark, value = word.partition("=")
-        lines.append(f"#SBATCH {name}{mark}{shlex.quote(value) if value else ''}")
-    return lines
-
-
-def _refuse_line_breaks(folder: Path, options: Sequence[str]) -> None:
-    """Refuse whatever would end a line of the script: quotes keep no ``#SBATCH`` line together.
-
-    Raises:
-        InputError: If a word that goes into the scripts holds a control character.
-    """
-    folders = {"--output_dir": str(folder), "current folder": str(Path.cwd()), "Python at": sys.executable}
-    words = {f"{what} {name}": name for what, name in folders.items()}
-    words |= {word: word for word in options if _name(word) != "output_dir"}
-    problems = [
-        f"{what}: holds a line break or another control character, which cannot stand in a batch script"
-        for what, word in words.items()
-        if CONTROL.search(word)
-    ]
-    if problems:
-        raise InputError(problems)
-
-
-def _search(settings: SlurmSettings, options: Sequence[str]) -> str:
-    # The same Python and the same autoenc as here, whatever the nodes' own environment says.
-    return shlex.join([sys.executable, "-m", "autoenc", "search", *options, f"--jobs={settings.cpus}"])
-
-
-def _name(word: str) -> str:
-    return word.split("=")[0].removeprefix("--").replace("-", "_")
-
-
-def _check(search: SearchSettings, dry_run: bool) -> None:
-    """See that every task will find its table and its rows, before any of them waits in a queue."""
-    if is_stream(search.data_path):
-        raise InputError(f"--data_path {search.data_path}: a job cannot read it once it runs; name a file")
-    for single in search.for_each_latent_size():
-        job = SearchJob.prepare(single.model_copy(update={"dry_run": dry_run}))
-        for fold in job.trials[0].folds:
-            job.division.split(fold)
-    Terminal().warn(job.warnings())
-
-
-def _submit(script: Path, *options: str) -> str:
-    """Submit a script; returns the job's id."""
-    run = subprocess.run(["sbatch", "--parsable", *options, str(script)], capture_output=True, text=True)
-    if run.returncode:
-        told = run.stderr.strip() or f"exit code {run.returncode}"
-        raise InputError(f"SLURM refuses {script.name}: {told}")
-    return run.stdout.strip().split(";")[0]

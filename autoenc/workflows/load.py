@@ -19,8 +19,8 @@ from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, req
 from autoenc.system.surroundings import restoring
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import tune_studies
+from autoenc.workflows.full_training import TuneModels
 from autoenc.workflows.job import SearchJob
-from autoenc.workflows.train_best import TuneModels
 
 if TYPE_CHECKING:  # torch, behind these, takes seconds to import
     from autoenc.report.transfer_results import TransferResults

@@ -30,6 +30,10 @@ class Screen(Protocol):
         """What looks odd."""
         ...
 
+    def note(self, line: str) -> None:
+        """What is worth to know, also where the screen is quiet."""
+        ...
+
     def say(self, *lines: str) -> None:
         """What goes on, a sentence a line."""
         ...
@@ -70,6 +74,10 @@ class Terminal:
         """See :class:`Screen`."""
         for warning in warnings:
             warn(f"warning: {warning}")
+
+    def note(self, line: str) -> None:
+        """See :class:`Screen`."""
+        warn(line)
 
     def say(self, *lines: str) -> None:
         """See :class:`Screen`."""
@@ -113,6 +121,10 @@ class Python(Terminal):
         """See :class:`Screen`."""
         for warning in warnings_:
             warnings.warn(escaped(warning), UserWarning, stacklevel=_stacklevel())
+
+    def note(self, line: str) -> None:
+        """See :class:`Screen`."""
+        self.warn([line])
 
     def say(self, *lines: str) -> None:
         """Nothing: the result says it."""

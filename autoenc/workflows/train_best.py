@@ -1,104 +1,158 @@
-"""The best trial of an adaptive search, trained in full on all training rows, and measured once."""
+"""The best trial of a record, trained in full on all training rows, saved, and measured once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import optuna
-
-from autoenc.data.division import HOLDOUT, Division, fold_names
-from autoenc.data.table import Table
-from autoenc.engines import Engine, Fit, Outcome, StopFlag
+from autoenc.analysis.baselines import baseline_losses
+from autoenc.data.division import HOLDOUT
+from autoenc.data.sources import refuse_ended
+from autoenc.engines import Outcome, Stopped
 from autoenc.errors import InputError
-from autoenc.settings import TrainingSettings
-from autoenc.tuning.job import TuneJob
-from autoenc.workflows.chosen import Chosen, chosen_of_study
+from autoenc.record.runs import TrackedRun
+from autoenc.record.single_precision import as_recorded
+from autoenc.report.full_training import FullResult, write_full
+from autoenc.searching.inputs import prepare_inputs
+from autoenc.searching.ready import make_ready
+from autoenc.searching.signals import StopOnSignals
+from autoenc.searching.trials import Trial, TrialResult
+from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
+from autoenc.system.paths import OutputPaths
+from autoenc.workflows.chosen import Chosen, chosen_trial
+from autoenc.workflows.full_training import FullTraining
+from autoenc.workflows.screen import Screen
+from autoenc.workflows.tracking import curves_of, metrics_of
 
-if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
+if TYPE_CHECKING:
     from autoenc.fitted.autoencoder import FittedAutoencoder
 
-__all__ = ["FullTraining", "TuneModels"]
+__all__ = ["FullRun", "train_best"]
+
+_OVERRIDES = (
+    "epochs", "batch_size", "initial_lr", "eta_min", "weight_decay", "dropout", "activation", "norm",
+    "corruption", "kl_weight", "kl_warmup",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class FullTraining:
-    """A trial that is ready to be trained in full.
+class FullRun:
+    """A training in full that ended, or was stopped.
 
     Attributes:
-        engine: What trains.
-        table: What it learns from.
-        division: Which rows train; the others measure the model once.
-        fit: The training.
+        signals: Which signal stopped it, if one did.
+        result: What it came to; None if it failed or was stopped.
+        failure: Why it failed.
+        written: The output files, with a word for each.
     """
 
-    engine: Engine
-    table: Table
-    division: Division
-    fit: Fit
-
-    @classmethod
-    def of(
-        cls, chosen: Chosen, engine: Engine, table: Table, data: TrainingSettings, seed: int | None = None
-    ) -> FullTraining:
-        """The training of a chosen trial.
-
-        Args:
-            chosen: The trial.
-            engine: What trains.
-            table: What it learns from.
-            data: How its rows are scaled and divided.
-            seed: Of the training; by default that of the division.
-        """
-        division = Division(table, data.scaling, data.seed, data.stratify, data.group)
-        own = data.seed if seed is None else seed
-        return cls(engine, table, division, Fit(chosen.architecture, chosen.latent_dim, chosen.recipe, own))
-
-    def until_best(self, patience: int, stop: StopFlag) -> FullTraining:
-        """The same for as many epochs as are best on one fifth of the training rows; test rows must not say.
-
-        Raises:
-            Stopped: If ``stop`` was set before the end.
-        """
-        fold = fold_names(5)[0]
-        tried = replace(self.fit, fold=fold, recipe=replace(self.fit.recipe, patience=patience))
-        outcome = self.engine.fit(self.division.split(fold), tried, stop)
-        epochs = range(len(outcome.test_losses))[outcome.kept_epoch] + 1
-        return replace(self, fit=replace(self.fit, recipe=replace(self.fit.recipe, stop_after=epochs)))
-
-    def run(self, stop: StopFlag | None = None) -> Outcome:
-        """Train; raises as :meth:`until_best`."""
-        return self.engine.fit(self.division.split(HOLDOUT), self.fit, stop)
-
-    def model(self, outcome: Outcome) -> FittedAutoencoder:
-        """The model that a training came to."""
-        from autoenc.fitted.autoencoder import fitted_model
-
-        info = {
-            "final_test_loss": outcome.final_test_loss, "seed": self.fit.seed,
-            "n_train": self.division.train.size, **self.table.model_info(),
-        }  # fmt: skip
-        scaling = self.division.scaling(HOLDOUT)
-        return fitted_model(outcome.state, self.fit.recipe, self.table.columns, scaling, info)
+    signals: StopOnSignals
+    result: FullResult | None = None
+    failure: str | None = None
+    written: list[tuple[str, Path]] | None = None
 
 
-class TuneModels:
-    """Trains the best trial of an adaptive search in full.
+def train_best(settings: TrainBestSettings, screen: Screen) -> FullRun:
+    """Train the best trial of a record in full, save its model, and measure it on the test rows.
 
     Args:
-        study: The search.
-        job: What it works on, or what finds that once a model is asked for.
+        settings: The options.
+        screen: Shown what goes on.
+
+    Raises:
+        InputError: If record, trial, data or folder cannot be used.
     """
-
-    def __init__(self, study: optuna.Study, job: TuneJob | Callable[[], TuneJob]) -> None:
-        self._study, self._job = study, job
-
-    def best(self) -> FittedAutoencoder:
-        """See :meth:`autoenc.report.study_results.StudyResults.best_model`."""
-        job = self._job if isinstance(self._job, TuneJob) else self._job()
-        training = FullTraining.of(chosen_of_study(self._study), job.engine, job.table, job.settings)
-        outcome = training.run()
+    source = Path(settings.from_)
+    chosen = chosen_trial(source, settings.storage, settings.trial)
+    chosen = replace(chosen, **_overridden(chosen, settings))
+    folder = Path(settings.output_dir or source)
+    chosen, training = _prepared(chosen, settings, folder, screen)
+    fingerprint = training.table.fingerprint
+    with (
+        StopOnSignals() as signals,
+        TrackedRun(folder, "train-best", settings, fingerprint, [training.fit.seed]) as run,
+    ):
+        try:
+            make_ready(training.engine, signals.flag, screen.is_quiet)
+            if settings.patience:
+                training = training.until_best(settings.patience, signals.flag)
+            outcome = training.run(signals.flag)
+        except Stopped:
+            run.conclude(f"stopped by {signals.name}")
+            return FullRun(signals)
         if outcome.failure:
-            raise InputError(f"there is no best model: its training in full failed: {outcome.failure}")
-        return training.model(outcome)
+            run.conclude("failed", reason=outcome.failure)
+            return FullRun(signals, failure=outcome.failure)
+        result = _result(chosen, training, outcome)
+        written = [_save(training.model(outcome), folder, screen), *write_full(result, folder)]
+        best = _as_trial(training, outcome)
+        run.conclude("finished", metrics_of(best, training.table.values, training.engine), curves_of(best))
+    return FullRun(signals, result, written=written)
+
+
+def _prepared(
+    chosen: Chosen, settings: TrainBestSettings, folder: Path, screen: Screen
+) -> tuple[Chosen, FullTraining]:
+    """The training, and the trial as it is known by this table."""
+    data = _data_settings(chosen, settings)
+    engine, table = prepare_inputs(data, folder)
+    table = as_recorded(table, lambda fingerprint: fingerprint == chosen.fingerprint)
+    if table.fingerprint != chosen.fingerprint:
+        screen.warn([f"{table.path}: is not the table that was searched"])
+        chosen = replace(chosen, by_test_rows=None)
+    training = FullTraining.of(chosen, engine, table, data, settings.seed)
+    screen.warn(f"{table.path}: {warning}" for warning in training.division.warnings([HOLDOUT]))
+    return chosen, training
+
+
+def _result(chosen: Chosen, training: FullTraining, outcome: Outcome) -> FullResult:
+    fit = training.fit
+    baselines = baseline_losses(training.division.split(HOLDOUT), fit.latent_dim, fit.recipe)
+    n_parameters = fit.network(len(training.table.columns)).count_parameters()
+    return FullResult(chosen.origin, chosen.by_test_rows, fit, outcome, baselines, n_parameters)
+
+
+def _as_trial(training: FullTraining, outcome: Outcome) -> TrialResult:
+    fit = training.fit
+    trial = Trial(fit.architecture, fit.latent_dim, fit.recipe, (HOLDOUT,), (fit.seed,))
+    return TrialResult(trial, (outcome,))
+
+
+def _overridden(chosen: Chosen, settings: TrainBestSettings) -> dict[str, Any]:
+    """What the command line changes in a trial: its recipe, its stack."""
+    given = {name: getattr(settings, name) for name in _OVERRIDES}
+    changed = {name: value for name, value in given.items() if value is not None}
+    if "epochs" in changed:
+        changed["stop_after"] = 0
+    found: dict[str, Any] = {"recipe": replace(chosen.recipe, **changed)}
+    if found["recipe"].eta_min > found["recipe"].initial_lr:
+        text = f"{found['recipe'].eta_min:g} and {found['recipe'].initial_lr:g}"
+        raise InputError(f"--eta_min must not be above --initial_lr, got {text}")
+    if settings.hidden_dims:
+        if list(settings.hidden_dims) != sorted(settings.hidden_dims, reverse=True):
+            got = ",".join(map(str, settings.hidden_dims))
+            raise InputError(f"--hidden_dims must not increase, got {got}")
+        found["architecture"] = settings.hidden_dims
+    return found
+
+
+def _data_settings(chosen: Chosen, settings: TrainBestSettings) -> TrainingSettings:
+    names = ("columns", "exclude", "na_values", "scaling", "stratify", "group", "seed")
+    kept = {name: chosen.data[name] for name in names if name in chosen.data}
+    if settings.data_path is None:
+        refuse_ended(chosen.data["data_path"], f"--from {settings.from_}", "--data_path")
+    where = {"data_path": settings.data_path or chosen.data["data_path"]}
+    return require_settings(
+        TrainingSettings, {**kept, **where, "engine": settings.engine, "device": settings.device}
+    )
+
+
+def _save(model: FittedAutoencoder, folder: Path, screen: Screen) -> tuple[str, Path]:
+    from autoenc.fitted.autoencoder import save_model  # torch takes seconds to import
+
+    path = OutputPaths(folder, model.info["latent_dim"]).best_model
+    kept = save_model(path, model, keep_earlier=True)
+    if kept is not None:
+        screen.note(f"the earlier model is kept as {kept}")
+    return "best model", path

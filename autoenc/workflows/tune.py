@@ -32,9 +32,9 @@ from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import open_study
 from autoenc.tuning.trials import run_tuning
+from autoenc.workflows.full_training import TuneModels
 from autoenc.workflows.screen import Screen
 from autoenc.workflows.tracking import curves_of, metrics_of
-from autoenc.workflows.train_best import TuneModels
 
 __all__ = ["TuneRun", "TuneSearch", "open_tuning", "tune_plan"]
 

@@ -1,0 +1,96 @@
+"""A training in full: what it came to, beside the baselines, as words, JSON and a picture."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from autoenc.engines import Fit, Outcome
+from autoenc.models.grid import format_architecture
+from autoenc.record.environment import describe_environment
+from autoenc.report.answer import compared_with_pca
+from autoenc.report.results import finite, json_bytes
+from autoenc.report.training_plot import TrainingPlot, draw_training
+from autoenc.system.paths import png_content, write_atomically
+
+__all__ = ["FullResult", "full_lines", "write_full"]
+
+_ROWS = {
+    True: "rows that chose it, so it is optimistic",
+    False: "rows that chose nothing",
+    None: "rows of another table, of which it is not known whether they had a part in the choice",
+}
+
+
+@dataclass(frozen=True)
+class FullResult:
+    """A finished training, and what it is compared with.
+
+    Attributes:
+        origin: The trial that was trained, for people.
+        by_test_rows: Whether the test rows had a part in choosing it; None where that is not known.
+        fit: What was trained.
+        outcome: What it came to.
+        baselines: Losses of the column mean and of PCA on the test rows.
+        n_parameters: Of the model.
+    """
+
+    origin: str
+    by_test_rows: bool | None
+    fit: Fit
+    outcome: Outcome
+    baselines: dict[str, float]
+    n_parameters: int
+
+
+def full_lines(result: FullResult) -> list[str]:
+    """The result for people."""
+    fit, outcome = result.fit, result.outcome
+    compared = compared_with_pca(outcome.final_test_loss, result.baselines)
+    name = f"{fit.recipe.family} {format_architecture(fit.architecture)}"
+    return [
+        f"trained       {result.origin}: {name}, latent size {fit.latent_dim}, "
+        f"{len(outcome.test_losses)} epochs in {outcome.seconds:.1f} s",
+        f"test loss     {outcome.final_test_loss:.6f} on {_ROWS[result.by_test_rows]}, {compared}",
+        f"parameters    {result.n_parameters:,}",
+    ]
+
+
+def write_full(result: FullResult, folder: Path) -> list[tuple[str, Path]]:
+    """Write ``train_best.json`` and ``train_best_curves.png``.
+
+    Returns:
+        What was written: a word for it, and the file.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    paths = [folder / "train_best.json", folder / "train_best_curves.png"]
+    content = json_bytes(finite(_document(result)))
+    write_atomically(paths[0], lambda file: file.write(content))
+    outcome = result.outcome
+    title = f"Stack {format_architecture(result.fit.architecture)}, {len(outcome.test_losses)} epochs"
+    plot = TrainingPlot(title, outcome.train_losses, outcome.test_losses, result.baselines["pca"])
+    write_atomically(paths[1], png_content(draw_training(plot)))
+    return list(zip(("results", "loss curves"), paths, strict=True))
+
+
+def _document(result: FullResult) -> dict[str, Any]:
+    fit, outcome = result.fit, result.outcome
+    return {
+        "origin": result.origin,
+        "config": list(fit.architecture),
+        "latent_dim": fit.latent_dim,
+        "recipe": asdict(fit.recipe),
+        "seed": fit.seed,
+        "test_rows_chose_it": result.by_test_rows,
+        "test_loss": outcome.final_test_loss,
+        "train_loss": outcome.final_train_loss,
+        "baselines": result.baselines,
+        "model_params": result.n_parameters,
+        "seconds": outcome.seconds,
+        "train_losses": outcome.train_losses,
+        "test_losses": outcome.test_losses,
+        "environment": describe_environment(),
+    }

@@ -1,0 +1,104 @@
+"""The best trial of an adaptive search, trained in full on all training rows, and measured once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import optuna
+
+from autoenc.data.division import HOLDOUT, Division, fold_names
+from autoenc.data.table import Table
+from autoenc.engines import Engine, Fit, Outcome, StopFlag
+from autoenc.errors import InputError
+from autoenc.settings import TrainingSettings
+from autoenc.tuning.job import TuneJob
+from autoenc.workflows.chosen import Chosen, chosen_of_study
+
+if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
+    from autoenc.fitted.autoencoder import FittedAutoencoder
+
+__all__ = ["FullTraining", "TuneModels"]
+
+
+@dataclass(frozen=True)
+class FullTraining:
+    """A trial that is ready to be trained in full.
+
+    Attributes:
+        engine: What trains.
+        table: What it learns from.
+        division: Which rows train; the others measure the model once.
+        fit: The training.
+    """
+
+    engine: Engine
+    table: Table
+    division: Division
+    fit: Fit
+
+    @classmethod
+    def of(
+        cls, chosen: Chosen, engine: Engine, table: Table, data: TrainingSettings, seed: int | None = None
+    ) -> FullTraining:
+        """The training of a chosen trial.
+
+        Args:
+            chosen: The trial.
+            engine: What trains.
+            table: What it learns from.
+            data: How its rows are scaled and divided.
+            seed: Of the training; by default that of the division.
+        """
+        division = Division(table, data.scaling, data.seed, data.stratify, data.group)
+        own = data.seed if seed is None else seed
+        return cls(engine, table, division, Fit(chosen.architecture, chosen.latent_dim, chosen.recipe, own))
+
+    def until_best(self, patience: int, stop: StopFlag) -> FullTraining:
+        """The same for as many epochs as are best on one fifth of the training rows; test rows must not say.
+
+        Raises:
+            Stopped: If ``stop`` was set before the end.
+        """
+        fold = fold_names(5)[0]
+        tried = replace(self.fit, fold=fold, recipe=replace(self.fit.recipe, patience=patience))
+        outcome = self.engine.fit(self.division.split(fold), tried, stop)
+        epochs = range(len(outcome.test_losses))[outcome.kept_epoch] + 1
+        return replace(self, fit=replace(self.fit, recipe=replace(self.fit.recipe, stop_after=epochs)))
+
+    def run(self, stop: StopFlag | None = None) -> Outcome:
+        """Train; raises as :meth:`until_best`."""
+        return self.engine.fit(self.division.split(HOLDOUT), self.fit, stop)
+
+    def model(self, outcome: Outcome) -> FittedAutoencoder:
+        """The model that a training came to."""
+        from autoenc.fitted.autoencoder import fitted_model
+
+        info = {
+            "final_test_loss": outcome.final_test_loss, "seed": self.fit.seed,
+            "n_train": self.division.train.size, **self.table.model_info(),
+        }  # fmt: skip
+        scaling = self.division.scaling(HOLDOUT)
+        return fitted_model(outcome.state, self.fit.recipe, self.table.columns, scaling, info)
+
+
+class TuneModels:
+    """Trains the best trial of an adaptive search in full.
+
+    Args:
+        study: The search.
+        job: What it works on, or what finds that once a model is asked for.
+    """
+
+    def __init__(self, study: optuna.Study, job: TuneJob | Callable[[], TuneJob]) -> None:
+        self._study, self._job = study, job
+
+    def best(self) -> FittedAutoencoder:
+        """See :meth:`autoenc.report.study_results.StudyResults.best_model`."""
+        job = self._job if isinstance(self._job, TuneJob) else self._job()
+        training = FullTraining.of(chosen_of_study(self._study), job.engine, job.table, job.settings)
+        outcome = training.run()
+        if outcome.failure:
+            raise InputError(f"there is no best model: its training in full failed: {outcome.failure}")
+        return training.model(outcome)

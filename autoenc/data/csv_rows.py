@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain, islice, pairwise
 from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.data.markers import MISSING_WORDS
 from autoenc.data.naming import is_number, refuse_repeated
 from autoenc.errors import InputError, listed, shortened
 
@@ -20,7 +22,16 @@ _PIECE_BYTES = 4 * 2**20
 _PIECE_ROWS = 256  # of a wide table, whose columns should not be begun again for a few rows each
 _SAMPLE_ROWS = 100
 _NO_NAME = ' \r\n\t,;|"'
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_RARE_SEPARATORS = {
+    " ": "spaces",
+    ":": "colons",
+    "^": "carets",
+    "~": "tildes",
+    "/": "slashes",
+    "&": "ampersands",
+}
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars", **_RARE_SEPARATORS}
+_DECIMAL_NUMBER = re.compile(r"([+-]?\d*(,\d+)?([eE][+-]?\d+)?)|NA|NaN|nan", re.ASCII)
 
 
 class Piece(NamedTuple):
@@ -71,13 +82,18 @@ class CsvRows:
             yield piece
             self.n_lines += piece.n_lines
 
-    def warnings(self) -> list[str]:
-        """What looks odd, a sentence each; all of it once the rows are read."""
+    def warnings(self, texts: Collection[int] = ()) -> list[str]:
+        """What looks odd, a sentence each; all of it once the rows are read.
+
+        Args:
+            texts: Columns that hold text, by their place.
+        """
         found = []
-        if all(is_number(cell.strip()) for cell in self.header if cell.strip()):
+        names = [cell.strip() for j, cell in enumerate(self.header) if j not in texts and cell.strip()]
+        if _are_cells(names, len(names) < len(self.header)):
             found.append(
-                f"the names of all columns are numbers, {listed(self.header, 3)}: if the file has no header, "
-                "its first row is lost to the names; put one over it"
+                f"the names of all columns{' of numbers' if texts else ''} are numbers, {listed(names, 3)}: "
+                "if the file has no header, its first row is lost to the names; put one over it"
             )
         if self._blank_lines:
             lines = listed([str(line) for line in self._blank_lines], quoted=False)
@@ -118,7 +134,7 @@ class CsvRows:
 
     def _find_header(self) -> tuple[list[str], bytes]:
         """The first row that is not blank, and what is left of its piece."""
-        data = b""
+        data, unclosed = b"", 0
         for piece in self._pieces:
             data += piece
             text = data.decode("utf-8-sig")
@@ -128,6 +144,7 @@ class CsvRows:
                 header = next((row for row in reader if "".join(row).strip(_NO_NAME)), None)
             except csv.Error as error:
                 if "unexpected end" in str(error):
+                    unclosed = text.count("\n", 0, text.find('"')) + 1
                     continue
                 _check_separator(self.name, text, text.strip().splitlines()[:1])
                 raise self.no_csv(f"line {reader.line_num}: {error}") from None
@@ -138,6 +155,8 @@ class CsvRows:
             refuse_repeated(self.name, header)
             self.n_lines = reader.line_num
             return header, rest.encode()
+        if unclosed:
+            raise self.no_csv(f"a quote that is opened in the header, line {unclosed}, is not closed")
         if data.strip():
             raise InputError(f"{self.name}: has no header; its lines hold nothing but separators or quotes")
         raise InputError(f"{self.name}: is empty; a table with a header and rows was expected")
@@ -209,18 +228,49 @@ class CsvRows:
         return InputError(f"{self.name}: is not a CSV table: {why}")
 
 
+def _are_cells(names: Sequence[str], beside_text: bool) -> bool:
+    """Whether the names of columns of numbers may be the first row of a file without a header.
+
+    Beside columns of text whole numbers in ascending order are names, such as years.
+    """
+    numbers = [float(name) for name in names if is_number(name)]
+    if not numbers or not all(is_number(name) or name in MISSING_WORDS for name in names):
+        return False
+    steps = [after - before for before, after in pairwise(numbers)]
+    are_years = all(step > 0 for step in steps) and all(number.is_integer() for number in numbers)
+    return not (beside_text and are_years)
+
+
 def _check_separator(name: str, text: str, header: Sequence[str]) -> None:
     """Refuse a file that is separated by something else, also where commas would cut its numbers."""
     by_comma = _sample(text, ",")
+    by_commas = _is_even(by_comma) and len(header) > 1
     for mark, word in _SEPARATORS.items():
         rows = _sample(text, mark)
-        cut = rows and all(len(row) > 1 for row in rows)
-        if not cut or (_is_even(by_comma) and len(header) > 1 and not _is_even(rows)):
+        if not rows or not all(len(row) > 1 for row in rows):
+            continue
+        if mark in _RARE_SEPARATORS:
+            in_names = mark == " " and any("," in cell.rstrip(",") for cell in rows[0])
+            if in_names or not _is_even(rows) or not _has_decimal_commas(rows, only=True):
+                continue
+        elif by_commas and not _is_even(rows) and not _has_decimal_commas(rows):
             continue
         raise InputError(
             f"{name}: its columns are not separated by commas; the header is {shortened(','.join(header))}, "
             f"which {word} separate; save it with commas, and with decimal points in its numbers"
         )
+
+
+def _has_decimal_commas(rows: Sequence[Sequence[str]], only: bool = False) -> bool:
+    """Whether there are commas, and below the header in numbers alone.
+
+    Args:
+        rows: First rows, the header among them.
+        only: See to it that all cells are numbers.
+    """
+    cells = [cell.strip() for row in rows[1:] for cell in row]
+    with_comma = [cell for cell in cells if "," in cell]
+    return bool(with_comma) and all(map(_DECIMAL_NUMBER.fullmatch, cells if only else with_comma))
 
 
 def _count_plain(data: bytes) -> Piece:
@@ -239,9 +289,12 @@ def _count_plain(data: bytes) -> Piece:
 
 
 def _sample(text: str, mark: str) -> list[list[str]]:
-    """The first rows of a text as they are if ``mark`` separates its columns."""
+    """The first rows of a text as they are if ``mark``, or any number of spaces, separates its columns."""
+    lines: Iterable[str] = io.StringIO(text, newline="")
+    if mark == " ":
+        lines = (" ".join(line.split()) for line in lines)
     try:
-        rows = islice(csv.reader(io.StringIO(text, newline=""), delimiter=mark), _SAMPLE_ROWS)
+        rows = islice(csv.reader(lines, delimiter=mark), _SAMPLE_ROWS)
         return [row for row in rows if "".join(row).strip()]
     except csv.Error:
         return []

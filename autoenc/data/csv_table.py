@@ -53,7 +53,7 @@ def read_csv(
         columns = _Columns(names, as_text, markers)
         for piece in rows:
             _add_piece(rows, piece, columns)
-        return columns.frame(), rows.warnings()
+        return columns.frame(), rows.warnings(columns.with_text())
     finally:
         csv.field_size_limit(limit)
 

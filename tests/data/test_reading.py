@@ -165,6 +165,12 @@ REFUSED = {
     "quoted comma": ('"length, cm";"width"\n1,5;2\n2,5;3\n', "semicolons separate"),
     "tabs and decimal commas": ("a\tb,c\n1,5\t2\n2,5\t3\n", "tabs separate"),
     "bars": ("a, b|c\n1,5|2\n2,5|3\n", "vertical bars separate"),
+    "one trailing semicolon": ("a, cm;b;\n1,5;2\n2,5;3\n", "semicolons separate"),
+    "a semicolon too many": ("a, cm;b\n1,5;2\n2,5;3;\n", "semicolons separate"),
+    "words between semicolons": ("a, cm;b;t\n1,5;2;x\n-2,5e3;;y;\n", "semicolons separate"),
+    "spaces and decimal commas": ("len, wid\n1,5   2\n 2,5 3\n", "spaces separate"),
+    "colons and decimal commas": ("a, cm:b\n1,5:2\n2,5:NA\n", "colons separate"),
+    "a quote that stays open in the header": ('a,"b\n1,2\n3,4\n', "opened in the header, line 1, is not"),
     "separators only": (",,,\n,,,\n", "has no header; its lines hold nothing but"),
     "other separators only": (";;;\n;;;\n", "has no header; its lines hold nothing but"),
     "quotes only": ('"",""\n"",""\n', "has no header; its lines hold nothing but"),
@@ -196,12 +202,24 @@ def test_a_compressed_table_is_told_as_such(tmp_path, name):
 def test_other_marks_in_names_and_cells_do_no_harm(write):
     table = load_table(write('"a;b","c|d",note\n1,2,x;y\n3,4,z\n5,7,|\n'))
     assert table.columns == ["a;b", "c|d"]
+    assert load_table(write("id no,place,a;b\n1,2 3,x;y\n2,4 5,z;w;v\n3,5 6,;\n")).columns == ["id no"]
+    assert load_table(write("a, b\n1, 2:30\n2, 3:30\n")).columns == ["a"]
 
 
 def test_names_that_are_numbers_are_warned_of(write, call, tmp_path):
     path = write("0.5,1.5,2\n" + "0.1,0.2,0.3\n0.3,0.1,0.9\n" * 10)
     assert "if the file has no header" in load_table(path).warnings[0]
     assert "if the file has no header" in call("search", "--data_path", path, "--dry_run").err
+
+
+@pytest.mark.parametrize(
+    ("content", "is_warned"),
+    [("5.1,3.5,setosa\n4.9,3,setosa\n", True), ("s1,5.1,3\ns2,4.9,1\n", True), ("5.1,NA,3\n4.9,3,1\n", True),
+     ("land,2019,2020\nfr,1,2\nde,3,4\n", False), ("a,1\n1,2\n3,4\n", False)],
+)  # fmt: skip
+def test_a_lost_first_row_is_seen_beside_text_and_missing_cells(write, content, is_warned):
+    told = load_table(write(content)).warnings
+    assert any("if the file has no header" in warning for warning in told) == is_warned
 
 
 def test_long_cells_and_names_are_shortened_in_messages(write):

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import scipy.sparse
+import torch
 
 import autoenc
 
@@ -41,8 +44,42 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(np.where(cells < 0.2, 0.0, cells), columns=NAMES)
 
 
+@contextmanager
+def default_type(dtype: torch.dtype) -> Iterator[None]:
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+        assert torch.get_default_dtype() == dtype
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def plain(results: Any) -> pd.DataFrame:
     return results.leaderboard.drop(columns="seconds")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        torch.inference_mode, torch.no_grad, lambda: torch.autocast("cpu"), lambda: torch.device("meta"),
+        lambda: default_type(torch.float64), lambda: default_type(torch.bfloat16),
+    ],
+    ids=["inference_mode", "no_grad", "autocast", "device", "float64", "bfloat16"],
+)  # fmt: skip
+def test_the_callers_settings_of_torch_change_nothing(state: Callable[[], Any], table: pd.DataFrame) -> None:
+    def answers() -> list[pd.DataFrame]:
+        model = autoenc.search(table, **SEARCH).best_model()
+        with_heads = [
+            autoenc.transfer(table, **TRANSFER, **thawed).best_model().predict(table)
+            for thawed in ({}, {"unfreeze": True})
+        ]
+        return [model.encode(table), model.reconstruct(table), *with_heads]
+
+    expected = answers()
+    with state():
+        found = answers()
+    for one, other in zip(found, expected, strict=True):
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 @pytest.mark.parametrize("call", ["search", "tune"])

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from autoenc.data.naming import is_number
 from autoenc.errors import InputError
 
 __all__ = ["cells_of"]
@@ -123,6 +124,8 @@ def _parsed(array: NDArray[np.object_], rule: str, where: str) -> NDArray[np.flo
                 problem = _NO_TIMES
             elif isinstance(value, complex | np.complexfloating):
                 problem = _NO_COMPLEX
+            elif isinstance(value, str) and not is_number(value.strip()):
+                problem = f"has {value!r} in row {place[0] + 1}"
             elif not isinstance(value, np.ma.core.MaskedConstant):
                 cells[place] = float(value)
         except (TypeError, ValueError, OverflowError):

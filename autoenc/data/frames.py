@@ -156,9 +156,13 @@ def _frame_of_columns(frame: Any, columns: Sequence[str] | None) -> pd.DataFrame
 
 def _frame_of_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
     try:
-        return pd.DataFrame(dict(data))
+        frame = pd.DataFrame(dict(data))
     except (TypeError, ValueError) as error:
         raise InputError(f"data must hold columns of one length by name: {error}") from None
+    indices = [column.index for column in data.values() if isinstance(column, pd.Series)]
+    if any(len(index) != len(frame) for index in indices):  # pandas has filled up what one of them lacks
+        raise InputError("data must hold columns of the same rows by name, but their indexes differ")
+    return frame
 
 
 def _frame_of_records(data: Sequence[Any]) -> pd.DataFrame:

@@ -158,7 +158,8 @@ def fitted_model(
         scaling: Of those columns.
         info: Anything else worth keeping, as plain values.
     """
-    tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in state.items()}
+    with torch.inference_mode(False):  # parameters that can be trained on
+        tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in state.items()}
     return FittedAutoencoder(
         network_of_state(tensors, recipe), columns, scaling, {**info, "recipe": dataclasses.asdict(recipe)}
     )

@@ -64,10 +64,10 @@ class Heads(nn.Module):
             outputs[kind] = self.last[kind](unit)[:, 0]
         return outputs
 
-    @torch.inference_mode()
     def outputs(self, latent: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Of latent points: standardized numbers and log odds, by kind, ``[rows]`` each."""
-        return {kind: output.numpy() for kind, output in self(torch.from_numpy(latent)).items()}
+        with evaluating(self) as heads:
+            return {kind: output.numpy() for kind, output in heads(torch.from_numpy(latent)).items()}
 
 
 @dataclass(frozen=True)

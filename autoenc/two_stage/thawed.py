@@ -65,7 +65,7 @@ def steps(
         # Drawn from our own generator, as torch's global one is shared by all trials at once.
         drawn = torch.rand((n_rows, len(heads.first), heads.hidden), generator=generator, dtype=torch.float32)
         kept = drawn >= recipe.dropout
-        masks = kept / (1 - recipe.dropout)
+        masks = kept.to(torch.float32) / (1 - recipe.dropout)
         for batch, mask in zip(order.split(batch_size), masks.split(batch_size), strict=True):
             yield Step(rate, batch, mask)
         if stop.is_set():

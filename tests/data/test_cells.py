@@ -74,6 +74,8 @@ TIMES = "column 'x' holds dates or durations"
         (pd.DataFrame({"x": [1 + 0j]}), "column 'x' holds complex numbers"),
         (pd.Series([1, 1j], dtype=object, name="x"), "column 'x' holds complex numbers"),
         (pd.DataFrame({"x": [1, "text"]}), "column 'x' has 'text' in row 2"),
+        (pd.DataFrame({"x": ["1", "1_000"]}), "column 'x' has '1_000' in row 2"),
+        (np.array([["1", "\u0661"]]), "has '\u0661' in row 1"),
         (np.array(["2020"], "M8[D]"), "holds dates or durations"),
         (np.ma.array([1], dtype="m8[s]"), "holds dates or durations"),
         (np.array([[np.datetime64("2020"), 1]], dtype=object), "holds dates or durations"),

@@ -164,6 +164,7 @@ ONE_COLUMN = "data must be rows and columns, got a single column or row"
         (iter([1]), "data must be rows and columns, got a list_iterator"),
         (np.array("x", object), "data must be"),
         ({"a": [1], "b": [1, 2], "c": [3]}, "data must hold columns of one length"),
+        ({"a": FRAME.a, "b": FRAME.b.reset_index(drop=True), "c": FRAME.c}, "but their indexes differ"),
         ([{"a": 1, "b": 2, "c": 3}, [1, 2, 3]], "either all have names, or none has"),
         (FRAME.assign(a=np.inf), "data must be finite or NaN, got inf in row 1, column 'a'"),
         (FRAME.assign(b="much"), "data must be numbers: column 'b' has 'much' in row 1"),

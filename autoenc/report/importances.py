@@ -46,7 +46,9 @@ def study_importances(study: optuna.Study) -> Importances:
         finite = optuna.create_study()
         finite.add_trials(trials)
         warnings.simplefilter("ignore")  # that there are few trials is said below
-        found = optuna.importance.get_param_importances(finite, normalize=False)
+        evaluated = optuna.importance.get_param_importances(finite, normalize=False)
+    # Optuna's order among equals is that of a set, which differs from process to process.
+    found = {name: evaluated[name] for name in parameter_names(trials) if name in evaluated}
     total = sum(found.values())
     if total <= 0:
         return Importances({}, "no parameter made a difference")

@@ -170,6 +170,17 @@ def test_the_report_says_what_was_searched_and_found():
         assert part in text
 
 
+def test_parameters_of_equal_importance_stand_in_the_order_in_which_they_appear(monkeypatch):
+    names = [f"p{i}" for i in range(6)]
+    trials = [
+        create_trial(value=value, params=dict.fromkeys(names, value), distributions=dict.fromkeys(names, LR))
+        for value in (1e-4, 1e-3, 1e-2)
+    ]
+    backwards = dict.fromkeys(reversed(names), 0.5)
+    monkeypatch.setattr("optuna.importance.get_param_importances", lambda study, **options: backwards)
+    assert list(study_importances(study_of(*trials)).shares) == names
+
+
 def test_importances_find_the_parameter_that_matters():
     trials = [trial(float(i), lr=10 ** (-5 + i / 10), layers=1 + i % 4) for i in range(40)]
     found = study_importances(study_of(*trials))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from autoenc.data.divisible import folds_problem, holdout_problem, rare_class
 from autoenc.data.labels import separate_groups
-from autoenc.data.scaling import left_out_mark, left_out_warnings
+from autoenc.data.scaling import left_out_mark, scaling_warnings
 from autoenc.data.table import TEST_SHARE, Scaling, ScalingKind, Table
 from autoenc.engines import Split
 from autoenc.errors import InputError
@@ -101,7 +101,7 @@ class Division:
     def warnings(self, folds: Iterable[str]) -> list[str]:
         """Name the columns that are left out of the loss of these folds."""
         table, scalings = self.table, {fold: self.scaling(fold) for fold in folds}
-        return left_out_warnings(table.columns, table.varying, scalings, [table.values])
+        return scaling_warnings(table.columns, table.varying, scalings, [table.values])
 
     def n_scaled_tables(self, folds: Iterable[str]) -> int:
         """How many scaled copies of the table are kept when all these folds are used."""

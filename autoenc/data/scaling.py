@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from autoenc.errors import listed
 
-__all__ = ["Scaling", "ScalingKind", "left_out_mark", "left_out_warnings"]
+__all__ = ["Scaling", "ScalingKind", "left_out_mark", "scaling_warnings"]
 
 ScalingKind = Literal["maxabs", "none", "minmax", "standard", "robust"]
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _ROUNDING = 16 * _EPSILON
 """Of a column's largest cell: what varies by no more than that is constant up to rounding."""
+
+_FLAT = 1e-4
+"""Of a column's largest cell: what varies by less is hard to learn without a center."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,16 @@ class Scaling:
             assert self.high is not None
             parts += [np.where(self.constant, end, np.nan) for end in (self.low, self.high)]
         return b"".join(part.tobytes() for part in parts)
+
+    @property
+    def flat(self) -> NDArray[np.bool_]:
+        """Which columns vary by next to nothing beside their size, which their scale is, ``[columns]``."""
+        if self.kind not in ("maxabs", "none") or self.low is None or self.high is None:
+            return np.zeros(self.scale.size, bool)
+        largest = np.fmax(np.abs(self.low), np.abs(self.high))
+        width = self.high - self.low
+        flat: NDArray[np.bool_] = (width > _rounding(self.low, self.high)) & (width < _FLAT * largest)
+        return flat
 
     @property
     def without_information(self) -> NDArray[np.bool_]:
@@ -192,13 +205,15 @@ def left_out_mark(splits: Mapping[str, tuple[Scaling, int]], tables: Sequence[ND
     return hashlib.sha256(repr(sorted(columns.items())).encode()).hexdigest()[:16] if columns else ""
 
 
-def left_out_warnings(
+def scaling_warnings(
     columns: Sequence[str],
     varying: NDArray[np.bool_],
     splits: Mapping[str, Scaling],
     tables: Sequence[NDArray[np.floating]],
 ) -> list[str]:
-    """Name the columns that are left out of the loss though they vary, a sentence for each group of splits.
+    """Name columns of which scaling leaves nothing, or next to it, though they vary.
+
+    Those that are left out of the loss have a sentence for each group of splits.
 
     Args:
         columns: The columns' names.
@@ -230,9 +245,26 @@ def left_out_warnings(
     for (column, reason), names in where.items():
         groups.setdefault((reason, *names), []).append(column)
     return [
-        f"left out of the loss{'' if len(names) == len(splits) else ' of ' + listed(names)}: "
-        f"{listed(found)} ({reason})"
-        for (reason, *names), found in groups.items()
+        *(
+            f"left out of the loss{'' if len(names) == len(splits) else ' of ' + listed(names)}: "
+            f"{listed(found)} ({reason})"
+            for (reason, *names), found in groups.items()
+        ),
+        *_flat_warnings(columns, splits),
+    ]
+
+
+def _flat_warnings(columns: Sequence[str], splits: Mapping[str, Scaling]) -> list[str]:
+    flat = np.logical_or.reduce([scaling.flat for scaling in splits.values()])
+    if not flat.any():
+        return []
+    names, kind = (
+        listed([columns[j] for j in np.flatnonzero(flat).tolist()]),
+        next(iter(splits.values())).kind,
+    )
+    return [
+        f"varies by less than a ten-thousandth of its largest number: {names}; "
+        f"--scaling {kind} leaves next to nothing of that to learn from, --scaling standard all of it"
     ]
 
 

@@ -15,7 +15,7 @@ import optuna
 from optuna.trial import TrialState
 
 from autoenc.analysis.study import duration_s, ranked_trials, study_trials
-from autoenc.data.scaling import left_out_warnings
+from autoenc.data.scaling import scaling_warnings
 from autoenc.models.grid import format_architecture
 from autoenc.record.lock import RecordLock
 from autoenc.record.runs import TrackedRun
@@ -132,7 +132,7 @@ def _warnings(job: TransferJob) -> Iterator[str]:
     table = job.data.table
     for each in (table, job.data.labelled):
         yield from (f"{each.path}: {text}" for text in each.warnings)
-    of_columns = left_out_warnings(table.columns, table.varying, job.scalings, job.data.all_values)
+    of_columns = scaling_warnings(table.columns, table.varying, job.scalings, job.data.all_values)
     of_columns += sign_warnings(table, job.settings.norm_options, "norm_options")
     yield from (f"{table.path}: {text}" for text in of_columns)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoenc.data.scaling import Scaling, left_out_mark, left_out_warnings
+from autoenc.data.scaling import Scaling, left_out_mark, scaling_warnings
 
 NAN = np.nan
 ROWS = np.arange(60)
@@ -85,7 +85,7 @@ def test_other_cells_than_the_number_of_a_column_leave_a_mark_and_are_told() -> 
         assert bool(left_out_mark(fitted, [cells])) == is_marked
         assert not left_out_mark(fitted, [cells[:2]])
         assert bool(left_out_mark(fitted, [cells[:2], cells])) == is_marked
-    (told,) = left_out_warnings(list("abc"), np.array([True, False, True]), splits, [values])
+    (told,) = scaling_warnings(list("abc"), np.array([True, False, True]), splits, [values])
     assert told.startswith("left out of the loss of 'holdout': 'c' (constant in the training rows; ")
 
 
@@ -100,7 +100,7 @@ def test_quartiles_that_coincide_are_no_scale_though_the_column_varies() -> None
     values = np.array([0.0] * 16 + [1, 2, 3, 4])[:, None]
     for kind, left_out in (("robust", True), ("standard", False), ("minmax", False), ("maxabs", False)):
         assert Scaling.fit(kind, values, np.arange(20)).left_out[0] == left_out
-    (told,) = left_out_warnings(
+    (told,) = scaling_warnings(
         ["a"], np.array([True]), {"holdout": Scaling.fit("robust", values, np.arange(20))}, [values]
     )
     assert told.startswith("left out of the loss: 'a' (")
@@ -114,12 +114,26 @@ def test_warnings_name_columns_and_the_splits_they_are_left_out_of() -> None:
         for fold, scale in {"1/2": [1, 0, 0], "2/2": [1, 0, 1]}.items()
     }
     rows = np.zeros((1, 3))
-    told = left_out_warnings(columns, np.array([True, True, True]), splits, [rows])
-    assert left_out_warnings(columns, np.array([True, False, False]), splits, [rows]) == []
+    told = scaling_warnings(columns, np.array([True, True, True]), splits, [rows])
+    assert scaling_warnings(columns, np.array([True, False, False]), splits, [rows]) == []
     assert [line.split(" (")[0] for line in told] == [
         "left out of the loss: 'b'",
         "left out of the loss of '1/2': 'c'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset", "is_told"),
+    [("maxabs", 1.7e9, True), ("maxabs", -1e6, True), ("maxabs", 1e3, False), ("standard", 1e9, False),
+     ("none", 1e6, True)],
+)  # fmt: skip
+def test_what_is_lost_beside_an_offset_is_told(kind: str, offset: float, is_told: bool) -> None:
+    values = np.hstack([column(0) + offset, column(1), np.full((80, 1), 1e9)])
+    splits = {"holdout": Scaling.fit(kind, values, ROWS)}
+    told = [
+        text for text in scaling_warnings(list("abc"), np.zeros(3, bool), splits, [values]) if "'a'" in text
+    ]
+    assert [text.endswith("--scaling standard all of it") for text in told] == [True] * is_told
 
 
 def test_only_columns_that_were_scaled_otherwise_before_leave_a_mark() -> None:

@@ -203,3 +203,12 @@ def test_examples_of_docstrings_run(call: str) -> None:
     for example in examples:
         runner.run(example)
     assert not runner.failures
+
+
+def test_classes_of_a_frame_are_what_it_holds(table: pd.DataFrame) -> None:
+    options = {**TRANSFER, "regression_target": "", "classification_target": "k"}
+    words = table.assign(k=["NA", "x"] * 30)
+    assert autoenc.transfer(words, **options).best_model().classes == ("NA", "x")
+    mixed = table.assign(k=pd.Series([1, "1", 2] * 20, dtype=object))
+    with pytest.raises(autoenc.InputError, match="must not hold 1 as text and as int"):
+        autoenc.transfer(mixed, **options)

@@ -151,12 +151,35 @@ def _from_arrow(data: Any) -> Any:
 def _frame_of_columns(frame: Any, columns: Sequence[str] | None) -> pd.DataFrame:
     """By way of NumPy, which needs no further library."""
     wanted = [name for name in frame.columns if columns is None or name in columns]
-    return pd.DataFrame({name: pd.Series(frame.get_column(name).to_numpy()) for name in wanted})
+    return pd.DataFrame({name: _series(frame.get_column(name)) for name in wanted})
+
+
+def _series(column: Any) -> pd.Series:
+    """A column with its missing cells, whole numbers in full."""
+    if column.null_count():
+        if column.dtype.is_integer():
+            numbers, missing = column.fill_null(0).to_numpy(), column.is_null().to_numpy()
+            return pd.Series(_whole(np.ma.array(numbers, mask=missing)))
+        if not (column.dtype.is_numeric() or column.dtype.is_temporal()):
+            return pd.Series(column.to_list(), dtype=object)  # categories would take the place of nulls
+    return pd.Series(column.to_numpy())
+
+
+def _whole(cells: Any) -> Any:
+    """Whole numbers of which some are missing as pandas holds them in full; other cells as they are."""
+    if isinstance(cells, np.ma.MaskedArray):
+        if cells.dtype.kind in "iu" and cells.ndim == 1:
+            return pd.arrays.IntegerArray(np.array(cells.data), np.ma.getmaskarray(cells).copy())
+    elif isinstance(cells, list | tuple) and any(cell is None for cell in cells):
+        known = [cell for cell in cells if cell is not None]
+        if known and all(type(cell) is int and abs(cell) < 2**63 for cell in known):
+            return pd.array(cells, "Int64")
+    return cells
 
 
 def _frame_of_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
     try:
-        frame = pd.DataFrame(dict(data))
+        frame = pd.DataFrame({name: _whole(column) for name, column in data.items()})
     except (TypeError, ValueError) as error:
         raise InputError(f"data must hold columns of one length by name: {error}") from None
     indices = [column.index for column in data.values() if isinstance(column, pd.Series)]
@@ -173,7 +196,12 @@ def _frame_of_records(data: Sequence[Any]) -> pd.DataFrame:
         repeated = [name for name, count in Counter(row.keys()).items() if count > 1]
         if repeated:
             raise InputError(f"data must have each column once, but has several of: {repeated[0]}")
-    return pd.DataFrame([{name: row[name] for name in row.keys()} for row in rows])  # noqa: SIM118
+    names = dict.fromkeys(name for row in rows for name in row.keys())  # noqa: SIM118
+    columns = {
+        name: [row[name] if name in row.keys() else None for row in rows]  # noqa: SIM118
+        for name in names
+    }
+    return _frame_of_mapping(columns)
 
 
 def _refuse_infinite(cells: NDArray[np.float64], columns: Sequence[str] | None) -> None:

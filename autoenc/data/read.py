@@ -238,6 +238,7 @@ def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> NDArray[np
     """A column of classes or groups as text, just as it is written; ``""`` where a cell is empty.
 
     What was read ``as_text`` keeps all that tells two labels apart: 01 and 1 are two, and so are 1 and 1.0.
+    In a frame text is told from what else is written like it.
 
     Raises:
         InputError: If the column is not there.
@@ -246,6 +247,12 @@ def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> NDArray[np
     column = frame[name]
     cells = np.where(column.isna(), "", column.astype(object))
     texts = [cell if isinstance(cell, str) else str(cell) for cell in cells.tolist()]
+    kinds = {(text, isinstance(cell, str)) for text, cell in zip(texts, cells, strict=True)}
+    if len(kinds) > len({text for text, _ in kinds}):
+        texts = [
+            text if isinstance(cell, str) or (text, True) not in kinds else f"{text} ({type(cell).__name__})"
+            for text, cell in zip(texts, cells, strict=True)
+        ]
     return np.array([text if text.strip() else "" for text in texts], object)
 
 

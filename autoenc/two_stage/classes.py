@@ -105,6 +105,11 @@ def _items(column: pd.Series, where: str) -> list[Any]:
         other = next(kind.__name__ for kind in sorted(kinds, key=str) if kind not in (bool, int, float, str))
         raise InputError(f"{where} must hold numbers, words or truth values, got cells of type {other}")
     if str in kinds:
+        words = {item for item in items if isinstance(item, str)}
+        both = [item for item in items if not isinstance(item, str) and str(item) in words]
+        if both:
+            kind = type(both[0]).__name__
+            raise InputError(f"{where} must not hold {both[0]} as text and as {kind}; give all cells as text")
         return [str(item) for item in items]
     if all(isinstance(item, int) or (item.is_integer() and abs(item) < _EXACT) for item in items) and (
         kinds != {bool}

@@ -191,7 +191,7 @@ def _target(read: ReadTable, kind: str, name: str, settings: TransferSettings) -
     if n_known < n_folds:
         raise InputError(f"{path}: {n_known} rows have {name!r}, but {n_folds} folds need one each")
     if kind == "classification":
-        missing = _told_missing(frame[name], column)
+        missing = "" if read.typed else _told_missing(frame[name], column)
         return Target(
             name, *two_classes(column, f"{path}: {name!r}", settings.positive_class, missing), missing
         )

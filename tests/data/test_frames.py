@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from autoenc import FittedAutoencoder, FittedEnsemble, InputError, load_model
-from autoenc.data.frames import rows_of
+from autoenc.data.frames import frame_of, rows_of
 from autoenc.two_stage.checkpoint import FittedTransfer
 
 COLUMNS = ["a", "b", "c"]
@@ -44,6 +44,10 @@ class _Capsule:
 
 def arrow() -> pa.Table:
     return pa.Table.from_pandas(FRAME, preserve_index=False)
+
+
+def polars_of(columns: dict[str, Any]) -> Any:
+    return pytest.importorskip("polars").DataFrame(columns)
 
 
 def polars_frame() -> Any:
@@ -137,6 +141,37 @@ def test_arrays_are_taken_by_position_and_give_arrays(model, data):
     found = model.encode(data)
     assert isinstance(found, np.ndarray)
     np.testing.assert_array_equal(found, model.encode(CELLS))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda cells: pa.table({"g": pa.array(cells), "h": pa.array(cells).dictionary_encode()}),
+        lambda cells: polars_of({"g": cells, "h": cells}),
+        lambda cells: {"g": cells, "h": tuple(cells)},
+        lambda cells: [{"g": cell, "h": cell} if cell is not None else {"g": cell} for cell in cells],
+    ],
+    ids=["arrow", "polars", "mapping", "records"],
+)
+@pytest.mark.parametrize("cells", [[2**53, None, 2**53 + 1], [1, 2, None], [7, 8, 9]])
+def test_whole_numbers_beside_missing_ones_are_not_rounded(made, cells):
+    frame, _ = frame_of(made(cells), None)
+    for name in ("g", "h"):
+        assert [None if pd.isna(cell) else int(cell) for cell in frame[name]] == cells
+
+
+def test_whole_numbers_below_a_mask_are_not_rounded():
+    cells = np.ma.array([2**53 + 1, 5, 2**53], mask=[False, True, False])
+    frame, _ = frame_of({"g": cells}, None)
+    assert frame["g"].tolist() == [2**53 + 1, pd.NA, 2**53]
+    cells[1] = 9
+    assert frame["g"].isna()[1]
+
+
+@pytest.mark.parametrize("cells", [["x", None, "y", "x"], [None, 0.5, 0.25]])
+def test_a_null_category_is_missing_and_no_other(cells):
+    frame, _ = frame_of(pa.table({"g": pa.array(cells).dictionary_encode()}), None)
+    assert [None if pd.isna(cell) else cell for cell in frame["g"]] == cells
 
 
 ONE_COLUMN = "data must be rows and columns, got a single column or row"

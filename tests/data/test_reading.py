@@ -314,6 +314,12 @@ def test_labels_of_parquet_are_not_rounded(tmp_path):
     assert label_column(frame, "g", "t").tolist() == [str(2**53), str(2**53 + 1), ""]
 
 
+def test_text_is_another_label_than_what_is_written_like_it():
+    cells = [True, "True", 1, "1", 1.0, None, "x"]
+    labels = label_column(pd.DataFrame({"g": pd.Series(cells, dtype=object)}), "g", "t").tolist()
+    assert labels == ["True (bool)", "True", "1 (int)", "1", "1.0", "", "x"]
+
+
 def test_rows_without_a_group_are_groups_of_their_own_and_told(write, call, tmp_path):
     rows = [f"{i * 7 % 11},{i * 3 % 17},{f'g{i // 5}' if i >= 60 else ''}" for i in range(100)]
     path = write("a,b,g\n" + "\n".join(rows))

@@ -42,7 +42,8 @@ def read_parquet(
         table = parquet.read()
         frame: pd.DataFrame = table.to_pandas()
         frame.columns = pd.Index([str(column) for column in frame.columns])
-        for column in {*as_text} & {*table.column_names} & {*frame.columns}:
+        frame = frame.reset_index(drop=True)  # rows are known by their place, whatever pandas called them
+        for column in {*as_text} & {*table.column_names}:  # an index of pandas is a column, too
             cells = table[column].to_pylist()  # pandas would round whole numbers where one is missing
             frame[column] = pd.Series(cells, frame.index, dtype=object)
     except (OSError, pyarrow.ArrowException) as error:

@@ -91,6 +91,33 @@ def test_keys_of_parquet_tables_stay_what_they_are(call, model, tmp_path):
     assert pd.read_parquet(tmp_path / "l.parquet", dtype_backend="numpy_nullable")["id"].equals(frame["id"])
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.Index(["r1", "r2"], name="key"),
+        pd.Index([5, 5], name="key"),
+        pd.RangeIndex(3, 5),
+        pd.Index([2.5, 1]),
+    ],
+    ids=["named", "repeated", "range", "nameless"],
+)
+def test_rows_of_parquet_stay_side_by_side_whatever_their_index(call, model, tmp_path, index):
+    cells = {"id": ["x", "y"], "time": [0.1, 0.2], "mass, kg": [100, 90.0], "depth": [-5, -5.5]}
+    frame = pd.DataFrame({**cells, "flow": [0.01, 0.011]}, index=index)
+    frame.to_parquet(tmp_path / "t.parquet")
+    keep = [name for name in ("key", "id") if name in ("id", index.name)]
+    for output in ("l.csv", "l.parquet"):
+        answer = call(
+            "encode", "--model", model, "--data_path", tmp_path / "t.parquet", "--keep", ",".join(keep),
+            "--output", tmp_path / output,
+        )  # fmt: skip
+        assert (answer.code, answer.err) == (0, "")
+        read = pd.read_csv if output == "l.csv" else pd.read_parquet
+        found = read(tmp_path / output)
+        assert found[keep].to_numpy().tolist() == frame.reset_index()[keep].to_numpy().tolist()
+        np.testing.assert_allclose(found.iloc[:, -2:], load_model(model).encode(frame), rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["l.xlsx", "l", "l.csv.gz", "l.json"])
 def test_other_suffixes_are_refused(encode, tmp_path, name):
     answer = encode("--output", tmp_path / name)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines import Recipe, Split
+from autoenc.engines.pca_start import column_means, pca_of_rows
 
 __all__ = ["above_pca", "baseline_losses", "reconstruction_loss"]
 
 _ROUNDING = 1e-10  # of the column mean's loss: squares of single precision's rounding
-_LARGE = 1e12  # sums of squares beyond leave the range of single precision; below it, they save memory
 
 
 def reconstruction_loss(
@@ -36,17 +36,12 @@ def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, 
     Returns:
         ``mean`` and ``pca``.
     """
-    from sklearn.decomposition import PCA
-
     train, test = split.values[split.train], split.values[split.test]
-    counts = np.maximum((~np.isnan(train)).sum(axis=0), 1)
-    means = (np.nansum(train, axis=0, dtype=np.float64) / counts).astype(np.float32)
-    train = np.where(np.isnan(train), means, train)
-    filled = np.where(np.isnan(test), means, test)
-    if np.abs(train).max() > _LARGE:
-        train, filled = train.astype(np.float64), filled.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # shares of a variance that is 0, which nobody asks for here
-        pca = PCA(min(latent_dim, *train.shape), random_state=0).fit(train)
+    means = column_means(train)
+    train, filled = (np.where(np.isnan(rows), means, rows) for rows in (train, test))
+    pca = pca_of_rows(train, latent_dim)
+    if pca.mean_.dtype == np.float64:
+        filled = filled.astype(np.float64)
     return {
         "mean": reconstruction_loss(np.broadcast_to(means, test.shape), test, recipe),
         "pca": reconstruction_loss(pca.inverse_transform(pca.transform(filled)), test, recipe),

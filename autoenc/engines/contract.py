@@ -14,6 +14,7 @@ from autoenc.models.grid import Architecture, NetworkShape
 
 __all__ = [
     "ACTIVATIONS",
+    "BEFORE",
     "EarlyStopping",
     "Engine",
     "Family",
@@ -21,6 +22,7 @@ __all__ = [
     "Outcome",
     "Recipe",
     "Split",
+    "Start",
     "State",
     "StopFlag",
     "Stopped",
@@ -37,7 +39,12 @@ Watch = Callable[[int, float], None]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
 Norm = Literal["layer", "none"]
 Family = Literal["ae", "dae", "vae"]
+Start = Literal["random", "pca"]
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh")
+
+
+BEFORE = -2
+"""As the epoch whose parameters were kept: those before the first one."""
 
 
 class Stopped(Exception):  # noqa: N818  (no error: it was asked for)
@@ -87,6 +94,8 @@ class Recipe:
         corruption: Probability that a cell is hidden from a ``dae`` in training.
         kl_weight: Weight of a ``vae``'s KL divergence, the sum over latent units, mean over a batch's rows.
         kl_warmup: Epochs over which that weight rises to its full height.
+        start: ``random``, or ``pca``: from the PCA of the training rows, by linear maps beside encoder and
+            decoder; see :mod:`autoenc.engines.pca_start`.
         warm_start: Begin from the trained stack without the last hidden layer instead of from weights of
             its own; see :mod:`autoenc.engines.warm`.
     """
@@ -109,6 +118,7 @@ class Recipe:
     kl_weight: float = 0.0
     kl_warmup: int = 10
     warm_start: bool = False
+    start: Start = "random"
 
     @property
     def last_epoch(self) -> int:
@@ -153,8 +163,10 @@ class Fit:
 
     def network(self, input_dim: int) -> NetworkShape:
         """The network that this fit trains on a table of ``input_dim`` columns."""
+        recipe = self.recipe
+        variational, linear_path = recipe.family == "vae", recipe.start == "pca"
         return NetworkShape(
-            input_dim, self.architecture, self.latent_dim, self.recipe.norm, self.recipe.family == "vae"
+            input_dim, self.architecture, self.latent_dim, recipe.norm, variational, linear_path
         )
 
     @property
@@ -197,8 +209,9 @@ class Outcome:
         final_train_loss: Over all training rows at once, by the kept parameters as ``test_losses`` is.
         seconds: Wall time of the fit.
         state: The parameters that were kept.
-        kept_epoch: Index of the epoch whose parameters were kept.
+        kept_epoch: Index of the epoch whose parameters were kept; ``BEFORE`` for those of the start.
         failure: Why the fit failed; None where it did not.
+        start_loss: Test loss before the first step, of a fit that begins from PCA.
     """
 
     train_losses: list[float]
@@ -208,10 +221,13 @@ class Outcome:
     state: State
     kept_epoch: int = -1
     failure: str | None = None
+    start_loss: float | None = None
 
     @property
     def final_test_loss(self) -> float:
         """Test loss of the parameters that were kept; NaN where there was no epoch."""
+        if self.kept_epoch == BEFORE and self.start_loss is not None:
+            return self.start_loss
         return self.test_losses[self.kept_epoch] if self.test_losses else nan
 
     @property
@@ -225,15 +241,16 @@ class EarlyStopping:
 
     Args:
         recipe: Says how patient to be; with patience 0 the last epoch is always the best.
+        start_loss: Test loss before the first epoch, where the start may be kept too.
 
     Attributes:
-        best_epoch: The epoch whose parameters are to be kept.
+        best_epoch: The epoch whose parameters are to be kept; ``BEFORE`` for those of the start.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, start_loss: float | None = None) -> None:
         self._recipe = recipe
-        self._best_loss = inf
-        self.best_epoch = -1
+        self._best_loss = inf if start_loss is None else start_loss
+        self.best_epoch = -1 if start_loss is None else BEFORE
 
     def is_best(self, epoch: int, test_loss: float) -> bool:
         """Take the loss after ``epoch``; whether its parameters are the ones to keep so far."""
@@ -245,7 +262,7 @@ class EarlyStopping:
     def is_over(self, epoch: int) -> bool:
         """Whether training stops after ``epoch``."""
         patience = self._recipe.patience
-        waited = epoch - self.best_epoch
+        waited = epoch - max(self.best_epoch, -1)
         return patience > 0 and waited >= patience and epoch + 1 >= self._recipe.min_epochs
 
 

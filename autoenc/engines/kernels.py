@@ -25,16 +25,19 @@ from autoenc.engines.randomness import CORRUPTION, NOISE, combine, layer_key, st
 from autoenc.engines.simd import INNER, VECTOR_BYTES, matmul
 
 __all__ = [
-    "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT", "PADDED", "RELU", "SAMPLED",
+    "CENTER", "EXTRA", "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT", "PADDED", "RELU",
+    "SAMPLED",
     "WEIGHT", "XHAT", "run_pass",
 ]  # fmt: skip
 
 # Columns of the table of layers. WEIGHT is the place of the layer's block in the parameters:
 # (n_in + 1) rows of PADDED weights, the last one the bias, then PADDED gains and PADDED shifts if HAS_NORM.
 # H_IN, H_OUT and XHAT are places in the activations and in the normalized activations. SAMPLED is the latent
-# size where the layer ends in means and log variances; the noise is then kept at XHAT.
-N_IN, N_OUT, PADDED, WEIGHT, HAS_NORM, HIDDEN, H_IN, H_OUT, XHAT, SAMPLED = range(10)
-N_COLUMNS = 10
+# size where the layer ends in means and log variances; the noise is then kept at XHAT. EXTRA is how many
+# more inputs a linear map beside encoder or decoder brings to its last layer: rows of weights behind the
+# bias, and of activations behind the row of ones. CENTER is the place of column means in the parameters.
+N_IN, N_OUT, PADDED, WEIGHT, HAS_NORM, HIDDEN, H_IN, H_OUT, XHAT, SAMPLED, EXTRA, CENTER = range(12)
+N_COLUMNS = 12
 RELU, LEAKY_RELU, ELU, GELU, SILU, TANH = range(6)  # in the order of contract.ACTIVATIONS
 NORM_EPS = 1e-6
 
@@ -278,9 +281,20 @@ def _sample_backward(d, h, at, size, n, stride, noise, noise_at, weight):
 
 
 @njit(**INNER)
+def _center(x, observed, p, center, h, at, width, lanes, stride):
+    """What the linear map beside the encoder is given: cells less their column's mean, 0 where missing."""
+    simd.outlined()
+    for j in range(width):
+        mean = simd.spread(p, center + j)
+        for lane in range(0, lanes, VECTOR_BYTES // x.itemsize):
+            i = j * stride + lane
+            simd.store(h, at + i, (simd.load(x, i) - mean) * simd.load(observed, i))
+
+
+@njit(**INNER)
 def _forward(
-    p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys, threshold, scale,
-    corruption, learning,
+    p, layers, has_norm, activation, lanes, stride, x, observed, h, xhat, rstd, slopes, keys, threshold,
+    scale, corruption, learning,
 ):  # fmt: skip
     """All layers on the rows in ``x``; units are dropped by ``threshold``, cells hidden by ``corruption``."""
     simd.outlined()
@@ -289,6 +303,12 @@ def _forward(
     _copy(x, h, width * stride)
     if corruption > 0:
         _dropout(h, first[H_IN], width, lanes, stride, keys[layers.shape[0]], corruption, 1.0)
+    bottleneck, last = layers[layers.shape[0] // 2 - 1], layers[layers.shape[0] - 1]
+    if bottleneck[EXTRA]:
+        at = bottleneck[H_IN] + (bottleneck[N_IN] + 1) * stride
+        _center(x, observed, p, bottleneck[CENTER], h, at, width, lanes, stride)
+        if corruption > 0:
+            _dropout(h, at, width, lanes, stride, keys[layers.shape[0]], corruption, 1.0)
     if has_norm:
         at = first[H_IN]  # 0, as are the places of the input norm's gains and normalized values
         _normalize(h, at, width, lanes, stride, p, at, first[WEIGHT] // 2, xhat, at, rstd, at)
@@ -296,11 +316,16 @@ def _forward(
     for k in range(layers.shape[0]):
         layer = layers[k]
         out, width, weight, padded = layer[H_OUT], layer[N_OUT], layer[WEIGHT], layer[PADDED]
-        matmul(width, lanes, layer[N_IN] + 1, p, weight, 1, padded, h, layer[H_IN], stride, h, out, stride)
+        depth = layer[N_IN] + 1 + layer[EXTRA]
+        matmul(width, lanes, depth, p, weight, 1, padded, h, layer[H_IN], stride, h, out, stride)
         if not layer[HIDDEN]:
             if layer[SAMPLED]:
                 to, size, key = layers[k + 1, H_IN], layer[SAMPLED], keys[layers.shape[0] + 1]
                 _sample(h, out, to, size, lanes, stride, xhat, layer[XHAT], key, learning)
+            if layer[CENTER]:
+                at, to = layers[k + 1, H_IN], last[H_IN] + (last[N_IN] + 1) * stride
+                for i in range(last[EXTRA] * stride):
+                    h[to + i] = h[at + i]
             continue
         if layer[HAS_NORM]:
             gain = weight + (layer[N_IN] + 1) * padded
@@ -383,9 +408,14 @@ def _backward_and_update(
     """Gradients from the last layer to the first, each layer updated as soon as its gradient is passed on."""
     simd.outlined()
     factor = simd.splat(p, scale)
+    last = layers[layers.shape[0] - 1]
+    beside = last[H_IN] + (last[N_IN] + 1) * stride
     for k in range(layers.shape[0] - 1, -1, -1):
         layer = layers[k]
         n_in, width, padded, weight = layer[N_IN], layer[N_OUT], layer[PADDED], layer[WEIGHT]
+        if layer[CENTER]:  # the gradient that came back by the linear map beside the decoder
+            for i in range(last[EXTRA] * stride):
+                d[i] += h[beside + i]
         if layer[SAMPLED]:
             size, at = layer[SAMPLED], layer[XHAT]
             _sample_backward(d, h, layer[H_OUT], size, n, stride, xhat, at, kl_weight / n)
@@ -397,7 +427,8 @@ def _backward_and_update(
                     simd.store(d, i, simd.where_positive(kept, simd.load(d, i) * factor))
                 else:
                     simd.store(d, i, simd.load(d, i) * simd.load(slopes, layer[XHAT] + i))
-        size = (n_in + 1) * padded
+        depth = n_in + 1 + layer[EXTRA]
+        size = depth * padded
         if layer[HAS_NORM]:
             _fill_zero(g, size + width, size + padded)
             _fill_zero(g, size + padded + width, size + 2 * padded)
@@ -407,7 +438,10 @@ def _backward_and_update(
                 h, layer[H_OUT], factor, activation == RELU,
             )  # fmt: skip
         _transpose(d, width, padded, lanes, stride, d_rows)
-        matmul(n_in + 1, padded, n, h, layer[H_IN], stride, 1, d_rows, 0, padded, g, 0, padded)
+        matmul(depth, padded, n, h, layer[H_IN], stride, 1, d_rows, 0, padded, g, 0, padded)
+        if layer[EXTRA] and not layer[CENTER]:  # the latent points behind the row of ones are done with
+            at = weight + (n_in + 1) * padded
+            matmul(layer[EXTRA], lanes, width, p, at, padded, 1, d, 0, stride, h, beside, stride)
         if k > 0 or has_norm:
             matmul(n_in, lanes, width, p, weight, padded, 1, d, 0, stride, other, 0, stride)
         if layer[HAS_NORM]:
@@ -461,7 +495,7 @@ def _compile_pass(sources: int):
                 keys[n_layers] = layer_key(seed, epoch, batch, CORRUPTION)
                 keys[n_layers + 1] = layer_key(seed, epoch, batch, NOISE)
             _forward(
-                p, layers, has_norm, activation, lanes, stride, x, h, xhat, rstd, slopes, keys,
+                p, layers, has_norm, activation, lanes, stride, x, observed, h, xhat, rstd, slopes, keys,
                 threshold if learning else np.uint32(0), scale,
                 corruption if learning else np.uint32(0), learning,
             )  # fmt: skip

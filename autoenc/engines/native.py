@@ -29,7 +29,8 @@ from autoenc.engines.contract import (
     Watch,
     check_initial,
 )
-from autoenc.engines.randomness import batch_order, initial_state, keep_threshold
+from autoenc.engines.pca_start import start_of
+from autoenc.engines.randomness import batch_order, keep_threshold
 from autoenc.engines.simd import VECTOR_BYTES
 from autoenc.models.grid import NetworkShape
 from autoenc.system.trouble import blamed_on_machine
@@ -69,27 +70,36 @@ class _Layout:
         has_norm = network.norm == "layer"
         at = 2 * padded(network.input_dim) if has_norm else 0
         largest = at
-        h_in, h_out = 0, (network.input_dim + 1) * stride
+        layers = network.layers()
+        middle = len(layers) // 2
+        extra = [0] * (len(layers) + 1)  # inputs of a layer that a linear map brings in
+        if network.linear_path:
+            extra[middle - 1], extra[-2] = network.input_dim, network.latent_dim
+        h_in, h_out = 0, (network.input_dim + 1 + extra[0]) * stride
         xhat = network.input_dim * stride
         rows = []
-        for layer in network.layers():
+        for i, layer in enumerate(layers):
             row = np.zeros(kernels.N_COLUMNS, np.int64)
             row[kernels.N_IN], row[kernels.N_OUT] = layer.n_in, layer.n_out
             row[kernels.PADDED], row[kernels.WEIGHT] = padded(layer.n_out), at
             row[kernels.HAS_NORM], row[kernels.HIDDEN] = layer.norm is not None, layer.hidden
             row[kernels.H_IN], row[kernels.H_OUT], row[kernels.XHAT] = h_in, h_out, xhat
+            row[kernels.EXTRA] = extra[i]
             rows.append(row)
-            block = (layer.n_in + 1 + (2 if layer.norm else 0)) * padded(layer.n_out)
+            block = (layer.n_in + 1 + extra[i] + (2 if layer.norm else 0)) * padded(layer.n_out)
             largest = max(largest, block)
             at += block
-            h_in, h_out = h_out, h_out + (layer.n_out + 1) * stride
+            h_in, h_out = h_out, h_out + (layer.n_out + 1 + extra[i + 1]) * stride
             xhat += layer.n_out * stride if layer.hidden else 0
-            if network.variational and layer.linear.startswith("encoder") and not layer.hidden:
+            if network.variational and i == middle - 1:
                 # Latent points that are drawn have a place of their own, and so has their noise.
                 row[kernels.SAMPLED] = size = network.latent_dim
-                h_in, h_out = h_out, h_out + (size + 1) * stride
+                h_in, h_out = h_out, h_out + (size + 1 + extra[i + 1]) * stride
                 xhat += size * stride
-        widest = max(padded(max(layer.n_in, layer.n_out)) for layer in network.layers())
+        if network.linear_path:
+            rows[middle - 1][kernels.CENTER] = at
+            at += padded(network.input_dim)
+        widest = max(padded(max(layer.n_in, layer.n_out)) for layer in layers)
         return cls(network, np.array(rows), at, h_out, xhat, largest, widest, vector)
 
     def pack(self, state: State, dtype: np.dtype) -> Floats:
@@ -112,13 +122,17 @@ class _Layout:
             views["input_norm.bias"] = flat[half : half + width]
         for layer, row in zip(self.network.layers(), self.table, strict=True):
             padded, at = row[kernels.PADDED], row[kernels.WEIGHT]
-            n_rows = layer.n_in + (3 if layer.norm else 1)
+            n_rows = layer.n_in + 1 + row[kernels.EXTRA] + (2 if layer.norm else 0)
             block = flat[at : at + n_rows * padded].reshape(n_rows, padded)[:, : layer.n_out]
             views[f"{layer.linear}.weight"] = block[: layer.n_in].T
             views[f"{layer.linear}.bias"] = block[layer.n_in]
             if layer.norm:
                 views[f"{layer.norm}.weight"] = block[layer.n_in + 1]
                 views[f"{layer.norm}.bias"] = block[layer.n_in + 2]
+            if row[kernels.EXTRA]:  # no norm follows here
+                views[f"{layer.linear.split('.')[0]}_line.weight"] = block[layer.n_in + 1 :].T
+            if row[kernels.CENTER]:
+                views["mean"] = flat[row[kernels.CENTER] :][: self.network.input_dim]
         return views
 
 
@@ -141,7 +155,7 @@ class _Training:
         vector = VECTOR_BYTES // dtype.itemsize
         self.stride = -(-min(recipe.batch_size, split.train.size) // vector) * vector
         self.layout = _Layout.of(fit.network(split.values.shape[1]), self.stride, vector)
-        start = initial_state(self.layout.network, fit.seed) if initial is None else initial
+        start = start_of(split, fit) if initial is None else initial
         self.p = self.layout.pack(start, dtype)
         self.m, self.v = (_aligned(self.layout.n_parameters, dtype) for _ in range(2))
         self.g = _aligned(self.layout.largest_block, dtype)
@@ -240,8 +254,9 @@ class NativeEngine:
         train_losses: list[float] = []
         test_losses: list[float] = []
         failure = None
-        stopping = EarlyStopping(fit.recipe)
-        kept = training.p
+        start_loss = training.loss(split.test) if fit.recipe.start == "pca" else None
+        stopping = EarlyStopping(fit.recipe, start_loss if fit.recipe.patience else None)
+        kept = training.p.copy() if start_loss is not None else training.p
         for epoch in range(fit.recipe.last_epoch):
             train_losses.append(training.epoch(epoch))
             test_losses.append(training.loss(split.test))
@@ -256,14 +271,22 @@ class NativeEngine:
                 watch(epoch, test_losses[-1])
             if stopping.is_over(epoch):
                 break
-        training.p[:] = kept
+        if fit.recipe.patience:
+            training.p[:] = kept
         final_train_loss = training.loss(split.train)
         if stop.is_set():
             raise Stopped
         state = training.layout.unpack(training.p)
         seconds = time.perf_counter() - started
         return Outcome(
-            train_losses, test_losses, final_train_loss, seconds, state, stopping.best_epoch, failure
+            train_losses,
+            test_losses,
+            final_train_loss,
+            seconds,
+            state,
+            stopping.best_epoch,
+            failure,
+            start_loss,
         )
 
     def seconds_per_row(self, values: NDArray[np.float32], fit: Fit) -> float:

@@ -143,4 +143,4 @@ def initial_state(network: NetworkShape, seed: int) -> State:
         state[f"{layer.linear}.bias"] = np.zeros(layer.n_out)
         if layer.norm:
             add_norm(layer.norm, layer.n_out)
-    return state
+    return state | {name: np.zeros(shape) for name, shape in network.linear_maps().items()}

@@ -24,7 +24,8 @@ from autoenc.engines.contract import (
     Watch,
     check_initial,
 )
-from autoenc.engines.randomness import CORRUPTION, batch_order, dropout_mask, initial_state, latent_noise
+from autoenc.engines.pca_start import start_of
+from autoenc.engines.randomness import CORRUPTION, batch_order, dropout_mask, latent_noise
 from autoenc.engines.torch_state import training_state
 from autoenc.models.loss import sparse_aware_loss
 from autoenc.models.network import DynamicAutoencoder
@@ -125,8 +126,9 @@ class TorchEngine:
         train_losses: list[float] = []
         test_losses: list[float] = []
         failure = None
-        stopping = EarlyStopping(recipe)
-        kept = model.state_dict()
+        start_loss = self._loss(model, split, split.test, fit) if recipe.start == "pca" else None
+        stopping = EarlyStopping(recipe, start_loss if recipe.patience else None)
+        kept = copy.deepcopy(model.state_dict()) if recipe.patience else model.state_dict()
         for epoch in range(recipe.last_epoch):
             if stop is not None and stop.is_set():
                 raise Stopped
@@ -148,7 +150,14 @@ class TorchEngine:
         state: State = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
         seconds = time.perf_counter() - started
         return Outcome(
-            train_losses, test_losses, final_train_loss, seconds, state, stopping.best_epoch, failure
+            train_losses,
+            test_losses,
+            final_train_loss,
+            seconds,
+            state,
+            stopping.best_epoch,
+            failure,
+            start_loss,
         )
 
     def _build(
@@ -157,8 +166,8 @@ class TorchEngine:
         """The model with the fit's own weights, its dropout layers replaced by reproducible ones."""
         recipe, network = fit.recipe, fit.network(split.values.shape[1])
         model = DynamicAutoencoder(
-            network.input_dim, network.latent_dim, network.hidden_dims,
-            recipe.dropout, recipe.activation, recipe.norm, network.variational,
+            network.input_dim, network.latent_dim, network.hidden_dims, recipe.dropout, recipe.activation,
+            recipe.norm, network.variational, network.linear_path,
         )  # fmt: skip
         model.draw = _CoordinateDraw(fit.seed)
         dropouts: list[_CoordinateDropout] = []
@@ -167,7 +176,7 @@ class TorchEngine:
                 if isinstance(module, nn.Dropout):
                     dropouts.append(_CoordinateDropout(recipe.dropout, fit.seed, len(dropouts)))
                     part[i] = dropouts[-1]
-        state = initial_state(network, fit.seed) if initial is None else initial
+        state = start_of(split, fit) if initial is None else initial
         model = model.to(self.device, self.dtype)
         model.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
         return model, dropouts
@@ -194,11 +203,11 @@ class TorchEngine:
                 dropout.epoch, dropout.step = epoch, step
             draw.epoch, draw.step = epoch, step
             target = self._rows(split, order[start : start + recipe.batch_size])
-            seen = torch.nan_to_num(target, nan=0.0)
+            seen = target
             if recipe.family == "dae":
                 n_rows, n_columns = seen.shape
                 mask = dropout_mask(fit.seed, epoch, step, CORRUPTION, n_rows, n_columns, recipe.corruption)
-                seen = seen * torch.from_numpy(mask).to(seen)
+                seen = seen.masked_fill(~torch.from_numpy(mask).to(seen.device), torch.nan)
             reconstruction, _ = model(seen)
             loss = sparse_aware_loss(reconstruction, target, recipe.nonzero_weight, recipe.all_weight)
             loss = loss + recipe.kl_weight_in(epoch) * draw.divergence
@@ -214,7 +223,7 @@ class TorchEngine:
         sums = _LossSums()
         for start in range(0, rows.size, _EVALUATION_ROWS):
             target = self._rows(split, rows[start : start + _EVALUATION_ROWS])
-            sums.add(model(torch.nan_to_num(target, nan=0.0))[0], target)
+            sums.add(model(target)[0], target)
         return sums.loss(fit)
 
 

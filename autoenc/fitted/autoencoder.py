@@ -140,7 +140,7 @@ class FittedAutoencoder:
         parts: list[NDArray[np.float32]] = []
         with evaluating(self.model) as model:
             for scaled in self.scaled_blocks(cells):
-                block = part(model, torch.nan_to_num(torch.from_numpy(scaled), nan=0.0)).numpy()
+                block = part(model, torch.from_numpy(scaled)).numpy()
                 refuse_no_number(block, sum(map(len, parts)))
                 parts.append(block)
         return np.concatenate(parts)
@@ -232,7 +232,7 @@ def network_of_state(state: Mapping[str, torch.Tensor], recipe: Recipe) -> Dynam
     with torch.inference_mode(False), torch.device("meta"):  # without weights that would be replaced
         model = DynamicAutoencoder(
             shape.input_dim, shape.latent_dim, shape.hidden_dims, recipe.dropout, recipe.activation,
-            shape.norm, shape.variational,
+            shape.norm, shape.variational, shape.linear_path,
         )  # fmt: skip
         model.load_state_dict(dict(state), assign=True)
     return model

@@ -60,6 +60,7 @@ class NetworkShape:
         latent_dim: Size of the latent space.
         norm: ``layer`` for LayerNorm at the input and behind each hidden linear layer, or ``none``.
         variational: Whether the encoder ends in means and log variances, twice the latent size.
+        linear_path: Whether a linear map runs beside the encoder and another beside the decoder.
     """
 
     input_dim: int
@@ -67,6 +68,7 @@ class NetworkShape:
     latent_dim: int
     norm: Literal["layer", "none"] = "layer"
     variational: bool = False
+    linear_path: bool = False
 
     def layers(self) -> list[LayerShape]:
         """The linear layers from input to reconstruction, named as in the model's state dict."""
@@ -83,13 +85,24 @@ class NetworkShape:
                 result.append(LayerShape(f"{part}.{at}", norm, n_in, n_out, hidden))
         return result
 
+    def linear_maps(self) -> dict[str, tuple[int, int]]:
+        """The maps beside encoder and decoder by their names in the state dict, as ``(n_out, n_in)``."""
+        if not self.linear_path:
+            return {}
+        n_latent = 2 * self.latent_dim if self.variational else self.latent_dim
+        return {
+            "encoder_line.weight": (n_latent, self.input_dim),
+            "decoder_line.weight": (self.input_dim, self.latent_dim),
+        }
+
     def count_parameters(self, part: Literal["all", "encoder", "decoder"] = "all") -> int:
         """Trainable parameters; the input norm counts towards ``all`` only."""
         total = 2 * self.input_dim if part == "all" and self.norm == "layer" else 0
         for layer in self.layers():
             if part == "all" or layer.linear.startswith(part):
                 total += layer.n_in * layer.n_out + layer.n_out + (2 * layer.n_out if layer.norm else 0)
-        return total
+        maps = self.linear_maps().items()
+        return total + sum(n * m for name, (n, m) in maps if part == "all" or name.startswith(part))
 
     def describe(self, dropout: float) -> dict[str, Any]:
         """Sizes and parameter counts, as plain values."""
@@ -105,7 +118,8 @@ class NetworkShape:
 
     def count_multiply_adds(self) -> int:
         """Multiply-adds of the matrix products for one row, forward; training takes three times that."""
-        return sum(layer.n_in * layer.n_out for layer in self.layers())
+        own = sum(layer.n_in * layer.n_out for layer in self.layers())
+        return own + sum(n_out * n_in for n_out, n_in in self.linear_maps().values())
 
 
 class ArchitectureGrid(Sequence[Architecture]):

@@ -39,9 +39,11 @@ class DynamicAutoencoder(nn.Module):
         norm: ``layer``, or ``none`` for a network without any LayerNorm.
         variational: Whether the encoder ends in means and log variances (Kingma and Welling, ICLR 2014).
             Latent points are then the means, and in training they are drawn.
+        linear_path: Whether a linear map runs beside the encoder and another beside the decoder, as in
+            ``z = W (x - mean) + f(x)`` and ``V z + g(z)``; there a missing cell counts as its column's mean.
 
     Shape:
-        input: ``[rows, input_dim]``, missing cells already replaced by 0.
+        input: ``[rows, input_dim]``, NaN where a cell is missing; it enters as 0.
         output: reconstruction ``[rows, input_dim]`` and latent ``[rows, latent_dim]``.
 
     Raises:
@@ -57,6 +59,7 @@ class DynamicAutoencoder(nn.Module):
         activation: str = "relu",
         norm: Literal["layer", "none"] = "layer",
         variational: bool = False,
+        linear_path: bool = False,
     ) -> None:
         super().__init__()
         for name, sizes in (
@@ -72,7 +75,7 @@ class DynamicAutoencoder(nn.Module):
             raise ValueError(f"activation must be one of {', '.join(_ACTIVATIONS)}, got {activation!r}")
         if norm not in ("layer", "none"):
             raise ValueError(f"norm must be 'layer' or 'none', got {norm!r}")
-        self.shape = NetworkShape(input_dim, tuple(hidden_dims), latent_dim, norm, variational)
+        self.shape = NetworkShape(input_dim, tuple(hidden_dims), latent_dim, norm, variational, linear_path)
         self.dropout = dropout
         self.activation = activation
         self.input_norm: nn.Module = (
@@ -81,6 +84,12 @@ class DynamicAutoencoder(nn.Module):
         layers = self.shape.layers()
         self.encoder = self._build([layer for layer in layers if layer.linear.startswith("encoder")])
         self.decoder = self._build([layer for layer in layers if layer.linear.startswith("decoder")])
+        if linear_path:
+            n_latent = 2 * latent_dim if variational else latent_dim
+            self.encoder_line = nn.Linear(input_dim, n_latent, bias=False)
+            self.decoder_line = nn.Linear(latent_dim, input_dim, bias=False)
+            self.mean: torch.Tensor
+            self.register_buffer("mean", torch.zeros(input_dim))
         self.draw: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = draw_latent
 
     def _build(self, layers: list[LayerShape]) -> nn.Sequential:
@@ -98,17 +107,24 @@ class DynamicAutoencoder(nn.Module):
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Latent points ``[rows, latent_dim]`` of the rows of ``x``."""
-        latent: torch.Tensor = self.encoder(self.input_norm(x))
-        return latent[:, : self.shape.latent_dim]
+        return self._encoded(x)[:, : self.shape.latent_dim]
+
+    def _encoded(self, x: torch.Tensor) -> torch.Tensor:
+        """What the encoder ends in, a variational one in means and log variances."""
+        missing = torch.isnan(x)
+        latent: torch.Tensor = self.encoder(self.input_norm(x.masked_fill(missing, 0)))
+        if self.shape.linear_path:
+            latent = latent + self.encoder_line((x - self.mean).masked_fill(missing, 0))
+        return latent
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """Reconstructions ``[rows, input_dim]`` of latent points."""
         reconstruction: torch.Tensor = self.decoder(latent)
-        return reconstruction
+        return reconstruction + self.decoder_line(latent) if self.shape.linear_path else reconstruction
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The reconstruction and the latent points of ``x``."""
-        latent = self.encoder(self.input_norm(x))
+        latent = self._encoded(x)
         if self.shape.variational:
             latent = self.draw(*latent.chunk(2, dim=1)) if self.training else latent.chunk(2, dim=1)[0]
         return self.decode(latent), latent
@@ -146,6 +162,7 @@ def shape_of_state_dict(state: Mapping[str, torch.Tensor]) -> NetworkShape:
         latent_dim=latent_dim,
         norm="layer" if "input_norm.weight" in state else "none",
         variational=linears[-1].shape[0] == 2 * latent_dim,
+        linear_path="encoder_line.weight" in state,
     )
     expected = _expected_shapes(shape)
     found = {name: tuple(value.shape) for name, value in state.items()}
@@ -168,4 +185,6 @@ def _expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
         expected[f"{layer.linear}.bias"] = (layer.n_out,)
         if layer.norm:
             expected |= {f"{layer.norm}.{part}": (layer.n_out,) for part in ("weight", "bias")}
+    if shape.linear_path:
+        expected |= {**shape.linear_maps(), "mean": (shape.input_dim,)}
     return expected

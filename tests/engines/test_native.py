@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from autoenc.data.division import split_table
 from autoenc.data.table import load_table
-from autoenc.engines import ACTIVATIONS, Fit, Outcome, Recipe, Split, StopFlag, Stopped, torch_loop
+from autoenc.engines import ACTIVATIONS, Fit, Outcome, Recipe, Split, StopFlag, Stopped, pca_start
 from autoenc.engines.native import NativeEngine
 from autoenc.engines.randomness import initial_state
 from autoenc.engines.torch_loop import TorchEngine
@@ -88,7 +88,7 @@ def changed_by_rounding(split: Split, fit: Fit) -> Difference:
                 for name, value in initial_state(network, seed).items()
             }
 
-        with patch.object(torch_loop, "initial_state", nearly):
+        with patch.object(pca_start, "initial_state", nearly):
             moved.append(difference(TorchEngine(np.float64).fit(split, fit), reference))
     return Difference(max(each.of_losses for each in moved), max(each.of_parameters for each in moved))
 

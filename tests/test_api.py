@@ -212,3 +212,23 @@ def test_classes_of_a_frame_are_what_it_holds(table: pd.DataFrame) -> None:
     mixed = table.assign(k=pd.Series([1, "1", 2] * 20, dtype=object))
     with pytest.raises(autoenc.InputError, match="must not hold 1 as text and as int"):
         autoenc.transfer(mixed, **options)
+
+
+@pytest.mark.parametrize("kind", [lambda frame: frame, pa.Table.from_pandas], ids=["pandas", "arrow"])
+@pytest.mark.filterwarnings("ignore:.* without a group in 'g'")
+def test_markers_of_missing_cells_hold_for_frames(table: pd.DataFrame, kind: Callable[..., Any]) -> None:
+    marked = table.assign(g=["?", "u", "v", "w"] * 15)
+    marked.loc[::7, "x1"], marked.loc[::9, "y"] = -999.0, -999.0
+    missing = marked.mask(marked.isin([-999.0, "?"]))
+    for function, options in (
+        (autoenc.search, {**SEARCH, "group": "g"}), (autoenc.tune, {**TUNE, "exclude": "g"}),
+        (autoenc.transfer, {**TRANSFER, "exclude": "g"}),
+    ):  # fmt: skip
+        results = function(kind(marked), **options, na_values=[-999, "?"])
+        pd.testing.assert_frame_equal(plain(results), plain(function(missing, **options)))
+        assert results.best_model().info["na_values"] == ["-999", "?"]
+
+
+def test_numbers_past_all_floating_ones_are_refused(table: pd.DataFrame) -> None:
+    with pytest.raises(autoenc.InputError, match=r"row 1, column 'x1': .* too large"):
+        autoenc.search(table.assign(x1=[10**400] + [1] * 59), **SEARCH)

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from autoenc.data.naming import is_number
 
-__all__ = ["MISSING_WORDS", "Markers"]
+__all__ = ["MISSING_WORDS", "Markers", "without_markers"]
 
 MISSING_WORDS = frozenset([
     "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
@@ -49,3 +50,22 @@ class Markers:
         """Make those numbers missing, in place."""
         if self.numbers.size:
             values[np.isin(values, self.numbers)] = np.nan
+
+
+def without_markers(frame: pd.DataFrame, as_text: Collection[str], markers: Markers) -> pd.DataFrame:
+    """A frame whose marked cells are missing; columns ``as_text`` keep the others as they are."""
+    changed = {}
+    for column in frame.columns if markers else ():
+        marked = _marked(frame[column], markers)
+        if marked.any():
+            kept = frame[column].astype(object) if column in as_text else frame[column]
+            changed[column] = kept.mask(marked)
+    return frame.assign(**changed) if changed else frame
+
+
+def _marked(column: pd.Series, markers: Markers) -> pd.Series:
+    if pd.api.types.is_bool_dtype(column):
+        return pd.Series(False, column.index)
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
+        return column.isin(markers.numbers.tolist()).astype(bool)
+    return column.map(markers.mark).fillna(False).astype(bool)

@@ -7,7 +7,7 @@ from typing import IO
 
 import pandas as pd
 
-from autoenc.data.markers import Markers
+from autoenc.data.markers import Markers, without_markers
 from autoenc.data.naming import refuse_repeated
 from autoenc.errors import InputError
 
@@ -48,17 +48,4 @@ def read_parquet(
             frame[column] = pd.Series(cells, frame.index, dtype=object)
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"{name}: is not a readable Parquet file: {error}") from None
-    for column in frame.columns if markers else ():
-        marked = _marked(frame[column], markers)
-        if marked.any():
-            kept = frame[column].astype(object) if column in as_text else frame[column]
-            frame[column] = kept.mask(marked)
-    return frame
-
-
-def _marked(column: pd.Series, markers: Markers) -> pd.Series:
-    if pd.api.types.is_bool_dtype(column):
-        return pd.Series(False, column.index)
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
-        return column.isin(markers.numbers.tolist()).astype(bool)
-    return column.map(markers.mark).fillna(False).astype(bool)
+    return without_markers(frame, as_text, markers)

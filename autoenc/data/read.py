@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoenc.data.csv_table import read_csv
-from autoenc.data.markers import Markers
+from autoenc.data.markers import Markers, without_markers
 from autoenc.data.naming import as_value
 from autoenc.data.parquet_table import PARQUET_MAGIC, read_parquet
 from autoenc.data.sources import open_table, source_name
@@ -29,6 +29,7 @@ __all__ = [
     "read_table",
     "ReadTable",
     "too_large",
+    "with_markers",
 ]
 
 COPUS_COLUMNS: tuple[str, ...] = (
@@ -100,6 +101,20 @@ def read_table(path: str | Path, as_text: Collection[str] = (), missing: Collect
     if frame.shape[0] == 0:
         raise InputError(f"{name}: has a header but no rows")
     return ReadTable(frame, name, warnings, typed, tuple(missing))
+
+
+def with_markers(read: ReadTable, as_text: Collection[str], missing: Collection[str]) -> ReadTable:
+    """A table that was no file, with markers of missing cells taken for what they are.
+
+    Args:
+        read: The table.
+        as_text: Columns whose other cells are kept as they are.
+        missing: Words and numbers that stand for a missing cell.
+    """
+    if read.na_values or not missing:
+        return read
+    frame = without_markers(read.frame, as_text, Markers(missing))
+    return read._replace(frame=frame, na_values=tuple(missing))
 
 
 def _refuse_other_formats(name: str, start: bytes) -> None:
@@ -201,7 +216,17 @@ def _is_numeric(column: pd.Series) -> bool:
     if not pd.api.types.is_object_dtype(column) and not pd.api.types.is_string_dtype(column):
         return False
     present = column.dropna()
-    return bool(pd.to_numeric(present, errors="coerce").notna().sum() * 2 > len(present))
+    return bool(_coerced(present).notna().sum() * 2 > len(present))
+
+
+def _coerced(column: pd.Series) -> pd.Series:
+    """A column as numbers, with NaN for what is none."""
+    try:
+        numbers: pd.Series = pd.to_numeric(column, errors="coerce")
+    except OverflowError:  # a whole number past all floating ones
+        large = column.map(lambda cell: isinstance(cell, int) and abs(cell) >= 2**1024).to_numpy(bool)
+        numbers = pd.to_numeric(column.mask(large, np.inf), errors="coerce")
+    return numbers
 
 
 def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarray:
@@ -214,7 +239,7 @@ def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarr
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind in "mM":
         raise InputError(f"{path}: column {name!r} holds dates or durations; numbers are needed")
     if not pd.api.types.is_numeric_dtype(column):
-        numbers = pd.to_numeric(column, errors="coerce")
+        numbers = _coerced(column)
         wrong = np.flatnonzero(column.notna().to_numpy() & numbers.isna().to_numpy())
         if wrong.size:
             raise InputError(_bad_cell(path, name, wrong, column, "is not a number"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autoenc.data.division import Division
 from autoenc.data.labels import label_warnings, separate_groups
-from autoenc.data.read import ReadTable, read_table
+from autoenc.data.read import ReadTable, read_table, with_markers
 from autoenc.data.table import TEST_SHARE, Table, label_fingerprint, table_of
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
@@ -55,6 +55,8 @@ def prepare_inputs(
         labels = [name for name in (settings.stratify, settings.group) if name]
         if read is None:
             read = read_table(settings.data_path, labels, settings.na_values)
+        else:
+            read = with_markers(read, labels, settings.na_values)
         table = table_of(read, settings.columns, labels, settings.exclude)
         table.warnings.extend(label_warnings(table.labels, settings.stratify, settings.group))
     except InputError as error:

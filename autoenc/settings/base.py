@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from numbers import Real
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 
 from pydantic import (
@@ -119,10 +120,15 @@ ColumnName = Annotated[str, AfterValidator(_column)]
 _NAME = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(,|$)')
 
 
+def _as_written(item: Any) -> Any:
+    """A number as text: names and markers are texts, but Python may well give numbers."""
+    return str(item) if not isinstance(item, bool) and isinstance(item, Real) else item
+
+
 def name_list(value: Any) -> Any:
     """``'L,"length, cm"'`` as ``["L", "length, cm"]``: names as in a line of CSV."""
     if not isinstance(value, str):
-        return comma_list(value)
+        return [_as_written(item) for item in comma_list(value)]
     names, place, more = [], 0, True
     while more:
         match = _NAME.match(value, place)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autoenc.data.read import ReadTable, numeric_column, read_table
+from autoenc.data.read import ReadTable, numeric_column, read_table, with_markers
 from autoenc.data.table import Table, fits_single, one_form, table_of
 from autoenc.errors import InputError, listed, shortened
 from autoenc.settings import TransferSettings
@@ -133,6 +133,8 @@ class TransferData:
         classes = [target for kind, target in settings.targets.items() if kind == "classification"]
         if read is None:
             read = read_table(labelled_path, classes, settings.na_values)
+        else:
+            read = with_markers(read, classes, settings.na_values)
         targets, problems = _targets(read, settings)
         table = labelled = None
         try:
@@ -141,6 +143,8 @@ class TransferData:
             else:
                 if table_read is None:
                     table_read = read_table(settings.data_path, missing=settings.na_values)
+                else:
+                    table_read = with_markers(table_read, (), settings.na_values)
                 table = _table(table_read, settings)
                 labelled = table_of(read, table.columns)
         except InputError as error:

@@ -32,16 +32,18 @@ def shard_from_environment(environment: Mapping[str, str] = os.environ) -> tuple
     """
     names = {"ID": None, "COUNT": None, "MIN": 0, "STEP": 1}
     given = {name: environment.get(f"SLURM_ARRAY_TASK_{name}") or None for name in names}
-    if given["ID"] is None or given["COUNT"] is None:
-        return None
     advice = "name the part with --shard i/N, or unset the SLURM_ARRAY_TASK_ variables"
     wrong = [
         f"SLURM_ARRAY_TASK_{name} must be a whole number, got {text!r}; {advice}"
         for name, text in given.items()
         if text is not None and not (text.isascii() and text.isdigit())
     ]
+    if given["ID"] is not None and given["COUNT"] is None:
+        wrong.append(f"SLURM_ARRAY_TASK_COUNT must say how many tasks there are, and is not there; {advice}")
     if wrong:
         raise InputError(wrong)
+    if given["ID"] is None:
+        return None
     task, count, first, step = (int(given[name] or default or 0) for name, default in names.items())
     if count < 2:
         return None

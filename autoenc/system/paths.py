@@ -51,6 +51,9 @@ _TABLES = (
 )  # fmt: skip
 
 
+_TRIES = 3  # to write what others clear away meanwhile
+
+
 @dataclass(frozen=True)
 class OutputPaths:
     """Where a search with this latent size leaves its files."""
@@ -229,6 +232,9 @@ def write_atomically(
             with target.open("wb") as stream:
                 write_to_stream(stream, write)
             return None
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(_SweptError):
+                return _replace(target, write, keep_earlier)
         return _replace(target, write, keep_earlier)
     except OSError as error:
         error.filename, error.filename2 = str(path), None  # and not the temporary file
@@ -252,6 +258,10 @@ def _is_stream(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
 
 
+class _SweptError(FileNotFoundError):
+    """Raised where what is being written is gone: a search that begins in the folder clears up there."""
+
+
 def _replace(path: Path, write: Callable[[IO[bytes]], object], keep_earlier: bool) -> Path | None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
@@ -259,7 +269,10 @@ def _replace(path: Path, write: Callable[[IO[bytes]], object], keep_earlier: boo
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _mode_of(path))  # mkstemp's files are private
+        try:
+            os.chmod(temporary, _mode_of(path))  # mkstemp's files are private
+        except FileNotFoundError as error:
+            raise _SweptError(*error.args) from None
         kept = _keep_beside(path) if keep_earlier else None
         os.replace(temporary, path)
         return kept

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from autoenc.errors import InputError
 
-__all__ = ["open_own", "read_regular", "refuse_link", "special_kind"]
+__all__ = ["check_own", "open_own", "read_regular", "refuse_link", "special_kind"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
@@ -38,8 +38,8 @@ def refuse_link(path: Path) -> None:
         )
 
 
-def open_own(path: Path) -> TextIO:
-    """Open a text file of the program's own to add to it, and never what a link in its place leads to.
+def check_own(path: Path) -> None:
+    """See that a file of the program's own can be written here, and nothing that a link leads to.
 
     Raises:
         InputError: If there is a link, or anything else that is no file.
@@ -48,6 +48,11 @@ def open_own(path: Path) -> TextIO:
     kind = special_kind(path)
     if kind is not None:
         raise InputError(f"{path}: is {kind}, but the program writes a file of this name")
+
+
+def open_own(path: Path) -> TextIO:
+    """Open a text file of the program's own to add to it; raises as :func:`check_own`."""
+    check_own(path)
 
     def opener(name: str, flags: int) -> int:
         return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)

@@ -28,7 +28,7 @@ from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
 from autoenc.system.machine import naming
 from autoenc.system.paths import remove_unfinished
-from autoenc.system.special import open_own
+from autoenc.system.special import check_own, open_own
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.system.text import escaped
 from autoenc.two_stage.data import Target, TransferData
@@ -118,13 +118,15 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
         if job.is_on_disk:
             advice = "wait for it, or begin another search with --name or --output_dir"
             stack.enter_context(RecordLock(path, advice=advice))
-        log = TransferLog(job.folder / "transfer.log" if job.is_on_disk else None, screen)
-        stack.callback(log.close)
-        if job.is_on_disk:
+        log_path = job.folder / "transfer.log" if job.is_on_disk else None
+        if log_path is not None:
+            check_own(log_path)
             remove_unfinished(job.folder, _FILES)
             study = open_study(path, settings, context)
         else:
             study = study_in_memory(settings, context)
+        log = TransferLog(log_path, screen)  # after the record, which may be refused: then nothing is left
+        stack.callback(log.close)
         yield TransferSearch(job, study, log, signals)
 
 

@@ -128,6 +128,19 @@ def test_a_record_that_cannot_be_gone_on_with(call, folder, rows_csv, tmp_path):
     assert "another experiment: epochs 2 there, 3 here" in refused(*again)
 
 
+def test_a_record_that_is_refused_leaves_nothing_beside_it(call, folder, rows_csv, tmp_path):
+    place = tmp_path / "out" / "rows"
+    place.mkdir(parents=True)
+    whole = (folder / "study.db").read_bytes()
+    damaged = whole.replace(b"classification_target", b"classification_\xff\xfe\xfdget")
+    for content in (b"SQLite format 3\0" + b"\xff" * 4096, b"text", damaged):
+        (place / "study.db").write_bytes(content)
+        answer = call("transfer", "--data_path", rows_csv, "--output_dir", tmp_path / "out", *QUICK)
+        assert answer.code == 2
+        assert (place / "study.db").read_bytes() == content
+        assert [name for name in os.listdir(place) if name[0] != "."] == ["study.db"]  # and that it is held
+
+
 def test_everything_that_is_wrong_is_told_at_once(call, rows_csv, tmp_path):
     (tmp_path / "file").write_text("kept")
     answer = call(

@@ -77,6 +77,28 @@ def test_a_write_that_fails_leaves_the_old_content_and_no_other_file(tmp_path, e
     assert os.listdir(tmp_path) == ["f"]
 
 
+def test_what_is_swept_away_while_it_is_written_is_written_again(tmp_path, monkeypatch):
+    """A search that begins in a folder removes what looks unfinished there, also what is being written."""
+    swept, sync = [], os.fsync
+
+    def sweep(descriptor):
+        sync(descriptor)
+        if len(swept) < 2:
+            (path,) = tmp_path.glob(".text.*.tmp")
+            swept.append(path.unlink())
+
+    monkeypatch.setattr(os, "fsync", sweep)
+    write_atomically(tmp_path / "text", lambda file: file.write(b"whole"))
+    assert len(swept) == 2
+    assert os.listdir(tmp_path) == ["text"]
+    assert (tmp_path / "text").read_bytes() == b"whole"
+
+
+def test_a_folder_that_is_gone_is_told_at_once(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "gone" / "text", lambda file: file.write(b"whole"))
+
+
 def test_a_reader_never_sees_half_of_the_content(tmp_path):
     path = tmp_path / "f"
     path.write_bytes(b"old")

@@ -94,6 +94,7 @@ def task(**variables: str) -> dict[str, str]:
     [
         task(ID="abc", COUNT="4"), task(ID="1", COUNT="-4"), task(ID="1", COUNT="4", STEP="x"),
         task(ID="1", COUNT="4", MIN="1.5"), task(ID="9", COUNT="4"), task(ID="3", COUNT="4", STEP="2"),
+        task(ID="abc"), task(ID="3"), task(COUNT="many"), task(MIN="x"),
     ],
 )  # fmt: skip
 def test_variables_that_say_no_shard_are_refused(environment: dict[str, str]) -> None:

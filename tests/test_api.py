@@ -226,7 +226,10 @@ def test_markers_of_missing_cells_hold_for_frames(table: pd.DataFrame, kind: Cal
     ):  # fmt: skip
         results = function(kind(marked), **options, na_values=[-999, "?"])
         pd.testing.assert_frame_equal(plain(results), plain(function(missing, **options)))
-        assert results.best_model().info["na_values"] == ["-999", "?"]
+        model, rows = results.best_model(), kind(marked.assign(x2=marked.x2.astype(str).replace("0.0", "?")))
+        assert model.info["na_values"] == ["-999", "?"]
+        expected = model.encode(missing.assign(x2=missing.x2.where(missing.x2 != 0)))
+        pd.testing.assert_frame_equal(model.encode(rows), expected)
 
 
 def test_numbers_past_all_floating_ones_are_refused(table: pd.DataFrame) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoenc.data.cells import cells_of
+from autoenc.data.markers import Markers, without_markers
 from autoenc.errors import InputError
 
 __all__ = ["Rows", "frame_of", "rows_of"]
@@ -52,7 +53,7 @@ class Rows:
         )
 
 
-def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int) -> Rows:
+def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int, missing: Collection[str] = ()) -> Rows:
     """Rows for a model.
 
     Args:
@@ -62,12 +63,14 @@ def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int) -> Rows:
             of the model's.
         columns: Names of the model's columns; None where it does not know them.
         n_columns: How many there are.
+        missing: Words and numbers that stand for a missing cell.
 
     Raises:
         InputError: If a column is missing or repeated, the shape is wrong, or a cell is infinite or no
             number.
     """
     frame, backend = frame_of(data, columns)
+    markers = Markers(missing)
     if frame is None:
         if isinstance(data, str | bytes) or not (hasattr(data, "__len__") or hasattr(data, "__array__")):
             raise InputError(f"data must be rows and columns, got a {type(data).__name__}")
@@ -81,7 +84,10 @@ def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int) -> Rows:
         )
     else:
         index = data.index if isinstance(data, pd.DataFrame) else None
+        if markers and frame.columns.is_unique and {*columns} <= {*frame.columns}:
+            frame = without_markers(frame[list(columns)], (), markers)
         found = Rows(cells_of(frame, columns=columns), True, index, backend)
+    markers.forget(found.cells)
     _refuse_infinite(found.cells, columns)
     return found
 

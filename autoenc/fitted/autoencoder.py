@@ -79,7 +79,8 @@ class FittedAutoencoder:
         Args:
             data: A frame of pandas, polars, Arrow or another library, or a mapping of columns: they are
                 matched by name, and others are ignored. Or an array ``[rows, columns]``, whose columns must
-                stand in the model's order. NaN, masked and null cells are missing.
+                stand in the model's order. NaN, masked and null cells are missing, and what ``info`` names as
+                ``na_values``.
 
         Returns:
             ``[rows, latent_dim]``: for what has names a frame with ``latent_1``, ``latent_2``, ..., of polars
@@ -110,7 +111,8 @@ class FittedAutoencoder:
 
     def rows(self, data: Any) -> Rows:
         """Rows as :meth:`encode` takes them, with a warning of cells that are far outside."""
-        rows = rows_of(data, self.columns, self.model.shape.input_dim)
+        markers = self.info.get("na_values", ())
+        rows = rows_of(data, self.columns, self.model.shape.input_dim, markers)
         for message in far_outside(rows.cells, self.scaling, self.columns):
             warnings.warn(message, UserWarning, stacklevel=3)
         return rows

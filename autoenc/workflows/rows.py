@@ -56,6 +56,7 @@ def read_rows(model: FittedAutoencoder, settings: EncodeSettings | PredictSettin
         raise InputError(f"{settings.model}: does not name its columns; load it in Python and pass an array")
     table = source_name(settings.data_path)
     markers = settings.na_values or model.info.get("na_values", ())
+    model.info["na_values"] = list(markers)  # what is named now holds instead
     read = read_table(settings.data_path, settings.keep, markers)
     for odd in read.warnings:
         warn(f"warning: {table}: {odd}")

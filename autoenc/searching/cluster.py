@@ -171,7 +171,7 @@ class DaskCluster:
         else:
             error = task.exception()
             if isinstance(error, KilledWorker):
-                text = "the workers that were to train it died, again and again"
+                text = "the workers that were to train it died, again and again; nothing of it is recorded"
                 answer.set_exception(BatchLost(text))
             elif isinstance(error, InputError):
                 answer.set_exception(error)

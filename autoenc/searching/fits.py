@@ -7,6 +7,7 @@ from math import inf
 from statistics import fmean
 
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag
+from autoenc.models.grid import format_architecture
 from autoenc.searching.executors import Threads, train_one
 from autoenc.searching.loop import End, Executor, Running, Watch, run
 
@@ -37,9 +38,9 @@ class FitObjective:
         split = self._split_of(unit.fold)  # in this thread: a division is not shared
         return lambda stop: train_one(self._engine, split, unit, stop, watch)
 
-    def lost(self, reason: str) -> Outcome:
-        """A failed fit."""
-        return Outcome([], [], float("nan"), 0.0, {}, failure=reason)
+    def name(self, unit: Fit) -> str:
+        """Its stack, fold and seed."""
+        return f"stack {format_architecture(unit.architecture)}, fold {unit.fold}, seed {unit.seed}"
 
     def judge(self, trial: FitTrial) -> End | None:
         """The first failure in the order of the fits, or once all have succeeded their mean test loss."""

@@ -16,6 +16,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from optuna import TrialPruned
 
 from autoenc.engines import StopFlag, Stopped
+from autoenc.system.trouble import MachineError
 
 __all__ = ["BatchLost", "End", "Executor", "Measured", "Objective", "Running", "Trials", "Watch", "run"]
 
@@ -137,8 +138,8 @@ class Objective(Protocol[U, O]):
         """
         ...
 
-    def lost(self, reason: str) -> O:
-        """The outcome of a unit that whatever measured it did not survive."""
+    def name(self, unit: U) -> str:
+        """A unit, for people."""
         ...
 
     def judge(self, trial: Running[U, O]) -> End | None:
@@ -203,10 +204,13 @@ def run(
 
     Raises:
         InputError: If the executor can measure no more; what was recorded by then stands.
+        MachineError: If whatever measured a unit did not survive it, once all others are measured. That is no
+            result: nothing of it is recorded, and its trial stays unfinished.
     """
     queue = _Queue(objective)
     running: list[Running[U, O]] = []
     pending: dict[Future[list[O]], list[_Entry[U, O]]] = {}
+    lost: list[str] = []
 
     def settle(trial: Running[U, O]) -> None:
         end = objective.judge(trial)
@@ -232,6 +236,8 @@ def run(
             while len(pending) < 2 * slots and (batch := queue.take(executor.batch_s(), slots)):
                 watch = trials.watch(*batch[0]) if len(batch) == 1 else None
                 pending[executor.submit([entry.unit for entry in batch], watch)] = batch
+            if lost and not pending:
+                raise MachineError("; ".join(lost))
             done, _ = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
             for future in sorted(done, key=lambda future: pending[future][0].trial.number):
                 batch = pending.pop(future)
@@ -247,7 +253,8 @@ def run(
                     if len(batch) > 1:  # alone they will show which of them it was
                         pending |= {executor.submit([entry.unit]): [entry] for entry in batch}
                         continue
-                    outcomes = [objective.lost(str(error))]
+                    lost.append(f"{objective.name(batch[0].unit)}: {error}")
+                    continue
                 queue.learn(batch, outcomes)
                 for entry, outcome in zip(batch, outcomes, strict=True):
                     trials.add(*entry, outcome)

@@ -77,9 +77,9 @@ class ModuleObjective:
             return ModuleOutcome(None, f"{type(error).__name__}: {error}")
         return ModuleOutcome(trained.val_loss)
 
-    def lost(self, reason: str) -> ModuleOutcome:
-        """A failed training."""
-        return ModuleOutcome(None, reason)
+    def name(self, unit: ModuleUnit) -> str:
+        """Its parameters."""
+        return f"parameters {dict(unit.params)}"
 
     def judge(self, trial: Running[ModuleUnit, ModuleOutcome]) -> End | None:
         """The loss of its one training."""

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 from autoenc.engines import StopFlag
 from autoenc.fitted.autoencoder import FittedAutoencoder
+from autoenc.models.grid import format_architecture
 from autoenc.searching.executors import Threads
 from autoenc.searching.loop import End, Running, Watch, run
 from autoenc.settings import TransferSettings
@@ -179,9 +180,10 @@ class FoldsObjective:
         """What fits and scores a fold."""
         return lambda stop: self._measured(unit, stop)
 
-    def lost(self, reason: str) -> FoldOutcome:
-        """A failed fold."""
-        return FoldOutcome(None, failure=reason)
+    def name(self, unit: FoldUnit) -> str:
+        """Its stack and fold."""
+        stack = format_architecture(unit.configuration.hidden_dims)
+        return f"stack {stack}, fold {unit.fold}" + (f" of repeat {unit.repeat}" if unit.repeat else "")
 
     def _pretrained(self, unit: FoldUnit, stop: StopFlag) -> Pretrained:
         stages, folds = self._parts(unit.repeat)

@@ -10,7 +10,9 @@ from optuna import TrialPruned
 from autoenc.engines import Fit, Outcome, Recipe, StopFlag, Stopped
 from autoenc.searching import run_fits
 from autoenc.searching.executors import Threads
+from autoenc.searching.fits import FitObjective
 from autoenc.searching.loop import BatchLost, End, Running, run
+from autoenc.system.trouble import MachineError
 
 FITS = [Fit((width,), 2, Recipe()) for width in range(1, 201)]
 SECONDS = 0.01
@@ -41,12 +43,14 @@ class Batches:
         raise AssertionError("an executor that was handed in is left open")
 
 
-def test_a_deadly_fit_fails_alone_and_all_others_are_trained(make_split) -> None:
+def test_a_deadly_fit_is_no_result_and_is_told_once_all_others_are_trained(make_split) -> None:
     executor, outcomes, split = Batches({FITS[50], FITS[7]}), {}, make_split()
-    run_fits(FITS, lambda fold: split, None, 1, outcomes.__setitem__, executor=executor)
-    assert set(outcomes) == set(FITS)
-    assert {fit for fit in FITS if outcomes[fit].failure} == executor.deadly
-    assert outcomes[FITS[7]].failure == "it died"
+    with pytest.raises(MachineError) as raised:
+        run_fits(FITS, lambda fold: split, None, 1, outcomes.__setitem__, executor=executor)
+    assert set(outcomes) == set(FITS) - executor.deadly
+    assert not any(outcome.failure for outcome in outcomes.values())
+    names = [FitObjective(None, lambda fold: split).name(fit) for fit in executor.deadly]
+    assert sorted(str(raised.value).split("; ")) == sorted(f"{name}: it died" for name in names)
 
 
 def test_batches_hold_what_was_asked_for_and_shrink_towards_the_end(make_split) -> None:
@@ -88,8 +92,8 @@ class MadeUp:
 
         return measured
 
-    def lost(self, reason):
-        return Made(0.0, reason)
+    def name(self, unit):
+        return f"unit {unit}"
 
     def judge(self, trial):
         outcomes = trial.first_outcomes()
@@ -175,6 +179,17 @@ def test_an_error_is_raised_and_its_trial_stays_unfinished() -> None:
     with pytest.raises(ZeroDivisionError):
         looped(trials, objective, n_parallel=1, stop=stop)
     assert trials.ended == []
+
+
+@pytest.mark.parametrize("n_parallel", [1, 3, inf])
+def test_a_trial_with_a_lost_unit_stays_unfinished_and_the_others_go_on(n_parallel) -> None:
+    trials, objective = Listed(4, 2), MadeUp(wrong={(1, 0): BatchLost("it died")})
+    with pytest.raises(MachineError, match=r"unit \(1, 0\): it died"):
+        looped(trials, objective, n_parallel)
+    ended = {number for number, _ in trials.ended}
+    assert 1 not in ended
+    assert (1, 1) in trials.added
+    assert ended == ({0} if n_parallel == 1 else {0, 2, 3})
 
 
 def test_once_it_is_stopped_no_trial_begins_and_those_in_training_do_not_end() -> None:

@@ -235,3 +235,13 @@ def test_markers_of_missing_cells_hold_for_frames(table: pd.DataFrame, kind: Cal
 def test_numbers_past_all_floating_ones_are_refused(table: pd.DataFrame) -> None:
     with pytest.raises(autoenc.InputError, match=r"row 1, column 'x1': .* too large"):
         autoenc.search(table.assign(x1=[10**400] + [1] * 59), **SEARCH)
+
+
+def test_repeated_names_among_many_are_found_in_linear_time() -> None:
+    names = [f"c{j}" for j in range(40_000)]
+    start = time.perf_counter()
+    with pytest.raises(autoenc.InputError, match="several of 'c7'"):
+        autoenc.search(pd.DataFrame(np.ones((2, 40_001)), columns=[*names, "c7"]), **SEARCH)
+    with pytest.raises(autoenc.InputError, match="must not repeat a value, got c7 twice"):
+        autoenc.search(np.ones((2, 3)), columns=[*names, "c7"], **SEARCH)
+    assert time.perf_counter() - start < 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -43,9 +44,7 @@ def given_table(data: Any, labels: Collection[str] = ()) -> tuple[str, ReadTable
             raise InputError(f"data must be of shape [rows, columns], got {list(cells.shape)}")
         frame = pd.DataFrame(cells, columns=[f"x{j + 1}" for j in range(cells.shape[1])])
     names = [str(name) for name in frame.columns]
-    repeated = (
-        sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    )
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise InputError(f"data must name each column once, but has several of {repeated[0]!r}")
     if not len(frame):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from numbers import Real
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args
@@ -71,7 +72,7 @@ def comma_list(value: Any) -> Any:
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    repeated = sorted({value for value in values if values.count(value) > 1})
+    repeated = sorted(value for value, count in Counter(values).items() if count > 1)
     if repeated:
         raise ValueError(f"must not repeat a value, got {', '.join(map(str, repeated))} twice")
     return values

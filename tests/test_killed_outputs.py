@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -63,6 +64,83 @@ def test_every_file_is_that_of_an_undisturbed_run(name: str, table, tmp_path) ->
     assert killed.count(-signal.SIGKILL) > 2
     assert run(command, table, tmp_path / "killed") == 0
     assert outputs_but_time(tmp_path / "killed") == outputs_but_time(tmp_path / "whole")
+
+
+@pytest.fixture(scope="module")
+def records(table, tmp_path_factory) -> Path:
+    """Shards, and an adaptive and a transfer-aware search."""
+    place = tmp_path_factory.mktemp("records")
+    for shard in ("0/2", "1/2"):
+        assert run([*SMALL[:-1], "--shard", shard], table, place / "shards") == 0
+    assert run([*COMMANDS["tpe"], "--quiet"], table, place / "tune") == 0
+    assert run([*COMMANDS["transfer"], "--quiet"], table, place / "transfer") == 0
+    return place
+
+
+OF_RECORDS = {
+    "merge": ["merge", "shards"],
+    "analyze": ["analyze", "tune"],
+    "train-best": ["train-best", "--from", "tune"],
+    "train-best of transfer": ["train-best", "--from", "transfer/rows"],
+    "refine": ["refine", "--from", "tune", "--to", "fine.yaml", "--force"],
+    "repair": ["repair", "tune"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OF_RECORDS)
+def test_every_file_of_a_command_on_a_record_is_that_of_an_undisturbed_run(
+    name: str, records, tmp_path
+) -> None:
+    def called(folder: Path, dies_at_write: int | None = None) -> int | None:
+        (folder / "out").mkdir(parents=True, exist_ok=True)
+        words = [
+            str(folder / word) if (folder / word.partition("/")[0]).exists() else
+            str(folder / "out" / word) if word.endswith(".yaml") else word
+            for word in OF_RECORDS[name]
+        ]  # fmt: skip
+        if name.startswith(("merge", "train-best")):
+            words += ["--output_dir", str(folder / "out")]
+        process = start(words, folder / "log", dies_at_write)
+        process.join()
+        return process.exitcode
+
+    for kind in ("whole", "killed"):
+        shutil.copytree(records, tmp_path / kind)
+    if name == "repair":
+        for kind in ("whole", "killed"):
+            journal = tmp_path / kind / "tune" / "study.journal"
+            lines = journal.read_bytes().splitlines(keepends=True)
+            journal.write_bytes(b"".join([*lines[:-9], b"null\n", *lines[-9:]]))
+    assert called(tmp_path / "whole") == 0, (tmp_path / "whole" / "log").read_text()
+    killed = [called(tmp_path / "killed", n) for n in (1, 3, 2, 5)]
+    assert killed.count(-signal.SIGKILL) > 0
+    assert called(tmp_path / "killed") == 0, (tmp_path / "killed" / "log").read_text()
+    found, expected = (outputs_but_time(tmp_path / kind) for kind in ("killed", "whole"))
+    kept = [path for path in found if "best_model" in path and path not in expected]
+    assert {path: found[path] for path in found if path not in kept} == expected
+
+
+@pytest.mark.slow
+def test_every_file_of_phases_is_that_of_an_undisturbed_run(table, tmp_path) -> None:
+    space = "search_space:\n  hidden_size_range: [8, 32]\n  num_layers_range: [1, 2]\n"
+    (tmp_path / "coarse.yaml").write_text(f"search_method: random\nn_trials: 5\nepochs: 1\n{space}")
+    (tmp_path / "last.yaml").write_text(f"search_method: bayesian\nn_trials: 5\n{space}")
+    (tmp_path / "experiment.yaml").write_text(
+        "hidden_dims_search: [8, 16]\nmax_layers: 1\nepochs: 2\njobs: 1\n"
+        f"coarse: {tmp_path / 'coarse.yaml'}\nbayesian: {tmp_path / 'last.yaml'}\n"
+    )
+    command = ["phases", str(tmp_path / "experiment.yaml"), "--folds", "2", "--quiet"]
+    assert run(command, table, tmp_path / "whole") == 0, (tmp_path / "whole" / "log").read_text()
+    killed = [run(command, table, tmp_path / "killed", n) for n in (4, 15, 21, 12, 9)]
+    assert killed.count(-signal.SIGKILL) > 2
+    assert run(command, table, tmp_path / "killed") == 0
+    found, expected = (outputs_but_time(tmp_path / kind) for kind in ("killed", "whole"))
+    found, expected = (
+        {path: content for path, content in files.items() if not path.endswith("fine.yaml")}
+        for files in (found, expected)
+    )
+    assert found == expected
 
 
 def test_killed_with_everything_recorded_a_search_still_ends_as_finished(table, tmp_path) -> None:

@@ -17,7 +17,7 @@ from autoenc.record.lock import RecordLock
 from autoenc.record.private import study_id
 from autoenc.record.record import CONTEXT, records_in
 from autoenc.settings import RepairSettings
-from autoenc.system.paths import keep_aside
+from autoenc.system.paths import keep_aside, remove_unfinished
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.system.text import say
 
@@ -64,7 +64,7 @@ def _opened(path: Path, name: str | None = None) -> CheckedJournal | CheckedData
 def _repair(path: Path) -> None:
     damaged = _opened(path)
     beginning = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    beginning.unlink(missing_ok=True)
+    remove_unfinished(path.parent, (path.name,))
     try:
         whole: CheckedJournal | CheckedDatabase
         if isinstance(damaged, CheckedDatabase):

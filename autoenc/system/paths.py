@@ -263,7 +263,9 @@ class _SweptError(FileNotFoundError):
 
 
 def _replace(path: Path, write: Callable[[IO[bytes]], object], keep_earlier: bool) -> Path | None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    _remove_abandoned(path)
+    prefix = f".{path.name}.{os.getpid()}."
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
@@ -279,6 +281,21 @@ def _replace(path: Path, write: Callable[[IO[bytes]], object], keep_earlier: boo
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes that are gone had begun to write of a file."""
+    beginning = f".{path.name}."
+    with os.scandir(path.parent) as entries:
+        names = [each.name for each in entries if each.name.startswith(beginning)]
+    if not names:
+        return
+    import psutil
+
+    for name in names:
+        process = name.removeprefix(beginning).partition(".")[0]
+        if name.endswith(".tmp") and process.isdecimal() and not psutil.pid_exists(int(process)):
+            path.with_name(name).unlink(missing_ok=True)
 
 
 def _mode_of(path: Path) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,17 @@ def test_what_is_swept_away_while_it_is_written_is_written_again(tmp_path, monke
     assert len(swept) == 2
     assert os.listdir(tmp_path) == ["text"]
     assert (tmp_path / "text").read_bytes() == b"whole"
+
+
+def test_what_processes_that_are_gone_had_begun_is_removed_and_nothing_else(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    gone = tmp_path / f".text.{process.pid}.abc.tmp"
+    others = {f".text.{os.getppid()}.abc.tmp", f".other.{process.pid}.abc.tmp", ".text.notes.tmp"}
+    for name in [gone.name, *others]:
+        (tmp_path / name).touch()
+    write_atomically(tmp_path / "text", lambda file: file.write(b"whole"))
+    assert {path.name for path in tmp_path.iterdir()} == {"text", *others}
 
 
 def test_a_folder_that_is_gone_is_told_at_once(tmp_path):

@@ -17,8 +17,8 @@ from filelock import FileLock
 from autoenc.commands import analyze as analyze_command
 from autoenc.record.lock import RecordLock
 from autoenc.record.storage import open_storage
+from autoenc.report import transfer_reports as reports
 from autoenc.report.tuning_write import TuneReports
-from autoenc.two_stage import reports
 from autoenc.workflows import transfer as transfer_workflow
 
 ASSETS = Path(__file__).parents[1] / "assets"

@@ -32,7 +32,7 @@ def train_best(settings: TrainBestSettings) -> int:
         from autoenc.commands.train_transfer import train_best_of_transfer
 
         return train_best_of_transfer(settings)
-    for name in ("stage2_epochs", "labelled_path"):
+    for name in workflow.OF_TRANSFER:
         if getattr(settings, name) is not None:
             raise InputError(f"--{name}: {source} holds no transfer-aware search, the one with stages")
     run = workflow.train_best(settings, Terminal(settings.quiet))

@@ -13,6 +13,8 @@ from autoenc.errors import InputError
 from autoenc.models.grid import format_architecture
 from autoenc.record.runs import TrackedRun
 from autoenc.settings import TrainBestSettings, TransferSettings, require_settings
+from autoenc.settings.options import options_of
+from autoenc.settings.space import FamilySettings
 from autoenc.system.paths import check_folder
 from autoenc.system.text import say, warn
 from autoenc.two_stage.checkpoint import FittedTransfer, save_transfer
@@ -25,11 +27,17 @@ from autoenc.workflows.train_transfer import train_trial
 
 __all__ = ["train_best_of_transfer", "train_best_transfer"]
 
-_HANDED_ON = ("epochs", "stage2_epochs", "batch_size", "seed", "data_path", "labelled_path")
-_NOT_OPEN = (
-    "storage", "hidden_dims", "patience", "initial_lr", "eta_min", "weight_decay", "dropout", "activation",
-    "norm", "corruption", "kl_weight", "kl_warmup",
-)  # fmt: skip
+# What the search did not find can be changed, and where its tables are.
+_HANDED_ON = [
+    name
+    for name in options_of(TrainBestSettings, "data", "judging", "training")
+    if name in {*TransferSettings.model_fields} - {*FamilySettings.model_fields}
+]
+_NOT_OPEN = [
+    name
+    for name in ("storage", *options_of(TrainBestSettings, "data", "judging", "training", "space"))
+    if name not in _HANDED_ON
+]
 
 
 def train_best_transfer(

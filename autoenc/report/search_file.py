@@ -11,15 +11,13 @@ import yaml
 from autoenc.analysis.narrowing import Narrowed
 from autoenc.analysis.observations import Observations
 from autoenc.settings import TuneSettings
+from autoenc.settings.options import options_of
 
 __all__ = ["search_file", "shown_values"]
 
 _LINE = 108
 # What says which rows judge a trial, and how: without them a finer search could not be compared.
-_KEPT = (
-    "data_path", "columns", "exclude", "na_values", "scaling", "stratify", "group", "seed", "latent_dim",
-    "folds", "seeds", "patience", "min_epochs", "eta_min", "corruption", "kl_weight", "kl_warmup",
-)  # fmt: skip
+_KEPT = [name for name in options_of(TuneSettings, "data", "judging", "training") if name != "epochs"]
 
 
 def search_file(

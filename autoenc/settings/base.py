@@ -29,6 +29,7 @@ from pydantic.fields import FieldInfo
 
 from autoenc.engines.contract import Norm
 from autoenc.errors import InputError
+from autoenc.settings.options import option
 from autoenc.system.secrets import masked_values
 
 __all__ = [
@@ -180,20 +181,24 @@ class Settings(BaseModel):
 class DataSettings(Settings):
     """Which table, and how it is read."""
 
-    na_values: NamesOrNone = Field(
+    na_values: NamesOrNone = option(
         (),
+        role="data",
         description='words and numbers that stand for a missing cell, e.g. "-999,?"; an empty cell, NA, NaN '
         "and null always do",
     )
-    data_path: PathText = Field(
-        "data/stains.csv", description="table to learn from, CSV or Parquet; - for standard input"
+    data_path: PathText = option(
+        "data/stains.csv",
+        role="data",
+        description="table to learn from, CSV or Parquet; - for standard input",
     )
-    columns: Names | None = Field(
+    columns: Names | None = option(
         None,
+        role="data",
         description='columns to use, e.g. "L,Lec,CG"; by default the 24 COPUS columns if they are all '
         "there, else all numeric ones; a name with a comma stands in double quotes",
     )
-    exclude: NamesOrNone = Field((), description='columns not to learn from, e.g. "id,year"')
+    exclude: NamesOrNone = option((), role="data", description='columns not to learn from, e.g. "id,year"')
 
 
 S = TypeVar("S", bound=Settings)

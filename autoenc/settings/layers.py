@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from autoenc.settings.base import Settings
+from autoenc.settings.options import option
 
 __all__ = ["LayerSettings"]
 
@@ -12,11 +11,12 @@ __all__ = ["LayerSettings"]
 class LayerSettings(Settings):
     """Where options come from that are not flags; no part of what a command is told."""
 
-    config: str | None = Field(
+    config: str | None = option(
         None,
+        role="place",
         description="YAML file with options, e.g. configs/copus.yaml; flags go before it, and --no_NAME "
         "turns off what it turns on",
     )
-    search_config: str | None = Field(
-        None, description="YAML file with a search space and method, which goes before --config"
+    search_config: str | None = option(
+        None, role="place", description="YAML file with a search space and method, which goes before --config"
     )

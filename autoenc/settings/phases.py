@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
-from autoenc.settings.base import DISTINCT, SOME, SPLIT, PathText
+from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, PathText
+from autoenc.settings.options import again, option
 from autoenc.settings.refine import NarrowingSettings
+from autoenc.settings.search import SearchSettings
+from autoenc.settings.shared import BudgetSettings, QuietSettings
+from autoenc.settings.training import TrainingSettings
 
 __all__ = ["PHASES", "Phase", "PhasesSettings"]
 
@@ -16,39 +18,55 @@ PHASES: tuple[Phase, ...] = ("baseline", "coarse", "fine", "bayesian")
 """In the order in which they run."""
 
 
-class PhasesSettings(NarrowingSettings):
+class PhasesSettings(QuietSettings, NarrowingSettings):
     """Options of ``phases``; those of the searches themselves are the experiment's."""
 
-    experiment: PathText = Field(
+    experiment: PathText = option(
+        role="place",
+        words={"positional": True},
         description="YAML file with the experiment, e.g. configs/copus.yaml",
-        json_schema_extra={"positional": True},
     )
-    phases: Annotated[tuple[Phase, ...], SPLIT, SOME, DISTINCT] = Field(
-        PHASES, description="which to run, in this order"
+    phases: Annotated[tuple[Phase, ...], SPLIT, SOME, DISTINCT] = option(
+        PHASES, role="progress", description="which to run, in this order"
     )
-    coarse: PathText = Field(
-        "configs/hyperparameter_search/coarse_search.yaml", description="search file of the coarse phase"
+    coarse: PathText = option(
+        "configs/hyperparameter_search/coarse_search.yaml",
+        role="space",
+        description="search file of the coarse phase",
     )
-    bayesian: PathText = Field(
+    bayesian: PathText = option(
         "configs/hyperparameter_search/bayesian_config.yaml",
+        role="space",
         description="search file of the last phase, which searches within the fine ranges instead of its own",
     )
-    folds: int = Field(
+    folds: int = again(
+        SearchSettings,
+        "folds",
         0,
-        ge=0,
         description="folds of the training rows that judge every phase; by default the experiment's, and 5 "
         "where it has none",
     )
-    n_trials: int | None = Field(
-        None, ge=1, description="trials of each adaptive phase, instead of what its file says"
+    n_trials: int | None = again(
+        BudgetSettings,
+        "n_trials",
+        None,
+        description="trials of each adaptive phase, instead of what its file says",
     )
-    epochs: int | None = Field(None, ge=1, description="epochs of every phase, instead of what its file says")
-    output_dir: PathText | None = Field(
-        None, description="folder with a folder for each phase; by default the experiment's"
+    epochs: int | None = again(
+        SearchSettings, "epochs", None, description="epochs of every phase, instead of what its file says"
     )
-    data_path: PathText | None = Field(None, description="table to learn from, instead of the experiment's")
-    jobs: int | None = Field(None, ge=1, description="fits trained at once; by default one a core")
-    quiet: bool = Field(False, description="print nothing but warnings and errors")
+    output_dir: PathText | None = again(
+        TrainingSettings,
+        "output_dir",
+        None,
+        description="folder with a folder for each phase; by default the experiment's",
+    )
+    data_path: PathText | None = again(
+        DataSettings, "data_path", None, description="table to learn from, instead of the experiment's"
+    )
+    jobs: int | None = again(
+        TrainingSettings, "jobs", None, description="fits trained at once; by default one a core"
+    )
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator
 
 from autoenc.settings.base import PathText, Settings
+from autoenc.settings.options import again, option
+from autoenc.settings.shared import FoldersSettings
+from autoenc.settings.training import TrainingSettings
 
 __all__ = ["CONDITION", "RunsDiffSettings", "RunsSettings"]
 
@@ -28,29 +31,32 @@ def _condition(text: str) -> str:
 Condition = Annotated[str, AfterValidator(_condition)]
 
 
-class RunsSettings(Settings):
+class RunsSettings(FoldersSettings):
     """Options of ``runs``."""
 
-    folders: tuple[PathText, ...] = Field(
-        min_length=1, description="output folders", json_schema_extra={"positional": True}
-    )
-    where: Annotated[tuple[Condition, ...], BeforeValidator(_alone)] = Field(
+    where: Annotated[tuple[Condition, ...], BeforeValidator(_alone)] = option(
         (),
+        role="display",
+        words={"repeated": True},
         description='only runs of which this is true, e.g. "epochs=20" or "best_loss<0.1" (=, !=, <, <=, >, '
         ">=; of an option, a metric, state, command or commit); may be given several times",
-        json_schema_extra={"repeated": True},
     )
-    sort: str = Field(
-        "started", description="name to sort by, e.g. best_loss; -best_loss turns the order round"
+    sort: str = option(
+        "started",
+        role="display",
+        description="name to sort by, e.g. best_loss; -best_loss turns the order round",
     )
 
 
 class RunsDiffSettings(Settings):
     """Options of ``runs diff``."""
 
-    first: str = Field(
+    first: str = option(
+        role="place",
+        words={"positional": True},
         description="a run: its file, its id, or the beginning of either",
-        json_schema_extra={"positional": True},
     )
-    second: str = Field(description="another run", json_schema_extra={"positional": True})
-    output_dir: PathText = Field("output", description="folder whose runs are known by their ids alone")
+    second: str = option(role="place", words={"positional": True}, description="another run")
+    output_dir: PathText = again(
+        TrainingSettings, "output_dir", "output", description="folder whose runs are known by their ids alone"
+    )

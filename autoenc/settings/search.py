@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, FiniteFloat
+from pydantic import AfterValidator, FiniteFloat
 
 from autoenc.engines.contract import Activation, Recipe
 from autoenc.models.grid import ArchitectureGrid
@@ -16,8 +16,10 @@ from autoenc.settings.base import (
     WeightDecays,
     Widths,
 )
+from autoenc.settings.options import option
 from autoenc.settings.scores import parse_score
 from autoenc.settings.shards import parse_shard
+from autoenc.settings.shared import ScheduleSettings
 from autoenc.settings.training import TrainingSettings
 from autoenc.settings.trust import EnsembleSettings, WarmStartSettings
 
@@ -40,64 +42,86 @@ Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
 
 
-class SearchSettings(WarmStartSettings, EnsembleSettings, TrainingSettings):
+class SearchSettings(ScheduleSettings, WarmStartSettings, EnsembleSettings, TrainingSettings):
     """Options of the exhaustive search."""
 
-    latent_dim: LatentSizes = Field(
-        (3,), description='size of the latent space; several, e.g. "2,3,4,8", are searched in turn'
+    latent_dim: LatentSizes = option(
+        (3,),
+        role="training",
+        description='size of the latent space; several, e.g. "2,3,4,8", are searched in turn',
     )
-    hidden_dims_search: Widths = Field(
-        (16, 32, 64, 128), description='hidden widths to combine, e.g. "16,32,64"'
+    hidden_dims_search: Widths = option(
+        (16, 32, 64, 128), role="space", description='hidden widths to combine, e.g. "16,32,64"'
     )
-    max_layers: int = Field(3, ge=1, description="largest number of hidden layers")
-    epochs: int = Field(20, ge=1, description="passes over the training rows")
-    batch_size: int = Field(32, ge=1, description="rows of a training step")
-    initial_lr: FiniteFloat = Field(1e-3, gt=0, description="learning rate of the first epoch")
-    eta_min: FiniteFloat = Field(1e-6, ge=0, description="learning rate at the end of the cosine schedule")
-    strategy: Literal["grid", "halving"] = Field(
-        "grid", description="grid: all stacks in full; halving: all briefly, the better third for longer"
+    max_layers: int = option(3, role="space", ge=1, description="largest number of hidden layers")
+    epochs: int = option(20, role="training", ge=1, description="passes over the training rows")
+    batch_size: int = option(32, role="training", ge=1, description="rows of a training step")
+    initial_lr: FiniteFloat = option(
+        1e-3, role="training", gt=0, description="learning rate of the first epoch"
     )
-    patience: int = Field(
+    strategy: Literal["grid", "halving"] = option(
+        "grid",
+        role="space",
+        description="grid: all stacks in full; halving: all briefly, the better third for longer",
+    )
+    patience: int = option(
         0,
+        role="training",
         ge=0,
         description="stop a fit after so many epochs without a lower test loss and keep its best; 0: never",
     )
-    min_epochs: int = Field(16, ge=1, description="early stopping never stops before this epoch")
-    folds: int = Field(
+    folds: int = option(
         0,
+        role="judging",
+        aliases=["n_cv_folds"],
         ge=0,
         description="choose by cross-validation with so many folds of the training rows; 0: by the test rows",
     )
-    seeds: int = Field(1, ge=1, le=1000, description="train every stack with so many seeds")
-    select: Literal["best", "one_se", "pareto_knee"] = Field(
+    select: Literal["best", "one_se", "pareto_knee"] = option(
         "best",
+        role="judging",
         description="which stack is kept: lowest loss, smallest within one standard error, or the knee",
     )
-    score: Score | None = Field(
-        None, description='keep the stack with the lowest weighted score instead, e.g. "0.8*loss+0.2*time"'
+    score: Score | None = option(
+        None,
+        role="judging",
+        description='keep the stack with the lowest weighted score instead, e.g. "0.8*loss+0.2*time"',
     )
-    weight_decay: WeightDecays = Field(
-        (1e-4,), description='weight decay of AdamW; several, e.g. "0,1e-4", multiply the grid'
+    weight_decay: WeightDecays = option(
+        (1e-4,),
+        role="training",
+        description='weight decay of AdamW; several, e.g. "0,1e-4", multiply the grid',
     )
-    dropout: Dropouts = Field(
+    dropout: Dropouts = option(
         (0.1,),
+        role="training",
         description='probability that a hidden unit is dropped; several, e.g. "0,0.1,0.2", multiply the grid',
     )
-    activation: Activation = Field("relu", description="activation of the hidden layers")
-    norm: Norms = Field(
-        ("layer",), description='normalization of the layers, layer or none; "layer,none" multiplies the grid'
+    activation: Activation = option("relu", role="training", description="activation of the hidden layers")
+    norm: Norms = option(
+        ("layer",),
+        role="training",
+        description='normalization of the layers, layer or none; "layer,none" multiplies the grid',
     )
-    save_models: bool = Field(False, description="save the best model")
-    retry_failed: bool = Field(False, description="train the stacks again that failed before")
-    shard: Shard | None = Field(
+    save_models: bool = option(False, role="place", description="save the best model")
+    retry_failed: bool = option(
+        False, role="progress", description="train the stacks again that failed before"
+    )
+    shard: Shard | None = option(
         None,
+        role="progress",
         description="train one of N parts, i/N with i from 0; by default what a SLURM array task says",
     )
-    dry_run: bool = Field(False, description="print the plan and an estimate of the time, and stop")
-    verify: int = Field(
-        0, ge=0, description="train this many stacks with both engines, print how they differ, and stop"
+    dry_run: bool = option(
+        False, role="progress", description="print the plan and an estimate of the time, and stop"
     )
-    verbose: bool = Field(False, description="print a line per stack")
+    verify: int = option(
+        0,
+        role="progress",
+        ge=0,
+        description="train this many stacks with both engines, print how they differ, and stop",
+    )
+    verbose: bool = option(False, role="display", description="print a line per stack")
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator
 
+from autoenc.settings.options import again, option
 from autoenc.settings.search import SearchSettings
 
 __all__ = ["CONTROL", "SlurmSettings"]
@@ -73,23 +74,33 @@ _ForSbatch = Annotated[str, AfterValidator(_for_sbatch)]
 class SlurmSettings(SearchSettings):
     """Options of ``slurm``: those of the array, and all of a search, which reach its tasks as they are."""
 
-    array: int = Field(ge=1, le=100_000, description="tasks of the array, each with a part of the grid")
-    parallel: int | None = Field(
-        None, ge=1, description="tasks that run at once; by default as SLURM sees fit"
+    array: int = option(
+        role="progress", ge=1, le=100_000, description="tasks of the array, each with a part of the grid"
     )
-    time: Annotated[str, AfterValidator(_time)] = Field(
-        description="time limit of a task, e.g. 12:00:00; one that needs longer is queued again and goes on"
+    parallel: int | None = option(
+        None, role="progress", ge=1, description="tasks that run at once; by default as SLURM sees fit"
     )
-    partition: Annotated[str, AfterValidator(_word)] | None = Field(None, description="partition to run in")
-    sbatch: Annotated[tuple[_ForSbatch, ...], BeforeValidator(_alone)] = Field(
+    time: Annotated[str, AfterValidator(_time)] = option(
+        role="place",
+        description="time limit of a task, e.g. 12:00:00; one that needs longer is queued again and goes on",
+    )
+    partition: Annotated[str, AfterValidator(_word)] | None = option(
+        None, role="place", description="partition to run in"
+    )
+    sbatch: Annotated[tuple[_ForSbatch, ...], BeforeValidator(_alone)] = option(
         (),
+        role="place",
+        words={"repeated": True},
         description='another option of sbatch, for both jobs, e.g. "--account=x" or "--qos=long"; may be '
         "given several times",
-        json_schema_extra={"repeated": True},
     )
-    cpus: int = Field(1, ge=1, description="cores of a task: fits it trains at once")
-    mem: Annotated[str, AfterValidator(_mem)] | None = Field(None, description="memory of a task, e.g. 4G")
-    dry_run: bool = Field(False, description="print the two scripts and submit nothing")
+    cpus: int = option(1, role="place", ge=1, description="cores of a task: fits it trains at once")
+    mem: Annotated[str, AfterValidator(_mem)] | None = option(
+        None, role="place", description="memory of a task, e.g. 4G"
+    )
+    dry_run: bool = again(
+        SearchSettings, "dry_run", False, description="print the two scripts and submit nothing"
+    )
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, PlainS
 
 from autoenc.engines.contract import ACTIVATIONS, Activation, Family, Norm
 from autoenc.settings.base import DISTINCT, SOME, SPLIT, Settings, Width, comma_list
+from autoenc.settings.options import option
 
 __all__ = ["Families", "FamilySettings", "SpaceSettings"]
 
@@ -43,32 +44,40 @@ NormOptions = Annotated[tuple[Norm, ...], SPLIT, SOME, DISTINCT]
 class SpaceSettings(Settings):
     """What is open in an adaptive search; a range is ``low,high``, one value alone fixes the option."""
 
-    num_layers_range: Depths = Field((1, 8), description="numbers of hidden layers to try")
-    hidden_size_range: WidthRange = Field(
-        (8, 1024), description="widths to try, on a log scale; no layer is wider than the one before it"
+    num_layers_range: Depths = option((1, 8), role="space", description="numbers of hidden layers to try")
+    hidden_size_range: WidthRange = option(
+        (8, 1024),
+        role="space",
+        description="widths to try, on a log scale; no layer is wider than the one before it",
     )
-    learning_rate_range: PositiveRange = Field(
-        (1e-5, 1e-2), description="first learning rates to try, on a log scale"
+    learning_rate_range: PositiveRange = option(
+        (1e-5, 1e-2), role="space", description="first learning rates to try, on a log scale"
     )
-    weight_decay_range: PositiveRange = Field(
-        (1e-6, 1e-2), description="weight decays to try, on a log scale"
+    weight_decay_range: PositiveRange = option(
+        (1e-6, 1e-2), role="space", description="weight decays to try, on a log scale"
     )
-    dropout_range: ShareRange = Field((0.0, 0.5), description="dropout probabilities to try")
-    batch_size_options: BatchSizes = Field((16, 32, 64, 128), description="batch sizes to try")
-    activation_options: Activations = Field(ACTIVATIONS, description="activations to try")
-    norm_options: NormOptions = Field(("layer", "none"), description="normalizations to try")
+    dropout_range: ShareRange = option((0.0, 0.5), role="space", description="dropout probabilities to try")
+    batch_size_options: BatchSizes = option((16, 32, 64, 128), role="space", description="batch sizes to try")
+    activation_options: Activations = option(ACTIVATIONS, role="space", description="activations to try")
+    norm_options: NormOptions = option(("layer", "none"), role="space", description="normalizations to try")
 
 
 class FamilySettings(Settings):
     """What the families have of their own."""
 
-    corruption: FiniteFloat = Field(
-        0.2, ge=0, lt=1, description="probability that a cell is hidden from a denoising autoencoder"
+    corruption: FiniteFloat = option(
+        0.2,
+        role="training",
+        ge=0,
+        lt=1,
+        description="probability that a cell is hidden from a denoising autoencoder",
     )
-    kl_weight: FiniteFloat = Field(
-        1e-3, ge=0, description="weight of the KL divergence of a variational autoencoder"
+    kl_weight: FiniteFloat = option(
+        1e-3, role="training", ge=0, description="weight of the KL divergence of a variational autoencoder"
     )
-    kl_warmup: int = Field(10, ge=0, description="epochs over which that weight rises to its full height")
+    kl_warmup: int = option(
+        10, role="training", ge=0, description="epochs over which that weight rises to its full height"
+    )
 
     def of_family(self, family: Family) -> dict[str, Any]:
         """The options of a recipe that go with a family, itself among them."""

@@ -2,69 +2,97 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, FiniteFloat
+from pydantic import FiniteFloat
 
 from autoenc.engines.contract import Activation, Norm
-from autoenc.settings.base import SPLIT, PathText, Settings, StorageURL, Width
+from autoenc.settings.base import (
+    SPLIT,
+    DataSettings,
+    Dropout,
+    PathText,
+    WeightDecay,
+    Width,
+)
+from autoenc.settings.options import again, option
+from autoenc.settings.refine import RefineSettings
+from autoenc.settings.search import SearchSettings
+from autoenc.settings.shared import DeviceSettings, QuietSettings, RecordSettings, ScheduleSettings
+from autoenc.settings.space import FamilySettings
+from autoenc.settings.training import TrainingSettings
+from autoenc.settings.transfer import TransferSettings
 
 __all__ = ["TrainBestSettings"]
 
 Stack = Annotated[tuple[Width, ...], SPLIT]
 
 
-class TrainBestSettings(Settings):
+class TrainBestSettings(QuietSettings, DeviceSettings, RecordSettings):
     """What is trained, and what is to be other than in its trial; by default all is as it was there."""
 
-    from_: PathText = Field(description="folder of a search", json_schema_extra={"flag": "from"})
-    trial: int | None = Field(None, ge=0, description="number of the trial; by default the best one")
-    storage: StorageURL | None = Field(
-        None, description="the record, where it is not study.journal in the folder"
+    from_: PathText = again(RefineSettings, "from_", description="folder of a search")
+    trial: int | None = option(
+        None, role="place", ge=0, description="number of the trial; by default the best one"
     )
-    hidden_dims: Stack | None = Field(None, description='hidden widths instead, e.g. "64,32"')
-    epochs: int | None = Field(None, ge=1, description="passes over the training rows")
-    stage2_epochs: int | None = Field(
-        None, ge=1, description="of a transfer-aware search: passes over the labelled rows"
-    )
-    patience: int | None = Field(
+    hidden_dims: Stack | None = option(None, role="space", description='hidden widths instead, e.g. "64,32"')
+    epochs: int | None = again(SearchSettings, "epochs", None)
+    stage2_epochs: int | None = again(
+        TransferSettings,
+        "stage2_epochs",
         None,
-        ge=1,
+        description="of a transfer-aware search: passes over the labelled rows",
+    )
+    patience: int | None = again(
+        SearchSettings,
+        "patience",
+        None,
         description="find the number of epochs on one fifth of the training rows: stop there after so many "
         "epochs without a lower loss",
+        role="judging",
+        ge=1,
     )
-    batch_size: int | None = Field(None, ge=1, description="rows of a training step")
-    initial_lr: FiniteFloat | None = Field(None, gt=0, description="learning rate of the first epoch")
-    eta_min: FiniteFloat | None = Field(
-        None, ge=0, description="learning rate at the end of the cosine schedule"
+    batch_size: int | None = again(SearchSettings, "batch_size", None)
+    initial_lr: FiniteFloat | None = again(SearchSettings, "initial_lr", None)
+    eta_min: FiniteFloat | None = again(ScheduleSettings, "eta_min", None)
+    weight_decay: WeightDecay | None = again(
+        SearchSettings, "weight_decay", None, description="weight decay of AdamW"
     )
-    weight_decay: FiniteFloat | None = Field(None, ge=0, description="weight decay of AdamW")
-    dropout: FiniteFloat | None = Field(
-        None, ge=0, lt=1, description="probability that a hidden unit is dropped"
+    dropout: Dropout | None = again(
+        SearchSettings, "dropout", None, description="probability that a hidden unit is dropped"
     )
-    activation: Activation | None = Field(None, description="activation of the hidden layers")
-    norm: Norm | None = Field(None, description="normalization of the layers")
-    corruption: FiniteFloat | None = Field(
-        None, ge=0, lt=1, description="probability that a cell is hidden from a denoising autoencoder"
+    activation: Activation | None = again(SearchSettings, "activation", None)
+    norm: Norm | None = again(SearchSettings, "norm", None, description="normalization of the layers")
+    corruption: FiniteFloat | None = again(
+        FamilySettings,
+        "corruption",
+        None,
     )
-    kl_weight: FiniteFloat | None = Field(
-        None, ge=0, description="weight of the KL divergence of a variational autoencoder"
+    kl_weight: FiniteFloat | None = again(
+        FamilySettings,
+        "kl_weight",
+        None,
     )
-    kl_warmup: int | None = Field(
-        None, ge=0, description="epochs over which that weight rises to its full height"
+    kl_warmup: int | None = again(
+        FamilySettings,
+        "kl_warmup",
+        None,
     )
-    seed: int | None = Field(None, ge=0, lt=2**32, description="seed of weights, batches and dropout")
-    data_path: PathText | None = Field(
-        None, description="the table, where it is not where the search found it"
+    seed: int | None = again(
+        TrainingSettings, "seed", None, description="seed of weights, batches and dropout"
     )
-    labelled_path: PathText | None = Field(
-        None, description="of a transfer-aware search: the table with the labelled rows, likewise"
+    data_path: PathText | None = again(
+        DataSettings, "data_path", None, description="the table, where it is not where the search found it"
     )
-    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")
-    engine: Literal["auto", "native", "torch"] = Field(
-        "auto", description="native: the compiled CPU engine; torch: the plain reference"
+    labelled_path: PathText | None = again(
+        TransferSettings,
+        "labelled_path",
+        None,
+        description="of a transfer-aware search: the table with the labelled rows, likewise",
     )
-    output_dir: PathText | None = Field(
-        None, description="folder for the model; by default that of the search"
+    output_dir: PathText | None = again(
+        TrainingSettings,
+        "output_dir",
+        None,
+        description="folder for the model; by default that of the search",
     )
-    quiet: bool = Field(False, description="print nothing but warnings and errors")

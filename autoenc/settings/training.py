@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from autoenc.settings.base import ColumnName, DataSettings, PathText, StorageURL, available_cores
+from autoenc.settings.options import again, option
+from autoenc.settings.shared import DeviceSettings, QuietSettings, RecordSettings
 
 __all__ = ["TrainingSettings"]
 
@@ -26,30 +28,40 @@ def _address(text: str) -> str:
 Address = Annotated[str, AfterValidator(_address)]
 
 
-class TrainingSettings(DataSettings):
+class TrainingSettings(QuietSettings, DeviceSettings, DataSettings):
     """What is learned from, with what, and where the results go."""
 
-    stratify: ColumnName | None = Field(None, description="column whose shares every part of the rows keeps")
-    group: ColumnName | None = Field(
-        None, description="column whose rows stay together on one side of every split"
+    stratify: ColumnName | None = option(
+        None, role="judging", description="column whose shares every part of the rows keeps"
     )
-    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
-        "maxabs", description="scaling of the columns, fitted on the training rows; maxabs keeps zeros"
+    group: ColumnName | None = option(
+        None, role="judging", description="column whose rows stay together on one side of every split"
     )
-    seed: int = Field(42, ge=0, lt=2**32, description="seed of split, weights, batches and dropout")
-    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")
-    engine: Literal["auto", "native", "torch"] = Field(
-        "auto", description="native: the compiled CPU engine; torch: the plain reference"
+    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = option(
+        "maxabs",
+        role="judging",
+        description="scaling of the columns, fitted on the training rows; maxabs keeps zeros",
     )
-    jobs: int = Field(default_factory=available_cores, ge=1, description="fits trained at once, one a core")
-    scheduler: Address | None = Field(
-        None, description="train on the Dask cluster of this scheduler, e.g. tcp://host:8786"
+    seed: int = option(
+        42, role="judging", ge=0, lt=2**32, description="seed of split, weights, batches and dropout"
     )
-    output_dir: PathText = Field("output", description="folder for results")
-    storage: StorageURL | None = Field(
-        None,
+    jobs: int = option(
+        role="place",
+        aliases=["n_jobs"],
+        default_factory=available_cores,
+        ge=1,
+        description="fits trained at once, one a core",
+    )
+    scheduler: Address | None = option(
+        None, role="place", description="train on the Dask cluster of this scheduler, e.g. tcp://host:8786"
+    )
+    output_dir: PathText = option("output", role="place", description="folder for results")
+    storage: StorageURL | None = again(
+        RecordSettings,
+        "storage",
         description="record at this Optuna storage URL, e.g. sqlite:///study.db, instead of study.journal in "
         "the output folder",
     )
-    fresh: bool = Field(False, description="start over; the old record is kept under another name")
-    quiet: bool = Field(False, description="print nothing but warnings and errors")
+    fresh: bool = option(
+        False, role="progress", description="start over; the old record is kept under another name"
+    )

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
 from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, PathText, Settings, Widths
+from autoenc.settings.options import again, option, options_of
+from autoenc.settings.search import SearchSettings
+from autoenc.settings.shared import BudgetSettings, DeviceSettings, QuietSettings
 from autoenc.settings.space import (
     Activations,
     BatchSize,
@@ -16,7 +19,10 @@ from autoenc.settings.space import (
     Positive,
     PositiveRange,
     ShareRange,
+    SpaceSettings,
 )
+from autoenc.settings.training import TrainingSettings
+from autoenc.settings.tune import TuneSettings
 
 __all__ = ["SamplerName", "TransferSettings", "TransferSpaceSettings"]
 
@@ -51,100 +57,175 @@ Weight = Annotated[FiniteFloat, Field(ge=0)]
 class TransferSpaceSettings(Settings):
     """What is open in a transfer-aware search; a range is ``low,high``, one value alone fixes the option."""
 
-    latent_dim_options: Widths = Field((64, 128, 256), description="latent sizes to try")
-    hidden_dims_options: Stacks = Field(
-        ("128", "256", "256-128", "128-64"), description="hidden stacks of the encoder to try"
+    latent_dim_options: Widths = option((64, 128, 256), role="space", description="latent sizes to try")
+    hidden_dims_options: Stacks = option(
+        ("128", "256", "256-128", "128-64"), role="space", description="hidden stacks of the encoder to try"
     )
-    family_options: Families = Field(
-        ("ae", "dae", "vae"), description="families to try: plain, denoising, variational"
+    family_options: Families = option(
+        ("ae", "dae", "vae"), role="space", description="families to try: plain, denoising, variational"
     )
-    activation_options: Activations = Field(
-        ("relu", "gelu", "tanh"), description="activations of the encoder to try"
+    activation_options: Activations = again(
+        SpaceSettings,
+        "activation_options",
+        ("relu", "gelu", "tanh"),
+        description="activations of the encoder to try",
     )
-    norm_options: NormOptions = Field(
+    norm_options: NormOptions = again(
+        SpaceSettings,
+        "norm_options",
         ("layer", "none"),
         description="normalizations to try; layer takes out each row's mean and size",
     )
-    dropout_range: ShareRange = Field((0.15, 0.35), description="dropout of the encoder to try")
-    learning_rate_range: PositiveRange = Field(
-        (5e-4, 2e-3), description="first learning rates of stage 1 to try, on a log scale"
+    dropout_range: ShareRange = again(
+        SpaceSettings, "dropout_range", (0.15, 0.35), description="dropout of the encoder to try"
     )
-    weight_decay_range: PositiveRange = Field(
-        (1e-5, 1e-3), description="weight decays of stage 1 to try, on a log scale"
+    learning_rate_range: PositiveRange = again(
+        SpaceSettings,
+        "learning_rate_range",
+        (5e-4, 2e-3),
+        description="first learning rates of stage 1 to try, on a log scale",
     )
-    head_dropout_range: ShareRange = Field((0.05, 0.25), description="dropout of the heads to try")
-    head_learning_rate_range: PositiveRange = Field(
-        (3e-3, 1e-2), description="first learning rates of the heads to try, on a log scale"
+    weight_decay_range: PositiveRange = again(
+        SpaceSettings,
+        "weight_decay_range",
+        (1e-5, 1e-3),
+        description="weight decays of stage 1 to try, on a log scale",
     )
-    head_weight_decay_range: PositiveRange = Field(
-        (1e-2, 5.0), description="weight decays of the heads to try, on a log scale"
+    head_dropout_range: ShareRange = option(
+        (0.05, 0.25), role="space", description="dropout of the heads to try"
+    )
+    head_learning_rate_range: PositiveRange = option(
+        (3e-3, 1e-2), role="space", description="first learning rates of the heads to try, on a log scale"
+    )
+    head_weight_decay_range: PositiveRange = option(
+        (1e-2, 5.0), role="space", description="weight decays of the heads to try, on a log scale"
     )
 
 
-class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
+class TransferSettings(
+    QuietSettings, DeviceSettings, BudgetSettings, DataSettings, TransferSpaceSettings, FamilySettings
+):
     """Options of ``transfer``."""
 
-    labelled_path: PathText | None = Field(
-        None, description="table with the labelled rows, where they are not in the table to learn from"
-    )
-    regression_target: str = Field("rtop", description='column of numbers to predict; "" for none')
-    classification_target: str = Field(
-        "student_centred", description='column of two classes to predict, numbers or words; "" for none'
-    )
-    positive_class: ClassName | None = Field(
+    labelled_path: PathText | None = option(
         None,
+        role="data",
+        description="table with the labelled rows, where they are not in the table to learn from",
+    )
+    regression_target: str = option(
+        "rtop", role="judging", description='column of numbers to predict; "" for none'
+    )
+    classification_target: str = option(
+        "student_centred",
+        role="judging",
+        description='column of two classes to predict, numbers or words; "" for none',
+    )
+    positive_class: ClassName | None = option(
+        None,
+        role="judging",
         description="class that F1 and recall are about; by default the higher number, later word or true",
     )
-    n_trials: int = Field(50, ge=1, description="trials in all, those of an earlier run counted")
-    timeout_hours: FiniteFloat | None = Field(None, gt=0, description="begin no trial after so many hours")
-    n_cv_folds: int = Field(5, ge=2, description="folds that a trial is judged by")
-    finalists: int = Field(
+    n_cv_folds: int = option(
+        5,
+        role="judging",
+        words={"name": "folds"},
+        aliases=["folds"],
+        ge=2,
+        description="folds that a trial is judged by",
+    )
+    finalists: int = option(
         8,
+        role="progress",
         ge=1,
         le=1024,
         description="best trials to be judged again at the end, by more and more folds; 1 for none",
     )
-    epochs: int = Field(20, ge=1, description="stage 1: passes over its rows")
-    batch_size: BatchSize = Field(32, description="stage 1: rows of a training step")
-    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = Field(
-        "maxabs", description="scaling of the columns, fitted on the rows of stage 1; maxabs keeps zeros"
+    epochs: int = again(SearchSettings, "epochs", 20, description="stage 1: passes over its rows")
+    batch_size: BatchSize = again(
+        SearchSettings, "batch_size", 32, description="stage 1: rows of a training step"
     )
-    stage2_epochs: int = Field(20, ge=1, description="stage 2: passes over the labelled rows")
-    stage2_batch_size: BatchSize | None = Field(
-        None, description="stage 2: rows of a training step; by default a sixteenth of them, 8 to 64"
+    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = again(
+        TrainingSettings,
+        "scaling",
+        "maxabs",
+        description="scaling of the columns, fitted on the rows of stage 1; maxabs keeps zeros",
     )
-    head_hidden: int = Field(32, ge=1, le=65536, description="stage 2: hidden width of a head")
-    unfreeze: bool = Field(False, description="stage 2 trains the encoder on, too")
-    encoder_rate_share: Annotated[FiniteFloat, Field(gt=0, le=1)] = Field(
-        0.1, description="with --unfreeze, the encoder's learning rate as a share of the heads'"
+    stage2_epochs: int = option(
+        20, role="training", ge=1, description="stage 2: passes over the labelled rows"
     )
-    regression_loss_weight: Positive = Field(1.0, description="stage 2: weight of the regression's loss")
-    classification_loss_weight: Positive = Field(
-        1.0, description="stage 2: weight of the classification's loss"
+    stage2_batch_size: BatchSize | None = option(
+        None,
+        role="training",
+        description="stage 2: rows of a training step; by default a sixteenth of them, 8 to 64",
     )
-    positive_weight: Positive | None = Field(
-        None, description="stage 2: weight of the positive class; by default its rarity among the rows"
+    head_hidden: int = option(
+        32, role="training", ge=1, le=65536, description="stage 2: hidden width of a head"
     )
-    mae_weight: Weight = Field(1.5, description="objective: weight of the mean absolute error")
-    f1_weight: Weight = Field(2.0, description="objective: weight of 1 - F1")
-    recall_weight: Weight = Field(1.5, description="objective: weight of 1 - recall")
-    stage1_weight: Weight = Field(0.1, description="objective: weight of the loss of stage 1")
-    sampler: SamplerName = Field("tpe", description="how the next trial is chosen")
-    pruner: Literal["median", "hyperband", "none"] = Field(
-        "none", description="end trials that do badly between two folds"
+    unfreeze: bool = option(False, role="training", description="stage 2 trains the encoder on, too")
+    encoder_rate_share: Annotated[FiniteFloat, Field(gt=0, le=1)] = option(
+        0.1,
+        role="training",
+        description="with --unfreeze, the encoder's learning rate as a share of the heads'",
     )
-    seed: int = Field(42, ge=0, lt=2**32, description="seed of rows, weights, batches, dropout and search")
-    device: Literal["auto", "cuda", "cpu"] = Field("auto", description="where to train")
-    engine: Literal["auto", "native", "torch"] = Field(
-        "auto", description="of stage 1; native: the compiled CPU engine; torch: the plain reference"
+    regression_loss_weight: Positive = option(
+        1.0, role="training", description="stage 2: weight of the regression's loss"
     )
-    n_jobs: int = Field(1, ge=1, description="trials at once; only one at a time can be repeated exactly")
-    output_dir: PathText = Field("results/transfer", description="folder of the searches")
-    name: FolderName | None = Field(None, description="of this search; by default the table's name")
-    resume: PathText | None = Field(
-        None, description="go on with this study.db, with the options it was begun with"
+    classification_loss_weight: Positive = option(
+        1.0, role="training", description="stage 2: weight of the classification's loss"
     )
-    quiet: bool = Field(False, description="print nothing but warnings and errors")
+    positive_weight: Positive | None = option(
+        None,
+        role="training",
+        description="stage 2: weight of the positive class; by default its rarity among the rows",
+    )
+    mae_weight: Weight = option(
+        1.5, role="judging", description="objective: weight of the mean absolute error"
+    )
+    f1_weight: Weight = option(2.0, role="judging", description="objective: weight of 1 - F1")
+    recall_weight: Weight = option(1.5, role="judging", description="objective: weight of 1 - recall")
+    stage1_weight: Weight = option(
+        0.1, role="judging", description="objective: weight of the loss of stage 1"
+    )
+    sampler: SamplerName = option(
+        "tpe",
+        role="progress",
+        words={"name": "strategy"},
+        aliases=["strategy"],
+        description="how the next trial is chosen",
+    )
+    pruner: Literal["median", "hyperband", "none"] = again(
+        TuneSettings,
+        "pruner",
+        "none",
+        description="end trials that do badly between two folds",
+        role="progress",
+    )
+    seed: int = again(
+        TrainingSettings, "seed", 42, description="seed of rows, weights, batches, dropout and search"
+    )
+    engine: Literal["auto", "native", "torch"] = again(
+        DeviceSettings,
+        "engine",
+        "auto",
+        description="of stage 1; native: the compiled CPU engine; torch: the plain reference",
+    )
+    n_jobs: int = option(
+        1,
+        role="place",
+        words={"name": "jobs"},
+        aliases=["jobs"],
+        ge=1,
+        description="trials at once; only one at a time can be repeated exactly",
+    )
+    output_dir: PathText = again(
+        TrainingSettings, "output_dir", "results/transfer", description="folder of the searches"
+    )
+    name: FolderName | None = option(
+        None, role="place", description="of this search; by default the table's name"
+    )
+    resume: PathText | None = option(
+        None, role="progress", description="go on with this study.db, with the options it was begun with"
+    )
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""
@@ -188,12 +269,5 @@ class TransferSettings(DataSettings, TransferSpaceSettings, FamilySettings):
 
     def defining(self) -> dict[str, Any]:
         """The options that decide what a trial's value means, as plain values."""
-        written = self.model_dump(mode="json")
-        return {name: value for name, value in written.items() if name not in _NOT_DEFINING}
-
-
-# How far, where and in what order trials are made, and where the files are; data count by their content.
-_NOT_DEFINING = {
-    "data_path", "labelled_path", "columns", "exclude", "na_values", "n_trials", "timeout_hours", "finalists",
-    "sampler", "pruner", "device", "engine", "n_jobs", "output_dir", "name", "resume", "quiet",
-}  # fmt: skip
+        # How far, where and in what order trials are made is no matter; data count by their content.
+        return self.model_dump(mode="json", include={*options_of(type(self), "judging", "training", "space")})

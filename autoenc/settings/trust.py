@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from autoenc.settings.base import Settings
+from autoenc.settings.options import option
 
 __all__ = ["EnsembleSettings", "WarmStartSettings"]
 
@@ -14,8 +13,9 @@ Contradiction = tuple[tuple[str, ...], str]
 class EnsembleSettings(Settings):
     """Whether several fits become one model."""
 
-    ensemble: int = Field(
+    ensemble: int = option(
         0,
+        role="judging",
         ge=0,
         description="save the so many best fits as one model that averages their reconstructions; 0: none",
     )
@@ -41,13 +41,14 @@ class EnsembleSettings(Settings):
 class WarmStartSettings(Settings):
     """Whether stacks are trained a second time, from the trained stack that they extend."""
 
-    warm_start: bool = Field(
+    warm_start: bool = option(
         False,
+        role="space",
         description="train every stack that extends another one a second time, beginning from the trained "
         "other one, and report the epochs saved",
     )
-    compare_warm: bool = Field(
-        False, description="with --warm_start: compare the warm-started stacks with all others"
+    compare_warm: bool = option(
+        False, role="space", description="with --warm_start: compare the warm-started stacks with all others"
     )
 
     def warm_start_contradictions(self, strategy: str, max_layers: int) -> list[Contradiction]:

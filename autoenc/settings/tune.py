@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat
 
 from autoenc.settings.base import SPLIT, Settings, Width
+from autoenc.settings.options import again, option
+from autoenc.settings.search import SearchSettings
+from autoenc.settings.shared import BudgetSettings, ScheduleSettings
 from autoenc.settings.space import Families, FamilySettings, SpaceSettings
 from autoenc.settings.training import TrainingSettings
 
@@ -19,69 +22,93 @@ StrategyName = Literal["grid", "random", "tpe", "cmaes", "resilient"]
 class ResilientSettings(Settings):
     """Numbers of the resilient strategy."""
 
-    good_threshold: FiniteFloat = Field(1.0, gt=0, description="a good loss, as a multiple of PCA's")
-    excellent_threshold: FiniteFloat = Field(
-        0.9, gt=0, description="below this multiple of PCA's loss the neighbourhood is explored"
+    good_threshold: FiniteFloat = option(
+        1.0, role="space", gt=0, description="a good loss, as a multiple of PCA's"
     )
-    breakthrough_threshold: FiniteFloat = Field(
-        0.8, gt=0, description="a breakthrough, as a multiple of PCA's loss"
+    excellent_threshold: FiniteFloat = option(
+        0.9, role="space", gt=0, description="below this multiple of PCA's loss the neighbourhood is explored"
     )
-    startup_trials: int = Field(8, ge=1, description="trials of the resilient strategy drawn at random first")
-    local_trials: int = Field(8, ge=1, description="trials of a local exploration")
-    local_steps: int = Field(2, ge=1, description="steps of a whole number in local exploration")
-    local_share: Share = Field(0.1, description="relative step of other numbers in local exploration")
-    local_limit: Share = Field(0.2, description="how far local exploration may go from where it began")
-    stagnation_trials: int = Field(8, ge=1, description="trials without improvement before a jump")
-    jump_probability: FiniteFloat = Field(
-        0.7, ge=0, le=1, description="chance that a jump is made, else a small step"
+    breakthrough_threshold: FiniteFloat = option(
+        0.8, role="space", gt=0, description="a breakthrough, as a multiple of PCA's loss"
     )
-    jump_width: Share = Field(0.7, description="a jump multiplies widths by this")
-    jump_layers: Share = Field(0.8, description="a jump multiplies the number of layers by this")
-    jump_learning_rate: Share = Field(0.5, description="a jump multiplies the learning rate by this")
-    conservative_widths: Annotated[tuple[Width, Width], SPLIT] = Field(
-        (64, 256), description="a jump stays within these widths"
+    startup_trials: int = option(
+        8, role="space", ge=1, description="trials of the resilient strategy drawn at random first"
     )
-    conservative_layers: Annotated[tuple[Width, Width], SPLIT] = Field(
-        (2, 8), description="a jump stays within these numbers of layers"
+    local_trials: int = option(8, role="space", ge=1, description="trials of a local exploration")
+    local_steps: int = option(
+        2, role="space", ge=1, description="steps of a whole number in local exploration"
     )
-    most_growth: FiniteFloat = Field(
-        2.0, ge=1, description="no step goes to more than this times the parameters of the best so far"
+    local_share: Share = option(
+        0.1, role="space", description="relative step of other numbers in local exploration"
+    )
+    local_limit: Share = option(
+        0.2, role="space", description="how far local exploration may go from where it began"
+    )
+    stagnation_trials: int = option(
+        8, role="space", ge=1, description="trials without improvement before a jump"
+    )
+    jump_probability: FiniteFloat = option(
+        0.7, role="space", ge=0, le=1, description="chance that a jump is made, else a small step"
+    )
+    jump_width: Share = option(0.7, role="space", description="a jump multiplies widths by this")
+    jump_layers: Share = option(
+        0.8, role="space", description="a jump multiplies the number of layers by this"
+    )
+    jump_learning_rate: Share = option(
+        0.5, role="space", description="a jump multiplies the learning rate by this"
+    )
+    conservative_widths: Annotated[tuple[Width, Width], SPLIT] = option(
+        (64, 256), role="space", description="a jump stays within these widths"
+    )
+    conservative_layers: Annotated[tuple[Width, Width], SPLIT] = option(
+        (2, 8), role="space", description="a jump stays within these numbers of layers"
+    )
+    most_growth: FiniteFloat = option(
+        2.0,
+        role="space",
+        ge=1,
+        description="no step goes to more than this times the parameters of the best so far",
     )
 
 
-class TuneSettings(ResilientSettings, SpaceSettings, FamilySettings, TrainingSettings):
+class TuneSettings(
+    ScheduleSettings, BudgetSettings, ResilientSettings, SpaceSettings, FamilySettings, TrainingSettings
+):
     """Options of the adaptive search."""
 
-    strategy: StrategyName = Field("tpe", description="how the next trial is chosen")
-    n_trials: int = Field(50, ge=1, le=1_000_000, description="trials in all, with those of an earlier run")
-    timeout_hours: FiniteFloat | None = Field(None, gt=0, description="begin no trial after so many hours")
-    pruner: Literal["median", "hyperband", "none"] = Field(
-        "none", description="end trials early that do badly"
+    strategy: StrategyName = option(
+        "tpe", role="space", aliases=["sampler"], description="how the next trial is chosen"
     )
-    families: Families = Field(
+    pruner: Literal["median", "hyperband", "none"] = option(
+        "none", role="space", description="end trials early that do badly"
+    )
+    families: Families = option(
         ("ae",),
+        role="space",
         description="ae (plain), dae (denoising), vae (variational); several take turns in this order",
     )
-    latent_dim: Width = Field(3, description="size of the latent space")
-    epochs: int | None = Field(
-        None, ge=1, description="passes over the training rows; by default 20, with resilient at most 128"
-    )
-    patience: int | None = Field(
+    latent_dim: Width = again(SearchSettings, "latent_dim", 3, description="size of the latent space")
+    epochs: int | None = again(
+        SearchSettings,
+        "epochs",
         None,
-        ge=0,
+        description="passes over the training rows; by default 20, with resilient at most 128",
+    )
+    patience: int | None = again(
+        SearchSettings,
+        "patience",
+        None,
         description="stop a fit after so many epochs without a lower loss and keep its best; 0: never; "
         "by default 0, with resilient 36",
     )
-    min_epochs: int = Field(16, ge=1, description="early stopping never stops before this epoch")
-    eta_min: FiniteFloat = Field(1e-6, ge=0, description="learning rate at the end of the cosine schedule")
-    folds: int = Field(
+    folds: int = again(
+        SearchSettings,
+        "folds",
         0,
-        ge=0,
         description="judge trials by cross-validation with so many folds of the training rows; "
         "0: by one fifth of them",
     )
-    seeds: int = Field(1, ge=1, le=1000, description="train every trial with so many seeds")
-    plot: bool = Field(False, description="draw the study into figures/")
+    plot: bool = option(False, role="display", description="draw the study into figures/")
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""

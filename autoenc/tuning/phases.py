@@ -20,7 +20,12 @@ S = TypeVar("S", bound=Settings)
 FOLDS = 5
 """That judge where the experiment has none: the test rows must judge no phase."""
 
-_OWN = ("n_trials", "epochs", "data_path", "jobs", "quiet")  # of `phases`, passed on to the searches
+# Options of `phases` that are passed on to the searches as they are.
+_PASSED_ON = [
+    name
+    for name in PhasesSettings.model_fields
+    if name in TuneSettings.model_fields and name not in ("folds", "output_dir")
+]
 
 
 class Plan(NamedTuple):
@@ -78,7 +83,7 @@ def plan_phases(settings: PhasesSettings) -> Plan:
         raise InputError(problems)
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
     whole = _required(resolve(PhasesSettings, layers, given))
-    flags = {name: given[name] for name in _OWN if given.get(name) is not None}
+    flags = {name: given[name] for name in _PASSED_ON if given.get(name) is not None}
     flags |= {"folds": whole.folds or FOLDS, "fresh": False}
     phases = tuple(phase for phase in PHASES if phase in whole.phases)
     plan = Plan(whole, phases, Path(whole.output_dir or "output"), layers, flags)

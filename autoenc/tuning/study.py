@@ -13,6 +13,7 @@ from autoenc.errors import InputError
 from autoenc.record.processes import is_alive, this_process
 from autoenc.record.record import TUNE, keep_study_aside, note_use, order_of_use
 from autoenc.settings import TuneSettings, require_settings
+from autoenc.settings.options import options_of
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.job import TuneJob
 
@@ -32,10 +33,7 @@ _MARKING = timedelta(seconds=30)  # after which a trial without a mark counts as
 _SILENCE = timedelta(hours=6)  # after which a trial of another host counts as abandoned
 
 # Options that do not change what a trial comes to, or that may grow while a study goes on.
-_FREE = {
-    "n_trials", "timeout_hours", "jobs", "output_dir", "storage", "fresh", "plot", "quiet", "data_path",
-    "columns", "exclude", "na_values", "engine", "device", "scheduler",
-}  # fmt: skip
+_FREE = {*options_of(TuneSettings, "data", "progress", "place", "display")}
 
 
 def study_name(strategy: str, latent_dim: int) -> str:

@@ -14,6 +14,7 @@ from autoenc.errors import InputError
 from autoenc.record.database import CheckedDatabase, sqlite_url
 from autoenc.record.private import storage_of
 from autoenc.settings import TransferSettings, require_settings
+from autoenc.settings.options import options_of
 from autoenc.system.special import refuse_link, special_kind
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.two_stage.data import TransferData
@@ -112,7 +113,7 @@ def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) 
         InputError: If it is the study of another experiment; it says what differs.
     """
     refuse_link(path)
-    written = settings.model_dump(mode="json", exclude={"resume", "quiet"})
+    written = settings.model_dump(mode="json", exclude={"resume", *options_of(TransferSettings, "display")})
     if path.exists():
         study = read_study(path, "--resume" if settings.resume else "study")
         # An option that came later has its default in the studies begun before.

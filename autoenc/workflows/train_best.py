@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from autoenc.analysis.baselines import baseline_losses
 from autoenc.data.division import HOLDOUT
 from autoenc.data.sources import refuse_ended
-from autoenc.engines import Outcome, Stopped
+from autoenc.engines import Outcome, Recipe, Stopped
 from autoenc.errors import InputError
 from autoenc.record.runs import TrackedRun
 from autoenc.record.single_precision import as_recorded
@@ -19,6 +19,7 @@ from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
+from autoenc.settings.options import options_of
 from autoenc.system.paths import OutputPaths
 from autoenc.workflows.chosen import Chosen, chosen_trial
 from autoenc.workflows.full_training import FullTraining
@@ -28,12 +29,17 @@ from autoenc.workflows.tracking import curves_of, metrics_of
 if TYPE_CHECKING:
     from autoenc.fitted.autoencoder import FittedAutoencoder
 
-__all__ = ["FullRun", "train_best"]
+__all__ = ["OF_TRANSFER", "FullRun", "train_best"]
 
-_OVERRIDES = (
-    "epochs", "batch_size", "initial_lr", "eta_min", "weight_decay", "dropout", "activation", "norm",
-    "corruption", "kl_weight", "kl_warmup",
-)  # fmt: skip
+_RECIPE = set(Recipe.__dataclass_fields__)
+_OVERRIDES = [name for name in options_of(TrainBestSettings, "training") if name in _RECIPE]
+_OF_ROWS = [name for name in options_of(TrainingSettings, "data", "judging") if name != "data_path"]
+OF_TRANSFER = [
+    name
+    for name in options_of(TrainBestSettings, "data", "training")
+    if name not in {*_OVERRIDES, *TrainingSettings.model_fields}
+]
+"""Options that have a meaning for a transfer-aware search alone."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +144,7 @@ def _overridden(chosen: Chosen, settings: TrainBestSettings) -> dict[str, Any]:
 
 
 def _data_settings(chosen: Chosen, settings: TrainBestSettings) -> TrainingSettings:
-    names = ("columns", "exclude", "na_values", "scaling", "stratify", "group", "seed")
-    kept = {name: chosen.data[name] for name in names if name in chosen.data}
+    kept = {name: chosen.data[name] for name in _OF_ROWS if name in chosen.data}
     if settings.data_path is None:
         refuse_ended(chosen.data["data_path"], f"--from {settings.from_}", "--data_path")
     where = {"data_path": settings.data_path or chosen.data["data_path"]}

@@ -281,8 +281,11 @@ def _add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> N
 
 def _spellings(name: str, field: Any) -> list[str]:
     """A flag with ``_`` and with ``-``; some are words that no Python name can be."""
-    name = _words(field).get("flag", name)
-    return list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"]))
+    words = _words(field)
+    names = [words.get("flag", name), *words.get("aliases", ())] if not name.startswith("no_") else [name]
+    if words.get("name") in names:  # as other commands call it, before its own older name
+        names = sorted(names, key=lambda each: each != words["name"])
+    return list(dict.fromkeys(f"--{each}" for one in names for each in (one, one.replace("_", "-"))))
 
 
 def _negations(name: str, field: Any) -> list[str]:

@@ -29,7 +29,7 @@ from pydantic.fields import FieldInfo
 
 from autoenc.engines.contract import Norm
 from autoenc.errors import InputError
-from autoenc.settings.options import option
+from autoenc.settings.options import aliases_of, option
 from autoenc.system.secrets import masked_values
 
 __all__ = [
@@ -228,10 +228,10 @@ def check_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, l
     Returns:
         The settings, None where there are problems, and all problems.
     """
-    problems: list[Problem] = []
+    given, problems = _by_own_names(kind, given)
     wrong: set[str] = set()
     try:
-        settings = kind.model_validate(dict(given))
+        settings = kind.model_validate(given)
     except ValidationError as error:
         for detail in error.errors():
             name, *rest = detail["loc"]
@@ -250,6 +250,18 @@ def check_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, l
     found = settings.contradictions()
     problems += [Problem(names, text) for names, text in found if not wrong.intersection(names)]
     return (None if problems else settings), problems
+
+
+def _by_own_names(kind: type[S], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """Options by their own names, whatever they were given by; one that was given by two is a problem."""
+    own, problems = dict(given), []
+    for alias, name in aliases_of(kind).items():
+        if alias in own:
+            value = own.pop(alias)
+            if name in own:
+                problems.append(Problem((name,), f"--{name} and --{alias} are the same option; give one"))
+            own.setdefault(name, value)
+    return own, problems
 
 
 def parse_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, list[str]]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
-__all__ = ["ROLES", "Role", "again", "option", "options_of", "words_of"]
+__all__ = ["ROLES", "Role", "again", "aliases_of", "option", "options_of", "words_of"]
 
 Role = Literal["data", "judging", "training", "space", "progress", "place", "display"]
 """What an option decides.
@@ -92,3 +92,10 @@ def words_of(field: FieldInfo) -> dict[str, Any]:
 def options_of(kind: type[BaseModel], *roles: Role) -> tuple[str, ...]:
     """Names of the options that have one of these roles, in the order in which they are declared."""
     return tuple(name for name, field in kind.model_fields.items() if words_of(field)["role"] in roles)
+
+
+def aliases_of(kind: type[BaseModel]) -> dict[str, str]:
+    """Other names by which options may be given, and the options that they stand for."""
+    fields = kind.model_fields
+    found = {alias: name for name in fields for alias in words_of(fields[name]).get("aliases", ())}
+    return {alias: name for alias, name in found.items() if alias not in fields}

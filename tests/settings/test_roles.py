@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 import autoenc.settings
 from autoenc.commands import train_transfer
+from autoenc.config import load_layers, resolve
+from autoenc.errors import InputError
 from autoenc.report import search_file
-from autoenc.settings import PhasesSettings, Settings, TransferSettings, TuneSettings
+from autoenc.settings import (
+    PhasesSettings,
+    SearchSettings,
+    Settings,
+    TransferSettings,
+    TuneSettings,
+    require_settings,
+)
 from autoenc.settings.layers import LayerSettings
 from autoenc.settings.options import ROLES, again, option, options_of, words_of
 from autoenc.tuning import phases, study
@@ -85,3 +98,66 @@ def test_an_option_declared_again_keeps_what_is_not_said():
     assert (first.description, second.description) == ("first", "second")
     assert (options_of(First, "training"), options_of(Second, "place")) == (("n",), ("n",))
     assert first.metadata == second.metadata
+
+
+DECLARED = Path(autoenc.settings.__file__).parent
+
+
+def test_every_option_is_declared_once():
+    declared = Counter(
+        node.target.id
+        for path in DECLARED.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func) == "option"
+        and isinstance(node.target, ast.Name)
+    )
+    # How a grid is gone through, and how trials of a space are proposed: other choices, no other default.
+    assert {name for name, n in declared.items() if n > 1} == {"strategy"}
+
+
+@pytest.mark.parametrize(("kind", "alias", "name", "value"), [
+    (TransferSettings, "folds", "n_cv_folds", 4), (TransferSettings, "jobs", "n_jobs", 2),
+    (TransferSettings, "strategy", "sampler", "random"), (TuneSettings, "sampler", "strategy", "random"),
+    (TuneSettings, "n_cv_folds", "folds", 4), (SearchSettings, "n_jobs", "jobs", 2),
+])  # fmt: skip
+def test_an_option_goes_by_one_name_everywhere_and_by_its_older_one(kind, alias, name, value, tmp_path):
+    required = {"regression_target": "y"} if kind is TransferSettings else {}
+    assert getattr(require_settings(kind, {alias: value, **required}), name) == value
+    with pytest.raises(InputError, match=f"--{name} and --{alias} are the same option; give one"):
+        require_settings(kind, {alias: value, name: value, **required})
+    (tmp_path / "options.yaml").write_text(f"{alias}: {value}\n")
+    layers, problems = load_layers(str(tmp_path / "options.yaml"), None, {})
+    assert problems == []
+    resolution = resolve(kind, layers, required)
+    assert getattr(resolution.settings, name) == value
+    assert (resolution.unused, resolution.origins[name].endswith(":1")) == ([], True)
+
+
+def test_in_a_file_for_several_commands_each_takes_its_own_name(tmp_path):
+    (tmp_path / "options.yaml").write_text("folds: 3\nn_cv_folds: 4\nstrategy: halving\nsampler: random\n")
+    layers, _ = load_layers(str(tmp_path / "options.yaml"), None, {})
+    required = {"regression_target": "y"}
+    search = resolve(SearchSettings, layers, {}).settings
+    transfer = resolve(TransferSettings, layers, required).settings
+    assert (search.folds, search.strategy) == (3, "halving")
+    assert (transfer.n_cv_folds, transfer.sampler) == (4, "random")
+    (tmp_path / "grid.yaml").write_text("strategy: halving\n")
+    layers, _ = load_layers(str(tmp_path / "grid.yaml"), None, {})
+    assert resolve(TransferSettings, layers, required).settings.sampler == "tpe"
+
+
+def test_both_names_are_flags(call, table_csv, tmp_path):
+    common = (
+        "--data_path",
+        table_csv,
+        "--output_dir",
+        tmp_path,
+        "--hidden_dims_search",
+        "4",
+        "--epochs",
+        "1",
+    )
+    assert call("search", *common, "--n_jobs", "1", "--n-cv-folds", "2").code == 0
+    assert "--folds N, --n_cv_folds N" in call("transfer", "--help").out

@@ -1,15 +1,19 @@
-"""What a process of the program needs before anything else: streams that can be written to."""
+"""What a process of the program needs before anything else: streams, and libraries that fit its memory."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-__all__ = ["prepare_process"]
+__all__ = ["memory_is_limited", "prepare_process"]
+
+# Libraries that make a thread a core as they load: where one cannot be made, OpenBLAS sends its process
+# SIGINT, or waits for it without end. Fits have one thread each anyway.
+_THREAD_COUNTS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 def prepare_process() -> None:
-    """Make standard streams safe to write to; for the program's own process alone.
+    """Make standard streams safe to write to, and libraries modest; for the program's own process alone.
 
     A daemon or a shell (``2>&-``) may have closed them: the next file to be opened, a record perhaps, would
     then take their place and receive what libraries write to them.
@@ -25,6 +29,18 @@ def prepare_process() -> None:
             stream.reconfigure(errors="backslashreplace")
     # Pictures are files: no backend is needed, and a notebook's is none that this process has.
     os.environ.pop("MPLBACKEND", None)
+    if memory_is_limited():
+        for name in _THREAD_COUNTS:
+            os.environ.setdefault(name, "1")
+
+
+def memory_is_limited() -> bool:
+    """Whether the addresses of this process are limited, as by ``ulimit -v``."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 def _occupy_standard_descriptors() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -177,3 +178,23 @@ def test_a_cache_is_never_in_the_way(
     assert note.format(tmp_path / "tmp") in "\n".join(lines[1:])
     if not note:
         assert lines[1:] == []
+
+
+@pytest.mark.parametrize("command", [["search", "--epochs", "1"], ["transfer"], ["encode"]])
+@pytest.mark.parametrize("limit_mib", [300, 700])
+def test_without_the_memory_that_libraries_take_a_command_ends_in_a_sentence(command, limit_mib, tmp_path):
+    """They would end the process as they please: by a signal, without words, or never."""
+    resource = pytest.importorskip("resource")
+    words = {
+        "search": ["--output_dir", tmp_path / "out"],
+        "transfer": ["--output_dir", tmp_path / "out", "--regression_target", "rtop"],
+        "encode": ["--model", "m.pth", "--output", tmp_path / "out"],
+    }[command[0]]
+    run = subprocess.run(
+        [sys.executable, "-m", "autoenc", *map(str, [*command, *words])],
+        capture_output=True, text=True, timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit_mib * 2**20,) * 2),
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert re.fullmatch(r"error: out of memory: this command needs \d+ MiB that cannot be had\n", run.stderr)
+    assert not (tmp_path / "out").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,11 @@ __all__ = ["check_digest", "check_tensor", "read_archive", "write_sealed"]
 _DIGEST = "digest"
 _MOST_VALUES = 1_000_000
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+_END = b"PK\x05\x06" + bytes(18)  # the last record of an archive, its signature first
+# What torch writes into the one folder of an archive.
+_PARTS = re.compile(
+    r"data\.pkl|data/\d+|version|byteorder|\.format_version|\.storage_alignment|\.data/serialization_id"
+)
 
 
 def write_sealed(path: Path, content: Mapping[str, Any], keep_earlier: bool = False) -> Path | None:
@@ -113,6 +119,11 @@ def _check_archive(path: Path, raw: bytes) -> None:
         names = archive.namelist()
         if len(set(names)) != len(names):
             raise InputError(f"{path}: is damaged: a part of it is there twice")
+        foreign = [name for name in names if not _PARTS.fullmatch(name.partition("/")[2])]
+        if foreign:
+            raise InputError(f"{path}: is damaged: {foreign[0]!r} is no part of a model file")
+        if raw[-len(_END) : -len(_END) + 4] != _END[:4]:
+            raise InputError(f"{path}: is damaged: something stands behind its end")
         for part in archive.infolist():
             if part.compress_type != zipfile.ZIP_STORED:  # a small file could fill the memory
                 raise InputError(f"{path}: is not a model file, whose parts are never compressed")

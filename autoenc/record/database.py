@@ -257,6 +257,17 @@ class CheckedDatabase(Checked, CachedDatabase):
         self._rows = backend
         sqlalchemy.event.listen(backend.engine, "handle_error", self._in_words)
         super().__init__(backend)
+        if file is not None:
+            self._tell_lost_studies()
+
+    def _tell_lost_studies(self) -> None:
+        """Tell of studies whose own row is gone and whose trials are there: SQLite lets that happen."""
+        query = (
+            "SELECT study_id, COUNT(*) FROM trials WHERE study_id NOT IN (SELECT study_id FROM studies) "
+            "GROUP BY study_id"
+        )
+        for study, n_trials in self._rows.rows(query):
+            self.damaged(f"study {study}, of {n_trials:,} trials (its name is gone)", "it is left out")
 
     def close(self) -> None:
         """Let go of the database, so that its file can be moved."""

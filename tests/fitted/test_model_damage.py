@@ -305,6 +305,21 @@ def test_compressed_parts_are_refused(sealed, tmp_path):
         load_model(path)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_may_stand_in_a_file_that_is_not_of_it(root, sealed, tmp_path, kind):
+    source = sealed.get(kind) or asset(root, kind)
+    path = tmp_path / "m.pth"
+    for behind in (b"\0", b"PK", b"x" * 70_000):
+        path.write_bytes(source.read_bytes() + behind)
+        with pytest.raises(InputError, match=r"is damaged|is truncated or not a model file"):
+            load_model(path)
+    shutil.copy(source, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{archive.namelist()[0].partition('/')[0]}/notes.txt", b"more")
+    with pytest.raises(InputError, match=r"is damaged: '\S+/notes\.txt' is no part of a model file"):
+        load_model(path)
+
+
 def test_content_without_end_is_refused(root, tmp_path):
     content = torch.load(asset(root, "model"), weights_only=True)
     endless: list[Any] = []
@@ -328,7 +343,10 @@ def test_a_damaged_model_ends_a_command_with_a_line(sealed, tmp_path, call, tabl
     path = tmp_path / "m.pth"
     shutil.copy(sealed["model"], path)
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    with zipfile.ZipFile(path) as archive:
+        part = max(archive.infolist(), key=lambda info: info.file_size * ("/data/" in info.filename))
+        value = archive.read(part)
+    content[content.index(value)] ^= 1  # a number of its parameters
     path.write_bytes(content)
     answer = call("encode", "--model", path, "--data_path", table_csv, "--output", tmp_path / "l.csv")
     assert answer.code == 2

@@ -310,6 +310,22 @@ def test_what_is_moved_between_studies_of_a_database_is_named(
     assert losses(shown(tmp_path, *where).out) == losses(right.out)
 
 
+def test_a_study_whose_row_is_gone_is_named(two_searches, call, shown, tmp_path) -> None:
+    path = copied(two_searches, tmp_path)
+    where = ["--storage", f"sqlite:///{path}"]
+    with closing(sqlite3.connect(path)) as connection:
+        ((study,),) = connection.execute("SELECT study_id FROM studies LIMIT 1")
+        ((n_trials,),) = connection.execute("SELECT COUNT(*) FROM trials WHERE study_id = ?", (study,))
+        connection.execute("DELETE FROM studies WHERE study_id = ?", (study,))
+        connection.commit()
+    named = f"study {study}, of {n_trials} trials (its name is gone) is damaged: it is left out"
+    assert named in shown(tmp_path, *where).err
+    for seed in (42, 7):  # what was lost is trained again
+        assert call(*SEARCH, "--seed", seed, "--output_dir", tmp_path / "out", *where).code == 0
+    right = shown(two_searches.parent, "--storage", f"sqlite:///{two_searches}")
+    assert losses(shown(tmp_path, *where).out) == losses(right.out)
+
+
 def test_lines_in_another_order_mean_the_same(records, shown, tmp_path) -> None:
     source = records / "tune" / "study.journal"
     path = copied(source, tmp_path / "study")

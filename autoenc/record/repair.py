@@ -1,0 +1,104 @@
+"""Writing a damaged record anew, with all of it that holds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from autoenc.errors import InputError
+from autoenc.record.checked import Checked
+from autoenc.record.database import CheckedDatabase, sqlite_url
+from autoenc.record.digest import LOST
+from autoenc.record.journal import CheckedJournal
+from autoenc.record.private import study_id
+from autoenc.record.record import CONTEXT, records_in
+from autoenc.system.paths import keep_aside, remove_unfinished
+
+__all__ = ["records_of_folder", "repair_file"]
+
+
+def records_of_folder(folder: Path) -> list[Path]:
+    """The records of a folder.
+
+    Raises:
+        InputError: If there is none.
+    """
+    names = ("study.journal", "study.shard-*-of-*.journal", "study.db")
+    found = [path for name in names for path in sorted(folder.glob(name))]
+    if not found:
+        raise InputError(f"{folder}: there is no study.journal or study.db here")
+    return found
+
+
+def _opened(path: Path, name: str | None = None) -> CheckedJournal | CheckedDatabase:
+    """The storage of a file, which says ``name`` in its messages."""
+    with path.open("rb") as file:
+        is_database = file.read(6) == b"SQLite"
+    if is_database or path.suffix == ".db":
+        return CheckedDatabase(sqlite_url(path), name or str(path), read_only=True)
+    return CheckedJournal(path)
+
+
+def repair_file(path: Path) -> list[str]:
+    """Write a record anew where it is damaged, and keep the damaged one; nobody else may use it meanwhile.
+
+    Returns:
+        What was done, for people.
+
+    Raises:
+        InputError: If nothing of it can be read.
+    """
+    damaged = _opened(path)
+    beginning = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    remove_unfinished(path.parent, (path.name,))
+    try:
+        whole: CheckedJournal | CheckedDatabase
+        if isinstance(damaged, CheckedDatabase):
+            whole = CheckedDatabase(sqlite_url(beginning), str(path))
+        else:
+            whole = CheckedJournal(beginning)
+        n_kept, n_lost = _copy(damaged, whole)
+        if not damaged.damage and not n_lost:
+            return [f"{path}: is whole; {n_kept:,} trials hold"]
+        if isinstance(whole, CheckedDatabase):
+            whole.close()
+        if isinstance(damaged, CheckedDatabase):
+            damaged.close()
+        kept = keep_aside(path)
+        os.replace(beginning, path)
+    finally:
+        beginning.unlink(missing_ok=True)
+    return [
+        f"{path}: {n_kept:,} trials are kept, {n_lost:,} are lost; the damaged record is kept as {kept}",
+        "the command that began the search goes on with it",
+    ]
+
+
+def _copy(damaged: Checked, whole: BaseStorage) -> tuple[int, int]:
+    """Copy what holds; how many trials that were, and how many are lost."""
+    n_kept = n_lost = 0
+    records = {record.study.study_name: record for record in records_in(damaged)}
+    for frozen in damaged.get_all_studies():
+        if frozen.study_name.startswith("lost-"):  # whatever it was, its line cannot be read
+            continue
+        new_id = whole.create_new_study(frozen.directions, frozen.study_name)
+        for key, value in frozen.system_attrs.items():
+            whole.set_study_system_attr(new_id, key, value)
+        for key, value in frozen.user_attrs.items():
+            whole.set_study_user_attr(new_id, key, value)
+        record = records.get(frozen.study_name)
+        for trial in damaged.get_all_trials(study_id(frozen), deepcopy=False):
+            lost = trial.user_attrs.get("failure") == LOST or (record is not None and not record.holds(trial))
+            n_kept, n_lost = n_kept + (not lost), n_lost + lost
+            if not (lost and (record is not None or CONTEXT in frozen.user_attrs)):
+                whole.create_new_trial(new_id, _template(trial))
+    return n_kept, n_lost
+
+
+def _template(trial: FrozenTrial) -> FrozenTrial:
+    if trial.state == TrialState.FAIL and trial.datetime_start is None:
+        return create_trial(state=TrialState.FAIL, user_attrs=trial.user_attrs)
+    return trial

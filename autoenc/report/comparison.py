@@ -1,0 +1,65 @@
+"""The best loss against the latent size, with PCA beside it: in words and as a picture."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from autoenc.report.plots import COLOURS, new_figure
+
+__all__ = ["SizeRow", "comparison_lines", "draw_comparison"]
+
+
+class SizeRow(NamedTuple):
+    """The stack that is kept of one latent size, by which rule, and what its loss is."""
+
+    latent_size: int
+    name: str
+    loss: float
+    standard_error: float | None
+    pca: float
+    rule: str = "best"
+    measure: str = "final test loss"
+    above_pca: float | None = None
+
+
+def comparison_lines(rows: list[SizeRow], at: int | None) -> list[str]:
+    """A line for each latent size, and where the elbow is: ``rows[at]``, if there is one."""
+    lines = [f"{'latent size':>11}  {'best stack':<20}  {'loss':>8}  {'PCA':>8}  against PCA"]
+    for row in rows:
+        share = "-" if row.above_pca is None else f"{100 * row.above_pca:+.0f} %"
+        by = "" if row.rule == "best" else f"  by {row.rule}"
+        losses = f"{row.loss:.6f}  {row.pca:.6f}  {share:>11}"
+        lines.append(f"{row.latent_size:>11}  {row.name:<20}  {losses}{by}")
+    if at is None:
+        return [*lines, "", "no elbow: that takes at least three latent sizes with falling loss"]
+    size = rows[at].latent_size
+    return [*lines, "", f"elbow at latent size {size}: beyond it the loss falls more slowly"]
+
+
+def draw_comparison(rows: list[SizeRow], at: int | None) -> Figure:
+    """Loss against latent size, autoencoder and PCA, the elbow circled."""
+    figure = new_figure()
+    axis = figure.add_subplot()
+    sizes = [row.latent_size for row in rows]
+    errors = [row.standard_error or 0.0 for row in rows]
+    axis.errorbar(
+        sizes, [row.loss for row in rows], yerr=errors if any(errors) else None, color=COLOURS[0], marker="o",
+        capsize=3, label="autoencoder" + (", with standard error" if any(errors) else ""),
+    )  # fmt: skip
+    axis.plot(sizes, [row.pca for row in rows], color=COLOURS[1], marker="s", linestyle="--", label="PCA")
+    if at is not None:
+        axis.scatter(
+            sizes[at], rows[at].loss, s=190, facecolor="none", edgecolor="black", linewidth=1.5, zorder=4,
+            label=f"elbow: latent size {sizes[at]}",
+        )  # fmt: skip
+    axis.set_ylim(bottom=0)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlabel("latent size")
+    axis.set_ylabel(f"{rows[0].measure} (weighted squared error, scaled units)")
+    axis.set_title("Loss of the chosen stack against latent size", loc="left")
+    axis.grid(alpha=0.3)
+    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    return figure

@@ -1,0 +1,65 @@
+"""The last search of each latent size."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from autoenc.analysis.baselines import above_pca
+from autoenc.errors import InputError
+from autoenc.record.record import Record, records_in
+from autoenc.record.storage import journal_path, open_storage
+from autoenc.report import SearchResults
+from autoenc.report.comparison import SizeRow
+from autoenc.report.plots import loss_name
+from autoenc.settings import SearchSettings
+
+__all__ = ["latest_records", "size_rows"]
+
+
+def latest_records(folders: list[Path]) -> list[Record]:
+    """The last search for each latent size."""
+    problems: list[str] = []
+    found: dict[int, Record] = {}
+    for folder in folders:
+        journal = journal_path(folder)
+        if not journal.exists():
+            problems.append(f"{folder}: there is no {journal.name} here")
+            continue
+        records = (record for record in records_in(open_storage(journal, read_only=True)) if record.search)
+        for record in sorted(records, key=lambda record: record.last_used):
+            found[record.context.latent_dim] = record
+    kinds = {dataclasses.replace(record.context, latent_dim=0) for record in found.values()}
+    if len(kinds) > 1:
+        problems.append(
+            "the searches are of different data, columns, scaling or split and cannot be compared; "
+            "name folders of one kind"
+        )
+    elif len({record.search["settings"].get("folds", 0) for record in found.values()}) > 1:
+        judged = ", ".join(f"size {size} by {_judges(found[size])}" for size in sorted(found))
+        problems.append(f"other rows judge other latent sizes ({judged}); search them with the same --folds")
+    if problems:
+        raise InputError(problems)
+    return [found[size] for size in sorted(found)]
+
+
+def _judges(record: Record) -> str:
+    folds = record.search["settings"].get("folds", 0)
+    return f"{folds} folds" if folds else "the test rows"
+
+
+def size_rows(records: list[Record]) -> list[SizeRow]:
+    """The chosen stack of each search that has one."""
+    rows = []
+    for record in records:
+        results = SearchResults.of(SearchSettings.model_validate(record.search["settings"]), record)
+        if results.ranked:
+            found, pca = results.selection, results.baselines["pca"]
+            kept, size, measure = found.chosen, record.context.latent_dim, loss_name(results)
+            above = above_pca(kept.loss, results.baselines)
+            rows.append(
+                SizeRow(
+                    size, kept.trial.name, kept.loss, kept.standard_error, pca, found.rule, measure, above
+                )
+            )
+    return rows

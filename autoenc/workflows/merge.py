@@ -1,0 +1,121 @@
+"""Joining the records of shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoenc.engines import Fit, Outcome
+from autoenc.errors import InputError
+from autoenc.models.grid import format_architecture
+from autoenc.record.lock import RecordLock
+from autoenc.record.record import Record, records_in
+from autoenc.record.storage import journal_path, open_storage
+from autoenc.report import SearchResults, write_reports
+from autoenc.report.live import LiveView, state_of_record
+from autoenc.searching.trials import trained_trials_of
+from autoenc.settings import SearchSettings
+from autoenc.system.paths import OutputPaths, check_folder
+from autoenc.system.text import warn
+
+__all__ = ["Merged", "merge_folders"]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The joined record of shards.
+
+    Attributes:
+        results: What it holds.
+        n_records: How many records it was joined from.
+        n_twice: Fits that stood in more than one of them.
+        written: The output files, with a word for each.
+    """
+
+    results: SearchResults
+    n_records: int
+    n_twice: int
+    written: list[tuple[str, Path]]
+
+
+def merge_folders(folders: list[Path], out: Path) -> Iterator[Merged]:
+    """Join every record found in the folders into one in the output folder; doing it again changes nothing.
+
+    Args:
+        folders: Of the shards.
+        out: Where the joined record is.
+
+    Yields:
+        What came of each search, once its files are written.
+
+    Raises:
+        InputError: If a folder holds no record, or the output folder cannot be used.
+    """
+    sources = _sources(folders)
+    check_folder(out)
+    with RecordLock(journal_path(out)):
+        OutputPaths(out, 0).remove_leftovers()
+        storage = open_storage(journal_path(out))
+        for name in sorted({record.context.name for record in sources}):
+            parts = [record for record in sources if record.context.name == name]
+            yield _join(parts, Record.open(storage, parts[0].context), out)
+
+
+def _sources(folders: list[Path]) -> list[Record]:
+    """Every record of a search in the folders."""
+    problems, records = [], []
+    for folder in folders:
+        journals = sorted([*folder.glob("study.journal"), *folder.glob("study.shard-*-of-*.journal")])
+        found = [
+            r for journal in journals for r in records_in(open_storage(journal, read_only=True)) if r.search
+        ]
+        if not found:
+            problems.append(f"{folder}: holds no record of a search")
+        records += found
+    if problems:
+        raise InputError(problems)
+    return records
+
+
+def _join(parts: list[Record], target: Record, out: Path) -> Merged:
+    """Join the records of one context."""
+    options = [SearchSettings.model_validate({**p.search["settings"], "shard": None}) for p in parts]
+    # Where the grids differ the joined one is that which holds most; the rest would not be its own.
+    widest = max(options, key=lambda option: sum(len(trial.fits) for trial in trained_trials_of(option)))
+    option = widest.model_copy(update={"output_dir": str(out)})
+    found, n_twice, engines = _collect(parts)
+    known = target.outcomes()
+    wanted = (fit for trial in trained_trials_of(option) for fit in trial.fits)
+    for fit in wanted:
+        if fit in found and (fit not in known or (known[fit].failure and not found[fit].failure)):
+            target.add(fit, found[fit], engines[fit])
+    note = {**parts[0].search, "settings": option.model_dump(mode="json")}
+    note.pop("ensemble", None)  # chosen among a part of the fits; a search in this folder chooses among all
+    target.note_search(note)
+    results = SearchResults.of(option, target)
+    paths = OutputPaths(out, option.latent_size)
+    LiveView(results, paths).conclude("incomplete" if results.missing else state_of_record(results, paths))
+    written = [*write_reports(results, paths), ("record", journal_path(out))]
+    return Merged(results, len(parts), n_twice, written)
+
+
+def _collect(parts: list[Record]) -> tuple[dict[Fit, Outcome], int, dict[Fit, str]]:
+    """Every fit of the parts once, how many stand in more than one, and which engine trained each."""
+    found: dict[Fit, Outcome] = {}
+    engines: dict[Fit, str] = {}
+    twice: set[Fit] = set()
+    for part in parts:
+        for fit, outcome in part.outcomes().items():
+            earlier = found.get(fit)
+            if earlier is not None and earlier.failure is None and outcome.failure is None:
+                twice.add(fit)
+                if earlier.test_losses != outcome.test_losses and engines[fit] == part.search["engine"]:
+                    warn(
+                        f"warning: {format_architecture(fit.architecture)} stands in two records with other "
+                        f"losses, {earlier.final_test_loss!r} and {outcome.final_test_loss!r}; "
+                        "the first is kept",
+                    )
+            elif earlier is None or earlier.failure is not None:
+                found[fit], engines[fit] = outcome, part.search["engine"]
+    return found, len(twice), engines

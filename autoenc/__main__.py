@@ -48,7 +48,7 @@ def run(prog: str | None = None) -> int:
         for number in heeded:
             signal.signal(number, stop)
         prepare_process()
-        from autoenc.cli import main as cli
+        from autoenc import cli
 
         code = _flushed(cli.main() if prog is None else cli.main_by_mode(sys.argv[1:], prog))
         _end_at_once_without_memory(code)

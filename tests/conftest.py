@@ -45,7 +45,7 @@ def compiled_engine():
 @pytest.fixture(scope="session")
 def call(compiled_engine) -> Callable[..., Answer]:
     """The command line in this process: arguments in, exit code and text out."""
-    from autoenc.cli.main import main
+    from autoenc.cli import main
 
     def called(*arguments: object) -> Answer:
         out, err = io.StringIO(), io.StringIO()

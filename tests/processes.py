@@ -54,7 +54,7 @@ def _die_before(name: str) -> None:
 
 
 def _main(arguments: list[str], log: str, dies_at_write: int | str | None) -> None:
-    from autoenc.cli.main import main
+    from autoenc.cli import main
 
     if isinstance(dies_at_write, str):
         _die_before(dies_at_write)

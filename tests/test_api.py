@@ -134,7 +134,7 @@ def test_threads_of_torch_are_given_back(table: pd.DataFrame) -> None:
 
 
 def test_the_command_line_leaves_what_python_loads(table: pd.DataFrame, tmp_path: Path) -> None:
-    from autoenc.cli.main import main
+    from autoenc.cli import main
 
     path, out = tmp_path / "table.csv", tmp_path / "out"
     table.to_csv(path, index=False)

@@ -153,9 +153,7 @@ def test_where_nobody_answers_nobody_waits(listening, call, table_csv, tmp_path)
 
 
 def test_without_the_extra_it_says_what_to_install(table_csv, tmp_path) -> None:
-    code = (
-        "import sys; sys.modules['distributed'] = None; from autoenc.cli.main import main; sys.exit(main())"
-    )
+    code = "import sys; sys.modules['distributed'] = None; from autoenc.cli import main; sys.exit(main())"
     options = ["--data_path", table_csv, "--output_dir", tmp_path, "--scheduler", "tcp://127.0.0.1:1"]
     run = subprocess.run(
         [sys.executable, "-c", code, "search", *map(str, options)], capture_output=True, text=True, cwd=ROOT

@@ -116,7 +116,7 @@ def test_a_folder_that_is_gone_is_named(tmp_path):
 
 
 def test_a_full_standard_output_is_named(tmp_path, monkeypatch):
-    from autoenc.cli.main import main
+    from autoenc.cli import main
 
     errors = tmp_path / "err"
     with open("/dev/full", "w") as full, errors.open("w") as stream:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from autoenc.cli.main import main
+from autoenc.cli import main
 from autoenc.config import resolve
 from autoenc.errors import InputError
 from autoenc.searching.signals import StopOnSignals
@@ -149,12 +149,12 @@ def test_a_process_without_memory_ends_at_once(tmp_path) -> None:
     """What libraries do at the exit of an interpreter may never end where threads cannot be joined."""
     code = """
 import atexit, errno, sys, time
-import autoenc.cli.main, autoenc.__main__
+import autoenc.cli, autoenc.__main__
 from autoenc.system.trouble import trouble
 def short(*_):
     assert trouble(OSError(errno.ENOMEM, "Cannot allocate memory"))
     return 1
-autoenc.cli.main.main = short
+autoenc.cli.main = short
 atexit.register(time.sleep, 600)
 autoenc.__main__.run()
 """

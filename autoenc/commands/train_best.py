@@ -7,6 +7,7 @@ from pathlib import Path
 from autoenc.errors import InputError
 from autoenc.record.storage import journal_path
 from autoenc.report.full_training import full_lines
+from autoenc.report.full_transfer import full_transfer_lines
 from autoenc.settings import TrainBestSettings
 from autoenc.system.text import say, warn
 from autoenc.workflows import train_best as workflow
@@ -29,9 +30,12 @@ def train_best(settings: TrainBestSettings) -> int:
         what = "is a file" if source.exists() else "there is no such folder"
         raise InputError(f"--from {source}: {what}; name the folder of a search")
     if (source / "study.db").exists() and not journal_path(source).exists():
-        from autoenc.commands.train_transfer import train_best_of_transfer
+        from autoenc.workflows.train_transfer import train_best_of_transfer
 
-        return train_best_of_transfer(settings)
+        result = train_best_of_transfer(settings, Terminal(settings.quiet))
+        if not settings.quiet:
+            say(*full_transfer_lines(result))
+        return 0
     for name in workflow.OF_TRANSFER:
         if getattr(settings, name) is not None:
             raise InputError(f"--{name}: {source} holds no transfer-aware search, the one with stages")

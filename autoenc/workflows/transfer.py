@@ -35,7 +35,11 @@ from autoenc.two_stage.data import Target, TransferData
 from autoenc.two_stage.estimate import estimate_trial_s
 from autoenc.two_stage.finalists import best_trial, compare, is_decided, judge_finalists, n_judgements
 from autoenc.two_stage.job import TransferJob
-from autoenc.two_stage.record import context_of, open_study, study_in_memory
+from autoenc.two_stage.record import (
+    context_of,
+    open_study,
+    study_in_memory,
+)
 from autoenc.two_stage.space import Configuration, configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
 from autoenc.two_stage.trials import TransferTrials

@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from autoenc import load_model
-from autoenc.commands.train_transfer import train_best_transfer
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.checkpoint import FittedTransfer
@@ -23,6 +22,7 @@ from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.folds import divide
 from autoenc.two_stage.stages import TrainingFailed
 from autoenc.workflows import transfer as workflow
+from autoenc.workflows.train_transfer import train_best_transfer
 
 QUICK = (
     "--regression_target", "score", "--classification_target", "kind", "--n_cv_folds", "2", "--epochs", "2",

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from autoenc.commands import analyze as analyze_command
 from autoenc.record.lock import RecordLock
 from autoenc.record.storage import open_storage
 from autoenc.report import transfer_reports as reports
 from autoenc.report.tuning_write import TuneReports
+from autoenc.workflows import analyze as analyze_command
 from autoenc.workflows import transfer as transfer_workflow
 
 ASSETS = Path(__file__).parents[1] / "assets"

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import autoenc.settings
-from autoenc.commands import train_transfer
 from autoenc.config import load_layers, resolve
 from autoenc.errors import InputError
 from autoenc.report import search_file
@@ -24,7 +23,7 @@ from autoenc.settings import (
 from autoenc.settings.layers import LayerSettings
 from autoenc.settings.options import ROLES, again, option, options_of, words_of
 from autoenc.tuning import phases, study
-from autoenc.workflows import train_best
+from autoenc.workflows import train_best, train_transfer
 
 KINDS = [LayerSettings, *(getattr(autoenc.settings, name) for name in autoenc.settings.__all__)]
 KINDS = [kind for kind in KINDS if isinstance(kind, type) and issubclass(kind, Settings)]

@@ -1,0 +1,56 @@
+"""A transfer-aware search in words: its counts, its finalists and its best trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from autoenc.analysis.study import count_states, ranked_trials, study_trials
+from autoenc.two_stage.finalists import Finalist, best_trial, compare
+
+__all__ = ["files_lines", "search_lines"]
+
+
+def search_lines(study: optuna.Study) -> list[str]:
+    """What a search came to, for people and for its log."""
+    counts = count_states(study_trials(study))
+    best = best_trial(study)
+    told = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
+    lines = [
+        f"trials        {told}",
+        *(f"finalist      {_told_finalist(each)}" for each in compare(study)),
+    ]
+    if best is None:
+        return lines
+    lines.append(f"best trial    {_told_best(study, best)}")
+    for name, value in best.params.items():
+        lines.append(
+            f"{'':<13} {name} {value:.5g}" if isinstance(value, float) else f"{'':<13} {name} {value}"
+        )
+    return lines
+
+
+def files_lines(files: Iterable[tuple[str, Path]]) -> list[str]:
+    """A line a file, its word first."""
+    return [f"{word:<13} {path}" for word, path in files]
+
+
+def _told_finalist(each: Finalist) -> str:
+    told = f"trial {each.number}: {each.mean:.4f} over {each.n_folds} folds"
+    if not each.above_standard_error:
+        return told
+    return f"{told}, {each.above:+.4f} +- {each.above_standard_error:.4f} beside the first on the same folds"
+
+
+def _told_best(study: optuna.Study, best: FrozenTrial) -> str:
+    """Which trial is kept, and why where it is not the one with the lowest value."""
+    lowest = ranked_trials(study)[0]
+    told = f"trial {best.number}, value {best.value:.6f} in the search"
+    if finalists := compare(study):
+        told += f", {finalists[0].mean:.4f} over all its folds"
+    if lowest.number == best.number:
+        return told
+    return f"{told}; the last round put it before trial {lowest.number}, whose was {lowest.value:.6f}"

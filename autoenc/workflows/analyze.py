@@ -1,0 +1,85 @@
+"""The searches of a folder as their records tell them, and their reports made again."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+
+from autoenc.analysis.study import ranked_trials, study_trials
+from autoenc.record.record import TUNE, Record
+from autoenc.report import SearchResults, write_reports
+from autoenc.report.live import LiveView, state_of_record, unfinished_state
+from autoenc.report.overview import overview
+from autoenc.report.tuning import step_line, steps_of
+from autoenc.report.tuning_write import STATE_FILE, TuneReports
+from autoenc.settings import SearchSettings
+from autoenc.system.paths import OutputPaths
+from autoenc.system.text import say, warn
+
+__all__ = ["show_search", "show_study", "show_transfer", "where_it_can_write"]
+
+
+def show_transfer(folder: Path) -> int:
+    """A transfer-aware search: its best trials, and its reports made again."""
+    from autoenc.report.transfer_reports import write_pictures, write_tables
+    from autoenc.two_stage.record import read_study
+
+    study = read_study(folder / "study.db", str(folder))
+    best = ranked_trials(study)[:5]
+    say(f"{study.study_name}: {len(study_trials(study)):,} trials; the lowest values:")
+    for trial in best:
+        say(f"trial {trial.number:>4}  {trial.value:.6f}")
+    say("")
+    with where_it_can_write(folder):
+        for word, path in [*write_tables(study, folder), *(write_pictures(study, folder) if best else [])]:
+            say(f"{word:<13} {path}")
+    return 0
+
+
+@contextmanager
+def where_it_can_write(folder: Path) -> Iterator[None]:
+    """Let a search be shown where its reports cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        warn(f"warning: {folder}: the reports cannot be written here: {error.strerror}")
+
+
+def show_study(study: optuna.Study, folder: Path, running: bool) -> None:
+    """An adaptive search, as the report for people tells it; the last used one writes its files last."""
+    note = study.user_attrs[TUNE]
+    steps = steps_of(study)
+    done = [step for step in steps if step.value is not None]
+    n_trials = note["settings"]["n_trials"]
+    without = f"{len(steps) - len(done):,} without a result"
+    say("", f"{study.study_name}: {len(steps):,} of {n_trials:,} trials, {without}")
+    for step in sorted(done, key=lambda step: step.value or 0.0)[:5]:
+        say(step_line(step, note["baselines"]))
+    if running:
+        return
+    left = unfinished_state(folder / STATE_FILE)
+    state = left if len(steps) < n_trials else "finished" if done else "failed"
+    say("")
+    for word, path in TuneReports(study, folder).write(state, plot=(folder / "figures").exists()):
+        say(f"{word:<13} {path}")
+
+
+def show_search(record: Record, folder: Path, running: bool) -> None:
+    """An exhaustive search: its answer, and its reports made again where it is not running."""
+    options = SearchSettings.model_validate({**record.search["settings"], "output_dir": str(folder)})
+    results = SearchResults.of(options, record)
+    say(*overview(results))
+    if running:
+        warn("", "a search is running here; it writes the reports itself")
+        return
+    paths = OutputPaths(folder, options.latent_size)
+    LiveView(results, paths).conclude(state_of_record(results, paths))
+    say("")
+    for word, path in write_reports(results, paths):
+        say(f"{word:<13} {path}")

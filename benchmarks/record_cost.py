@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from autoenc.record.record import Record
+from autoenc.record.fits import FitRecord
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
 from autoenc.report.live import LiveView
@@ -27,7 +27,7 @@ LONG_EPOCHS = 600
 def train(job: SearchJob, live_view: bool = False, recorded: bool = True) -> tuple[float, float]:
     """Seconds of a search, and of them seconds spent in this thread on record and live view."""
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        record = Record.open(open_storage(journal_path(Path(folder))), job.context)
+        record = FitRecord.of(open_storage(journal_path(Path(folder))), job.context)
         record.note_search(job.note({}))
         results = SearchResults.of(job.settings, record)
         live = LiveView(results, OutputPaths(Path(folder), job.settings.latent_dim), 0) if live_view else None

@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from dask_cluster import DaskProcesses, wait_for
 
 from autoenc.engines import Fit, Outcome
-from autoenc.record.record import Record
+from autoenc.record.fits import FitRecord
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.searching import run_fits
 from autoenc.searching.cluster import DaskCluster
@@ -106,7 +106,7 @@ def bytes_and_record() -> None:
     copies = [(dataclasses.replace(fit, seed=i), outcomes[fit]) for i, fit in enumerate(originals)]
     with tempfile.TemporaryDirectory(dir=".") as folder:
         path = journal_path(Path(folder))
-        record = Record.open(open_storage(path), job.context)
+        record = FitRecord.of(open_storage(path), job.context)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         started = time.perf_counter()
         for fit, outcome in copies:
@@ -114,7 +114,7 @@ def bytes_and_record() -> None:
         write_s = time.perf_counter() - started
         grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)  # Linux counts KiB
         started = time.perf_counter()
-        loaded = Record.open(open_storage(path, read_only=True), job.context).outcomes()
+        loaded = FitRecord.of(open_storage(path, read_only=True), job.context).outcomes()
         load_s = time.perf_counter() - started
         assert len(loaded) == RECORDED
         print(

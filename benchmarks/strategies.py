@@ -19,7 +19,7 @@ from filelock import FileLock
 from sklearn.datasets import load_digits
 
 from autoenc.engines import StopFlag
-from autoenc.record.record import Record
+from autoenc.record.fits import FitRecord
 from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
 from autoenc.settings import TuneSettings, require_settings
 from autoenc.system.paths import png_content, write_atomically
@@ -45,7 +45,7 @@ def best_so_far(path: Path, strategy: str, seed: int, n_trials: int, folder: Pat
     )
     storage = optuna.storages.InMemoryStorage()
     study = open_study(storage, job)
-    record = Record.open(storage, job.context)
+    record = FitRecord.of(storage, job.context)
     run_tuning(job, study, record, True, lambda number: None, FileLock(folder / ".ask"), StopFlag())
     values = [np.inf if trial.value is None else trial.value for trial in study.get_trials(deepcopy=False)]
     return np.minimum.accumulate(values)

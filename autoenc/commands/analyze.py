@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from autoenc.errors import InputError
+from autoenc.record.fits import FitRecord, records_in
 from autoenc.record.lock import is_held
-from autoenc.record.record import Record, records_in
 from autoenc.record.runs import mark_interrupted
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.settings import AnalyzeSettings
@@ -46,7 +46,7 @@ def analyze(settings: AnalyzeSettings) -> int:
     if not running:
         with suppress(OSError):  # a folder that may only be read
             remove_leftovers(folder)
-    latest: dict[int, Record] = {}
+    latest: dict[int, FitRecord] = {}
     for record in sorted(records, key=lambda record: record.last_used):
         latest[record.context.latent_dim] = record
     for record in latest.values():

@@ -1,45 +1,73 @@
-"""The durable record of a search: an Optuna study with a trial per finished fit.
+"""The durable record of a search: an Optuna study which says of what search it is.
 
-A study holds the fits of one :class:`~autoenc.record.identity.Context`; a journal or database holds any
-number of studies. Each finished fit is one append of a whole trial, on disk before the next is taken.
-Optuna's own tools read it: ``optuna.load_study``, the dashboard.
+One class opens it, refuses that of another search, begins trials, and takes up those that a killed process
+left, whatever is searched; :class:`~autoenc.record.fits.FitRecord` holds single fits besides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 import optuna
-from optuna.distributions import BaseDistribution, IntDistribution
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
-from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
-from autoenc.record.checked import Checked
-from autoenc.record.identity import Context
-from autoenc.record.private import storage_of
+from autoenc.record.private import begun_trial, storage_of
+from autoenc.record.processes import is_alive, this_process
 from autoenc.system.surroundings import quiet_optuna
 
-__all__ = ["CONTEXT", "TUNE", "Record", "keep_study_aside", "note_use", "order_of_use", "records_in"]
+__all__ = [
+    "CONTEXT", "PROCESS", "TUNE", "Kind", "Record", "begun_study", "differing", "keep_study_aside",
+    "order_of_use",
+]  # fmt: skip
 
-_DEPTH = IntDistribution(1, 1024)
-_WIDTH = IntDistribution(1, 65536, log=True)
 CONTEXT = "autoenc_context"
 """The attribute by which the study of an exhaustive search is known."""
-_SEARCH = "autoenc_search"
-_USED, _TURN = "autoenc_last_used", "autoenc_turn"
 TUNE = "autoenc_tune"
 """The attribute by which the study of an adaptive search is known."""
+PROCESS = "process"
+"""The attribute that says which process is at work on a trial."""
+_USED, _TURN = "autoenc_last_used", "autoenc_turn"
+_MARKING = timedelta(seconds=30)  # after which a trial without a mark counts as abandoned
+_SILENCE = timedelta(hours=6)  # after which a trial of another host counts as abandoned
 
 
-def note_use(study: optuna.Study) -> None:
-    """Note in a study that it is the one that was used last of its storage."""
-    turns = [each.user_attrs.get(_TURN, 0) for each in storage_of(study).get_all_studies()]
-    study.set_user_attr(_TURN, 1 + max(turns))
-    study.set_user_attr(_USED, datetime.now(UTC).isoformat())
+class Kind(NamedTuple):
+    """How a sort of search is told from another of its sort.
+
+    Attributes:
+        key: The attribute of a study that says what it is.
+        differences: What differs between that attribute and what is wanted, in words; nothing where it is the
+            same search.
+        refusal: What is told of another search's study, by the words of what differs.
+        unnamed: What is told of a study with trials that says nothing of itself; empty where that is no
+            problem.
+    """
+
+    key: str
+    differences: Callable[[Mapping[str, Any], Mapping[str, Any]], list[str]]
+    refusal: Callable[[str], str]
+    unnamed: str = ""
+
+
+def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Keys of values that are not the same, in alphabetical order."""
+    return [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
+
+
+@quiet_optuna()
+def begun_study(
+    storage: BaseStorage, name: str, sampler: BaseSampler | None = None, pruner: BasePruner | None = None
+) -> optuna.Study:
+    """The study of this name, begun where there is none."""
+    return optuna.create_study(
+        study_name=name, storage=storage, sampler=sampler, pruner=pruner, load_if_exists=True
+    )
 
 
 def order_of_use(study: optuna.Study) -> tuple[int, str]:
@@ -73,157 +101,103 @@ def keep_study_aside(storage: BaseStorage, name: str) -> str | None:
 
 
 class Record:
-    """The fits of one context, as they were recorded, and a way to record more.
+    """A search's study.
 
     Args:
-        study: The Optuna study behind it.
-        context: What its fits share.
+        study: The Optuna study.
+        is_alone: Whether no other process can be at work on it, because this one holds its lock.
     """
 
-    def __init__(self, study: optuna.Study, context: Context) -> None:
-        self.study = study
-        self.context = context
+    def __init__(self, study: optuna.Study, is_alone: bool = True) -> None:
+        self.study, self.is_alone = study, is_alone
 
     @classmethod
-    @quiet_optuna()
-    def open(cls, storage: BaseStorage, context: Context) -> Record:
-        """Open the record of this context, beginning it where there is none."""
-        study = optuna.create_study(study_name=context.name, storage=storage, load_if_exists=True)
-        if study.user_attrs.get(CONTEXT) != context.as_dict():
-            study.set_user_attr(CONTEXT, context.as_dict())
-        return cls(study, context)
+    def open(
+        cls,
+        storage: BaseStorage,
+        name: str,
+        kind: Kind,
+        wanted: Mapping[str, Any],
+        *,
+        sampler: BaseSampler | None = None,
+        pruner: BasePruner | None = None,
+        is_alone: bool = True,
+        fresh: bool = False,
+    ) -> Record:
+        """Open the record of a search, beginning it where there is none.
 
-    @property
-    def search(self) -> dict[str, Any]:
-        """What the last search noted about itself: options, sizes, environment; plain values."""
-        return dict(self.study.user_attrs.get(_SEARCH, {}))
+        Args:
+            storage: Where it is.
+            name: Of its study.
+            kind: Of what sort it is.
+            wanted: All that its trials depend on, as plain values.
+            sampler: What proposes its trials.
+            pruner: What ends them early.
+            is_alone: See the class.
+            fresh: Keep a study of this name aside, and begin another.
+
+        Raises:
+            InputError: If the study is another search's; it says what differs.
+        """
+        if fresh:
+            keep_study_aside(storage, name)
+        record = cls(begun_study(storage, name, sampler, pruner), is_alone)
+        record.check(kind, wanted)
+        return record
+
+    def check(self, kind: Kind, wanted: Mapping[str, Any]) -> None:
+        """See that it is the record of a search; raises as :meth:`open`."""
+        found = self.study.user_attrs.get(kind.key)
+        if found is None:
+            if kind.unnamed and self.trials():
+                raise InputError(kind.unnamed)
+            return
+        if words := kind.differences(found, wanted):
+            raise InputError(kind.refusal(", ".join(words)))
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """Trials in these states, by default all; not copied, and not to be changed."""
+        return self.study.get_trials(deepcopy=False, states=states or None)
+
+    def note(self, key: str, value: Any) -> None:
+        """Note a plain value, unless it is noted already."""
+        if self.study.user_attrs.get(key) != value:
+            self.study.set_user_attr(key, value)
+
+    def note_use(self) -> None:
+        """Note that it is the one that was used last of its storage."""
+        turns = [each.user_attrs.get(_TURN, 0) for each in storage_of(self.study).get_all_studies()]
+        self.study.set_user_attr(_TURN, 1 + max(turns))
+        self.study.set_user_attr(_USED, datetime.now(UTC).isoformat())
 
     @property
     def last_used(self) -> tuple[int, str]:
-        """When a search last noted itself; see :func:`order_of_use`."""
+        """When it was used; see :func:`order_of_use`."""
         return order_of_use(self.study)
 
-    def note_search(self, search: dict[str, Any]) -> None:
-        """Note what a search should be reported with."""
-        if self.search != search:
-            self.study.set_user_attr(_SEARCH, search)
-        note_use(self.study)
+    def begin(self) -> optuna.Trial:
+        """Begin a trial, and note whose it is, so that others can tell whether somebody is still at it."""
+        trial = self.study.ask()
+        trial.set_user_attr(PROCESS, this_process())
+        return trial
 
-    def add(self, fit: Fit, outcome: Outcome, engine: str) -> None:
-        """Record a finished fit: one append, on disk when this returns."""
-        self.study.add_trial(_as_trial(self.context, fit, outcome, engine))
+    def take_up(self, trial: FrozenTrial) -> optuna.Trial:
+        """Go on with a trial that somebody began."""
+        return begun_trial(self.study, trial)
 
-    def fit_of(self, number: int) -> Fit:
-        """The fit that an Optuna trial of the record holds.
+    def left(self) -> list[FrozenTrial]:
+        """Trials that a process began and cannot end, the oldest first."""
+        running = self.trials(TrialState.RUNNING)
+        return [trial for trial in running if self.is_alone or _is_abandoned(trial)]
 
-        Raises:
-            InputError: If it holds none.
-        """
-        found = self._fit(self.study.get_trials(deepcopy=False)[number])
-        if found is None:
-            raise InputError(f"trial {number} of {self.study.study_name} holds no fit")
-        return found[0]
-
-    def holds(self, trial: FrozenTrial) -> bool:
-        """Whether a trial is a whole fit of this record, or somebody else's."""
-        return "identity" not in trial.user_attrs or self._fit(trial) is not None
-
-    def _fit(self, trial: FrozenTrial) -> tuple[Fit, Outcome] | None:
-        """What a trial holds; None if it is somebody else's, or damaged, which is told."""
-        if "identity" not in trial.user_attrs:
-            return None  # e.g. one enqueued from the dashboard
-        try:
-            fit, outcome = _from_trial(self.context, trial)
-            why = _contradiction(self.context, trial, fit, outcome)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-            why = "it cannot be read"
-        if why is None:
-            return fit, outcome
-        storage = storage_of(self.study)
-        if isinstance(storage, Checked):
-            storage.lose(trial, why)
-        return None
-
-    def outcomes(self) -> dict[Fit, Outcome]:
-        """Every recorded fit's outcome; a success stands for good, else the last attempt counts.
-
-        A fit whose record contradicts itself is told and left out.
-        """
-        found: dict[Fit, Outcome] = {}
-        for trial in self.study.get_trials(deepcopy=False):
-            held = self._fit(trial)
-            if held is None:
-                continue
-            fit, outcome = held
-            known = found.get(fit)
-            if known is None or known.failure is not None:
-                found[fit] = outcome
-        return found
+    def has_unmarked(self) -> bool:
+        """Whether a trial runs of which nobody can say yet whose it is."""
+        return any(PROCESS not in trial.user_attrs for trial in self.trials(TrialState.RUNNING))
 
 
-def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> FrozenTrial:
-    params: dict[str, int] = {"n_layers": len(fit.architecture)}
-    distributions: dict[str, BaseDistribution] = {"n_layers": _DEPTH}
-    for i, width in enumerate(fit.architecture, 1):
-        params[f"width_{i}"], distributions[f"width_{i}"] = width, _WIDTH
-    failed = outcome.failure is not None
-    return create_trial(
-        state=TrialState.FAIL if failed else TrialState.COMPLETE,
-        value=None if failed else outcome.final_test_loss,
-        params=params,
-        distributions=distributions,
-        intermediate_values={} if failed else dict(enumerate(outcome.test_losses)),
-        user_attrs={
-            "identity": context.identity(fit),
-            "architecture": list(fit.architecture),
-            "recipe": fit.recipe.as_dict(),
-            "seed": fit.seed,
-            "fold": fit.fold,
-            "engine": engine,
-            "seconds": outcome.seconds,
-            "kept_epoch": outcome.kept_epoch,
-            "train_losses": [] if failed else outcome.train_losses,
-            "final_train_loss": None if failed else outcome.final_train_loss,
-            "failure": outcome.failure,
-            "recorded": datetime.now(UTC).isoformat(),
-        },
-    )
-
-
-def _from_trial(context: Context, trial: FrozenTrial) -> tuple[Fit, Outcome]:
-    attrs = trial.user_attrs
-    recipe = Recipe(**attrs["recipe"])
-    fit = Fit(tuple(attrs["architecture"]), context.latent_dim, recipe, attrs["seed"], attrs["fold"])
-    final = attrs["final_train_loss"]
-    losses = [trial.intermediate_values[epoch] for epoch in sorted(trial.intermediate_values)]
-    train = float("nan") if final is None else final
-    return fit, Outcome(
-        attrs["train_losses"], losses, train, attrs["seconds"], {}, attrs["kept_epoch"], attrs["failure"]
-    )
-
-
-def _contradiction(context: Context, trial: FrozenTrial, fit: Fit, outcome: Outcome) -> str | None:
-    """What of a recorded fit does not follow from the rest of it; None if all does."""
-    if trial.user_attrs["identity"] != context.identity(fit):
-        return "its identity is not that of what it trained"
-    if (outcome.failure is not None) != (trial.state == TrialState.FAIL):
-        return "its state is not that of its outcome"
-    if outcome.failure is None and trial.value != outcome.final_test_loss:
-        return "its loss is not that of its curve"
-    return None
-
-
-def records_in(storage: BaseStorage) -> Iterator[Record]:
-    """Every record of a storage, in the order in which they were begun.
-
-    Raises:
-        InputError: If one is of another format.
-    """
-    for frozen in storage.get_all_studies():
-        if frozen.user_attrs.get(CONTEXT):
-            study = optuna.load_study(study_name=frozen.study_name, storage=storage)
-            try:
-                context = Context.from_dict(frozen.user_attrs[CONTEXT])
-            except (ValueError, KeyError, TypeError) as error:
-                raise InputError(f"study {frozen.study_name}: cannot be read: {error}") from None
-            yield Record(study, context)
+def _is_abandoned(trial: FrozenTrial) -> bool:
+    started = trial.datetime_start or datetime.now()
+    if PROCESS not in trial.user_attrs:  # a living process marks its trial at once
+        return datetime.now() - started > _MARKING
+    alive = is_alive(trial.user_attrs[PROCESS])
+    return datetime.now() - started > _SILENCE if alive is None else not alive

@@ -12,9 +12,10 @@ from autoenc.errors import InputError
 from autoenc.record.checked import Checked
 from autoenc.record.database import CheckedDatabase, sqlite_url
 from autoenc.record.digest import LOST
+from autoenc.record.fits import records_in
 from autoenc.record.journal import CheckedJournal
 from autoenc.record.private import study_id
-from autoenc.record.record import CONTEXT, records_in
+from autoenc.record.record import CONTEXT
 from autoenc.system.paths import keep_aside, remove_unfinished
 
 __all__ = ["records_of_folder", "repair_file"]

@@ -32,7 +32,7 @@ def holds_in_journal(journal: Path, storage: str | None) -> Callable[[str], bool
     def holds(fingerprint: str) -> bool:
         if storage is None:
             return journal.is_file() and fingerprint.encode() in journal.read_bytes()
-        from autoenc.record.record import records_in
+        from autoenc.record.fits import records_in
         from autoenc.record.storage import is_there, open_storage
 
         if not is_there(storage):

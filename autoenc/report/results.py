@@ -15,7 +15,7 @@ from autoenc.analysis.warm_starts import compare_warm_starts, warm_start_documen
 from autoenc.data.division import HOLDOUT
 from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
-from autoenc.record.record import Record
+from autoenc.record.fits import FitRecord
 from autoenc.report.base import Results
 from autoenc.report.cells import csv_lines
 from autoenc.searching.strategies import Halving, Strategy, make_strategy
@@ -64,7 +64,9 @@ class SearchResults(Results):
     source: ModelSource | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, settings: SearchSettings, record: Record, source: ModelSource | None = None) -> SearchResults:
+    def of(
+        cls, settings: SearchSettings, record: FitRecord, source: ModelSource | None = None
+    ) -> SearchResults:
         """The results that a record holds for the trials of these settings."""
         return cls(settings, record.search, make_strategy(settings), record.outcomes(), source)
 

@@ -11,7 +11,7 @@ import optuna
 from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial, TrialState
 
-from autoenc.record.private import begun_trial
+from autoenc.record.record import Record
 from autoenc.searching.loop import End, O, Running, U, Watch
 
 __all__ = ["Prepared", "StudyTrials"]
@@ -35,36 +35,37 @@ class StudyTrials(Generic[U, O]):
     """Trials of a study, as the loop wants them; those that a killed process left come first.
 
     Args:
-        study: Asked for trials, and told what became of them.
+        record: Asked for trials, and told what became of them.
         n_trials: Trials in all, those of earlier runs counted.
         prepare: Takes a trial's parameters and says what measures it. It is called in the thread of the
             loop, so that with one trial at a time the sequence of trials is always the same.
-        left: Trials that were begun and are in nobody's hands, the oldest first; asked when the
-            search begins, and again before it ends.
         on_end: Called with the number of each trial that ended.
         deadline_s: When no trial begins any more, on :func:`time.monotonic`.
     """
 
     def __init__(
         self,
-        study: optuna.Study,
+        record: Record,
         n_trials: int,
         prepare: Callable[[optuna.Trial], Prepared[U, O]],
-        left: Callable[[], list[FrozenTrial]],
         on_end: Callable[[int], object] = lambda number: None,
         deadline_s: float = inf,
     ) -> None:
-        self.study, self.n_trials = study, n_trials
-        self._prepare, self._left, self._on_end, self._deadline_s = prepare, left, on_end, deadline_s
-        self._waiting = left()
+        self.record, self.study, self.n_trials = record, record.study, n_trials
+        self._prepare, self._on_end, self._deadline_s = prepare, on_end, deadline_s
+        self._waiting = self.left()
+
+    def left(self) -> list[FrozenTrial]:
+        """Trials in nobody's hands; asked as the search begins, and again before it ends."""
+        return self.record.left()
 
     def n_begun(self) -> int:
         """Trials that count among ``n_trials``: all that were begun; those only enqueued do not."""
-        return sum(t.state != TrialState.WAITING for t in self.study.get_trials(deepcopy=False))
+        return sum(trial.state != TrialState.WAITING for trial in self.record.trials())
 
     def ask(self, n_running: int) -> optuna.Trial | None:
         """A new trial; None while there is none to begin."""
-        return self.study.ask() if self.n_begun() < self.n_trials else None
+        return self.record.begin() if self.n_begun() < self.n_trials else None
 
     def begin(self, n_running: int) -> Running[U, O] | None:
         """See :class:`~autoenc.searching.loop.Trials`."""
@@ -82,8 +83,8 @@ class StudyTrials(Generic[U, O]):
             if trial is not None or n_running:
                 return trial
             # Another searcher may have been killed since this one began.
-            self._waiting = self._left()
-        return begun_trial(self.study, self._waiting.pop(0)) if self._waiting else None
+            self._waiting = self.left()
+        return self.record.take_up(self._waiting.pop(0)) if self._waiting else None
 
     def add(self, trial: Running[U, O], unit: U, outcome: O) -> None:
         """Nothing: what a trial comes to is recorded when it ends."""
@@ -92,7 +93,7 @@ class StudyTrials(Generic[U, O]):
         """Report each epoch of a trial's first unit, and end the trial where the pruner says so."""
         if isinstance(self.study.pruner, NopPruner) or unit is not trial.units[0]:
             return None
-        reported = set(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
+        reported = set(self.record.trials()[trial.number].intermediate_values)
 
         def watch(epoch: int, loss: float) -> None:
             if epoch not in reported:  # a trial that is taken up again comes to the same values

@@ -17,11 +17,10 @@ from optuna.trial import FrozenTrial, TrialState
 from autoenc.errors import InputError
 from autoenc.record.lock import RecordLock
 from autoenc.record.processes import this_process
+from autoenc.record.record import PROCESS, Kind, Record
 from autoenc.record.storage import open_storage
-from autoenc.system.surroundings import quiet_optuna
-from autoenc.tuning.study import PROCESS, abandoned
 
-__all__ = ["began_module_study", "found_module_study", "left_running", "opened", "told"]
+__all__ = ["ModuleRecord", "began_module_study", "found_module_study", "opened", "told"]
 
 _IDENTITY = "autoenc_modules"
 
@@ -51,11 +50,44 @@ def opened(place: str | Path | None) -> Iterator[tuple[BaseStorage, bool]]:
             yield open_storage(place), True
 
 
-@quiet_optuna()
+def _kind(name: str) -> Kind:
+    def differences(found: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
+        words = [key for key in about if key != "code" and found.get(key) != about[key]]
+        # Earlier records do not know the code; of torch's own there is no hash, its name tells it.
+        code, known = about["code"], found.get("code", {})
+        return words + [f"the code of {key}" for key in code if known.get(key, code[key]) != code[key]]
+
+    def refusal(words: str) -> str:
+        return (
+            f"study {name!r} of the storage is another search; it differs in {words}; give another "
+            "study_name or storage"
+        )
+
+    return Kind(_IDENTITY, differences, refusal, refusal("all that it is known by"))
+
+
+class ModuleRecord(Record):
+    """The record of a search of modules; a process works on it once at a time."""
+
+    def left(self) -> list[FrozenTrial]:
+        """See :class:`~autoenc.record.record.Record`; what this process began before was interrupted."""
+        known = {trial.number for trial in super().left()}
+        return [
+            trial
+            for trial in self.trials(TrialState.RUNNING)
+            if trial.number in known or trial.user_attrs.get(PROCESS) == this_process()
+        ]
+
+
 def began_module_study(
-    storage: BaseStorage, name: str, about: Mapping[str, Any], sampler: BaseSampler, pruner: BasePruner
-) -> optuna.Study:
-    """Open the study of a search, beginning it where there is none.
+    storage: BaseStorage,
+    name: str,
+    about: Mapping[str, Any],
+    sampler: BaseSampler,
+    pruner: BasePruner,
+    is_alone: bool,
+) -> Record:
+    """Open the record of a search, beginning it where there is none.
 
     Args:
         storage: Where it is.
@@ -63,17 +95,17 @@ def began_module_study(
         about: All that its trials depend on, as plain values.
         sampler: What proposes.
         pruner: What ends trials early.
+        is_alone: Whether no other process works on it.
 
     Raises:
         InputError: If the study of this name is another search's.
     """
-    study = optuna.create_study(
-        study_name=name, storage=storage, sampler=sampler, pruner=pruner, load_if_exists=True
+    record = ModuleRecord.open(
+        storage, name, _kind(name), about, sampler=sampler, pruner=pruner, is_alone=is_alone
     )
-    if not study.get_trials(deepcopy=False) and _IDENTITY not in study.user_attrs:
-        study.set_user_attr(_IDENTITY, dict(about))
-    _check(study, about)
-    return study
+    if _IDENTITY not in record.study.user_attrs:
+        record.note(_IDENTITY, dict(about))
+    return record
 
 
 def found_module_study(place: str | Path | None, name: str, about: Mapping[str, Any]) -> optuna.Study:
@@ -88,28 +120,6 @@ def found_module_study(place: str | Path | None, name: str, about: Mapping[str, 
     storage = open_storage(place, read_only=True)
     if name not in {study.study_name for study in storage.get_all_studies()}:
         raise InputError(f"there is no search {name!r} yet in {place}; run optimize first")
-    study = optuna.load_study(study_name=name, storage=storage)
-    _check(study, about)
-    return study
-
-
-def _check(study: optuna.Study, about: Mapping[str, Any]) -> None:
-    found = study.user_attrs.get(_IDENTITY, {})
-    differing = [key for key in about if key != "code" and found.get(key) != about[key]]
-    # Earlier records do not know the code; of torch's own there is no hash, its name tells it.
-    code, known = about["code"], found.get("code", {})
-    differing += [f"the code of {key}" for key in code if known.get(key, code[key]) != code[key]]
-    if differing:
-        raise InputError(
-            f"study {study.study_name!r} of the storage is another search; it differs in "
-            f"{', '.join(differing)}; give another study_name or storage"
-        )
-
-
-def left_running(study: optuna.Study, alone: bool) -> list[FrozenTrial]:
-    """Trials that were begun and are in nobody's hands, the oldest first."""
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    left = {trial.number for trial in abandoned(study, alone)}
-    # What this process began before was interrupted: a process works on a study once at a time.
-    left |= {trial.number for trial in running if trial.user_attrs.get(PROCESS) == this_process()}
-    return [trial for trial in running if trial.number in left]
+    record = Record(optuna.load_study(study_name=name, storage=storage))
+    record.check(_kind(name), about)
+    return record.study

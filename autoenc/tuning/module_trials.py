@@ -12,11 +12,11 @@ from optuna.trial import FrozenTrial
 
 from autoenc.engines import StopFlag
 from autoenc.errors import InputError
+from autoenc.record.record import Record
 from autoenc.searching.loop import End, Running, Watch
 from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.system.trouble import trouble
 from autoenc.tuning.modules import ModuleSpace
-from autoenc.tuning.study import mark_process
 from autoenc.tuning.training import TrainedModule
 
 __all__ = ["ModuleObjective", "ModuleTrials"]
@@ -91,32 +91,23 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
     """Trials of modules until there are enough.
 
     Args:
-        study: Asked for trials, and told what became of them.
+        record: Asked for trials, and told what became of them.
         n_trials: Trials in all, those of earlier runs counted.
         space: What is open.
-        left: Trials that were begun and are in nobody's hands.
         on_trial: Called with each trial that ended.
     """
 
     def __init__(
         self,
-        study: optuna.Study,
+        record: Record,
         n_trials: int,
         space: ModuleSpace,
-        left: Callable[[], list[FrozenTrial]],
         on_trial: Callable[[FrozenTrial], object],
     ) -> None:
         def prepare(trial: optuna.Trial) -> Prepared[ModuleUnit, ModuleOutcome]:
             return Prepared([ModuleUnit(space.suggest(trial))])
 
         def on_end(number: int) -> None:
-            on_trial(study.get_trials(deepcopy=False)[number])
+            on_trial(record.study.get_trials(deepcopy=False)[number])
 
-        super().__init__(study, n_trials, prepare, left, on_end)
-
-    def ask(self, n_running: int) -> optuna.Trial | None:
-        """A new trial, marked as this process's."""
-        trial = super().ask(n_running)
-        if trial is not None:
-            mark_process(trial)
-        return trial
+        super().__init__(record, n_trials, prepare, on_end)

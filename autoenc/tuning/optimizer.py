@@ -26,7 +26,7 @@ from autoenc.searching.executors import Here
 from autoenc.searching.loop import run
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.code import code_hash
-from autoenc.tuning.module_study import began_module_study, found_module_study, left_running, opened, told
+from autoenc.tuning.module_study import began_module_study, found_module_study, opened, told
 from autoenc.tuning.module_trials import ModuleObjective, ModuleTrials
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.pairs import Pairs, read_pairs
@@ -174,11 +174,11 @@ class HyperparameterOptimizer:
         data = {"train_data": train.fingerprint, "val_data": val.fingerprint}
         with opened(self._storage) as (storage, alone):
             sampler = PerTrialSampler(self._sampler_for, self.seed)
-            study = began_module_study(
-                storage, self._study_name, {**self._about, **data}, sampler, self._pruner
+            record = began_module_study(
+                storage, self._study_name, {**self._about, **data}, sampler, self._pruner, alone
             )
-            self._study = study
-            trials = ModuleTrials(study, n_trials, self.space, partial(left_running, study, alone), on_trial)
+            self._study = study = record.study
+            trials = ModuleTrials(record, n_trials, self.space, on_trial)
             objective, stop = ModuleObjective(partial(self.train, train=train, val=val)), StopFlag()
             run(trials, objective, Here(objective, stop), stop, n_parallel=1)
         return SearchResult(study, self, train, val)

@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.engines import Fit, Outcome, StopFlag
+from autoenc.record.fits import FitRecord
 from autoenc.record.record import Record
 from autoenc.searching.executors import Threads
 from autoenc.searching.fits import FitExecutor, FitObjective, FitTrial
@@ -20,16 +21,14 @@ from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.tuning.families import situation
 from autoenc.tuning.job import TuneJob
-from autoenc.tuning.study import abandoned, any_unmarked, mark_process
 
 __all__ = ["run_tuning"]
 
 
 def run_tuning(
     job: TuneJob,
-    study: optuna.Study,
     record: Record,
-    alone: bool,
+    fits: FitRecord,
     on_end: Callable[[int], object],
     asking: AbstractContextManager[Any],
     stop: StopFlag,
@@ -42,9 +41,8 @@ def run_tuning(
 
     Args:
         job: What is searched.
-        study: Where its trials are recorded.
-        record: Where the fits of its trials are recorded, each one once.
-        alone: Whether no other process works on the study.
+        record: Where its trials are recorded.
+        fits: Where the fits of its trials are recorded, each one once.
         on_end: Called with the number of each trial that ended.
         asking: Held while a trial is begun, so that searchers who share a folder begin no surplus trial.
         stop: Ends the search in order.
@@ -56,7 +54,7 @@ def run_tuning(
     objective = _Objective(job.engine, job.division.split, inf if cluster else 1)
     executor = cluster or Threads(objective, jobs, stop)
     try:
-        trials = _Trials(job, study, record, alone, on_end, asking, stop, deadline_s)
+        trials = _Trials(job, record, fits, on_end, asking, stop, deadline_s)
         run(trials, objective, executor, stop, jobs)
     finally:
         if cluster is None:
@@ -88,24 +86,23 @@ class _Trials(StudyTrials[Fit, Outcome]):
     def __init__(
         self,
         job: TuneJob,
-        study: optuna.Study,
         record: Record,
-        alone: bool,
+        fits: FitRecord,
         on_end: Callable[[int], object],
         asking: AbstractContextManager[Any],
         stop: StopFlag,
         deadline_s: float,
     ) -> None:
-        self._job, self._record, self._alone = job, record, alone
+        self._job, self._fits = job, fits
         self._asking, self._stop = asking, stop
-        self._done = record.outcomes()
-        super().__init__(study, job.n_trials, self._prepared, self._left_behind, on_end, deadline_s)
+        self._done = fits.outcomes()
+        super().__init__(record, job.n_trials, self._prepared, on_end, deadline_s)
 
-    def _left_behind(self) -> list[FrozenTrial]:
+    def left(self) -> list[FrozenTrial]:
         """Trials in nobody's hands; waits for those so young that they may yet be marked."""
         while not self._stop.is_set():
-            left = abandoned(self.study, self._alone)
-            if left or not any_unmarked(self.study):
+            left = self.record.left()
+            if left or not self.record.has_unmarked():
                 return left
             time.sleep(0.1)
         return []
@@ -121,12 +118,10 @@ class _Trials(StudyTrials[Fit, Outcome]):
                 if n_running:  # a family begins from the best of those before it: they have to be known
                     return None
                 self._begin_family(family)
-            trial = self.study.ask()
-            mark_process(trial)
-            return trial
+            return self.record.begin()
 
     def _begin_family(self, family: str) -> None:
-        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        complete = self.record.trials(TrialState.COMPLETE)
         if complete:
             best = min(complete, key=lambda trial: (trial.value, trial.number)).params
             self.study.enqueue_trial({**best, "family": family}, skip_if_exists=True)
@@ -148,17 +143,17 @@ class _Trials(StudyTrials[Fit, Outcome]):
 
     def _known(self, measured: Trial) -> dict[Fit, Outcome]:
         """Outcomes of its fits that are recorded already."""
-        if not self._alone and any(fit not in self._done for fit in measured.fits):
-            self._done.update(self._record.outcomes())  # what other searchers have trained since
+        if not self.record.is_alone and any(fit not in self._done for fit in measured.fits):
+            self._done.update(self._fits.outcomes())  # what other searchers have trained since
         return {fit: self._done[fit] for fit in measured.fits if fit in self._done}
 
     def _mode(self, trial: optuna.Trial, family: Any) -> str:
-        frozen = self.study.get_trials(deepcopy=False)[trial.number]
+        frozen = self.record.trials()[trial.number]
         if "fixed_params" in frozen.system_attrs:
             return "best of the families before" if len(self._job.settings.families) > 1 else "enqueued"
         return str(situation(self.study, self._job.settings, self._job.thresholds, family).mode)
 
     def add(self, trial: FitTrial, unit: Fit, outcome: Outcome) -> None:
-        """Record a fit."""
-        self._record.add(unit, outcome, self._job.engine.name)
+        """FitRecord a fit."""
+        self._fits.add(unit, outcome, self._job.engine.name)
         self._done[unit] = outcome

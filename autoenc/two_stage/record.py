@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.storages import InMemoryStorage
 
 from autoenc.data.sources import refuse_ended
 from autoenc.errors import InputError
 from autoenc.record.database import CheckedDatabase, sqlite_url
 from autoenc.record.private import storage_of
+from autoenc.record.record import Kind, Record, begun_study, differing
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.settings.options import options_of
 from autoenc.system.special import refuse_link, special_kind
@@ -27,11 +29,11 @@ __all__ = [
     "recorded_data",
     "refuse_ended_tables",
     "stored_settings",
-    "study_in_memory",
 ]
 
 _CONTEXT, _SETTINGS = "autoenc_transfer_context", "autoenc_transfer_settings"
 _NAME = "transfer"
+_MOST = 4  # differences that are told
 
 
 def context_of(settings: TransferSettings, data: TransferData, left_out_mark: str = "") -> dict[str, Any]:
@@ -106,33 +108,36 @@ def refuse_ended_tables(stored: Mapping[str, Any], given: Mapping[str, Any], of:
             refuse_ended(stored[option], of, f"--{option}")
 
 
-def open_study(path: Path, settings: TransferSettings, context: dict[str, Any]) -> optuna.Study:
-    """Open the study at a path, beginning it where there is none.
+def open_study(path: Path | None, settings: TransferSettings, context: dict[str, Any]) -> Record:
+    """Open the record of a search, beginning it where there is none.
+
+    Args:
+        path: Its file; None keeps it in memory.
+        settings: The options.
+        context: See :func:`context_of`.
 
     Raises:
-        InputError: If it is the study of another experiment; it says what differs.
+        InputError: If it is the record of another experiment; it says what differs.
     """
-    refuse_link(path)
     written = settings.model_dump(mode="json", exclude={"resume", *options_of(TransferSettings, "display")})
-    if path.exists():
-        study = read_study(path, "--resume" if settings.resume else "study")
-        # An option that came later has its default in the studies begun before.
-        found = {**require_settings(TransferSettings, {}).defining(), **study.user_attrs[_CONTEXT]}
-        if found != context:
-            raise InputError(f"{path}: is of another experiment: {_differences(found, context)}")
-    else:
+    sampler, pruner = make_sampler(settings), make_pruner(settings)
+    if path is None:
+        record = Record(begun_study(InMemoryStorage(), _NAME, sampler, pruner))
+        record.note(_CONTEXT, context)
+        record.note(_SETTINGS, written)
+        return record
+    refuse_link(path)
+    if not path.exists():
         _begin(path, context, written)
-        study = read_study(path)
-    study = optuna.load_study(
-        study_name=study.study_name, storage=storage_of(study), sampler=make_sampler(settings),
-        pruner=make_pruner(settings),
-    )  # fmt: skip
-    if settings.n_trials < len(study.get_trials(deepcopy=False)):
+    study = read_study(path, "--resume" if settings.resume else "study")
+    record = Record.open(
+        storage_of(study), study.study_name, _kind(path), context, sampler=sampler, pruner=pruner
+    )
+    if settings.n_trials < len(record.trials()):
         # Trials stay made: a lower number than theirs only keeps this run from adding any.
-        written["n_trials"] = study.user_attrs[_SETTINGS].get("n_trials", settings.n_trials)
-    if study.user_attrs.get(_SETTINGS) != written:
-        study.set_user_attr(_SETTINGS, written)
-    return study
+        written["n_trials"] = record.study.user_attrs[_SETTINGS].get("n_trials", settings.n_trials)
+    record.note(_SETTINGS, written)
+    return record
 
 
 @quiet_optuna()
@@ -142,28 +147,26 @@ def _begin(path: Path, context: dict[str, Any], settings: dict[str, Any]) -> Non
     beginning.unlink(missing_ok=True)
     storage = CheckedDatabase(sqlite_url(beginning), str(path))
     # The name is no matter of the folder: Optuna's Hyperband lets it decide which trials it ends.
-    study = optuna.create_study(study_name=_NAME, storage=storage)
-    study.set_user_attr(_CONTEXT, context)
-    study.set_user_attr(_SETTINGS, settings)
+    record = Record(begun_study(storage, _NAME))
+    record.note(_CONTEXT, context)
+    record.note(_SETTINGS, settings)
     storage.close()
     os.replace(beginning, path)
 
 
-@quiet_optuna()
-def study_in_memory(settings: TransferSettings, context: dict[str, Any]) -> optuna.Study:
-    """A new study that is lost when the program ends."""
-    study = optuna.create_study(
-        study_name=_NAME, sampler=make_sampler(settings), pruner=make_pruner(settings)
-    )
-    study.set_user_attr(_CONTEXT, context)
-    study.set_user_attr(_SETTINGS, settings.model_dump(mode="json", exclude={"resume", "quiet"}))
-    return study
+def _kind(path: Path) -> Kind:
+    def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+        # An option that came later has its default in the studies begun before.
+        known = {**require_settings(TransferSettings, {}).defining(), **found}
+        names = differing(known, wanted)
+        told = [
+            "other data" if name == "data" else f"{name} {known.get(name)} there, {wanted.get(name)} here"
+            for name in names
+        ]
+        return (
+            ["; ".join(told[:_MOST]) + (f" and {len(told) - _MOST} more" if len(told) > _MOST else "")]
+            if told
+            else []
+        )
 
-
-def _differences(found: dict[str, Any], wanted: dict[str, Any], most: int = 4) -> str:
-    names = [name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
-    told = [
-        "other data" if name == "data" else f"{name} {found.get(name)} there, {wanted.get(name)} here"
-        for name in names
-    ]
-    return "; ".join(told[:most]) + (f" and {len(told) - most} more" if len(told) > most else "")
+    return Kind(_CONTEXT, differences, lambda words: f"{path}: is of another experiment: {words}")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from math import inf
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
 
+from autoenc.record.record import Record
 from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.objective import FoldOutcome, FoldsObjective, FoldUnit
@@ -20,7 +20,7 @@ class TransferTrials(StudyTrials[FoldUnit, FoldOutcome]):
     """Trials until the study has ``n_trials``, those of earlier runs counted.
 
     Args:
-        study: Nobody else uses it: a trial that runs was left by a killed process.
+        record: Asked for trials, and told what became of them.
         settings: What is open, and how many trials.
         objective: What trials are worth.
         on_end: Called with the number of each trial that ended.
@@ -29,7 +29,7 @@ class TransferTrials(StudyTrials[FoldUnit, FoldOutcome]):
 
     def __init__(
         self,
-        study: optuna.Study,
+        record: Record,
         settings: TransferSettings,
         objective: FoldsObjective,
         on_end: Callable[[int], object] = lambda number: None,
@@ -38,11 +38,8 @@ class TransferTrials(StudyTrials[FoldUnit, FoldOutcome]):
         def prepare(trial: optuna.Trial) -> Prepared[FoldUnit, FoldOutcome]:
             return Prepared(objective.units(suggest(trial, settings)))
 
-        def left() -> list[FrozenTrial]:
-            return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-
-        super().__init__(study, settings.n_trials, prepare, left, on_end, deadline_s)
+        super().__init__(record, settings.n_trials, prepare, on_end, deadline_s)
 
     def n_begun(self) -> int:
         """All trials, those that were only enqueued, too."""
-        return len(self.study.get_trials(deepcopy=False))
+        return len(self.record.trials())

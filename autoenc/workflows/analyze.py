@@ -10,7 +10,8 @@ from pathlib import Path
 import optuna
 
 from autoenc.analysis.study import ranked_trials, study_trials
-from autoenc.record.record import TUNE, Record
+from autoenc.record.fits import FitRecord
+from autoenc.record.record import TUNE
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record, unfinished_state
 from autoenc.report.overview import overview
@@ -70,7 +71,7 @@ def show_study(study: optuna.Study, folder: Path, running: bool) -> None:
         say(f"{word:<13} {path}")
 
 
-def show_search(record: Record, folder: Path, running: bool) -> None:
+def show_search(record: FitRecord, folder: Path, running: bool) -> None:
     """An exhaustive search: its answer, and its reports made again where it is not running."""
     options = SearchSettings.model_validate({**record.search["settings"], "output_dir": str(folder)})
     results = SearchResults.of(options, record)

@@ -14,7 +14,8 @@ from autoenc.analysis.study import ranked_trials
 from autoenc.engines import Recipe
 from autoenc.errors import InputError
 from autoenc.models.grid import Architecture, parse_architecture
-from autoenc.record.record import TUNE, Record, order_of_use, records_in
+from autoenc.record.fits import FitRecord, records_in
+from autoenc.record.record import TUNE, order_of_use
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
 from autoenc.settings import SearchSettings
@@ -56,7 +57,7 @@ def chosen_trial(folder: Path, storage: str | None, number: int | None) -> Chose
     return chosen_of_study(found, number) if isinstance(found, optuna.Study) else _of_record(found, number)
 
 
-def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Study | Record:
+def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Study | FitRecord:
     """The search that was last used in a folder: an adaptive one's study, or an exhaustive one's record.
 
     Args:
@@ -119,7 +120,7 @@ def complete_trial(study: optuna.Study, number: int) -> FrozenTrial:
     return trials[number]
 
 
-def _of_record(record: Record, number: int | None) -> Chosen:
+def _of_record(record: FitRecord, number: int | None) -> Chosen:
     settings = SearchSettings.model_validate(record.search["settings"])
     results = SearchResults.of(settings, record)
     if number is not None:

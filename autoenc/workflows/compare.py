@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autoenc.analysis.baselines import above_pca
 from autoenc.errors import InputError
-from autoenc.record.record import Record, records_in
+from autoenc.record.fits import FitRecord, records_in
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
 from autoenc.report.comparison import SizeRow
@@ -17,10 +17,10 @@ from autoenc.settings import SearchSettings
 __all__ = ["latest_records", "size_rows"]
 
 
-def latest_records(folders: list[Path]) -> list[Record]:
+def latest_records(folders: list[Path]) -> list[FitRecord]:
     """The last search for each latent size."""
     problems: list[str] = []
-    found: dict[int, Record] = {}
+    found: dict[int, FitRecord] = {}
     for folder in folders:
         journal = journal_path(folder)
         if not journal.exists():
@@ -43,12 +43,12 @@ def latest_records(folders: list[Path]) -> list[Record]:
     return [found[size] for size in sorted(found)]
 
 
-def _judges(record: Record) -> str:
+def _judges(record: FitRecord) -> str:
     folds = record.search["settings"].get("folds", 0)
     return f"{folds} folds" if folds else "the test rows"
 
 
-def size_rows(records: list[Record]) -> list[SizeRow]:
+def size_rows(records: list[FitRecord]) -> list[SizeRow]:
     """The chosen stack of each search that has one."""
     rows = []
     for record in records:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoenc.engines import Fit, StopFlag, Stopped
-from autoenc.record.record import Record
+from autoenc.record.fits import FitRecord
 from autoenc.report import SearchResults
 from autoenc.workflows.best import trained_model
 from autoenc.workflows.job import SearchJob
@@ -21,7 +21,7 @@ Members = dict[Fit, "FittedAutoencoder"]
 
 
 def write_ensemble(
-    job: SearchJob, record: Record, results: SearchResults, stop: StopFlag
+    job: SearchJob, record: FitRecord, results: SearchResults, stop: StopFlag
 ) -> list[tuple[str, Path]]:
     """Save the best fits as one model if that is wanted, and note what it is worth.
 

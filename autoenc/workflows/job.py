@@ -14,8 +14,8 @@ from autoenc.engines import Engine, Fit
 from autoenc.engines.warm import WarmStarting
 from autoenc.errors import InputError
 from autoenc.record.environment import describe_environment
+from autoenc.record.fits import FitRecord, records_in
 from autoenc.record.identity import Context
-from autoenc.record.record import Record, records_in
 from autoenc.record.single_precision import as_recorded, holds_in_journal
 from autoenc.record.storage import is_there, journal_path, open_storage
 from autoenc.searching.inputs import context_of, prepare_inputs, table_warnings
@@ -162,7 +162,7 @@ class SearchJob:
         """What the record says about an earlier search of this context; empty where there is none."""
         return next((record.search for record in self.recorded()), {})
 
-    def recorded(self) -> list[Record]:
+    def recorded(self) -> list[FitRecord]:
         """The record of this context, without touching it; none, or one."""
         journal = journal_path(self.paths.folder, self.shard)
         if not self.is_on_disk or self.settings.fresh or not is_there(self.settings.storage or journal):

@@ -10,7 +10,8 @@ import optuna
 
 from autoenc.data.given import given_table
 from autoenc.errors import InputError
-from autoenc.record.record import TUNE, Record, order_of_use, records_in
+from autoenc.record.fits import FitRecord, records_in
+from autoenc.record.record import TUNE, order_of_use
 from autoenc.record.single_precision import as_recorded
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.results import SearchResults
@@ -37,7 +38,7 @@ def load(folder: Path, latent_dim: int | None, data: Any) -> SearchResults | Tun
     storage = open_storage(journal, read_only=True)
     records = [record for record in records_in(storage) if record.search]
     studies = tune_studies(storage)
-    found: list[tuple[tuple[int, str], int, Record | optuna.Study]] = [
+    found: list[tuple[tuple[int, str], int, FitRecord | optuna.Study]] = [
         (record.last_used, record.context.latent_dim, record) for record in records
     ]
     found += [
@@ -48,10 +49,10 @@ def load(folder: Path, latent_dim: int | None, data: Any) -> SearchResults | Tun
         sizes = sorted({size for _, size, _ in found})
         raise InputError(f"{folder}: holds no search of latent size {latent_dim}, but of {sizes or 'none'}")
     latest = max(wanted, key=lambda each: each[0])[2]
-    return _search(latest, folder, data) if isinstance(latest, Record) else _tune(latest, folder, data)
+    return _search(latest, folder, data) if isinstance(latest, FitRecord) else _tune(latest, folder, data)
 
 
-def _search(record: Record, folder: Path, data: Any) -> SearchResults:
+def _search(record: FitRecord, folder: Path, data: Any) -> SearchResults:
     settings = SearchSettings.model_validate({**record.search["settings"], "output_dir": os.fspath(folder)})
     return SearchResults.of(settings, record, _Source(settings, record, data))
 
@@ -112,7 +113,7 @@ def _transfer(path: Path, data: Any) -> TransferResults:
 class _Source:
     """Reads the table of a recorded search, once a model is asked for."""
 
-    def __init__(self, settings: SearchSettings, record: Record, data: Any) -> None:
+    def __init__(self, settings: SearchSettings, record: FitRecord, data: Any) -> None:
         self._settings, self._record, self._data = settings, record, data
         self._job: SearchJob | None = None
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
 from autoenc.models.grid import format_architecture
+from autoenc.record.fits import FitRecord, records_in
 from autoenc.record.lock import RecordLock
-from autoenc.record.record import Record, records_in
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record
@@ -59,10 +59,10 @@ def merge_folders(folders: list[Path], out: Path) -> Iterator[Merged]:
         storage = open_storage(journal_path(out))
         for name in sorted({record.context.name for record in sources}):
             parts = [record for record in sources if record.context.name == name]
-            yield _join(parts, Record.open(storage, parts[0].context), out)
+            yield _join(parts, FitRecord.of(storage, parts[0].context), out)
 
 
-def _sources(folders: list[Path]) -> list[Record]:
+def _sources(folders: list[Path]) -> list[FitRecord]:
     """Every record of a search in the folders."""
     problems, records = [], []
     for folder in folders:
@@ -78,7 +78,7 @@ def _sources(folders: list[Path]) -> list[Record]:
     return records
 
 
-def _join(parts: list[Record], target: Record, out: Path) -> Merged:
+def _join(parts: list[FitRecord], target: FitRecord, out: Path) -> Merged:
     """Join the records of one context."""
     options = [SearchSettings.model_validate({**p.search["settings"], "shard": None}) for p in parts]
     # Where the grids differ the joined one is that which holds most; the rest would not be its own.
@@ -100,7 +100,7 @@ def _join(parts: list[Record], target: Record, out: Path) -> Merged:
     return Merged(results, len(parts), n_twice, written)
 
 
-def _collect(parts: list[Record]) -> tuple[dict[Fit, Outcome], int, dict[Fit, str]]:
+def _collect(parts: list[FitRecord]) -> tuple[dict[Fit, Outcome], int, dict[Fit, str]]:
     """Every fit of the parts once, how many stand in more than one, and which engine trained each."""
     found: dict[Fit, Outcome] = {}
     engines: dict[Fit, str] = {}

@@ -12,9 +12,10 @@ from autoenc.analysis.observations import Observation, Observations
 from autoenc.analysis.study import ranked_trials
 from autoenc.engines import Recipe
 from autoenc.models.grid import format_architecture, parse_architecture
+from autoenc.record.fits import FitRecord, records_in
 from autoenc.record.identity import Context
 from autoenc.record.private import storage_of
-from autoenc.record.record import TUNE, Record, records_in
+from autoenc.record.record import TUNE
 from autoenc.record.runs import convergence_epoch
 from autoenc.report import SearchResults
 from autoenc.searching.trials import Trial, TrialResult
@@ -40,7 +41,7 @@ def observe_folder(folder: Path, storage: str | None, asked_by: str) -> Observat
     return observe(last_search(folder, storage, asked_by))
 
 
-def observe(search: optuna.Study | Record) -> Observations:
+def observe(search: optuna.Study | FitRecord) -> Observations:
     """An adaptive search by its study, or an exhaustive one by its record."""
     return _of_study(search) if isinstance(search, optuna.Study) else _of_record(search)
 
@@ -73,7 +74,7 @@ def _of_study(study: optuna.Study) -> Observations:
     )  # fmt: skip
 
 
-def _of_record(record: Record) -> Observations:
+def _of_record(record: FitRecord) -> Observations:
     settings = SearchSettings.model_validate(record.search["settings"])
     results = SearchResults.of(settings, record)
     found = [

@@ -10,8 +10,9 @@ from typing import Any
 from optuna.storages import InMemoryStorage
 
 from autoenc.engines import Fit, Outcome
+from autoenc.record.fits import FitRecord
 from autoenc.record.lock import RecordLock
-from autoenc.record.record import Record, keep_study_aside
+from autoenc.record.record import keep_study_aside
 from autoenc.record.runs import TrackedRun
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
@@ -70,7 +71,7 @@ def run_search(job: SearchJob, screen: Screen) -> SearchRun:
         return _run(job, _open_record(job, screen, note), cluster, screen)
 
 
-def _open_record(job: SearchJob, screen: Screen, note: dict[str, Any]) -> Record:
+def _open_record(job: SearchJob, screen: Screen, note: dict[str, Any]) -> FitRecord:
     settings, journal = job.settings, journal_path(job.paths.folder, job.shard)
     if job.is_on_disk and settings.fresh and settings.storage is None and (kept := keep_aside(journal)):
         screen.say(f"the old record is kept as {kept}")
@@ -79,12 +80,12 @@ def _open_record(job: SearchJob, screen: Screen, note: dict[str, Any]) -> Record
         name = keep_study_aside(storage, job.context.name)
         if name is not None:
             screen.say(f"the old record is kept as study {name}")
-    record = Record.open(storage, job.context)
+    record = FitRecord.of(storage, job.context)
     record.note_search(note)
     return record
 
 
-def _run(job: SearchJob, record: Record, cluster: FitExecutor | None, screen: Screen) -> SearchRun:
+def _run(job: SearchJob, record: FitRecord, cluster: FitExecutor | None, screen: Screen) -> SearchRun:
     results = SearchResults.of(job.settings, record, job)
     pending = _pending(job, results, job.settings.retry_failed)
     screen.begin(job, len(job.fits) - len(pending))
@@ -104,7 +105,7 @@ def _run(job: SearchJob, record: Record, cluster: FitExecutor | None, screen: Sc
 
 
 def _report(
-    job: SearchJob, record: Record, results: SearchResults, signals: StopOnSignals, live: LiveView
+    job: SearchJob, record: FitRecord, results: SearchResults, signals: StopOnSignals, live: LiveView
 ) -> list[tuple[str, Path]]:
     """Every file that a search leaves; a word for each, and the file."""
     together = write_ensemble(job, record, results, signals.flag)
@@ -148,7 +149,7 @@ def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list
 
 def _train(
     job: SearchJob,
-    record: Record,
+    record: FitRecord,
     results: SearchResults,
     pending: list[Fit],
     signals: StopOnSignals,
@@ -189,7 +190,7 @@ def _train(
         run_fits(wanted, job.division.split, job.trainer, job.settings.jobs, done, signals.flag, cluster)
 
 
-def _measure_on_test_rows(job: SearchJob, record: Record, results: SearchResults) -> None:
+def _measure_on_test_rows(job: SearchJob, record: FitRecord, results: SearchResults) -> None:
     """With folds: train the chosen trial on all training rows and use the test rows, this once."""
     if not job.settings.folds or not results.finished:
         return

@@ -18,6 +18,7 @@ from autoenc.analysis.study import duration_s, ranked_trials, study_trials
 from autoenc.data.scaling import scaling_warnings
 from autoenc.models.grid import format_architecture
 from autoenc.record.lock import RecordLock
+from autoenc.record.record import Record
 from autoenc.record.runs import TrackedRun
 from autoenc.report.transfer_reports import write_pictures, write_tables
 from autoenc.report.transfer_results import TransferResults
@@ -38,7 +39,6 @@ from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.record import (
     context_of,
     open_study,
-    study_in_memory,
 )
 from autoenc.two_stage.space import Configuration, configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
@@ -126,12 +126,10 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
         if log_path is not None:
             check_own(log_path)
             remove_unfinished(job.folder, _FILES)
-            study = open_study(path, settings, context)
-        else:
-            study = study_in_memory(settings, context)
+        record = open_study(None if log_path is None else path, settings, context)
         log = TransferLog(log_path, screen)  # after the record, which may be refused: then nothing is left
         stack.callback(log.close)
-        yield TransferSearch(job, study, log, signals)
+        yield TransferSearch(job, record, log, signals)
 
 
 def _warnings(job: TransferJob) -> Iterator[str]:
@@ -148,9 +146,14 @@ class TransferSearch:
     """A search with its open record."""
 
     job: TransferJob
-    study: optuna.Study
+    record: Record
     log: TransferLog
     signals: StopOnSignals
+
+    @property
+    def study(self) -> optuna.Study:
+        """Its trials."""
+        return self.record.study
 
     @property
     def results(self) -> TransferResults:
@@ -204,7 +207,7 @@ class TransferSearch:
                     write_tables(study, job.folder)
 
             try:
-                trials = TransferTrials(study, settings, objective, ended, deadline_s)
+                trials = TransferTrials(self.record, settings, objective, ended, deadline_s)
                 run(trials, objective, threads, stop, settings.n_jobs)
                 judge_finalists(study, settings, objective, threads, stop, deadline_s)
             finally:

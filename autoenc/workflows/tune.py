@@ -15,6 +15,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from autoenc.engines.contract import Family
+from autoenc.record.fits import FitRecord
 from autoenc.record.lock import RecordLock, file_lock
 from autoenc.record.record import Record
 from autoenc.record.runs import TrackedRun
@@ -85,9 +86,9 @@ def open_tuning(
             stack.enter_context(RecordLock(journal))
             remove_leftovers(job.folder)
         storage = open_storage(settings.storage or journal) if job.is_on_disk else InMemoryStorage()
-        study = open_study(storage, job)
-        _enqueue(study, begin_with)
-        yield TuneSearch(job, study, Record.open(storage, job.context), cluster, screen)
+        record = open_study(storage, job, alone)
+        _enqueue(record.study, begin_with)
+        yield TuneSearch(job, record, FitRecord.of(storage, job.context), cluster, screen)
 
 
 def _enqueue(study: optuna.Study, begin_with: Sequence[Mapping[str, Any]]) -> None:
@@ -102,10 +103,15 @@ class TuneSearch:
     """A search with its open record."""
 
     job: TuneJob
-    study: optuna.Study
     record: Record
+    fits: FitRecord
     cluster: FitExecutor | None
     screen: Screen
+
+    @property
+    def study(self) -> optuna.Study:
+        """Its trials."""
+        return self.record.study
 
     @property
     def results(self) -> TuneResults:
@@ -143,7 +149,6 @@ class TuneSearch:
         asking: AbstractContextManager[Any] = nullcontext()
         if job.is_on_disk:
             asking = file_lock(job.folder / ".ask.lock")
-        alone = settings.storage is None
         if n_before < job.n_trials and self.cluster is None:
             make_ready(job.engine, signals.flag, self.screen.is_quiet)
         with self.screen.trials(job.n_trials, n_before) as shown:
@@ -153,9 +158,7 @@ class TuneSearch:
                 if reports is not None:
                     reports.refresh("running")
 
-            run_tuning(
-                job, self.study, self.record, alone, ended, asking, signals.flag, self.cluster, deadline_s
-            )
+            run_tuning(job, self.record, self.fits, ended, asking, signals.flag, self.cluster, deadline_s)
 
     def _tracked(self) -> TrackedRun:
         settings = self.job.settings
@@ -181,7 +184,7 @@ class TuneSearch:
         measured = self.job.trial_of(
             self.job.space.configuration(best.trial.params), cast(Family, best.family)
         )
-        return measured.result(self.record.outcomes())
+        return measured.result(self.fits.outcomes())
 
 
 def tune_plan(job: TuneJob, n_before: int) -> list[str]:

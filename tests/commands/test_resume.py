@@ -8,7 +8,7 @@ import pytest
 from processes import results_but_time
 
 from autoenc.engines.native import NativeEngine
-from autoenc.record.record import records_in
+from autoenc.record.fits import records_in
 from autoenc.record.storage import open_storage
 
 OPTIONS = ["--hidden_dims_search", "4,8", "--max_layers", "2", "--epochs", "2"]

@@ -108,7 +108,7 @@ def test_a_trial_whose_searcher_was_killed_before_it_marked_it_is_taken_up(tune,
     assert tune(tmp_path / "out", *options, 2).code == 0
     (study,) = tune_studies(open_storage(url))
     study.ask()  # and no more: it is killed
-    monkeypatch.setattr("autoenc.tuning.study._MARKING", timedelta(seconds=3))
+    monkeypatch.setattr("autoenc.record.record._MARKING", timedelta(seconds=3))
     assert tune(tmp_path / "out", *options, 4).code == 0
     (study,) = tune_studies(open_storage(url))
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4

@@ -9,8 +9,8 @@ import pytest
 
 from autoenc.engines import Fit, Outcome, Recipe
 from autoenc.errors import InputError
+from autoenc.record.fits import FitRecord, records_in
 from autoenc.record.identity import Context
-from autoenc.record.record import Record, records_in
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.system.paths import keep_aside
 
@@ -27,16 +27,16 @@ def outcome_of(loss: float, failure: str | None = None) -> Outcome:
     return Outcome([loss * 2, loss / 3], [loss / 7, loss], loss / 11, 0.25, {}, 1, failure)
 
 
-def filled(path: Path, n: int = 3) -> Record:
-    record = Record.open(open_storage(path), CONTEXT)
+def filled(path: Path, n: int = 3) -> FitRecord:
+    record = FitRecord.of(open_storage(path), CONTEXT)
     record.note_search({"settings": {}})
     for i in range(n):
         record.add(fit_of(8 * (i + 1)), outcome_of(0.1 * (i + 1)), "native")
     return record
 
 
-def reopened(path: Path) -> Record:
-    return Record.open(open_storage(path), CONTEXT)
+def reopened(path: Path) -> FitRecord:
+    return FitRecord.of(open_storage(path), CONTEXT)
 
 
 def test_a_record_gives_back_every_bit(tmp_path: Path) -> None:
@@ -49,10 +49,10 @@ def test_a_record_gives_back_every_bit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["journal", "sqlite"])
 def test_every_storage_keeps_the_same(place: str, tmp_path: Path) -> None:
     where = journal_path(tmp_path) if place == "journal" else f"sqlite:///{tmp_path}/study.db"
-    record = Record.open(open_storage(where), CONTEXT)
+    record = FitRecord.of(open_storage(where), CONTEXT)
     record.add(fit_of(16), outcome_of(0.5), "native")
     record.add(fit_of(8), outcome_of(0.5, "it diverged"), "native")
-    found = Record.open(open_storage(where), CONTEXT).outcomes()
+    found = FitRecord.of(open_storage(where), CONTEXT).outcomes()
     assert found[fit_of(16)] == outcome_of(0.5)
     assert found[fit_of(8)].failure == "it diverged"
 
@@ -87,7 +87,7 @@ def test_other_searches_never_mix_in(tmp_path: Path) -> None:
     path = journal_path(tmp_path)
     filled(path)
     other = dataclasses.replace(CONTEXT, latent_dim=4)
-    assert Record.open(open_storage(path), other).outcomes() == {}
+    assert FitRecord.of(open_storage(path), other).outcomes() == {}
     assert len(reopened(path).outcomes()) == 3
     assert {record.context.name for record in records_in(open_storage(path))} == {CONTEXT.name, other.name}
 
@@ -209,6 +209,6 @@ def test_the_first_format_is_still_read() -> None:
 def test_a_long_curve_is_read_again(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     where = journal_path(tmp_path) if place == "journal" else f"sqlite:///{tmp_path}/study.db"
     long = Outcome([0.5] * 120, [1 / n for n in range(1, 121)], 0.5, 0.25, {}, -1)
-    Record.open(open_storage(where), CONTEXT).add(fit_of(16), long, "native")
-    assert Record.open(open_storage(where), CONTEXT).outcomes() == {fit_of(16): long}
+    FitRecord.of(open_storage(where), CONTEXT).add(fit_of(16), long, "native")
+    assert FitRecord.of(open_storage(where), CONTEXT).outcomes() == {fit_of(16): long}
     assert capsys.readouterr().err == ""

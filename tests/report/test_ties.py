@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from autoenc.record.record import records_in
+from autoenc.record.fits import records_in
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
 from autoenc.report.overview import overview

@@ -16,6 +16,7 @@ from optuna.trial import TrialState, create_trial
 
 from autoenc.engines import StopFlag
 from autoenc.errors import InputError
+from autoenc.record.record import Record
 from autoenc.report.transfer_reports import best_params, draw_stages, stages_plot, write_tables
 from autoenc.searching import loop
 from autoenc.searching.executors import Threads
@@ -84,7 +85,7 @@ def run(study, settings, n_trials, n_jobs=1, fail=(), cut=None, error=None, dead
     wanted = settings.model_copy(update={"n_trials": n_trials})
     threads = Threads(objective, n_jobs, stop)
     try:
-        trials = TransferTrials(study, wanted, objective, ended.append, deadline_s)
+        trials = TransferTrials(Record(study), wanted, objective, ended.append, deadline_s)
         loop.run(trials, objective, threads, stop, n_jobs)
     finally:
         threads.close()
@@ -106,8 +107,8 @@ def test_a_search_that_was_cut_off_goes_on_to_the_same_trials(make_settings, tmp
     whole = new_study(settings)
     assert run(whole, settings, 13) == list(range(13))
     path = tmp_path / "study.db"
-    assert run(open_study(path, settings, context), settings, 13, cut=11) == list(range(11))
-    study = open_study(path, settings, context)
+    assert run(open_study(path, settings, context).study, settings, 13, cut=11) == list(range(11))
+    study = open_study(path, settings, context).study
     assert study.trials[11].state == TrialState.RUNNING
     assert run(study, settings, 13) == [11, 12]
     assert told(study) == told(whole)
@@ -189,7 +190,7 @@ def test_a_study_that_is_there_is_whole(make_settings, data, tmp_path, monkeypat
     finally:
         sqlalchemy.event.remove(sqlalchemy.engine.Engine, "before_cursor_execute", count)
     assert not path.exists()
-    assert open_study(path, settings, context_of(settings, data)).trials == []
+    assert open_study(path, settings, context_of(settings, data)).trials() == []
 
 
 TORN = """
@@ -208,11 +209,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_a_kill_in_the_middle_of_a_write_is_taken_back(make_settings, data, tmp_path):
     settings, path = make_settings(), tmp_path / "study.db"
-    run(open_study(path, settings, context_of(settings, data)), settings, 2)
+    run(open_study(path, settings, context_of(settings, data)).study, settings, 2)
     done = subprocess.run([sys.executable, "-c", TORN, str(path)])
     assert done.returncode == -signal.SIGKILL
     assert (tmp_path / "study.db-journal").stat().st_size > 0
-    study = open_study(path, settings, context_of(settings, data))
+    study = open_study(path, settings, context_of(settings, data)).study
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
 
 
@@ -239,7 +240,7 @@ def test_what_is_wrong_with_a_file_is_told_as_it_is(make_settings, data, tmp_pat
 def test_a_folder_may_be_called_anything(make_settings, data, tmp_path, name):
     settings, path = make_settings(), tmp_path / name / "study.db"
     path.parent.mkdir()
-    run(open_study(path, settings, context_of(settings, data)), settings, 1)
+    run(open_study(path, settings, context_of(settings, data)).study, settings, 1)
     assert len(read_study(path).trials) == 1
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
@@ -249,7 +250,7 @@ def test_a_pruner_does_not_look_at_the_name_of_the_folder(make_settings, data, t
     states = []
     for name in ("A", "B", "C"):
         (tmp_path / name).mkdir()
-        study = open_study(tmp_path / name / "study.db", settings, context_of(settings, data))
+        study = open_study(tmp_path / name / "study.db", settings, context_of(settings, data)).study
         run(study, settings, 12)
         states.append([trial.state for trial in study.trials])
     assert states[0] == states[1] == states[2]
@@ -258,7 +259,7 @@ def test_a_pruner_does_not_look_at_the_name_of_the_folder(make_settings, data, t
 
 def test_the_study_of_a_version_with_other_options_is_refused(make_settings, data, tmp_path):
     path = tmp_path / "study.db"
-    study = open_study(path, make_settings(), context_of(make_settings(), data))
+    study = open_study(path, make_settings(), context_of(make_settings(), data)).study
     stored = stored_settings(study, path)
     study.set_user_attr("autoenc_transfer_settings", {**stored, "warp": 9})
     with pytest.raises(InputError, match="by a version of autoenc that had --warp; this one has not"):

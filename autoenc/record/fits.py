@@ -1,0 +1,179 @@
+"""The record of fits: a trial of an Optuna study for each finished one.
+
+A study holds the fits of one :class:`~autoenc.record.identity.Context`; a journal or database holds any
+number of studies. Each finished fit is one append of a whole trial, on disk before the next is taken.
+Optuna's own tools read it: ``optuna.load_study``, the dashboard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, IntDistribution
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from autoenc.engines.contract import Fit, Outcome, Recipe
+from autoenc.errors import InputError
+from autoenc.record.checked import Checked
+from autoenc.record.identity import Context
+from autoenc.record.private import storage_of
+from autoenc.record.record import CONTEXT, Record, begun_study
+
+__all__ = ["FitRecord", "records_in"]
+
+_DEPTH = IntDistribution(1, 1024)
+_WIDTH = IntDistribution(1, 65536, log=True)
+_SEARCH = "autoenc_search"
+
+
+class FitRecord(Record):
+    """The fits of one context, as they were recorded, and a way to record more.
+
+    Args:
+        study: The Optuna study behind it.
+        context: What its fits share.
+    """
+
+    def __init__(self, study: optuna.Study, context: Context) -> None:
+        super().__init__(study)
+        self.context = context
+
+    @classmethod
+    def of(cls, storage: BaseStorage, context: Context) -> FitRecord:
+        """Open the record of this context, beginning it where there is none; its name tells what it is."""
+        record = cls(begun_study(storage, context.name), context)
+        record.note(CONTEXT, context.as_dict())
+        return record
+
+    @property
+    def search(self) -> dict[str, Any]:
+        """What the last search noted about itself: options, sizes, environment; plain values."""
+        return dict(self.study.user_attrs.get(_SEARCH, {}))
+
+    def note_search(self, search: dict[str, Any]) -> None:
+        """Note what a search should be reported with."""
+        self.note(_SEARCH, search)
+        self.note_use()
+
+    def add(self, fit: Fit, outcome: Outcome, engine: str) -> None:
+        """Record a finished fit: one append, on disk when this returns."""
+        self.study.add_trial(_as_trial(self.context, fit, outcome, engine))
+
+    def fit_of(self, number: int) -> Fit:
+        """The fit that an Optuna trial of the record holds.
+
+        Raises:
+            InputError: If it holds none.
+        """
+        found = self._fit(self.study.get_trials(deepcopy=False)[number])
+        if found is None:
+            raise InputError(f"trial {number} of {self.study.study_name} holds no fit")
+        return found[0]
+
+    def holds(self, trial: FrozenTrial) -> bool:
+        """Whether a trial is a whole fit of this record, or somebody else's."""
+        return "identity" not in trial.user_attrs or self._fit(trial) is not None
+
+    def _fit(self, trial: FrozenTrial) -> tuple[Fit, Outcome] | None:
+        """What a trial holds; None if it is somebody else's, or damaged, which is told."""
+        if "identity" not in trial.user_attrs:
+            return None  # e.g. one enqueued from the dashboard
+        try:
+            fit, outcome = _from_trial(self.context, trial)
+            why = _contradiction(self.context, trial, fit, outcome)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            why = "it cannot be read"
+        if why is None:
+            return fit, outcome
+        storage = storage_of(self.study)
+        if isinstance(storage, Checked):
+            storage.lose(trial, why)
+        return None
+
+    def outcomes(self) -> dict[Fit, Outcome]:
+        """Every recorded fit's outcome; a success stands for good, else the last attempt counts.
+
+        A fit whose record contradicts itself is told and left out.
+        """
+        found: dict[Fit, Outcome] = {}
+        for trial in self.study.get_trials(deepcopy=False):
+            held = self._fit(trial)
+            if held is None:
+                continue
+            fit, outcome = held
+            known = found.get(fit)
+            if known is None or known.failure is not None:
+                found[fit] = outcome
+        return found
+
+
+def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> FrozenTrial:
+    params: dict[str, int] = {"n_layers": len(fit.architecture)}
+    distributions: dict[str, BaseDistribution] = {"n_layers": _DEPTH}
+    for i, width in enumerate(fit.architecture, 1):
+        params[f"width_{i}"], distributions[f"width_{i}"] = width, _WIDTH
+    failed = outcome.failure is not None
+    return create_trial(
+        state=TrialState.FAIL if failed else TrialState.COMPLETE,
+        value=None if failed else outcome.final_test_loss,
+        params=params,
+        distributions=distributions,
+        intermediate_values={} if failed else dict(enumerate(outcome.test_losses)),
+        user_attrs={
+            "identity": context.identity(fit),
+            "architecture": list(fit.architecture),
+            "recipe": fit.recipe.as_dict(),
+            "seed": fit.seed,
+            "fold": fit.fold,
+            "engine": engine,
+            "seconds": outcome.seconds,
+            "kept_epoch": outcome.kept_epoch,
+            "train_losses": [] if failed else outcome.train_losses,
+            "final_train_loss": None if failed else outcome.final_train_loss,
+            "failure": outcome.failure,
+            "recorded": datetime.now(UTC).isoformat(),
+        },
+    )
+
+
+def _from_trial(context: Context, trial: FrozenTrial) -> tuple[Fit, Outcome]:
+    attrs = trial.user_attrs
+    recipe = Recipe(**attrs["recipe"])
+    fit = Fit(tuple(attrs["architecture"]), context.latent_dim, recipe, attrs["seed"], attrs["fold"])
+    final = attrs["final_train_loss"]
+    losses = [trial.intermediate_values[epoch] for epoch in sorted(trial.intermediate_values)]
+    train = float("nan") if final is None else final
+    return fit, Outcome(
+        attrs["train_losses"], losses, train, attrs["seconds"], {}, attrs["kept_epoch"], attrs["failure"]
+    )
+
+
+def _contradiction(context: Context, trial: FrozenTrial, fit: Fit, outcome: Outcome) -> str | None:
+    """What of a recorded fit does not follow from the rest of it; None if all does."""
+    if trial.user_attrs["identity"] != context.identity(fit):
+        return "its identity is not that of what it trained"
+    if (outcome.failure is not None) != (trial.state == TrialState.FAIL):
+        return "its state is not that of its outcome"
+    if outcome.failure is None and trial.value != outcome.final_test_loss:
+        return "its loss is not that of its curve"
+    return None
+
+
+def records_in(storage: BaseStorage) -> Iterator[FitRecord]:
+    """Every record of a storage, in the order in which they were begun.
+
+    Raises:
+        InputError: If one is of another format.
+    """
+    for frozen in storage.get_all_studies():
+        if frozen.user_attrs.get(CONTEXT):
+            study = optuna.load_study(study_name=frozen.study_name, storage=storage)
+            try:
+                context = Context.from_dict(frozen.user_attrs[CONTEXT])
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(f"study {frozen.study_name}: cannot be read: {error}") from None
+            yield FitRecord(study, context)

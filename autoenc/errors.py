@@ -18,6 +18,13 @@ class InputError(ValueError):
     Args:
         problems: One sentence, or several that are told together; control characters in them, of names from
             foreign files, are escaped.
+
+    Example:
+        >>> try:
+        ...     raise InputError(["--epochs must be at least 1, got 0", "--folds must not be 1"])
+        ... except InputError as error:
+        ...     print(error.problems[0])
+        --epochs must be at least 1, got 0
     """
 
     def __init__(self, problems: str | Sequence[str]) -> None:

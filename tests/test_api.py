@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import os
 import signal
 import subprocess
@@ -190,19 +189,6 @@ def test_the_example_of_the_readme_runs(root: Path, monkeypatch: Any) -> None:
     found: dict[str, Any] = {}
     exec(compile(code, "README.md", "exec"), found)
     assert len(found["latent"]) == len(found["predicted"]) == 200
-
-
-@pytest.mark.parametrize("call", ["search", "tune", "transfer", "load_results"])
-def test_examples_of_docstrings_run(call: str) -> None:
-    import autoenc.api
-
-    function = getattr(autoenc.api, call)
-    examples = doctest.DocTestFinder().find(function, call, globs=vars(autoenc.api).copy())
-    assert sum(len(example.examples) for example in examples) > 2
-    runner = doctest.DocTestRunner()
-    for example in examples:
-        runner.run(example)
-    assert not runner.failures
 
 
 def test_classes_of_a_frame_are_what_it_holds(table: pd.DataFrame) -> None:

@@ -29,6 +29,17 @@ class COPUSDataset(Dataset[torch.Tensor]):
 
     Raises:
         InputError: If the file cannot be used; it says why.
+
+    Example:
+        >>> import os
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "rows.csv")
+        ...     pd.DataFrame({"a": [1, 3], "b": [2, None]}).to_csv(path, index=False)
+        ...     dataset = COPUSDataset(path)
+        >>> len(dataset), list(dataset.columns), dataset[1]
+        (2, ['a', 'b'], tensor([3., nan]))
     """
 
     def __init__(

@@ -56,6 +56,17 @@ class FittedAutoencoder:
         columns: Names of the columns, in the network's order; None where the file did not say.
         scaling: Applied to rows before they enter.
         info: Everything else that is known, as plain values.
+
+    Example:
+        >>> import pandas as pd
+        >>> import autoenc
+        >>> frame = pd.DataFrame(np.random.default_rng(0).random((60, 3)), columns=["a", "b", "c"])
+        >>> options = {"hidden_dims_search": 4, "max_layers": 1, "epochs": 2, "quiet": True}
+        >>> model = autoenc.search(frame, latent_dim=2, **options).best_model()
+        >>> list(model.encode(frame[["c", "a", "b"]]))  # columns are matched by name
+        ['latent_1', 'latent_2']
+        >>> list(model.reconstruct(frame))
+        ['a', 'b', 'c']
     """
 
     def __init__(

@@ -27,6 +27,15 @@ class FittedEnsemble:
 
     Raises:
         ValueError: If there are fewer than two members, or their columns or scalings differ.
+
+    Example:
+        >>> import autoenc
+        >>> rows = np.random.default_rng(0).random((60, 5))
+        >>> options = {"hidden_dims_search": (4, 8), "max_layers": 1, "epochs": 2, "quiet": True}
+        >>> first = autoenc.search(rows, latent_dim=2, **options).best_model()
+        >>> second = autoenc.search(rows, latent_dim=3, **options).best_model()
+        >>> FittedEnsemble([first, second], {}).reconstruct(rows).shape
+        (60, 5)
     """
 
     def __init__(self, members: Sequence[FittedAutoencoder], info: Mapping[str, Any]) -> None:

@@ -30,6 +30,11 @@ def sparse_aware_loss(
 
     Raises:
         ValueError: If the shapes differ.
+
+    Example:
+        >>> target = torch.tensor([[0.0, 2.0, float("nan")]])
+        >>> float(sparse_aware_loss(torch.zeros(1, 3), target))  # 0.7 * 4 + 0.3 * (0 + 4) / 2
+        3.4...
     """
     if reconstruction.shape != target.shape:
         raise ValueError(

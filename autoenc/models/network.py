@@ -48,6 +48,14 @@ class DynamicAutoencoder(nn.Module):
 
     Raises:
         ValueError: If a size is not positive, or dropout, activation or norm is not one of the above.
+
+    Example:
+        >>> model = DynamicAutoencoder(input_dim=24, latent_dim=3, hidden_dims=(64, 64))
+        >>> reconstruction, latent = model(torch.zeros(5, 24))
+        >>> reconstruction.shape, latent.shape
+        (torch.Size([5, 24]), torch.Size([5, 3]))
+        >>> model.get_model_info()["total_params"]
+        12491
     """
 
     def __init__(

@@ -55,6 +55,17 @@ class SearchResults(Results):
             ``n_test``, ``engine``, ``environment`` and ``baselines``; and ``ensemble`` where one was made.
         strategy: What is tried.
         outcomes: Every fit that is done so far.
+
+    Example:
+        >>> import numpy as np
+        >>> import autoenc
+        >>> table = np.random.default_rng(0).random((60, 5))
+        >>> options = {"hidden_dims_search": (4, 8), "max_layers": 1, "epochs": 2, "quiet": True}
+        >>> results = autoenc.search(table, latent_dim=2, **options)
+        >>> results.leaderboard["loss"].is_monotonic_increasing, results.best_model().info["latent_dim"]
+        (True, 2)
+        >>> sorted(results.baselines)
+        ['mean', 'pca']
     """
 
     settings: SearchSettings

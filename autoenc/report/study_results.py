@@ -100,7 +100,18 @@ _STATES = {"complete": "complete", "pruned": "pruned", "fail": "failed", "runnin
 
 
 class TuneResults(StudyResults):
-    """An adaptive search over stacks and recipes: its trials, the best of them, pictures."""
+    """An adaptive search over stacks and recipes: its trials, the best of them, pictures.
+
+    Example:
+        >>> import numpy as np
+        >>> import autoenc
+        >>> table = np.random.default_rng(0).random((60, 5))
+        >>> results = autoenc.tune(table, n_trials=2, latent_dim=2, epochs=2, quiet=True)
+        >>> results.leaderboard["value"].is_monotonic_increasing
+        True
+        >>> results.plot.history().get_xlabel()
+        'trial'
+    """
 
     def _title(self) -> str:
         settings = self.study.user_attrs[TUNE]["settings"]

@@ -29,6 +29,17 @@ class TransferResults(StudyResults):
         settings: The options.
         n_columns: That the encoder takes; None where that is not known.
         train_best: Trains both stages of the best trial in full.
+
+    Example:
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> import autoenc
+        >>> table = pd.DataFrame(np.random.default_rng(0).random((80, 4)), columns=list("abcy"))
+        >>> options = {"n_trials": 2, "folds": 2, "finalists": 1, "epochs": 1, "stage2_epochs": 1}
+        >>> options |= {"latent_dim_options": 2, "hidden_dims_options": "4", "quiet": True}
+        >>> results = autoenc.transfer(table, regression_target="y", **options)
+        >>> sorted(results.best_params)[:2]
+        ['activation', 'dropout']
     """
 
     def __init__(

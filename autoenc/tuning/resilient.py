@@ -179,6 +179,13 @@ class ResilientSampler(BaseSampler):
 
     Raises:
         ValueError: If the study has several objectives or maximizes.
+
+    Example:
+        >>> sampler = ResilientSampler(seed=1)
+        >>> study = optuna.create_study(sampler=sampler)
+        >>> study.optimize(lambda trial: (trial.suggest_float("x", -1, 1) - 0.3) ** 2, n_trials=30)
+        >>> study.best_value < 0.05
+        True
     """
 
     def __init__(

@@ -36,6 +36,17 @@ def load_model(path: str | Path) -> FittedAutoencoder | FittedEnsemble:
     Raises:
         InputError: If the file is missing, truncated, foreign, or holds more than tensors and plain
             values. Nothing in it is run.
+
+    Example:
+        >>> import os
+        >>> import tempfile
+        >>> import autoenc
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "weights.pth")
+        ...     torch.save(autoenc.DynamicAutoencoder(4, 2, (8,)).state_dict(), path)
+        ...     model = load_model(path)
+        >>> model.info["hidden_dims"], model.encode(np.zeros((5, 4))).shape
+        ([8], (5, 2))
     """
     path = Path(path)
     content = read_archive(path)

@@ -111,7 +111,9 @@ def tune(
     with _called():
         path, read = given_table(data)
         options = {"n_trials": n_trials, "strategy": strategy, **options}
-        settings = _settings(TuneSettings, path, output_dir, quiet, options, ("storage", "fresh", "plot"))
+        settings = _settings(
+            TuneSettings, path, output_dir, quiet, options, ("storage", "fresh", "plot"), ("dry_run",)
+        )
         job = TuneJob.prepare(settings, read, is_on_disk=output_dir is not None)
         with open_tuning(job, Python(quiet)) as opened:
             run = opened.run()
@@ -173,7 +175,9 @@ def transfer(
         if table is not None and options.get("name") is None:
             options = {**options, "name": "data"}  # a frame has no name of its own
         given = {**targets, "labelled_path": label_path, **options}
-        settings = _settings(TransferSettings, path, output_dir, quiet, given, (), ("resume",))
+        settings = _settings(
+            TransferSettings, path, output_dir, quiet, given, ("fresh",), ("resume", "dry_run")
+        )
         job = TransferJob.prepare(settings, None, (table, read), is_on_disk=output_dir is not None)
         with open_transfer(job, Python(quiet)) as opened:
             run = opened.run()

@@ -10,10 +10,17 @@ from autoenc.commands.resume import program_words
 from autoenc.report.transfer_lines import files_lines, search_lines
 from autoenc.settings import TransferSettings
 from autoenc.system.machine import tell_interrupted
+from autoenc.system.text import say
 from autoenc.two_stage.job import TransferJob
 from autoenc.workflows.screen import Terminal
 from autoenc.workflows.stored_transfer import with_stored
-from autoenc.workflows.transfer import TransferLog, TransferRun, open_transfer
+from autoenc.workflows.transfer import (
+    TransferLog,
+    TransferRun,
+    dry_transfer,
+    open_transfer,
+    transfer_warnings,
+)
 
 __all__ = ["transfer"]
 
@@ -29,6 +36,11 @@ def transfer(settings: TransferSettings) -> int:
     """
     if settings.resume is not None:
         settings = with_stored(settings, Path(settings.resume))
+    if settings.dry_run:
+        job = TransferJob.prepare(settings, is_on_disk=False)
+        Terminal(settings.quiet).warn(transfer_warnings(job))
+        say(*dry_transfer(job))
+        return 0
     job = TransferJob.prepare(settings)
     try:
         return _transfer(settings, job)

@@ -14,7 +14,8 @@ from autoenc.system.machine import tell_interrupted
 from autoenc.system.text import say, warn
 from autoenc.tuning.job import TuneJob
 from autoenc.workflows.screen import Terminal
-from autoenc.workflows.tune import TuneRun, open_tuning
+from autoenc.workflows.tune import TuneRun, open_tuning, tune_warnings
+from autoenc.workflows.tune_plan import dry_tune
 
 __all__ = ["tune"]
 
@@ -32,7 +33,12 @@ def tune(settings: TuneSettings, begin_with: Sequence[Mapping[str, Any]] = ()) -
     Raises:
         InputError: If data, device, space, record or output folder cannot be used.
     """
-    job = TuneJob.prepare(settings)
+    job = TuneJob.prepare(settings, is_on_disk=not settings.dry_run)
+    if settings.dry_run:
+        screen = Terminal(settings.quiet)
+        screen.warn(tune_warnings(job))
+        say(*dry_tune(job))
+        return 0
     with open_tuning(job, Terminal(settings.quiet), begin_with) as search:
         try:
             run = search.run()

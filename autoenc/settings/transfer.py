@@ -226,11 +226,15 @@ class TransferSettings(
     resume: PathText | None = option(
         None, role="progress", description="go on with this study.db, with the options it was begun with"
     )
+    fresh: bool = again(TrainingSettings, "fresh", False)
+    dry_run: bool = again(SearchSettings, "dry_run", False)
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""
         found: list[tuple[tuple[str, ...], str]] = []
         names = ("regression_target", "classification_target")
+        if self.fresh and self.resume is not None:
+            found.append((("fresh", "resume"), "--fresh starts over, and --resume goes on; give one of them"))
         if not self.regression_target and not self.classification_target:
             text = "--regression_target and --classification_target are both empty; name at least one"
             found.append((names, text))

@@ -109,6 +109,7 @@ class TuneSettings(
         "0: by one fifth of them",
     )
     plot: bool = option(False, role="display", description="draw the study into figures/")
+    dry_run: bool = again(SearchSettings, "dry_run", False)
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""

@@ -119,7 +119,8 @@ def open_study(path: Path | None, settings: TransferSettings, context: dict[str,
     Raises:
         InputError: If it is the record of another experiment; it says what differs.
     """
-    written = settings.model_dump(mode="json", exclude={"resume", *options_of(TransferSettings, "display")})
+    of_this_run = {"resume", "fresh", "dry_run", *options_of(TransferSettings, "display")}
+    written = settings.model_dump(mode="json", exclude=of_this_run)
     sampler, pruner = make_sampler(settings), make_pruner(settings)
     if path is None:
         record = Record(begun_study(InMemoryStorage(), _NAME, sampler, pruner))

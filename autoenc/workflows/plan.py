@@ -5,6 +5,7 @@ from __future__ import annotations
 import psutil
 
 from autoenc.engines import Fit
+from autoenc.report.durations import duration_text
 from autoenc.searching.estimate import estimate_seconds
 from autoenc.system.text import say
 from autoenc.workflows.job import SearchJob
@@ -55,7 +56,7 @@ def dry_run(job: SearchJob) -> int:
         say(f"parameters from {min(sizes):,} to {max(sizes):,}")
     say(f"memory about {_memory_bytes(job) / 2**20:,.0f} MiB")
     seconds = estimate_seconds(pending, job.division.split, job.engine, settings.jobs)
-    say(f"training will take about {_duration(seconds)} on this machine")
+    say(f"training will take about {duration_text(seconds)} on this machine")
     return 0
 
 
@@ -84,11 +85,3 @@ def _memory_bytes(job: SearchJob) -> float:
     # PCA fills and centers copies of its own.
     copies = job.division.n_scaled_tables(job.folds) + 3
     return resident + 4 * copies * job.table.values.size + job.settings.jobs * largest + n_results
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    if seconds < 6000:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h"

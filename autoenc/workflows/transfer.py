@@ -28,7 +28,7 @@ from autoenc.searching.loop import run
 from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
 from autoenc.system.machine import naming
-from autoenc.system.paths import remove_unfinished
+from autoenc.system.paths import keep_aside, remove_unfinished
 from autoenc.system.special import check_own, open_own
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.system.text import escaped
@@ -39,6 +39,7 @@ from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.record import (
     context_of,
     open_study,
+    read_study,
 )
 from autoenc.two_stage.space import Configuration, configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
@@ -46,7 +47,14 @@ from autoenc.two_stage.trials import TransferTrials
 from autoenc.workflows.screen import Screen
 from autoenc.workflows.train_transfer import train_both
 
-__all__ = ["TransferLog", "TransferRun", "TransferSearch", "open_transfer"]
+__all__ = [
+    "TransferLog",
+    "TransferRun",
+    "TransferSearch",
+    "dry_transfer",
+    "open_transfer",
+    "transfer_warnings",
+]
 
 _FILES = (
     "study.db", "best_params.json", "all_trials.csv", "top_20_trials.csv", "figures/*.png", "runs/*.json",
@@ -115,7 +123,7 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
         InputError: If the record cannot be used.
     """
     settings, path = job.settings, job.folder / "study.db"
-    screen.warn(dict.fromkeys(_warnings(job)))
+    screen.warn(transfer_warnings(job))
     context = context_of(settings, job.data, job.left_out_mark)
     with ExitStack() as stack, quiet_optuna():
         signals = stack.enter_context(StopOnSignals())
@@ -126,6 +134,8 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
         if log_path is not None:
             check_own(log_path)
             remove_unfinished(job.folder, _FILES)
+            if settings.fresh and (kept := keep_aside(path)):
+                screen.say(f"the old record is kept as {kept}")
         record = open_study(None if log_path is None else path, settings, context)
         log = TransferLog(log_path, screen)  # after the record, which may be refused: then nothing is left
         stack.callback(log.close)
@@ -244,6 +254,21 @@ class TransferSearch:
         if self._n_ended() < self.job.settings.n_trials or not is_decided(self.study):
             return f"stopped by {self.signals.name or '--timeout_hours'}"
         return "finished" if ranked_trials(self.study) else "failed"
+
+
+def dry_transfer(job: TransferJob) -> list[str]:
+    """The plan with an estimate of the time; nothing is trained to the end, nothing written."""
+    path, n_known = job.folder / "study.db", 0
+    if path.is_file() and not job.settings.fresh:
+        n_known = sum(trial.state.is_finished() for trial in study_trials(read_study(path, "study")))
+    n_left = max(job.settings.n_trials - n_known, 0)
+    stages = Stages(job.data, job.settings, job.engine)
+    return [*_plan(job, n_known), *([f"estimate      {_estimate(job, stages, n_left)}"] if n_left else [])]
+
+
+def transfer_warnings(job: TransferJob) -> list[str]:
+    """What is odd about the tables of a search."""
+    return list(dict.fromkeys(_warnings(job)))
 
 
 def _plan(job: TransferJob, n_known: int) -> list[str]:

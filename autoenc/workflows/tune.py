@@ -36,8 +36,9 @@ from autoenc.tuning.trials import run_tuning
 from autoenc.workflows.full_training import TuneModels
 from autoenc.workflows.screen import Screen
 from autoenc.workflows.tracking import curves_of, metrics_of
+from autoenc.workflows.tune_plan import tune_plan
 
-__all__ = ["TuneRun", "TuneSearch", "open_tuning", "tune_plan"]
+__all__ = ["TuneRun", "TuneSearch", "open_tuning", "tune_warnings"]
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,7 @@ def open_tuning(
         InputError: If space, rows, record or cluster cannot be used.
     """
     settings = job.settings
-    screen.warn(
-        table_warnings(job.division, job.folds, settings.latent_dim, settings.norm_options, "norm_options")
-    )
+    screen.warn(tune_warnings(job))
     # What is wrong with the space or the rows is told before anything is recorded.
     _ = job.n_trials, job.baselines
     journal = journal_path(job.folder)
@@ -89,6 +88,12 @@ def open_tuning(
         record = open_study(storage, job, alone)
         _enqueue(record.study, begin_with)
         yield TuneSearch(job, record, FitRecord.of(storage, job.context), cluster, screen)
+
+
+def tune_warnings(job: TuneJob) -> list[str]:
+    """What is odd about the table of a search."""
+    settings = job.settings
+    return table_warnings(job.division, job.folds, settings.latent_dim, settings.norm_options, "norm_options")
 
 
 def _enqueue(study: optuna.Study, begin_with: Sequence[Mapping[str, Any]]) -> None:
@@ -185,22 +190,3 @@ class TuneSearch:
             self.job.space.configuration(best.trial.params), cast(Family, best.family)
         )
         return measured.result(self.fits.outcomes())
-
-
-def tune_plan(job: TuneJob, n_before: int) -> list[str]:
-    """What a search will do: strategy, trials, space, rows, PCA's loss, what is already done."""
-    settings = job.settings
-    depth, width = settings.num_layers_range, settings.hidden_size_range
-    folds = f"{settings.folds} folds" if settings.folds else "one fifth"
-    n_rows, n_columns = job.table.values.shape
-    lines = [
-        f"{settings.strategy}: {job.n_trials:,} trials of {', '.join(settings.families)}, "
-        f"{depth[0]} to {depth[1]} layers of {width[0]} to {width[1]}, latent size {settings.latent_dim}, "
-        f"up to {job.epochs} epochs",
-        f"{job.table.path}: {n_rows:,} rows x {n_columns} columns; {folds} of the training rows judge "
-        "the trials, the test rows are left alone",
-        f"PCA of the same latent size has a loss of {job.baselines['pca']:.5f} there",
-    ]
-    if n_before:
-        lines.append(f"{n_before:,} of {job.n_trials:,} trials already done")
-    return lines

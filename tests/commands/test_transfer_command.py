@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -436,3 +437,39 @@ def test_fewer_trials_than_there_are_leave_the_stored_number_as_it_is(call, rows
         study = optuna.load_study(study_name=None, storage=f"sqlite:///{study_db}")
         assert study.user_attrs["autoenc_transfer_settings"]["value"]["n_trials"] == number
         assert sum("finalist" not in str(trial.system_attrs) for trial in study.trials) == number
+
+
+def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, rows_csv, tmp_path):
+    words = ("--data_path", rows_csv, "--output_dir", tmp_path / "out", *QUICK)
+    answer = call("transfer", *words, "--dry_run")
+    assert answer.code == 0, answer.err
+    assert re.search(r"^trials +\d+ wanted, 0 done$", answer.out, re.MULTILINE)
+    assert re.search(r"^estimate +[\d.]+ s a trial, \d+ s in all$", answer.out, re.MULTILINE)
+    assert not (tmp_path / "out").exists()
+    assert call("transfer", *words).code == 0
+    before = sorted(path.name for path in (tmp_path / "out").rglob("*"))
+    assert re.search(
+        r"^trials +(\d+) wanted, \1 done$", call("transfer", *words, "--dry_run").out, re.MULTILINE
+    )
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before
+
+
+def test_a_fresh_search_keeps_the_old_record_aside(call, rows_csv, tmp_path):
+    words = ("--data_path", rows_csv, "--output_dir", tmp_path, "--name", "n", *QUICK)
+    assert call("transfer", *words).code == 0
+    path = tmp_path / "n" / "study.db"
+    first = best_of(path)
+    assert call("transfer", *words, "--seed", 7).code == 2
+    answer = call("transfer", *words, "--seed", 7, "--fresh")
+    assert answer.code == 0, answer.err
+    (kept,) = path.parent.glob("study.db.*")
+    assert f"the old record is kept as {kept}" in answer.out
+    assert best_of(kept) == first != best_of(path)
+    resumed = call("transfer", "--resume", path)  # goes on, and does not start over
+    assert resumed.code == 0
+    assert len(list(path.parent.glob("study.db.2*"))) == 1
+    assert "--fresh starts over, and --resume goes on" in call("transfer", "--resume", path, "--fresh").err
+
+
+def best_of(path) -> float:
+    return optuna.load_study(study_name=None, storage=f"sqlite:///{path}").best_value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from datetime import timedelta
@@ -272,3 +273,27 @@ def test_fewer_trials_than_there_are_leave_the_stored_number_as_it_is(tune, tmp_
         assert tune(tmp_path, "--strategy", "random", "--n_trials", n_trials, "--quiet").code == 0
         assert stored() == number
     assert len(trials(tmp_path)) == 5
+
+
+def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, table_csv, tmp_path) -> None:
+    words = (
+        "--data_path",
+        table_csv,
+        "--output_dir",
+        tmp_path / "out",
+        "--n_trials",
+        3,
+        "--epochs",
+        2,
+        "--folds",
+        2,
+    )
+    answer = call("tune", *words, "--dry_run")
+    assert answer.code == 0, answer.err
+    assert "3 trials to be made, of 2 fits each" in answer.out
+    assert re.search(r"training will take about [\d.]+ s on this machine", answer.out)
+    assert not (tmp_path / "out").exists()
+    assert call("tune", *words).code == 0
+    before = sorted(path.name for path in (tmp_path / "out").rglob("*"))
+    assert "0 trials to be made" in call("tune", *words, "--dry_run").out
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before

@@ -40,6 +40,7 @@ def test_every_option_has_a_role_and_a_help(kind):
 def test_what_does_not_define_an_adaptive_search():
     assert {
         "n_trials", "timeout_hours", "jobs", "output_dir", "storage", "fresh", "plot", "quiet", "data_path",
+        "dry_run",
         "columns", "exclude", "na_values", "engine", "device", "scheduler",
     } == study._FREE  # fmt: skip
 
@@ -49,7 +50,7 @@ def test_what_does_not_define_a_two_stage_search():
     assert {*TransferSettings.model_fields} - {*settings.defining()} == {
         "data_path", "labelled_path", "columns", "exclude", "na_values", "n_trials", "timeout_hours",
         "finalists", "sampler", "pruner", "device", "engine", "n_jobs", "output_dir", "name", "resume",
-        "quiet",
+        "quiet", "fresh", "dry_run",
     }  # fmt: skip
     assert options_of(TransferSettings, "display") == ("quiet",)
 

@@ -24,7 +24,7 @@ from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
 from autoenc.settings import TuneSettings, require_settings
 from autoenc.system.paths import png_content, write_atomically
 from autoenc.tuning.job import TuneJob
-from autoenc.tuning.study import open_study
+from autoenc.tuning.study import open_tune_record
 from autoenc.tuning.trials import run_tuning
 
 SPACE = {"hidden_size_range": "8,128", "num_layers_range": "1,4", "epochs": 10, "patience": 0}
@@ -44,7 +44,7 @@ def best_so_far(path: Path, strategy: str, seed: int, n_trials: int, folder: Pat
         require_settings(TuneSettings, {name: str(v) for name, v in options.items()}), is_on_disk=False
     )
     storage = optuna.storages.InMemoryStorage()
-    study = open_study(storage, job)
+    study = open_tune_record(storage, job)
     record = FitRecord.of(storage, job.context)
     run_tuning(job, study, record, True, lambda number: None, FileLock(folder / ".ask"), StopFlag())
     values = [np.inf if trial.value is None else trial.value for trial in study.get_trials(deepcopy=False)]

@@ -47,7 +47,7 @@ from autoenc.searching.executors import Threads
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.two_stage.baselines import representations
 from autoenc.two_stage.data import Target, TransferData
-from autoenc.two_stage.finalists import best_trial, judge_finalists
+from autoenc.two_stage.finalists import judge_finalists, kept_trial
 from autoenc.two_stage.folds import Fold
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.objective import score
@@ -143,7 +143,7 @@ def run(case: Case, space: dict[str, Any], seed: int, n_trials: int, folder: Pat
     scaled_aside = scaling.apply(held_out.table.values)
 
     trials = [trial for trial in study.trials if trial.value is not None]
-    by_transfer, by_reconstruction = best_trial(study), blind.best_trial
+    by_transfer, by_reconstruction = kept_trial(study), blind.best_trial
     recipe = configuration(by_transfer.params, settings).heads
 
     def trained(trial: FrozenTrial, k: int, heads: HeadRecipe | None = None) -> float:

@@ -29,7 +29,7 @@ from autoenc.analysis.study import (
 from autoenc.report.cells import csv_lines
 from autoenc.report.results import finite
 
-__all__ = ["best_document", "describe_distribution", "results_document", "top_trials_csv", "trials_csv"]
+__all__ = ["best_document", "describe_distribution", "study_document", "top_trials_csv", "trials_csv"]
 
 _LEADING = ("number", "state", "value", "duration_s")
 
@@ -69,7 +69,7 @@ def best_document(study: optuna.Study, total_time_s: float) -> dict[str, Any]:
     return document
 
 
-def results_document(study: optuna.Study, settings: Mapping[str, Any], total_time_s: float) -> dict[str, Any]:
+def study_document(study: optuna.Study, settings: Mapping[str, Any], total_time_s: float) -> dict[str, Any]:
     """Settings, counts and every trial with its values and times, for ``optimization_results.json``."""
     trials = study_trials(study)
     document: dict[str, Any] = finite(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from autoenc.report.results import json_bytes
-from autoenc.report.study_tables import best_document, results_document, top_trials_csv, trials_csv
+from autoenc.report.study_tables import best_document, study_document, top_trials_csv, trials_csv
 from autoenc.report.study_text import report_text
 from autoenc.system.paths import png_content, utf8, write_atomically
 
@@ -42,7 +42,7 @@ def write_study_reports(
     """
     contents = {
         "best": ("best_hyperparameters.json", json_bytes(best_document(study, total_time_s))),
-        "results": ("optimization_results.json", json_bytes(results_document(study, settings, total_time_s))),
+        "results": ("optimization_results.json", json_bytes(study_document(study, settings, total_time_s))),
         "all trials": ("all_trials.csv", utf8(trials_csv(study))),
         "top trials": ("top_20_trials.csv", utf8(top_trials_csv(study))),
         "report": ("optimization_report.txt", utf8(report_text(study, settings, total_time_s))),

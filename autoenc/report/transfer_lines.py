@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
-from autoenc.two_stage.finalists import Finalist, best_trial, compare
+from autoenc.two_stage.finalists import Finalist, compare, kept_trial
 
 __all__ = ["files_lines", "search_lines"]
 
@@ -17,7 +17,7 @@ __all__ = ["files_lines", "search_lines"]
 def search_lines(study: optuna.Study) -> list[str]:
     """What a search came to, for people and for its log."""
     counts = count_states(study_trials(study))
-    best = best_trial(study)
+    best = kept_trial(study)
     told = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
     lines = [
         f"trials        {told}",

@@ -13,7 +13,7 @@ from autoenc.report.results import finite, json_bytes
 from autoenc.report.study_tables import top_trials_csv, trials_csv
 from autoenc.report.study_write import write_study_figures
 from autoenc.system.paths import png_content, utf8, write_atomically
-from autoenc.two_stage.finalists import best_trial, compare
+from autoenc.two_stage.finalists import compare, kept_trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def best_params(study: optuna.Study) -> dict[str, Any]:
     ``finalists`` says how the best trials compare, best first; empty while they are not judged to the end,
     so that the lowest value decides.
     """
-    best, finalists = best_trial(study), compare(study)
+    best, finalists = kept_trial(study), compare(study)
     attributes = {} if best is None else best.user_attrs
     document: dict[str, Any] = finite(
         {
@@ -68,7 +68,7 @@ def _write(path: Path, content: bytes) -> Path:
 
 def write_pictures(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
     """Draw all pictures into ``figures/``; returns and raises as :func:`write_tables` does."""
-    best = best_trial(study)
+    best = kept_trial(study)
     written = write_study_figures(study, folder / "figures", None if best is None else best.number)
     path = folder / "figures" / "stage1_vs_stage2.png"
     write_atomically(path, png_content(draw_stages(stages_plot(study))))
@@ -107,7 +107,7 @@ def stages_plot(study: optuna.Study) -> StagesPlot:
         "too few to correlate" if correlation is None else f"rank correlation (Spearman) {correlation:+.2f}"
     )
     count = "1 trial" if len(trials) == 1 else f"{len(trials):,} trials"
-    best = best_trial(study)
+    best = kept_trial(study)
     chosen = next((i for i, trial in enumerate(trials) if best and trial.number == best.number), 0)
     title = f"Does a good reconstruction help? {count}, {told}"
     return StagesPlot(title, stage1, stage2, correlation, chosen)

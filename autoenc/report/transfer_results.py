@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 
 from autoenc.report.study_results import StudyPlots, StudyResults
 from autoenc.settings import TransferSettings
-from autoenc.two_stage.finalists import best_trial, compare
+from autoenc.two_stage.finalists import compare, kept_trial
 from autoenc.two_stage.space import configuration
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class TransferResults(StudyResults):
     @property
     def best_trial(self) -> FrozenTrial | None:
         """The trial that the finalists' round keeps; None while no trial is complete."""
-        return best_trial(self.study)
+        return kept_trial(self.study)
 
     def best_model(self) -> FittedTransfer:
         """Train both stages of the best trial on all that the test rows leave, and measure it once on these.

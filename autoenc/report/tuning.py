@@ -17,11 +17,11 @@ from autoenc.report.cells import csv_lines
 from autoenc.report.results import finite
 
 __all__ = [
-"Step", "among_all", "changes", "level_of", "progress_csv", "state_document", "step_line",
+"TrialStep", "among_all", "changes", "level_of", "progress_csv", "state_document", "step_line",
            "steps_of"]  # fmt: skip
 
 
-class Step(NamedTuple):
+class TrialStep(NamedTuple):
     """A trial that ended, and what it meant for the search.
 
     Attributes:
@@ -54,10 +54,10 @@ def level_of(value: float | None, thresholds: dict[str, float]) -> str:
     return min(below, key=lambda name: thresholds[name], default="")
 
 
-def steps_of(study: optuna.Study) -> list[Step]:
+def steps_of(study: optuna.Study) -> list[TrialStep]:
     """The trials that ended, by their numbers."""
     note = study.user_attrs[TUNE]
-    steps: list[Step] = []
+    steps: list[TrialStep] = []
     best: FrozenTrial | None = None
     for trial in study_trials(study):
         if not trial.state.is_finished():
@@ -66,12 +66,14 @@ def steps_of(study: optuna.Study) -> list[Step]:
         improved = value is not None and value < (inf if best is None else best.value or 0.0)
         family = trial.params.get("family", note["settings"]["families"][0])
         mode = trial.user_attrs.get("mode", "")
-        steps.append(Step(trial, family, value, mode, best, improved, level_of(value, note["thresholds"])))
+        steps.append(
+            TrialStep(trial, family, value, mode, best, improved, level_of(value, note["thresholds"]))
+        )
         best = trial if improved else best
     return steps
 
 
-def among_all(steps: Sequence[Step], number: int) -> Step:
+def among_all(steps: Sequence[TrialStep], number: int) -> TrialStep:
     """The step of a trial, held against all that have ended: with several at once later ones may have."""
     step = next(step for step in steps if step.trial.number == number)
     others = [each for each in steps if each.trial.number != number and each.value is not None]
@@ -81,7 +83,7 @@ def among_all(steps: Sequence[Step], number: int) -> Step:
     return step._replace(best=best.trial, improved=step.value < (best.value or 0.0))
 
 
-def changes(step: Step) -> str:
+def changes(step: TrialStep) -> str:
     """What is other than in the best trial before, e.g. ``dropout 0.1 -> 0.05``."""
     if step.best is None:
         return ""
@@ -90,7 +92,7 @@ def changes(step: Step) -> str:
     return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
 
 
-def step_line(step: Step, baselines: Mapping[str, float]) -> str:
+def step_line(step: TrialStep, baselines: Mapping[str, float]) -> str:
     """A trial for the screen: when, which, what, how good, what it improved, how it was proposed."""
     p = step.trial.params
     when = (step.trial.datetime_complete or datetime.now()).strftime("%H:%M:%S")
@@ -162,7 +164,7 @@ def state_document(study: optuna.Study, state: str, modes: dict[str, dict[str, A
     return document
 
 
-def _named(step: Step | None) -> dict[str, Any] | None:
+def _named(step: TrialStep | None) -> dict[str, Any] | None:
     if step is None:
         return None
     return {

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from autoenc.record.record import TUNE
 from autoenc.report.plots import COLOURS, MARKERS, log_scale, new_figure, plain_ticks
-from autoenc.report.tuning import Step, steps_of
+from autoenc.report.tuning import TrialStep, steps_of
 
 __all__ = ["AnalysisPlot", "TuneProgressPlot", "analysis_plot", "draw_analysis", "draw_tune_progress",
            "tune_progress_plot"]  # fmt: skip
@@ -54,7 +54,7 @@ def tune_progress_plot(study: optuna.Study) -> TuneProgressPlot:
     return TuneProgressPlot(title, families, minima, thresholds)
 
 
-def _label(step: Step) -> str:
+def _label(step: TrialStep) -> str:
     p = step.trial.params
     words = f"lr {p['learning_rate']:.2g}, dropout {p['dropout']:.2f}, batch {p['batch_size']}"
     return f"{step.value:.5f}  {step.stack}\n{words}, {p['activation']}, {p['norm']}"

@@ -200,7 +200,7 @@ class HyperparameterOptimizer:
             raise InputError(f"num_epochs must be at least 1, got {num_epochs}")
         train, val = self._read(train_data, val_data)
         study = self._study or found_module_study(self._storage, self._study_name, self._about)
-        return self.train(best_trial(study).params, train, val, num_epochs=num_epochs)
+        return self.train(lowest_trial(study).params, train, val, num_epochs=num_epochs)
 
     @single_precision()
     @training_state()
@@ -263,12 +263,12 @@ class SearchResult:
         Raises:
             InputError: If no trial has succeeded; it tells how the last one failed.
         """
-        return self.optimizer.space.values(best_trial(self.study).params)
+        return self.optimizer.space.values(lowest_trial(self.study).params)
 
     @property
     def best_value(self) -> float:
         """The best trial's validation loss; raises as ``best_params`` does."""
-        value = best_trial(self.study).value
+        value = lowest_trial(self.study).value
         assert value is not None
         return value
 
@@ -289,7 +289,7 @@ class SearchResult:
         Warns:
             RuntimeWarning: If its loss is another one than was recorded.
         """
-        best = best_trial(self.study)
+        best = lowest_trial(self.study)
         trained, recorded = self.optimizer.train(best.params, self.train, self.val), self.best_value
         if not isclose(trained.val_loss, recorded, rel_tol=1e-6):
             warnings.warn(
@@ -302,7 +302,7 @@ class SearchResult:
         return trained.model
 
 
-def best_trial(study: optuna.Study) -> FrozenTrial:
+def lowest_trial(study: optuna.Study) -> FrozenTrial:
     """The complete trial with the lowest value, the first of several.
 
     Raises:

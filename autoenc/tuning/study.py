@@ -14,7 +14,7 @@ from autoenc.settings import TuneSettings, require_settings
 from autoenc.settings.options import options_of
 from autoenc.tuning.job import TuneJob
 
-__all__ = ["identity_of", "open_study", "study_name", "tune_studies"]
+__all__ = ["identity_of", "open_tune_record", "study_name", "tune_studies"]
 
 # Options that do not change what a trial comes to, or that may grow while a study goes on.
 _FREE = {*options_of(TuneSettings, "data", "progress", "place", "display")}
@@ -60,7 +60,7 @@ def _kind(settings: TuneSettings) -> Kind:
     )
 
 
-def open_study(storage: BaseStorage, job: TuneJob, is_alone: bool) -> Record:
+def open_tune_record(storage: BaseStorage, job: TuneJob, is_alone: bool) -> Record:
     """Open the record of the trials of this search, beginning it where there is none.
 
     Raises:

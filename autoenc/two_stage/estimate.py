@@ -14,7 +14,7 @@ from autoenc.searching.estimate import estimate_seconds
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.folds import Fold
-from autoenc.two_stage.space import Configuration
+from autoenc.two_stage.space import TwoStageConfiguration
 from autoenc.two_stage.stages import Stages
 from autoenc.two_stage.thawed import HeadRecipe
 
@@ -36,7 +36,9 @@ def estimate_trial_s(
     The mean over the sizes of the space; kinds of networks take turns over them.
     """
     sizes = [
-        Configuration(latent_dim, tuple(map(int, stack.split("-"))), recipe, HeadRecipe(0.1, 1e-3, 0.0))
+        TwoStageConfiguration(
+            latent_dim, tuple(map(int, stack.split("-"))), recipe, HeadRecipe(0.1, 1e-3, 0.0)
+        )
         for (latent_dim, stack), recipe in zip(
             product(settings.latent_dim_options, settings.hidden_dims_options),
             cycle(_recipes(settings)),

@@ -26,7 +26,7 @@ from autoenc.settings import TransferSettings
 from autoenc.two_stage.objective import FoldOutcome, FoldTrial, FoldUnit
 
 __all__ = [
-    "Finalist", "best_trial", "compare", "fold_objectives", "is_decided", "judge_finalists", "n_judgements",
+    "Finalist", "kept_trial", "compare", "fold_objectives", "is_decided", "judge_finalists", "n_judgements",
     "n_repeats", "repeat_seed",
 ]  # fmt: skip
 
@@ -227,7 +227,7 @@ def is_decided(study: optuna.Study) -> bool:
     return not _standing(study).missing
 
 
-def best_trial(study: optuna.Study) -> FrozenTrial | None:
+def kept_trial(study: optuna.Study) -> FrozenTrial | None:
     """The first of the finalists; while they are not judged to the end, the trial with the lowest value."""
     ranked, standing = ranked_trials(study), _standing(study)
     if standing.missing or not standing.order:

@@ -11,7 +11,7 @@ from autoenc.data.table import TEST_SHARE
 from autoenc.errors import InputError
 from autoenc.two_stage.data import TransferData
 
-__all__ = ["Division", "Fold", "divide"]
+__all__ = ["FoldDivision", "Fold", "divide"]
 
 Rows = NDArray[np.int64]
 _FEWEST = 5  # rows, of which a fifth is kept to measure a loss on
@@ -37,7 +37,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Division:
+class FoldDivision:
     """The folds of the search, and the last judgement by test rows that no fold holds.
 
     Attributes:
@@ -50,7 +50,7 @@ class Division:
     final: Fold
 
 
-def divide(data: TransferData, n_folds: int, seed: int, fold_seed: int | None = None) -> Division:
+def divide(data: TransferData, n_folds: int, seed: int, fold_seed: int | None = None) -> FoldDivision:
     """Divide the rows by scikit-learn's splitters, by class where there is a class to predict.
 
     Rows without a label never judge: where both stages share their rows, they belong to what every stage 1
@@ -90,11 +90,11 @@ def divide(data: TransferData, n_folds: int, seed: int, fold_seed: int | None = 
             Fold(f"{k}/{n_folds}", np.setdiff1d(kept, validation), validation, train, validation)
             for k, (train, validation) in enumerate(parts, 1)
         ]
-        return Division(folds, Fold("all", kept, test, search, test))
+        return FoldDivision(folds, Fold("all", kept, test, search, test))
     pretrain, held_out = train_test_split(data.pretrain, test_size=TEST_SHARE, random_state=seed)
     pretrain, held_out = np.sort(pretrain), np.sort(held_out)
     folds = [Fold("all", pretrain, held_out, train, validation) for train, validation in parts]
-    return Division(folds, Fold("all", pretrain, held_out, search, test))
+    return FoldDivision(folds, Fold("all", pretrain, held_out, search, test))
 
 
 def _check_sizes(data: TransferData, n_folds: int) -> None:

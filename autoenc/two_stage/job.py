@@ -20,7 +20,7 @@ from autoenc.system.paths import check_folder, refuse_own_table
 from autoenc.system.surroundings import one_thread_each
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.finalists import n_repeats, repeat_seed
-from autoenc.two_stage.folds import Division, Fold, divide
+from autoenc.two_stage.folds import Fold, FoldDivision, divide
 from autoenc.two_stage.objective import FoldsObjective
 from autoenc.two_stage.record import recorded_data
 from autoenc.two_stage.stages import Stages
@@ -46,7 +46,7 @@ class TransferJob:
     folder: Path
     engine: Engine
     data: TransferData
-    division: Division
+    division: FoldDivision
     repeats: list[list[Fold]]
     is_on_disk: bool = True
 

@@ -20,7 +20,7 @@ from autoenc.searching.loop import End, Running, Watch, run
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.folds import Fold
-from autoenc.two_stage.space import Configuration, configuration
+from autoenc.two_stage.space import TwoStageConfiguration, configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
 
 __all__ = [
@@ -113,7 +113,7 @@ class FoldUnit(NamedTuple):
         repeat: 0 in the search; from 1 on, other folds and seeds.
     """
 
-    configuration: Configuration
+    configuration: TwoStageConfiguration
     fold: int
     repeat: int = 0
 
@@ -164,7 +164,7 @@ class FoldsObjective:
         self.ahead, self._after_fold = ahead, after_fold
         self._shared = _Shared(self._pretrained)
 
-    def units(self, configuration: Configuration, repeat: int = 0) -> list[FoldUnit]:
+    def units(self, configuration: TwoStageConfiguration, repeat: int = 0) -> list[FoldUnit]:
         """What measures a configuration: every fold."""
         return [FoldUnit(configuration, i, repeat) for i in range(len(self._parts(repeat)[1]))]
 
@@ -233,8 +233,8 @@ class _Shared:
 
     def __init__(self, pretrain: Callable[[FoldUnit, StopFlag], Pretrained]) -> None:
         self._pretrain = pretrain
-        self._locks: dict[tuple[Configuration, int], Lock] = {}
-        self._made: dict[tuple[Configuration, int], Pretrained | TrainingFailed] = {}
+        self._locks: dict[tuple[TwoStageConfiguration, int], Lock] = {}
+        self._made: dict[tuple[TwoStageConfiguration, int], Pretrained | TrainingFailed] = {}
         self._lock = Lock()
 
     def of(self, unit: FoldUnit, stop: StopFlag) -> Pretrained:
@@ -284,7 +284,7 @@ def evaluate(
     stages: Stages,
     data: TransferData,
     folds: Sequence[Fold],
-    configuration: Configuration,
+    configuration: TwoStageConfiguration,
     settings: TransferSettings,
     after_fold: Callable[[int, float], object] = lambda fold, value: None,
     n_threads: int = 1,

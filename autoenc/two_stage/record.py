@@ -23,8 +23,8 @@ from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.samplers import make_pruner, make_sampler
 
 __all__ = [
-    "context_of",
-    "open_study",
+    "transfer_context",
+    "open_transfer_record",
     "read_study",
     "recorded_data",
     "refuse_ended_tables",
@@ -36,7 +36,9 @@ _NAME = "transfer"
 _MOST = 4  # differences that are told
 
 
-def context_of(settings: TransferSettings, data: TransferData, left_out_mark: str = "") -> dict[str, Any]:
+def transfer_context(
+    settings: TransferSettings, data: TransferData, left_out_mark: str = ""
+) -> dict[str, Any]:
     """Everything that decides what a trial's value means, as plain values.
 
     Args:
@@ -108,13 +110,13 @@ def refuse_ended_tables(stored: Mapping[str, Any], given: Mapping[str, Any], of:
             refuse_ended(stored[option], of, f"--{option}")
 
 
-def open_study(path: Path | None, settings: TransferSettings, context: dict[str, Any]) -> Record:
+def open_transfer_record(path: Path | None, settings: TransferSettings, context: dict[str, Any]) -> Record:
     """Open the record of a search, beginning it where there is none.
 
     Args:
         path: Its file; None keeps it in memory.
         settings: The options.
-        context: See :func:`context_of`.
+        context: See :func:`transfer_context`.
 
     Raises:
         InputError: If it is the record of another experiment; it says what differs.

@@ -13,11 +13,11 @@ from autoenc.models.grid import Architecture
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.thawed import HeadRecipe
 
-__all__ = ["Configuration", "configuration", "suggest"]
+__all__ = ["TwoStageConfiguration", "configuration", "suggest"]
 
 
 @dataclass(frozen=True)
-class Configuration:
+class TwoStageConfiguration:
     """An autoencoder with its recipe, and that of the heads."""
 
     latent_dim: int
@@ -30,7 +30,7 @@ class Configuration:
         return Fit(self.hidden_dims, self.latent_dim, self.recipe, seed, pretraining)
 
 
-def suggest(trial: optuna.Trial, settings: TransferSettings) -> Configuration:
+def suggest(trial: optuna.Trial, settings: TransferSettings) -> TwoStageConfiguration:
     """Take a trial's parameters, sampling those that it does not have yet."""
     trial.suggest_categorical("latent_dim", settings.latent_dim_options)
     trial.suggest_categorical("hidden_dims", settings.hidden_dims_options)
@@ -46,7 +46,7 @@ def suggest(trial: optuna.Trial, settings: TransferSettings) -> Configuration:
     return configuration(trial.params, settings)
 
 
-def configuration(params: Mapping[str, Any], settings: TransferSettings) -> Configuration:
+def configuration(params: Mapping[str, Any], settings: TransferSettings) -> TwoStageConfiguration:
     """The configuration that a trial's parameters stand for."""
     recipe = Recipe(
         epochs=settings.epochs,
@@ -62,4 +62,4 @@ def configuration(params: Mapping[str, Any], settings: TransferSettings) -> Conf
     )
     heads = HeadRecipe(params["head_dropout"], params["head_learning_rate"], params["head_weight_decay"])
     stack = tuple(int(width) for width in params["hidden_dims"].split("-"))
-    return Configuration(params["latent_dim"], stack, recipe, heads)
+    return TwoStageConfiguration(params["latent_dim"], stack, recipe, heads)

@@ -19,7 +19,7 @@ from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.folds import Fold
 from autoenc.two_stage.frozen import train_heads
 from autoenc.two_stage.heads import FittedStages, Heads
-from autoenc.two_stage.space import Configuration
+from autoenc.two_stage.space import TwoStageConfiguration
 from autoenc.two_stage.thawed import HeadRecipe, as_tensor, train_thawed
 
 __all__ = ["Stages", "TrainingFailed"]
@@ -66,7 +66,7 @@ class Stages:
         return split, labelled, scaling
 
     def pretrain(
-        self, fold: Fold, configuration: Configuration, stop: StopFlag | None = None
+        self, fold: Fold, configuration: TwoStageConfiguration, stop: StopFlag | None = None
     ) -> tuple[FittedAutoencoder, float]:
         """Stage 1: the model, and its loss over the rows held out.
 
@@ -93,7 +93,7 @@ class Stages:
     def fit(
         self,
         fold: Fold,
-        configuration: Configuration,
+        configuration: TwoStageConfiguration,
         pretrained: tuple[FittedAutoencoder, float],
         stop: StopFlag | None = None,
     ) -> FittedStages:

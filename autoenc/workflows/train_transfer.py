@@ -21,7 +21,7 @@ from autoenc.system.paths import check_folder
 from autoenc.system.surroundings import one_thread_each, restoring
 from autoenc.two_stage.baselines import Beside, compare_with_baselines
 from autoenc.two_stage.checkpoint import FittedTransfer, save_transfer
-from autoenc.two_stage.finalists import best_trial
+from autoenc.two_stage.finalists import kept_trial
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.objective import Scores, score
 from autoenc.two_stage.record import read_study, refuse_ended_tables, stored_settings
@@ -35,7 +35,7 @@ __all__ = ["train_best_of_transfer", "train_best_transfer", "train_both", "train
 
 def train_both(job: TransferJob, study: optuna.Study) -> FittedTransfer:
     """The model of the best trial; raises as :func:`train_trial`, and where no trial is complete."""
-    best = best_trial(study)
+    best = kept_trial(study)
     if best is None:
         raise InputError("there is no best trial: no trial is complete")
     with restoring():
@@ -153,7 +153,7 @@ class ChosenTransfer:
         """See :func:`train_best_transfer`."""
         path = folder / "study.db"
         study = read_study(path, "--from")
-        trial = best_trial(study) if number is None else complete_trial(study, number)
+        trial = kept_trial(study) if number is None else complete_trial(study, number)
         if trial is None:
             raise InputError(f"--from {folder}: no trial is complete; autoenc transfer --resume makes more")
         stored = stored_settings(study, path)

@@ -34,14 +34,14 @@ from autoenc.system.surroundings import quiet_optuna
 from autoenc.system.text import escaped
 from autoenc.two_stage.data import Target, TransferData
 from autoenc.two_stage.estimate import estimate_trial_s
-from autoenc.two_stage.finalists import best_trial, compare, is_decided, judge_finalists, n_judgements
+from autoenc.two_stage.finalists import compare, is_decided, judge_finalists, kept_trial, n_judgements
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.record import (
-    context_of,
-    open_study,
+    open_transfer_record,
     read_study,
+    transfer_context,
 )
-from autoenc.two_stage.space import Configuration, configuration
+from autoenc.two_stage.space import TwoStageConfiguration, configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
 from autoenc.two_stage.trials import TransferTrials
 from autoenc.workflows.screen import Screen
@@ -124,7 +124,7 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
     """
     settings, path = job.settings, job.folder / "study.db"
     screen.warn(transfer_warnings(job))
-    context = context_of(settings, job.data, job.left_out_mark)
+    context = transfer_context(settings, job.data, job.left_out_mark)
     with ExitStack() as stack, quiet_optuna():
         signals = stack.enter_context(StopOnSignals())
         if job.is_on_disk:
@@ -136,7 +136,7 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
             remove_unfinished(job.folder, _FILES)
             if settings.fresh and (kept := keep_aside(path)):
                 screen.say(f"the old record is kept as {kept}")
-        record = open_study(None if log_path is None else path, settings, context)
+        record = open_transfer_record(None if log_path is None else path, settings, context)
         log = TransferLog(log_path, screen)  # after the record, which may be refused: then nothing is left
         stack.callback(log.close)
         yield TransferSearch(job, record, log, signals)
@@ -231,7 +231,7 @@ class TransferSearch:
 
     def _conclude(self, run: TrackedRun) -> None:
         """The best configuration, for the list of runs."""
-        job, study, best, state = self.job, self.study, best_trial(self.study), self._state()
+        job, study, best, state = self.job, self.study, kept_trial(self.study), self._state()
         if best is None:
             run.conclude(state, reason="no trial is complete" if state == "failed" else None)
             return
@@ -285,7 +285,7 @@ def _plan(job: TransferJob, n_known: int) -> list[str]:
     ]
 
 
-def _told_stack(config: Configuration) -> str:
+def _told_stack(config: TwoStageConfiguration) -> str:
     return f"{format_architecture(config.hidden_dims)}, latent size {config.latent_dim}"
 
 

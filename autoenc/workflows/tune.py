@@ -31,7 +31,7 @@ from autoenc.searching.trials import TrialResult
 from autoenc.system.paths import remove_leftovers
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.job import TuneJob
-from autoenc.tuning.study import open_study
+from autoenc.tuning.study import open_tune_record
 from autoenc.tuning.trials import run_tuning
 from autoenc.workflows.full_training import TuneModels
 from autoenc.workflows.screen import Screen
@@ -85,7 +85,7 @@ def open_tuning(
             stack.enter_context(RecordLock(journal))
             remove_leftovers(job.folder)
         storage = open_storage(settings.storage or journal) if job.is_on_disk else InMemoryStorage()
-        record = open_study(storage, job, alone)
+        record = open_tune_record(storage, job, alone)
         _enqueue(record.study, begin_with)
         yield TuneSearch(job, record, FitRecord.of(storage, job.context), cluster, screen)
 

@@ -26,7 +26,7 @@ from autoenc.report.study_figures import (
 from autoenc.report.study_tables import (
     best_document,
     describe_distribution,
-    results_document,
+    study_document,
     top_trials_csv,
     trials_csv,
 )
@@ -136,7 +136,7 @@ def test_best_document():
 
 
 def test_results_document_holds_every_trial():
-    document = results_document(mixed(), {"seed": 3}, 1.0)
+    document = study_document(mixed(), {"seed": 3}, 1.0)
     assert document["settings"] == {"seed": 3}
     assert document["trial_states"] == {"running": 0, "complete": 4, "pruned": 2, "fail": 1, "waiting": 0}
     assert document["search_space"]["lr"] == "1e-05 to 0.1, log"

@@ -13,10 +13,10 @@ from autoenc.report.transfer_reports import best_params
 from autoenc.searching.executors import Here
 from autoenc.searching.loop import End
 from autoenc.two_stage.finalists import (
-    best_trial,
     compare,
     fold_objectives,
     judge_finalists,
+    kept_trial,
     n_judgements,
     n_repeats,
     repeat_seed,
@@ -109,7 +109,7 @@ def test_each_round_doubles_the_folds_and_halves_the_finalists(make_settings, n)
 
 def test_what_was_only_lucky_does_not_win(make_settings):
     study, settings = study_of(*lucky()), make_settings(finalists=3)
-    assert best_trial(study).number == 0
+    assert kept_trial(study).number == 0
     # After the first round trials 0 and 2 are level: the one that did better in the search goes on.
     assert judge_all(study, settings, luck)[:3] == [(1, 0), (1, 1), (1, 2)]
     found = compare(study)
@@ -123,7 +123,7 @@ def test_what_was_only_lucky_does_not_win(make_settings):
     assert found[1].above_standard_error == pytest.approx((9 / 8 * np.var(differences, ddof=1)) ** 0.5)
     # One that went out is held against the winner's first folds.
     assert found[2].above == pytest.approx(np.mean([0.4, 0.6, 0.5, 0.3]))
-    assert best_trial(study).number == best_params(study)["best_trial_number"] == 1
+    assert kept_trial(study).number == best_params(study)["best_trial_number"] == 1
     assert [each["number"] for each in best_params(study)["finalists"]] == [1, 0, 2]
 
 
@@ -135,7 +135,7 @@ def test_what_is_recorded_is_not_judged_again(make_settings):
         first = judge_all(halves, settings, luck, n_most=n_most)
         assert len(first) == n_most
         assert compare(halves) == []
-        assert best_trial(halves).number == 0  # not judged to the end: the lowest value
+        assert kept_trial(halves).number == 0  # not judged to the end: the lowest value
         assert first + judge_all(halves, settings, luck) == asked
         assert compare(halves) == compare(whole)
         assert judge_all(halves, settings, luck) == []
@@ -160,7 +160,7 @@ def test_a_finalist_that_diverges_is_out(make_settings, diverging, compared, bes
     study = study_of(*lucky())
     asked = judge_all(study, make_settings(finalists=3), objectives)
     assert [finalist.number for finalist in compare(study)] == compared
-    assert best_trial(study).number == best
+    assert kept_trial(study).number == best
     assert len(asked) == (7 if compared else 3)  # one that is left alone need not be judged again
 
 
@@ -174,7 +174,7 @@ def test_without_rivals_there_is_nothing_to_judge(make_settings, trials):
     study = study_of(*trials)
     assert judge_all(study, make_settings(finalists=1), luck) == []
     assert compare(study) == []
-    assert (best_trial(study) is None) == (not trials)
+    assert (kept_trial(study) is None) == (not trials)
 
 
 def test_a_repeat_has_other_folds_of_the_same_rows(data):

@@ -9,7 +9,7 @@ from autoenc.errors import InputError
 from autoenc.two_stage.checkpoint import FittedTransfer, save_transfer
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.folds import divide
-from autoenc.two_stage.record import context_of
+from autoenc.two_stage.record import transfer_context
 from autoenc.two_stage.stages import Stages
 
 
@@ -200,7 +200,7 @@ def test_labelled_rows_that_stand_in_the_other_table_are_left_out(make_settings,
     division = divide(data, 3, 1)
     for fold in [*division.folds, division.final]:
         assert not {*fold.pretrain, *fold.held_out} & set(labelled.index)
-    assert context_of(settings, data)["left_out_rows"] == len(labelled)
+    assert transfer_context(settings, data)["left_out_rows"] == len(labelled)
 
 
 def test_a_table_all_of_labelled_rows_leaves_nothing_to_learn_from(make_settings, labelled_frame, tmp_path):

@@ -24,7 +24,7 @@ from autoenc.searching.loop import End
 from autoenc.settings.transfer import SamplerName
 from autoenc.two_stage.job import report_fold
 from autoenc.two_stage.objective import FoldOutcome, FoldsObjective
-from autoenc.two_stage.record import context_of, open_study, read_study, stored_settings
+from autoenc.two_stage.record import open_transfer_record, read_study, stored_settings, transfer_context
 from autoenc.two_stage.samplers import SAMPLERS, make_pruner, make_sampler
 from autoenc.two_stage.space import suggest
 from autoenc.two_stage.trials import TransferTrials
@@ -103,12 +103,12 @@ def test_every_sampler_of_the_settings_can_be_made():
 @pytest.mark.parametrize("sampler", SamplerName.__args__)
 def test_a_search_that_was_cut_off_goes_on_to_the_same_trials(make_settings, tmp_path, data, sampler):
     settings = make_settings(sampler=sampler)
-    context = context_of(settings, data)
+    context = transfer_context(settings, data)
     whole = new_study(settings)
     assert run(whole, settings, 13) == list(range(13))
     path = tmp_path / "study.db"
-    assert run(open_study(path, settings, context).study, settings, 13, cut=11) == list(range(11))
-    study = open_study(path, settings, context).study
+    assert run(open_transfer_record(path, settings, context).study, settings, 13, cut=11) == list(range(11))
+    study = open_transfer_record(path, settings, context).study
     assert study.trials[11].state == TrialState.RUNNING
     assert run(study, settings, 13) == [11, 12]
     assert told(study) == told(whole)
@@ -168,7 +168,7 @@ def test_a_pruner_ends_bad_trials_between_folds(make_settings, pruner):
 
 def test_the_study_knows_its_options(make_settings, data, tmp_path):
     settings = make_settings(dropout_range="0.2", seed=5)
-    open_study(tmp_path / "study.db", settings, context_of(settings, data))
+    open_transfer_record(tmp_path / "study.db", settings, transfer_context(settings, data))
     path = tmp_path / "study.db"
     assert make_settings(**stored_settings(read_study(path), path)) == settings
 
@@ -186,11 +186,11 @@ def test_a_study_that_is_there_is_whole(make_settings, data, tmp_path, monkeypat
     sqlalchemy.event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", count)
     try:
         with pytest.raises(KeyboardInterrupt):
-            open_study(path, settings, context_of(settings, data))
+            open_transfer_record(path, settings, transfer_context(settings, data))
     finally:
         sqlalchemy.event.remove(sqlalchemy.engine.Engine, "before_cursor_execute", count)
     assert not path.exists()
-    assert open_study(path, settings, context_of(settings, data)).trials() == []
+    assert open_transfer_record(path, settings, transfer_context(settings, data)).trials() == []
 
 
 TORN = """
@@ -209,17 +209,17 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_a_kill_in_the_middle_of_a_write_is_taken_back(make_settings, data, tmp_path):
     settings, path = make_settings(), tmp_path / "study.db"
-    run(open_study(path, settings, context_of(settings, data)).study, settings, 2)
+    run(open_transfer_record(path, settings, transfer_context(settings, data)).study, settings, 2)
     done = subprocess.run([sys.executable, "-c", TORN, str(path)])
     assert done.returncode == -signal.SIGKILL
     assert (tmp_path / "study.db-journal").stat().st_size > 0
-    study = open_study(path, settings, context_of(settings, data)).study
+    study = open_transfer_record(path, settings, transfer_context(settings, data)).study
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 2
 
 
 def test_what_is_wrong_with_a_file_is_told_as_it_is(make_settings, data, tmp_path):
     path = tmp_path / "study.db"
-    open_study(path, make_settings(), context_of(make_settings(), data))
+    open_transfer_record(path, make_settings(), transfer_context(make_settings(), data))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"--resume .*study\.db: is damaged: "):
@@ -240,7 +240,7 @@ def test_what_is_wrong_with_a_file_is_told_as_it_is(make_settings, data, tmp_pat
 def test_a_folder_may_be_called_anything(make_settings, data, tmp_path, name):
     settings, path = make_settings(), tmp_path / name / "study.db"
     path.parent.mkdir()
-    run(open_study(path, settings, context_of(settings, data)).study, settings, 1)
+    run(open_transfer_record(path, settings, transfer_context(settings, data)).study, settings, 1)
     assert len(read_study(path).trials) == 1
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
@@ -250,7 +250,9 @@ def test_a_pruner_does_not_look_at_the_name_of_the_folder(make_settings, data, t
     states = []
     for name in ("A", "B", "C"):
         (tmp_path / name).mkdir()
-        study = open_study(tmp_path / name / "study.db", settings, context_of(settings, data)).study
+        study = open_transfer_record(
+            tmp_path / name / "study.db", settings, transfer_context(settings, data)
+        ).study
         run(study, settings, 12)
         states.append([trial.state for trial in study.trials])
     assert states[0] == states[1] == states[2]
@@ -259,7 +261,7 @@ def test_a_pruner_does_not_look_at_the_name_of_the_folder(make_settings, data, t
 
 def test_the_study_of_a_version_with_other_options_is_refused(make_settings, data, tmp_path):
     path = tmp_path / "study.db"
-    study = open_study(path, make_settings(), context_of(make_settings(), data)).study
+    study = open_transfer_record(path, make_settings(), transfer_context(make_settings(), data)).study
     stored = stored_settings(study, path)
     study.set_user_attr("autoenc_transfer_settings", {**stored, "warp": 9})
     with pytest.raises(InputError, match="by a version of autoenc that had --warp; this one has not"):
@@ -280,10 +282,10 @@ def test_the_study_of_another_experiment_is_refused(make_settings, data, tmp_pat
     from autoenc.two_stage.data import TransferData
 
     path = tmp_path / "study.db"
-    open_study(path, make_settings(), context_of(make_settings(), data))
+    open_transfer_record(path, make_settings(), transfer_context(make_settings(), data))
     other = make_settings(**changed)
     with pytest.raises(InputError) as error:
-        open_study(path, other, context_of(other, TransferData.load(other)))
+        open_transfer_record(path, other, transfer_context(other, TransferData.load(other)))
     assert error.value.problems == [f"{path}: is of another experiment: {words}"]
 
 
@@ -291,9 +293,9 @@ def test_the_study_of_another_experiment_is_refused(make_settings, data, tmp_pat
     "changed", [{"sampler": "random"}, {"pruner": "median"}, {"n_trials": 7, "n_jobs": 2}, {"finalists": 2}]
 )
 def test_how_trials_are_made_does_not_make_another_experiment(make_settings, data, tmp_path, changed):
-    open_study(tmp_path / "study.db", make_settings(), context_of(make_settings(), data))
+    open_transfer_record(tmp_path / "study.db", make_settings(), transfer_context(make_settings(), data))
     other = make_settings(**changed)
-    open_study(tmp_path / "study.db", other, context_of(other, data))
+    open_transfer_record(tmp_path / "study.db", other, transfer_context(other, data))
 
 
 def test_a_file_that_is_no_record_is_refused_and_left_alone(tmp_path):

@@ -75,8 +75,8 @@ def search(
 def tune(
     data: Any,
     *,
-    n_trials: int = 50,
-    strategy: str = "tpe",
+    n_trials: int | None = None,
+    strategy: str | None = None,
     output_dir: str | os.PathLike[str] | None = None,
     quiet: bool = False,
     **options: Any,
@@ -85,8 +85,9 @@ def tune(
 
     Args:
         data: The table, as for :func:`search`.
-        n_trials: Trials in all, those of an earlier call with the same ``output_dir`` counted.
-        strategy: How the next trial is chosen: ``grid``, ``random``, ``tpe``, ``cmaes`` or ``resilient``.
+        n_trials: Trials in all, those of an earlier call with the same ``output_dir`` counted; by default 50.
+        strategy: How the next trial is chosen: ``grid``, ``random``, ``tpe`` (the default), ``cmaes`` or
+            ``resilient``. ``sampler`` is its older name.
         output_dir: As for :func:`search`.
         quiet: Show no progress bar.
         **options: As on the command line, with the same names and defaults: ``families``, ``latent_dim``,

@@ -231,3 +231,12 @@ def test_repeated_names_among_many_are_found_in_linear_time() -> None:
     with pytest.raises(autoenc.InputError, match="columns must not repeat a name, got 'c7' twice"):
         autoenc.search(np.ones((2, 3)), columns=[*names, "c7"], **SEARCH)
     assert time.perf_counter() - start < 3
+
+
+def test_tune_takes_the_older_name_of_the_strategy():
+    small = {"n_trials": 2, "latent_dim": 2, "epochs": 1, "quiet": True}
+    table = np.random.default_rng(0).random((60, 4))
+    named, older = (autoenc.tune(table, **{name: "random"}, **small) for name in ("strategy", "sampler"))
+    assert older.best_params == named.best_params
+    with pytest.raises(autoenc.InputError, match="are the same option; give one"):
+        autoenc.tune(table, strategy="tpe", sampler="random", **small)

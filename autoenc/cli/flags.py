@@ -7,7 +7,7 @@ import difflib
 from typing import Any
 
 from autoenc.settings import Settings
-from autoenc.settings.options import words_of
+from autoenc.settings.options import Role, options_of, words_of
 
 __all__ = ["add_options", "flags_of", "joined", "unknown_word"]
 
@@ -22,31 +22,48 @@ def flags_of(settings: type[Settings]) -> dict[str, bool]:
     }
 
 
-def add_options(parser: argparse.ArgumentParser, settings: type[Settings]) -> None:
-    """Add a flag for every option."""
-    for name, field in settings.model_fields.items():
-        spellings = _spellings(name, field)
-        text = f"{field.description}{_default_text(field)}".replace("%", "%%")
+_TITLES: dict[Role, str] = {
+    "data": "the table",
+    "judging": "what judges",
+    "space": "what is tried",
+    "training": "training",
+    "progress": "how far it goes",
+    "place": "files and machines",
+    "display": "what is shown",
+}
+
+
+def add_options(parser: argparse.ArgumentParser, settings: type[Settings], are_titled: bool = True) -> None:
+    """Add a flag for every option, under a title for each role where they are to have one."""
+    fields = settings.model_fields
+    for name, field in fields.items():
         if _is_positional(field):
             many = "+" if field.annotation is not str else None
-            parser.add_argument(name, nargs=many, metavar=_positional_name(name), help=text)
-        elif field.annotation is bool:
-            parser.add_argument(
-                *spellings, dest=name, action="store_true", default=argparse.SUPPRESS, help=text
-            )
-            parser.add_argument(
-                *_negations(name, field), dest=name, action="store_false", default=argparse.SUPPRESS,
-                help=argparse.SUPPRESS,
-            )  # fmt: skip
-        elif words_of(field).get("repeated"):
-            parser.add_argument(
-                *spellings, dest=name, action="append", default=argparse.SUPPRESS, metavar="VALUE", help=text
-            )
-        else:
-            # Values stay text here: the settings check all of them at once.
-            parser.add_argument(
-                *spellings, dest=name, default=argparse.SUPPRESS, metavar=_metavar(field), help=text
-            )
+            parser.add_argument(name, nargs=many, metavar=_positional_name(name), help=_help(field))
+    for role, title in _TITLES.items():
+        group = parser.add_argument_group(title) if are_titled else parser
+        for name in options_of(settings, role):
+            if not _is_positional(fields[name]):
+                _add_flag(group, name, fields[name])
+
+
+def _add_flag(group: argparse._ActionsContainer, name: str, field: Any) -> None:
+    more: dict[str, Any] = {"metavar": _metavar(field)}  # values stay text: the settings check all at once
+    if field.annotation is bool:
+        more = {"action": "store_true"}
+        group.add_argument(
+            *_negations(name, field), dest=name, action="store_false", default=argparse.SUPPRESS,
+            help=argparse.SUPPRESS,
+        )  # fmt: skip
+    elif words_of(field).get("repeated"):
+        more = {"action": "append", "metavar": "VALUE"}
+    group.add_argument(
+        *_spellings(name, field), dest=name, default=argparse.SUPPRESS, help=_help(field), **more
+    )
+
+
+def _help(field: Any) -> str:
+    return f"{field.description}{_default_text(field)}".replace("%", "%%")
 
 
 def _spellings(name: str, field: Any) -> list[str]:

@@ -134,7 +134,7 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
             name, prog=own, help=command.help, description=command.help, epilog=epilog, allow_abbrev=False
         )
         sub.add_argument("--version", action="version", version=f"autoenc {__version__}")
-        add_options(sub, LayerSettings)
+        add_options(sub, LayerSettings, are_titled=False)
         add_options(sub, command.settings)
     if not prog.endswith(SHOW):  # for --help alone: it is taken off before
         commands.add_parser(SHOW, help="print the options of a command, and where each came from")

@@ -80,8 +80,11 @@ def read_config(path: Path, content: bytes) -> tuple[ConfigFile, list[str]]:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         advice = "; indent with spaces, not tabs" if "'\\t'" in str(error.problem) else ""
         return ConfigFile(), [f"{path}:{line}: is not YAML: {error.problem or error.context}{advice}"]
-    except yaml.YAMLError as error:  # not even text
-        return ConfigFile(), [f"{path}: is not YAML text: {str(error).splitlines()[0]}"]
+    except yaml.reader.ReaderError as error:  # not even text
+        # Its position is one of characters where they could be decoded, else one of bytes.
+        text = content.decode(errors="replace") if error.encoding == "unicode" else content.decode("latin-1")
+        line = text.count("\n", 0, error.position) + 1
+        return ConfigFile(), [f"{path}:{line}: is not YAML text: {str(error).splitlines()[0]}"]
     except RecursionError:
         return ConfigFile(), [f"{path}: is nested too deeply"]
     reader = _Reader(path)

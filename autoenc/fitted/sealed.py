@@ -6,6 +6,7 @@ import hashlib
 import io
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,7 +67,8 @@ def read_archive(path: Path) -> Any:
     try:
         if raw.startswith(_ZIP):
             _check_archive(path, raw)
-        with torch.inference_mode(False):
+        with torch.inference_mode(False), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # whatever torch says of a foreign file, it is read or refused
             return torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except InputError:
         raise

@@ -26,10 +26,11 @@ from autoenc.record.digest import (
 from autoenc.record.private import FrozenStudy, trial_id
 from autoenc.system.text import warn_once
 
-__all__ = ["Checked"]
+__all__ = ["NOTE", "Checked"]
 
 _OURS = "autoenc"  # how the attributes of a study begin that are ours
-_NOTE = "autoenc_digests"  # since when a study has digests
+NOTE = "autoenc_digests"
+"""The attribute of a study that says since when it has digests."""
 
 if TYPE_CHECKING:
     _Base = BaseStorage
@@ -83,12 +84,12 @@ class Checked(_Base):
     def _note(self, study_id: int) -> None:
         """Note in the study that its trials have digests from now on."""
         attributes = super().get_study_user_attrs(study_id)
-        if _NOTE not in attributes:
+        if NOTE not in attributes:
             n_trials = len(super().get_all_trials(study_id, deepcopy=False))
             plain = [key for key in attributes if key.startswith(_OURS)]
             note = {"from": n_trials, "plain": plain}
             name = self.get_study_name_from_id(study_id)
-            super().set_study_user_attr(study_id, _NOTE, sealed(name, _NOTE, note))
+            super().set_study_user_attr(study_id, NOTE, sealed(name, NOTE, note))
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         """See Optuna's ``BaseStorage``; ours are kept with a digest."""
@@ -149,15 +150,15 @@ class Checked(_Base):
 
     def _since(self, study_id: int) -> int:
         """The number of the first trial that must have a digest."""
-        note = super().get_study_user_attrs(study_id).get(_NOTE)
+        note = super().get_study_user_attrs(study_id).get(NOTE)
         if note is None:
             trials = super().get_all_trials(study_id, deepcopy=False)
             if not any(DIGEST in trial.user_attrs for trial in trials):
                 return len(trials) + 1
-            self.damaged(f"the attribute {_NOTE} of the study", "every trial must have a digest")
+            self.damaged(f"the attribute {NOTE} of the study", "every trial must have a digest")
             return 0
-        if not is_sealed(self.get_study_name_from_id(study_id), _NOTE, note):
-            self.damaged(f"the attribute {_NOTE} of the study", "every trial must have a digest")
+        if not is_sealed(self.get_study_name_from_id(study_id), NOTE, note):
+            self.damaged(f"the attribute {NOTE} of the study", "every trial must have a digest")
             return 0
         return int(note["value"]["from"])
 
@@ -188,13 +189,13 @@ class Checked(_Base):
         return studies
 
     def _opened(self, stored: dict[str, Any], name: str) -> dict[str, Any]:
-        plain, note = set(stored), stored.get(_NOTE)
+        plain, note = set(stored), stored.get(NOTE)
         if note is not None:
-            plain = set(note["value"]["plain"]) if is_sealed(name, _NOTE, note) else set()
+            plain = set(note["value"]["plain"]) if is_sealed(name, NOTE, note) else set()
         shown = {}
         for key, value in stored.items():
             right = is_sealed(name, key, value)
-            if key == _NOTE and right:
+            if key == NOTE and right:
                 continue
             if right:
                 shown[key] = value["value"]

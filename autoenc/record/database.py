@@ -17,7 +17,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from autoenc.errors import InputError
-from autoenc.record.checked import Checked
+from autoenc.record.checked import NOTE, Checked
 from autoenc.record.digest import LOST, lost_trial, without_digest
 from autoenc.record.private import CachedDatabase, Database, FrozenStudy, trial_id
 
@@ -30,6 +30,11 @@ _DAMAGED = (
     "has no column named",
 )  # fmt: skip
 """What SQLite says where a file, or a table in it, is not what it was."""
+_SAID = (
+    {"autoenc_context", "autoenc_search"}, {"autoenc_tune"}, {"autoenc_modules"},
+    {"autoenc_transfer_context", "autoenc_transfer_settings"},
+)  # fmt: skip
+"""The attributes by which a study says of what search it is, for each kind."""
 _MAGIC = b"SQLite format 3\0"
 
 
@@ -258,16 +263,39 @@ class CheckedDatabase(Checked, CachedDatabase):
         sqlalchemy.event.listen(backend.engine, "handle_error", self._in_words)
         super().__init__(backend)
         if file is not None:
-            self._tell_lost_studies()
+            self._tell_orphans()
+            if read_only:  # a search that goes on says it again
+                self._tell_nameless()
 
-    def _tell_lost_studies(self) -> None:
-        """Tell of studies whose own row is gone and whose trials are there: SQLite lets that happen."""
+    def _tell_orphans(self) -> None:
+        """Tell of what belongs to a row that is gone, which SQLite lets happen."""
         query = (
             "SELECT study_id, COUNT(*) FROM trials WHERE study_id NOT IN (SELECT study_id FROM studies) "
             "GROUP BY study_id"
         )
         for study, n_trials in self._rows.rows(query):
             self.damaged(f"study {study}, of {n_trials:,} trials (its name is gone)", "it is left out")
+        orphans = [
+            table for table, _, _, _ in self._rows.rows("PRAGMA foreign_key_check") if table != "trials"
+        ]
+        query = "SELECT COUNT(*) FROM study_user_attributes WHERE study_id IS NULL"
+        n_lost = len(orphans) + self._rows.rows(query)[0][0]
+        if n_lost:
+            self.damaged(f"what {n_lost:,} rows belong to (it is gone)", "they are left out")
+
+    def _tell_nameless(self) -> None:
+        """Tell of studies that hold trials and do not say any more of what search."""
+        query = (
+            "SELECT study_id, study_name FROM studies WHERE study_id IN (SELECT study_id FROM trials) AND "
+            "study_id IN (SELECT study_id FROM study_user_attributes WHERE key = :note)"
+        )
+        for study, name in self._rows.rows(query, note=NOTE):
+            keys = self._rows.attributes("user", study).keys()
+            lost = [key for group in _SAID if keys & group for key in sorted(group - keys)]
+            if not any(keys & group for group in _SAID):
+                lost = ["saying what was searched"]
+            for key in lost:
+                self.damaged(f"study {name}: the attribute {key} (it is gone)", "the study is left out")
 
     def close(self) -> None:
         """Let go of the database, so that its file can be moved."""

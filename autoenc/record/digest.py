@@ -40,7 +40,10 @@ def is_sealed(study: str, key: str, stored: Any) -> bool | None:
     """Whether the digest of a stored value holds; None if it has none."""
     if not (isinstance(stored, dict) and stored.keys() == {"value", DIGEST}):
         return None
-    return bool(stored[DIGEST] == digest_of([study, key, stored["value"]]))
+    try:
+        return bool(stored[DIGEST] == digest_of([study, key, stored["value"]]))
+    except TypeError:  # a name in a database that is no text any more
+        return False
 
 
 def trial_digest(study: str, trial: FrozenTrial, numbered: bool) -> str:

@@ -222,11 +222,13 @@ class CheckedJournal(Checked, Journal):
         self._begin(str(path))
         self._lines = _Backend(str(path))
         super().__init__(self._lines, _Replay)
-        if not self.replay.get_all_studies() and self.replay.bad:
-            raise InputError(
-                f"{path}: is not a record that can be read: no line of it holds; --fresh keeps it aside and "
-                "starts over"
-            )
+        if not self.replay.get_all_studies():
+            if self.replay.bad:
+                raise InputError(
+                    f"{path}: is not a record that can be read: no line of it holds; --fresh keeps it aside "
+                    "and starts over"
+                )
+            _check_beginning(path)
         self._tell()
 
     def _tell(self) -> None:
@@ -267,6 +269,15 @@ def mend(path: Path) -> None:
             if not content.startswith(_FIRST[: len(content)]) and b"\n" + _FIRST not in content:
                 raise InputError(_no_record(path))
             file.truncate(end)
+
+
+def _check_beginning(path: Path) -> None:
+    """See that a file without a whole line may become a journal, as somebody may just write its first."""
+    if path.exists():
+        with path.open("rb") as file:
+            beginning = file.read(len(_FIRST))
+        if not _FIRST.startswith(beginning):
+            raise InputError(_no_record(path))
 
 
 def _no_record(path: Path) -> str:

@@ -23,6 +23,7 @@ from autoenc.settings import Settings
 from autoenc.system.paths import utf8, write_atomically
 from autoenc.system.secrets import masked, masked_command
 from autoenc.system.special import read_regular
+from autoenc.system.text import json_text
 
 __all__ = ["FOLDER", "TrackedRun", "convergence_epoch", "mark_interrupted", "read_run", "run_state"]
 
@@ -133,8 +134,8 @@ class TrackedRun:
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
     document = {**document, "digest": _digest(document)}
-    content = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False)
-    write_atomically(path, lambda file: file.write(utf8(content + "\n")))
+    content = utf8(json_text(document, indent=1) + "\n")
+    write_atomically(path, lambda file: file.write(content))
 
 
 def mark_interrupted(folder: Path) -> None:

@@ -10,7 +10,7 @@ from optuna.storages import BaseStorage
 from autoenc.errors import InputError
 from autoenc.record.database import CheckedDatabase, has_tables
 from autoenc.record.journal import CheckedJournal, mend
-from autoenc.system.secrets import is_masked, masked_error, masked_url
+from autoenc.system.secrets import is_masked, masked_error, masked_storage, masked_url
 from autoenc.system.special import refuse_link, special_kind
 from autoenc.system.surroundings import quiet_optuna
 
@@ -56,7 +56,7 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
     except (InputError, OSError):
         raise
     except Exception as error:  # whatever the database's driver raises
-        reason, shown = masked_error(error, place), masked_url(place)
+        reason, shown = masked_error(error, place), masked_storage(place)
         raise InputError(
             f"--storage {shown}: cannot be opened: {reason}; expected a URL such as sqlite:///study.db"
         ) from None

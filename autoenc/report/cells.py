@@ -44,7 +44,11 @@ def csv_lines(head: Sequence[Any], lines: Iterable[Sequence[Any]]) -> str:
 
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """A frame whose names and words may be written as CSV, see :func:`plain_cell`."""
+    import pandas as pd
+    from pandas.api.types import is_object_dtype, is_string_dtype
+
     frame = frame.copy()
-    for name in frame.select_dtypes(exclude="number"):
-        frame[name] = frame[name].map(plain_cell)
+    for name, dtype in frame.dtypes.items():
+        if is_object_dtype(dtype) or is_string_dtype(dtype) or isinstance(dtype, pd.CategoricalDtype):
+            frame[name] = pd.Series(map(plain_cell, frame[name]), frame.index, object)
     return frame.rename(columns=plain_cell)

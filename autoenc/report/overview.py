@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared
+from autoenc.searching.trials import TrialResult
 
 __all__ = ["overview"]
 
@@ -39,8 +40,7 @@ def _rungs(results: SearchResults) -> list[str]:
     return [f"halving: {told}{early}"]
 
 
-def _row(results: SearchResults, index: int) -> str:
-    result = results.ranked[index]
+def _row(results: SearchResults, result: TrialResult) -> str:
     size = results.n_parameters(result.trial)
     return f"{result.trial.name:>20}  {result.loss:.6f}  {size:>10,}  {result.seconds:>8.2f} s"
 
@@ -51,24 +51,22 @@ _HEADER = f"{'stack':>20}  {'loss':>8}  {'parameters':>10}  {'time':>10}"
 def _best(results: SearchResults, n_best: int) -> list[str]:
     ranked = results.ranked
     pca = results.baselines["pca"]
-    shown = [_row(results, i) for i in range(min(n_best, len(ranked)))]
+    shown = [_row(results, result) for result in ranked[:n_best]]
     compared = f"PCA of the same latent size {pca:.6f}, column mean {results.baselines['mean']:.6f}"
     return ["", "best configurations", _HEADER, *shown, f"{'':>20}  ({compared})"]
 
 
 def _by_depth(results: SearchResults) -> list[str]:
-    ranked = results.ranked
-    first: dict[int, int] = {}
-    for i, result in enumerate(ranked):
-        first.setdefault(len(result.trial.architecture), i)
+    first: dict[int, TrialResult] = {}
+    for result in results.ranked:
+        first.setdefault(len(result.trial.architecture), result)
     return ["", "best by depth", _HEADER, *(_row(results, first[depth]) for depth in sorted(first))]
 
 
 def _efficiency(results: SearchResults) -> list[str]:
     found = results.selection
-    index = {id(result.trial): i for i, result in enumerate(results.ranked)}
     told = "parameter efficiency: no smaller stack has a lower loss than these"
-    lines = ["", told, _HEADER, *(_row(results, index[id(result.trial)]) for result in found.pareto)]
+    lines = ["", told, _HEADER, *(_row(results, result) for result in found.pareto)]
     if found.chosen is not found.best:
         lines += ["", f"chosen by {found.rule}: {found.chosen.trial.name}, {found.chosen.loss:.6f}"]
     left_out = "".join(f"; {words}" for words in not_compared(results))

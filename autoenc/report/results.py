@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
@@ -22,6 +21,7 @@ from autoenc.searching.strategies import Halving, Strategy, make_strategy
 from autoenc.searching.trials import Trial, TrialResult, trials_of
 from autoenc.settings import SearchSettings
 from autoenc.system.paths import utf8
+from autoenc.system.text import json_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -374,17 +374,13 @@ def finite(value: Any) -> Any:
 
 def json_bytes(document: dict[str, Any]) -> bytes:
     """Strict JSON with a line per top-level key and per entry of a top-level list."""
-
-    def text(value: Any) -> str:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False)
-
     lines = []
     for key, value in document.items():
         if isinstance(value, list) and value:
-            entries = ",\n  ".join(text(entry) for entry in value)
-            lines.append(f" {text(key)}: [\n  {entries}\n ]")
+            entries = ",\n  ".join(json_text(entry) for entry in value)
+            lines.append(f" {json_text(key)}: [\n  {entries}\n ]")
         else:
-            lines.append(f" {text(key)}: {text(value)}")
+            lines.append(f" {json_text(key)}: {json_text(value)}")
     return utf8("{\n" + ",\n".join(lines) + "\n}\n")
 
 

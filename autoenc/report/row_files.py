@@ -71,7 +71,7 @@ def write_rows(option: str, output: str, kept: pd.DataFrame, answers: pd.DataFra
     Args:
         option: The option that names the output.
         output: The name; a device, a pipe and ``-``, which is standard output, are given CSV.
-        kept: Columns of the table, written as they are.
+        kept: Columns of the table; Parquet holds them as they are, CSV so that no spreadsheet computes them.
         answers: A row for each of its rows.
 
     Raises:
@@ -87,7 +87,7 @@ def write_rows(option: str, output: str, kept: pd.DataFrame, answers: pd.DataFra
     if is_regular(output) and Path(output).suffix.lower() in _PARQUET:
         content = _parquet(option, output, pd.concat([kept, answers], axis=1))
     else:
-        content = pd.concat([kept, plain_frame(answers)], axis=1).to_csv(index=False).encode()
+        content = plain_frame(pd.concat([kept, answers], axis=1)).to_csv(index=False).encode()
     write_output(option, output, lambda file: file.write(content))
 
 

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["MASK", "is_masked", "masked", "masked_command", "masked_error", "masked_url", "masked_values"]
+__all__ = ["MASK", "is_masked", "masked", "masked_command", "masked_error", "masked_storage", "masked_url",
+           "masked_values"]  # fmt: skip
 
 MASK = "***"
 
 _SECRET = re.compile(r"pass|pwd|secret|token|credential|signature|odbc_connect|^(api|access|auth)?_?key$")
+_SECRET_INSIDE = re.compile(r"(pass\w*|pwd|secret|token)\s*=")
 _NAMED = re.compile(r"(?P<name>[\w.%-]+)=(?P<value>[^&]*)")
 _LOGIN = re.compile(r"(?P<before>[A-Za-z][\w.+-]*://[^:/@\s]*):(?P<password>.*)@", re.DOTALL)
 _URL = re.compile(r"[A-Za-z][\w.+-]*://\S+")
@@ -38,9 +40,20 @@ def masked_url(url: str) -> str:
     return _without_values(_LOGIN.sub(rf"\g<before>:{MASK}@", place) + mark + query)
 
 
+def masked_storage(text: str) -> str:
+    """What was given as a storage's URL, masked also where it was mistyped and is none.
+
+    Example:
+        >>> masked_storage("postgresql:/me:word@host/db")
+        'postgresql:***@host/db'
+    """
+    return masked_url(text) if "://" in text else re.sub(r":.*@", f":{MASK}@", text, flags=re.DOTALL)
+
+
 def _without_values(text: str) -> str:
     def shown(found: re.Match[str]) -> str:
-        return f"{found['name']}={MASK}" if found["value"] and _is_secret(found["name"]) else found[0]
+        is_secret = _is_secret(found["name"]) or _SECRET_INSIDE.search(unquote(found["value"]).lower())
+        return f"{found['name']}={MASK}" if found["value"] and is_secret else found[0]
 
     return _NAMED.sub(shown, text)
 

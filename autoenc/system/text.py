@@ -8,6 +8,7 @@ The passwords of URLs are masked here, too, whoever repeats them.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ from typing import IO, Any, cast
 
 from autoenc.system.secrets import masked
 
-__all__ = ["EscapingStream", "escape_output", "escaped", "say", "forget_warnings", "warn", "warn_once"]
+__all__ = ["EscapingStream", "escape_output", "escaped", "forget_warnings", "json_text", "say", "warn",
+           "warn_once"]  # fmt: skip
 
 # C0 and DEL, C1, separators of lines and paragraphs, and what overrides or isolates a direction.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -37,6 +39,13 @@ def escaped(text: object, keep: str = "") -> str:
         keep: Control characters that stay.
     """
     return _CONTROL.sub(lambda match: match[0] if match[0] in keep else _visible(match), masked(str(text)))
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """A value as strict JSON for people: letters as they are, all control characters escaped."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, indent=indent)
+    # JSON itself escapes those below a space; others can stand only inside of its strings.
+    return _CONTROL.sub(lambda mark: mark[0] if mark[0] == "\n" else f"\\u{ord(mark[0]):04x}", text)
 
 
 def say(*lines: object, file: IO[str] | None = None, flush: bool = False) -> None:

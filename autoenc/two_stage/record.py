@@ -66,16 +66,16 @@ def read_study(path: Path, flag: str = "--resume") -> optuna.Study:
 
     Args:
         path: Its ``study.db``.
-        flag: The option that named the file, for messages.
+        flag: The option that named the file, for messages; empty where none did.
 
     Raises:
         InputError: If there is no such file, or it is not the record of a transfer-aware search.
     """
+    told = f"{flag} {path}".strip()
     if not path.is_file():
         kind = special_kind(path)
         what = f"is {kind}" if kind else "there is no such file"
-        raise InputError(f"{flag} {path}: {what}; the record is called study.db in a search's folder")
-    told = f"{flag} {path}"
+        raise InputError(f"{told}: {what}; the record is called study.db in a search's folder")
     try:
         storage = CheckedDatabase(sqlite_url(path), told, kind="a transfer-aware search")
     except RuntimeError as error:  # of another version of Optuna; it says what to do

@@ -29,7 +29,7 @@ def show_transfer(folder: Path) -> int:
     from autoenc.report.transfer_reports import write_pictures, write_tables
     from autoenc.two_stage.record import read_study
 
-    study = read_study(folder / "study.db", str(folder))
+    study = read_study(folder / "study.db", "")
     best = ranked_trials(study)[:5]
     say(f"{study.study_name}: {len(study_trials(study)):,} trials; the lowest values:")
     for trial in best:

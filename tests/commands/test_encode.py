@@ -51,9 +51,21 @@ def test_kept_columns_stand_before_the_latents_as_in_the_file(encode, latents, t
     found, table = pd.read_csv(tmp_path / "l.csv", **read), pd.read_csv(tmp_path / "table.csv", **read)
     kept = ["id", "more", "mass, kg"]
     assert list(found.columns) == [*kept, "latent_1", "latent_2"]
+    table["more"] = table["more"].replace("=A1", "'=A1")  # which a spreadsheet would compute
     pd.testing.assert_frame_equal(found[kept], table[kept])
     assert found["id"].tolist() == ["007", "07", "NA", ""]
     np.testing.assert_allclose(found[["latent_1", "latent_2"]].astype(float), latents, rtol=1e-5)
+
+
+def test_kept_text_that_would_be_computed_is_made_harmless_in_csv_alone(encode, tmp_path):
+    frame = pd.read_csv(tmp_path / "table.csv", dtype=str, keep_default_na=False)
+    frame["=key"] = ["=1+1", "@x", "-1.5", "a=b"]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    for name in ("l.csv", "l.parquet"):
+        assert encode("--keep", "=key", "--output", tmp_path / name).code == 0
+    found = pd.read_csv(tmp_path / "l.csv", dtype=str)
+    assert found["'=key"].tolist() == ["'=1+1", "'@x", "-1.5", "a=b"]
+    assert pd.read_parquet(tmp_path / "l.parquet")["=key"].tolist() == ["=1+1", "@x", "-1.5", "a=b"]
 
 
 def test_without_kept_columns_there_are_latents_alone(encode, latents, tmp_path):

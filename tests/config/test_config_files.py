@@ -94,7 +94,7 @@ def test_nothing_is_no_problem(text):
         ("seed: 1\nepochs: !!python/object/apply:os.system ['true']\n", "x.yaml:2: the tag !!python/object"),
         ("!!python/dict {seed: 1}\n", "x.yaml:1: the tag !!python/dict is not allowed"),
         ("columns: [a, !secret b]\n", "x.yaml:1: the tag !secret is not allowed"),
-        (b"\x89PNG\r\n", "x.yaml: is not YAML text: "),
+        (b"\x89PNG\r\n", "x.yaml:1: is not YAML text: "),
         ("columns: " + "[" * 3000, "x.yaml: is nested too deeply"),
     ],
 )  # fmt: skip
@@ -150,3 +150,10 @@ def test_a_file_that_cannot_be_read(tmp_path):
         f"--config {tmp_path}/none.yaml: cannot be read: No such file or directory",
         f"--search_config {tmp_path}: is a folder; the name of a file was expected",
     ]
+
+
+@pytest.mark.parametrize("content", ["é: 1\nepochs: \x07\n".encode(), "a: 1\nb: é\n".encode("latin-1")])
+def test_what_is_no_text_is_told_with_its_line(tmp_path, content):
+    _, problems = read_config(tmp_path / "c.yaml", content)
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{tmp_path / 'c.yaml'}:2: is not YAML text")

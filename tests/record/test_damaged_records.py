@@ -254,9 +254,7 @@ def test_a_damaged_record_of_another_kind_is_repaired(records, call, shown, tmp_
         connection.execute("UPDATE trial_values SET value = value / 10 WHERE trial_id = 2")
         connection.commit()
     answer = shown(path.parent)
-    assert (
-        f"{path.parent} {path}: trial 1 of study transfer (its digest does not fit) is damaged" in answer.err
-    )
+    assert f"{path}: trial 1 of study transfer (its digest does not fit) is damaged" in answer.err
     assert "2 trials are kept, 1 are lost" in call("repair", path.parent).out
     assert shown(path.parent).err == ""
 
@@ -405,3 +403,47 @@ def test_a_command_that_looks_keeps_no_search_from_starting(tmp_path) -> None:
     with RecordLock(journal):
         pass
     timer.join()
+
+
+def test_a_halving_search_that_lost_a_fit_of_its_first_rung_is_shown(call, shown, tmp_path) -> None:
+    assert call(*SEARCH, "--strategy", "halving", "--output_dir", tmp_path).code == 0
+    path = tmp_path / "study.journal"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(line for i, line in enumerate(lines) if i != fit_lines(lines)[0]))
+    answer = shown(tmp_path)
+    assert answer.code == 0
+    assert "not at its end" in answer.out
+    assert "1 remain" in answer.out
+
+
+def test_what_is_no_journal_is_called_so_by_every_reader(call, shown, tmp_path) -> None:
+    (tmp_path / "study.journal").write_bytes(b"\x80\x04 no line of a record")
+    for answer in (shown(tmp_path), call("repair", tmp_path), call("train-best", "--from", tmp_path)):
+        assert answer.code == 2
+        assert f"{tmp_path / 'study.journal'}: is not a record" in answer.err
+    (tmp_path / "study.journal").write_bytes(b'{"op_c')  # somebody is about to write the first line
+    assert "holds no search yet" in shown(tmp_path).err
+
+
+def test_a_file_that_is_no_database_is_named_once(shown, tmp_path) -> None:
+    path = tmp_path / "study.db"
+    path.write_bytes(b"no database")
+    assert shown(tmp_path).err == f"error: {path}: is not an SQLite file\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("DELETE FROM study_user_attributes WHERE key = 'autoenc_search'", "attribute autoenc_search"),
+        ("UPDATE study_user_attributes SET study_id = NULL WHERE key = 'autoenc_context'", "1 rows belong"),
+        ("UPDATE study_user_attributes SET study_id = 99 WHERE key = 'autoenc_context'", "1 rows belong"),
+        ("DELETE FROM trials WHERE number = (SELECT max(number) FROM trials)", "rows belong to (it is gone)"),
+        ("UPDATE studies SET study_name = x'00ff'", "is damaged"),
+    ],
+)
+def test_what_a_row_of_a_database_belonged_to_is_missed(records, shown, tmp_path, change, told) -> None:
+    path = copied(records / "base.db", tmp_path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        assert connection.execute(change).rowcount == 1
+    answer = shown(records / "base", "--storage", f"sqlite:///{path}")
+    assert told in answer.err

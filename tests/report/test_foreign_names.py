@@ -55,8 +55,13 @@ def test_heads_and_cells_of_a_table_are_made_harmless():
 
 def test_a_frame_is_made_harmless_and_its_numbers_stay():
     frame = pd.DataFrame({"=target": ["=a", "b", None], "-x": [-1.5, 2, float("nan")], "n": [-1, 2, 3]})
-    written = pd.read_csv(io.StringIO(plain_frame(frame).to_csv(index=False)))
-    assert [*written.columns] == ["'=target", "'-x", "n"]
+    frame["key"] = pd.array([9007199254740993, None, -1], "Int64")
+    frame["class"] = pd.Categorical(["@a", "b", "@a"])
+    text = plain_frame(frame).to_csv(index=False)
+    assert "9007199254740993" in text
+    written = pd.read_csv(io.StringIO(text))
+    assert [*written.columns] == ["'=target", "'-x", "n", "key", "class"]
+    assert written["class"].tolist() == ["'@a", "b", "'@a"]
     assert written["'=target"].tolist()[:2] == ["'=a", "b"]
     assert written["n"].tolist() == [-1, 2, 3]
     assert written["'-x"].isna().tolist() == [False, False, True]

@@ -82,7 +82,9 @@ def test_a_masked_url_is_refused_and_says_what_is_missing(url):
 
 @pytest.mark.parametrize(
     "url", [f"postgresql://me:{SECRET}@127.0.0.1:1/db", f"nosuchdatabase://me:{SECRET}@host/db",
-            f"postgresql://me:{SECRET}:{SECRET}@host:nope/db"],
+            f"postgresql://me:{SECRET}:{SECRET}@host:nope/db", f"postgresql:/me:{SECRET}@host/db",
+            f"me:{SECRET}@host/db", f"//me:{SECRET}@host/db", f"postgresql:me:{SECRET}@host",
+            f"postgresql://127.0.0.1:1/db?options=-c%20password%3D{SECRET}"],
 )  # fmt: skip
 def test_a_storage_that_cannot_be_opened_is_told_without_its_password(call, url, table_csv, tmp_path):
     for command in (("analyze", tmp_path), ("pivot", tmp_path, "--rows", "a", "--columns", "b"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 
 from autoenc.errors import InputError
-from autoenc.system.text import EscapingStream, escaped
+from autoenc.system.text import EscapingStream, escaped, json_text
 
 _CODES = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 CONTROL = "".join(map(chr, _CODES))
@@ -28,6 +29,15 @@ def test_control_characters_become_visible(name, shown):
 
 def test_every_control_character_is_escaped():
     assert escaped(CONTROL).isprintable()
+
+
+def test_json_shows_no_control_character_and_means_the_same():
+    value = {CONTROL: [f"Größe {CONTROL}", 1.5], "n": {"deep": None}}
+    for indent in (None, 1):
+        text = json_text(value, indent)
+        assert text.replace("\n", "").isprintable()
+        assert json.loads(text) == value
+        assert "Größe" in text
 
 
 def test_a_stream_lets_only_lines_tabs_and_the_returns_of_a_bar_through():

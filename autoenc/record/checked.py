@@ -17,6 +17,7 @@ from autoenc.record.digest import (
     DIGEST,
     LOST,
     holds,
+    is_as_begun,
     is_sealed,
     lost_trial,
     sealed,
@@ -167,6 +168,9 @@ class Checked(_Base):
         if not trial.state.is_finished():
             if trial.datetime_complete is not None:  # which is noted together with the state
                 self.lose(trial, f"it ended, and is called {trial.state.name.lower()}")
+                return lost_trial(trial.number, trial_id(trial))
+            if not is_as_begun(study, trial):
+                self.lose(trial, "its parameters are not those that were drawn")
                 return lost_trial(trial.number, trial_id(trial))
             return without_digest(trial) if DIGEST in trial.user_attrs else trial
         right = holds(study, trial)

@@ -15,8 +15,9 @@ from optuna.distributions import distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 
 __all__ = [
-"DIGEST", "LOST", "digest_of", "holds", "is_sealed", "lost_trial", "sealed", "trial_digest",
-           "without_digest"]  # fmt: skip
+    "DIGEST", "LOST", "begun_digest", "digest_of", "holds", "is_as_begun", "is_sealed", "lost_trial",
+    "sealed", "trial_digest", "without_digest",
+]  # fmt: skip
 
 DIGEST = "digest"
 """The attribute of a trial that holds its digest."""
@@ -65,6 +66,17 @@ def trial_digest(study: str, trial: FrozenTrial, numbered: bool) -> str:
         sorted(trial.intermediate_values.items()), attributes, noted,
     ]  # fmt: skip
     return f"{trial.number}:{digest_of([trial.number, content])}" if numbered else digest_of(content)
+
+
+def begun_digest(study: str, number: int, params: dict[str, Any]) -> str:
+    """A digest of what was drawn for a trial that has not ended."""
+    return f"begun:{digest_of([study, number, params])}"
+
+
+def is_as_begun(study: str, trial: FrozenTrial) -> bool:
+    """Whether a trial that has not ended has the parameters that were drawn for it, as far as it tells."""
+    stored = str(trial.user_attrs.get(DIGEST, ""))
+    return not stored.startswith("begun:") or stored == begun_digest(study, trial.number, trial.params)
 
 
 def holds(study: str, trial: FrozenTrial) -> bool | None:

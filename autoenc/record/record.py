@@ -17,6 +17,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.errors import InputError
+from autoenc.record.checked import Checked
+from autoenc.record.digest import DIGEST, begun_digest
 from autoenc.record.private import begun_trial, storage_of
 from autoenc.record.processes import is_alive, this_process
 from autoenc.system.surroundings import quiet_optuna
@@ -180,6 +182,13 @@ class Record:
         trial = self.study.ask()
         trial.set_user_attr(PROCESS, this_process())
         return trial
+
+    def seal(self, trial: optuna.Trial) -> None:
+        """Keep a digest of what was drawn for a trial: who goes on with it sees whether it was changed."""
+        if isinstance(storage_of(self.study), Checked):
+            drawn = begun_digest(self.study.study_name, trial.number, trial.params)
+            if trial.user_attrs.get(DIGEST) != drawn:
+                trial.set_user_attr(DIGEST, drawn)
 
     def take_up(self, trial: FrozenTrial) -> optuna.Trial:
         """Go on with a trial that somebody began."""

@@ -73,6 +73,7 @@ class StudyTrials(Generic[U, O]):
         if trial is None:
             return None
         units, config, known = self._prepare(trial)
+        self.record.seal(trial)
         return Running(units, trial, trial.number, config, dict(known or {}))
 
     def _next(self, n_running: int) -> optuna.Trial | None:

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from autoenc.record.fits import records_in
 from autoenc.record.lock import RecordLock
+from autoenc.record.record import Record, begun_study
 from autoenc.record.storage import open_storage
 from autoenc.report import transfer_reports as reports
 from autoenc.report.tuning_write import TuneReports
@@ -324,6 +326,29 @@ def test_a_study_whose_row_is_gone_is_named(two_searches, call, shown, tmp_path)
     assert losses(shown(tmp_path, *where).out) == losses(right.out)
 
 
+@pytest.mark.parametrize("kind", ["journal", "database"])
+def test_a_changed_parameter_of_a_trial_in_training_is_named(kind, tmp_path, capsys) -> None:
+    path = tmp_path / ("study.journal" if kind == "journal" else "study.db")
+    place = path if kind == "journal" else f"sqlite:///{path}"
+    record = Record(begun_study(open_storage(place), "s"))
+    for value in (0.25, 0.75):
+        record.study.enqueue_trial({"x": value})
+        trial = record.begin()
+        trial.suggest_float("x", 0, 1)
+        record.seal(trial)
+    if kind == "journal":
+        drawn = b'"param_value_internal":0.'
+        path.write_bytes(path.read_bytes().replace(drawn + b"75", drawn + b"95"))
+    else:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE trial_params SET param_value = 0.95 WHERE param_value = 0.75")
+            connection.commit()
+    again = Record(begun_study(open_storage(place), "s"))
+    assert [trial.number for trial in again.left()] == [0]
+    assert "trial 1" in (told := capsys.readouterr().err)
+    assert "its parameters are not those that were drawn" in told
+
+
 def test_lines_in_another_order_mean_the_same(records, shown, tmp_path) -> None:
     source = records / "tune" / "study.journal"
     path = copied(source, tmp_path / "study")
@@ -373,7 +398,7 @@ def test_the_latest_search_follows_from_the_record(records, call, shown, tmp_pat
 
     monkeypatch.setattr(module, "datetime", Earlier)
     assert call(*SEARCH, "--seed", 7, "--output_dir", path.parent).code == 0
-    found = module.records_in(open_storage(path, read_only=True))
+    found = records_in(open_storage(path, read_only=True))
     last = max(found, key=lambda record: record.last_used)
     assert last.search["settings"]["seed"] == 7
     assert last.last_used[1] < "2002"

@@ -1,7 +1,7 @@
-"""Fits on a Dask cluster: workers may join, leave and die, and the results are those of one machine.
+"""Units on a Dask cluster: workers may join, leave and die, and the results are those of one machine.
 
-The scaled data of a fold reach every worker once, as a worker plugin: the scheduler keeps it and hands it to
-each worker that joins, before that worker's first task. Fits themselves are a few hundred bytes.
+The data that units need reach every worker once, as a worker plugin: the scheduler keeps it and hands it to
+each worker that joins, before that worker's first task. Units themselves are a few hundred bytes.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from distributed import Client, KilledWorker, WorkerPlugin, get_worker, rpc
 
 from autoenc import __version__
-from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
 from autoenc.errors import InputError
 from autoenc.record.identity import FORMAT_VERSION
-from autoenc.searching.executors import train_one
-from autoenc.searching.loop import BatchLost, Watch
+from autoenc.searching.loop import BatchLost, O, U, Watch
+from autoenc.searching.remote import Remote
 from autoenc.system.text import warn
 from autoenc.system.trouble import MachineError, trouble
 
@@ -41,24 +39,22 @@ class Version(NamedTuple):
     record_format: int
 
 
-class DaskCluster:
+class DaskCluster(Generic[U, O]):
     """The threads of all workers of a Dask cluster; see :class:`~autoenc.searching.loop.Executor`.
 
-    A batch whose worker dies is given to another worker by the scheduler. Workers train with the kind of
-    engine that is named here, in its usual precision, each thread one fit at a time.
+    A batch whose worker dies is given to another worker by the scheduler. Each thread of a worker measures
+    one unit at a time.
 
     Args:
         address: The scheduler's, e.g. ``tcp://host:8786``.
-        engine: Which kind of engine trains.
-        split_of: The data of a fold, by its name.
+        remote: What a worker needs for a unit, and how it measures it.
 
     Raises:
         InputError: If nobody answers there, or a worker runs another version.
     """
 
-    def __init__(self, address: str, engine: Engine, split_of: Callable[[str], Split]) -> None:
-        self.address, self._split_of = address, split_of
-        self._kind = (engine.name, engine.device)
+    def __init__(self, address: str, remote: Remote[U, O]) -> None:
+        self.address, self._remote = address, remote
         # What it would log about a lost connection is told as an error instead.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
@@ -102,13 +98,14 @@ class DaskCluster:
         """See :class:`~autoenc.searching.loop.Executor`."""
         return max(BATCH_S, BATCH_S_PER_SLOT * self._slots)
 
-    def submit(self, units: Sequence[Fit], watch: Watch | None = None) -> Future[list[Outcome]]:
+    def submit(self, units: Sequence[U], watch: Watch | None = None) -> Future[list[O]]:
         """No worker is watched; see :class:`~autoenc.searching.loop.Executor`."""
-        for fold in {fit.fold for fit in units} - self._sent:
-            self._send(fold)
-        answer: Future[list[Outcome]] = Future()
+        named = [(self._remote.needs(unit), unit) for unit in units]
+        for name in {name for name, _ in named} - self._sent:
+            self._send(name)
+        answer: Future[list[O]] = Future()
         task = self._client.submit(
-            _train_batch, _here(), self._client.id, self._kind, list(units), pure=False
+            _measure_batch, _here(), self._client.id, self._remote.measure, named, pure=False
         )
         # Whoever gives up the answer gives up the task; one that is already running ends for nobody.
         answer.add_done_callback(lambda done: task.release() if done.cancelled() else None)
@@ -118,26 +115,26 @@ class DaskCluster:
     def close(self) -> None:
         """See :class:`~autoenc.searching.loop.Executor`."""
         try:
-            for fold in sorted(self._sent):
+            for name in sorted(self._sent):
                 self._client.sync(
                     self._client.scheduler.unregister_worker_plugin,
-                    name=_key(self._client.id, fold),
+                    name=_key(self._client.id, name),
                     callback_timeout=CONNECT_S,
                 )
         except (OSError, TimeoutError, ValueError):
             pass  # a scheduler that is gone holds no data any more
         self._client.close(timeout=CONNECT_S)
 
-    def _send(self, fold: str) -> None:
-        key = _key(self._client.id, fold)
+    def _send(self, name: str) -> None:
+        key = _key(self._client.id, name)
         for attempt in range(3):
             try:
-                self._client.register_plugin(_Data(key, self._split_of(fold)), name=key)
+                self._client.register_plugin(_Data(key, self._remote.content(name)), name=key)
                 break
             except OSError:  # a worker went away meanwhile; the others may not have it yet
                 if attempt == 2:
                     raise self._lost() from None
-        self._sent.add(fold)
+        self._sent.add(name)
 
     def _check_versions(self) -> None:
         # A function within a function travels whole, so it arrives where there is no autoenc, too.
@@ -160,7 +157,7 @@ class DaskCluster:
             "and the same command goes on from there"
         )
 
-    def _hand_over(self, task: Any, answer: Future[list[Outcome]]) -> None:
+    def _hand_over(self, task: Any, answer: Future[list[O]]) -> None:
         """Give what became of a task to who waits for it, in the words of this interface."""
         if not answer.set_running_or_notify_cancel():
             return
@@ -190,38 +187,34 @@ async def _ask(address: str) -> None:
         raise ValueError("what answers is no scheduler")
 
 
-_SPLITS: dict[str, Split] = {}
-"""On a worker: the data of each client's folds."""
+_CONTENTS: dict[str, Any] = {}
+"""On a worker: what each client has sent."""
 
 
 class _Data(WorkerPlugin):
-    """Data of a fold on their way to a worker."""
+    """What units need, on its way to a worker."""
 
-    def __init__(self, key: str, split: Split) -> None:
-        self.key, self.split = key, split
+    def __init__(self, key: str, content: Any) -> None:
+        self.key, self.content = key, content
 
     def setup(self, worker: Any) -> None:
-        _SPLITS[self.key] = self.split
+        _CONTENTS[self.key] = self.content
 
     def teardown(self, worker: Any) -> None:
-        _SPLITS.pop(self.key, None)
+        _CONTENTS.pop(self.key, None)
 
 
-def _train_batch(expected: Version, client: str, kind: tuple[Any, Any], fits: list[Fit]) -> list[Outcome]:
-    """On a worker: train fits one after the other."""
+def _measure_batch(
+    expected: Version, client: str, measure: Callable[[Any, U], O], named: list[tuple[str, U]]
+) -> list[O]:
+    """On a worker: measure units one after the other."""
     if expected != _here():  # a worker that joined after the others were asked
         raise InputError(_mismatch(get_worker().address, _here(), expected))
-    engine = _engine(*kind)
-    return [train_one(engine, _SPLITS[_key(client, fit.fold)], fit) for fit in fits]
+    return [measure(_CONTENTS[_key(client, name)], unit) for name, unit in named]
 
 
-@lru_cache
-def _engine(name: Any, device: Any) -> Engine:
-    return make_engine(name, device)
-
-
-def _key(client: str, fold: str) -> str:
-    return f"autoenc-{client}-{fold}"
+def _key(client: str, name: str) -> str:
+    return f"autoenc-{client}-{name}"
 
 
 def _here() -> Version:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from autoenc.engines import Engine, Split
 from autoenc.errors import InputError
+from autoenc.searching.loop import O, U
+from autoenc.searching.remote import Remote
 
 if TYPE_CHECKING:
     from autoenc.searching.cluster import DaskCluster
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 
-def connect(address: str, engine: Engine, split_of: Callable[[str], Split]) -> DaskCluster:
-    """A Dask cluster to train on; see :class:`~autoenc.searching.cluster.DaskCluster`.
+def connect(address: str, remote: Remote[U, O]) -> DaskCluster[U, O]:
+    """A Dask cluster to measure on; see :class:`~autoenc.searching.cluster.DaskCluster`.
 
     Raises:
         InputError: If Dask is not installed, nobody answers there, or a worker runs another version.
@@ -26,4 +26,4 @@ def connect(address: str, engine: Engine, split_of: Callable[[str], Split]) -> D
         raise InputError(
             f"--scheduler needs Dask, but there is no {error.name} here; `pip install autoenc[dask]` adds it"
         ) from None
-    return DaskCluster(address, engine, split_of)
+    return DaskCluster(address, remote)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
 from autoenc.record.identity import Context
 from autoenc.searching.connect import connect
-from autoenc.searching.fits import FitExecutor
+from autoenc.searching.loop import Executor, O, U
 from autoenc.searching.ready import prepare_ahead
+from autoenc.searching.remote import Remote
 from autoenc.settings import TrainingSettings
 from autoenc.system.paths import check_folder, refuse_own_table
 from autoenc.system.text import warn
@@ -130,16 +131,21 @@ def table_warnings(
 
 
 def open_cluster(
-    stack: ExitStack, scheduler: str | None, engine: Engine, division: Division
-) -> FitExecutor | None:
+    stack: ExitStack, scheduler: str | None, remote: Callable[[], Remote[U, O]]
+) -> Executor[U, O] | None:
     """The Dask cluster of a scheduler, left when the stack is closed; None without one.
+
+    Args:
+        stack: Of what is left.
+        scheduler: Its address.
+        remote: Says how units are measured there.
 
     Raises:
         InputError: If it cannot be used.
     """
     if scheduler is None:
         return None
-    cluster = connect(scheduler, engine, division.split)
+    cluster = connect(scheduler, remote())
     stack.callback(cluster.close)
     if not cluster.n_threads():
         warn(f"warning: {cluster.address} has no workers yet; waiting for some")

@@ -226,6 +226,7 @@ class TransferSettings(
     resume: PathText | None = option(
         None, role="progress", description="go on with this study.db, with the options it was begun with"
     )
+    scheduler: str | None = again(TrainingSettings, "scheduler", None)
     fresh: bool = again(TrainingSettings, "fresh", False)
     dry_run: bool = again(SearchSettings, "dry_run", False)
 

@@ -131,14 +131,18 @@ class TransferJob:
         """Folds that are fitted at once, of all trials."""
         return self.settings.n_jobs * self.n_threads
 
-    def objective(self) -> FoldsObjective:
-        """What trials are worth; each fold is reported to the trial's study, and its pruner asked."""
+    def objective(self, ahead: float | None = None) -> FoldsObjective:
+        """What trials are worth; each fold is reported to the trial's study, and its pruner asked.
+
+        Args:
+            ahead: Folds of a trial that may be fitted at once; by default as many as there are threads.
+        """
         last = len(self.division.folds) - 1
 
         def after_fold(trial: Trial, fold: int, value: float) -> None:
             report_fold(trial, fold, value, last)
 
-        return FoldsObjective(cache(self.part), self.data, self.settings, self.n_threads, after_fold)
+        return FoldsObjective(cache(self.part), self.data, self.settings, ahead or self.n_threads, after_fold)
 
     def part(self, repeat: int) -> tuple[Stages, list[Fold]]:
         """What fits in a repeat of the cross-validation, and its folds; repeat 0 is the search itself."""

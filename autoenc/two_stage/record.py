@@ -121,7 +121,7 @@ def open_transfer_record(path: Path | None, settings: TransferSettings, context:
     Raises:
         InputError: If it is the record of another experiment; it says what differs.
     """
-    of_this_run = {"resume", "fresh", "dry_run", *options_of(TransferSettings, "display")}
+    of_this_run = {"resume", "fresh", "dry_run", "scheduler", *options_of(TransferSettings, "display")}
     written = settings.model_dump(mode="json", exclude=of_this_run)
     sampler, pruner = make_sampler(settings), make_pruner(settings)
     if path is None:

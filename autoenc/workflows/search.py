@@ -21,6 +21,7 @@ from autoenc.searching import run_fits
 from autoenc.searching.fits import FitExecutor
 from autoenc.searching.inputs import open_cluster
 from autoenc.searching.ready import make_ready
+from autoenc.searching.remote import remote_fits
 from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import Trial
 from autoenc.system.paths import keep_aside
@@ -63,7 +64,9 @@ def run_search(job: SearchJob, screen: Screen) -> SearchRun:
     note = job.note(job.recorded_note())
     screen.warn(job.warnings())
     with ExitStack() as stack:
-        cluster = open_cluster(stack, job.settings.scheduler, job.trainer, job.division)
+        cluster = open_cluster(
+            stack, job.settings.scheduler, lambda: remote_fits(job.trainer, job.division.split)
+        )
         if job.is_on_disk:
             stack.enter_context(RecordLock(journal_path(job.paths.folder, job.shard)))
             if not job.shard:

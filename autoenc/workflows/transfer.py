@@ -23,8 +23,8 @@ from autoenc.record.runs import TrackedRun
 from autoenc.report.transfer_reports import write_pictures, write_tables
 from autoenc.report.transfer_results import TransferResults
 from autoenc.searching.executors import Threads
-from autoenc.searching.inputs import sign_warnings
-from autoenc.searching.loop import run
+from autoenc.searching.inputs import open_cluster, sign_warnings
+from autoenc.searching.loop import Executor, run
 from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
 from autoenc.system.machine import naming
@@ -36,11 +36,13 @@ from autoenc.two_stage.data import Target, TransferData
 from autoenc.two_stage.estimate import estimate_trial_s
 from autoenc.two_stage.finalists import compare, is_decided, judge_finalists, kept_trial, n_judgements
 from autoenc.two_stage.job import TransferJob
+from autoenc.two_stage.objective import FoldOutcome, FoldUnit
 from autoenc.two_stage.record import (
     open_transfer_record,
     read_study,
     transfer_context,
 )
+from autoenc.two_stage.remote import remote_folds
 from autoenc.two_stage.space import TwoStageConfiguration, configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
 from autoenc.two_stage.trials import TransferTrials
@@ -127,6 +129,7 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
     context = transfer_context(settings, job.data, job.left_out_mark)
     with ExitStack() as stack, quiet_optuna():
         signals = stack.enter_context(StopOnSignals())
+        cluster = open_cluster(stack, settings.scheduler, lambda: remote_folds(job))
         if job.is_on_disk:
             advice = "wait for it, or begin another search with --name or --output_dir"
             stack.enter_context(RecordLock(path, advice=advice))
@@ -139,7 +142,7 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
         record = open_transfer_record(None if log_path is None else path, settings, context)
         log = TransferLog(log_path, screen)  # after the record, which may be refused: then nothing is left
         stack.callback(log.close)
-        yield TransferSearch(job, record, log, signals)
+        yield TransferSearch(job, record, log, signals, cluster)
 
 
 def _warnings(job: TransferJob) -> Iterator[str]:
@@ -159,6 +162,7 @@ class TransferSearch:
     record: Record
     log: TransferLog
     signals: StopOnSignals
+    cluster: Executor[FoldUnit, FoldOutcome] | None = None
 
     @property
     def study(self) -> optuna.Study:
@@ -200,13 +204,13 @@ class TransferSearch:
         n_left = max(settings.n_trials - n_known, 0)
         for line in _plan(job, n_known):
             log(line)
-        if n_left and not stop.is_set():
+        if n_left and not stop.is_set() and self.cluster is None:
             make_ready(job.engine, stop, log.screen.is_quiet)
-        if n_left and not stop.is_set() and job.is_on_disk:
+        if n_left and not stop.is_set() and job.is_on_disk and self.cluster is None:
             log(f"estimate      {_estimate(job, stages, n_left)}")
         timeout_s = inf if settings.timeout_hours is None else 3600 * settings.timeout_hours
-        deadline_s, objective = time.monotonic() + timeout_s, job.objective()
-        threads = Threads(objective, job.n_slots, stop)
+        deadline_s, objective = time.monotonic() + timeout_s, job.objective(inf if self.cluster else None)
+        executor = self.cluster or Threads(objective, job.n_slots, stop)
         with log.screen.trials(settings.n_trials, n_known) as shown:
 
             def ended(number: int) -> None:
@@ -218,10 +222,11 @@ class TransferSearch:
 
             try:
                 trials = TransferTrials(self.record, settings, objective, ended, deadline_s)
-                run(trials, objective, threads, stop, settings.n_jobs)
-                judge_finalists(study, settings, objective, threads, stop, deadline_s)
+                run(trials, objective, executor, stop, settings.n_jobs)
+                judge_finalists(study, settings, objective, executor, stop, deadline_s)
             finally:
-                threads.close()
+                if self.cluster is None:
+                    executor.close()
         if time.monotonic() >= deadline_s:
             judged = "" if is_decided(study) else "; the finalists are not judged to the end"
             log(f"time is up    {self._n_ended():,} of {settings.n_trials:,} trials are made{judged}")

@@ -26,6 +26,7 @@ from autoenc.report.tuning_write import TuneReports
 from autoenc.searching.fits import FitExecutor
 from autoenc.searching.inputs import open_cluster, table_warnings
 from autoenc.searching.ready import make_ready
+from autoenc.searching.remote import remote_fits
 from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import TrialResult
 from autoenc.system.paths import remove_leftovers
@@ -80,7 +81,7 @@ def open_tuning(
     # A database may have several searchers; a journal has one, which may mend it.
     alone = settings.storage is None
     with ExitStack() as stack, quiet_optuna():
-        cluster = open_cluster(stack, settings.scheduler, job.engine, job.division)
+        cluster = open_cluster(stack, settings.scheduler, lambda: remote_fits(job.engine, job.division.split))
         if job.is_on_disk and alone:
             stack.enter_context(RecordLock(journal))
             remove_leftovers(job.folder)

@@ -43,7 +43,8 @@ class TestDask(ExecutorSuite):
     @pytest.fixture
     def executor(self, address, compiled_engine, split):
         from autoenc.searching.connect import connect
+        from autoenc.searching.remote import remote_fits
 
-        cluster = connect(address, compiled_engine, lambda fold: split)
+        cluster = connect(address, remote_fits(compiled_engine, lambda fold: split))
         yield cluster
         cluster.close()

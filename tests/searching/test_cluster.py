@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import optuna
 import pytest
 from dask_cluster import ROOT, DaskProcesses, wait_for
 from processes import results_but_time
@@ -16,6 +17,7 @@ from autoenc.engines import Fit, Recipe, StopFlag
 from autoenc.errors import InputError
 from autoenc.searching import run_fits
 from autoenc.searching.connect import connect
+from autoenc.searching.remote import remote_fits
 
 pytest.importorskip("distributed", reason="the extra `dask` is not installed")
 
@@ -34,7 +36,7 @@ def dask(tmp_path):
 def cluster(dask, compiled_engine, make_split):
     """The cluster as searches see it; its data are one split."""
     split = make_split()
-    connected = connect(dask.address, compiled_engine, lambda fold: split)
+    connected = connect(dask.address, remote_fits(compiled_engine, lambda fold: split))
     yield connected
     connected.close()
 
@@ -117,6 +119,27 @@ def test_the_search_command_comes_to_the_same(dask, call, table_csv, tmp_path) -
     assert results_but_time(tmp_path / "dask") == results_but_time(tmp_path / "here")
 
 
+def test_a_transfer_aware_search_comes_to_the_same(dask, call, table_csv, tmp_path) -> None:
+    dask.start_worker()
+    options = [
+        "--data_path", table_csv, "--regression_target", "north", "--classification_target", "",
+        "--n_trials", "3", "--folds", "2",
+        "--finalists", "2", "--epochs", "2", "--stage2_epochs", "2", "--latent_dim_options", "2",
+        "--hidden_dims_options", "4,8-4", "--quiet",
+    ]  # fmt: skip
+    found = []
+    for name, more in (("dask", ["--scheduler", dask.address]), ("here", [])):
+        answer = call("transfer", *options, "--output_dir", tmp_path, "--name", name, *more)
+        assert answer.code == 0, answer.err
+        study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path / name / 'study.db'}")
+        attributes = {key: value for key, value in study.user_attrs.items() if "finalists/" in key}
+        found.append(([(trial.params, trial.value) for trial in study.trials], attributes))
+    assert found[0] == found[1]
+    assert found[0][1], "the finalists were judged on the cluster, too"
+    resumed = call("transfer", "--resume", tmp_path / "dask" / "study.db", "--quiet", "--n_trials", 4)
+    assert resumed.code == 0  # here, though it was begun on a cluster
+
+
 def test_a_worker_of_another_version_is_refused(dask, cluster, compiled_engine, make_split, tmp_path) -> None:
     other = tmp_path / "other"
     (other / "autoenc" / "record").mkdir(parents=True)
@@ -126,7 +149,7 @@ def test_a_worker_of_another_version_is_refused(dask, cluster, compiled_engine, 
     dask.start_worker(PYTHONPATH=str(other))
     wait_for(lambda: cluster.n_threads() == 1)
     with pytest.raises(InputError, match=r"worker tcp://\S+ has autoenc 0.0.9 with record format 0, but "):
-        connect(dask.address, compiled_engine, lambda fold: make_split())
+        connect(dask.address, remote_fits(compiled_engine, lambda fold: make_split()))
 
 
 @pytest.mark.parametrize("text", ["host:8786", "tcp://host", "tcp://:8786", "tcp://host:none", "http://h:1"])

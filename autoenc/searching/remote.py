@@ -1,0 +1,46 @@
+"""What a worker elsewhere needs to measure units: data that are sent once, and a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, Generic, NamedTuple
+
+from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
+from autoenc.searching.executors import train_one
+from autoenc.searching.loop import O, U
+
+__all__ = ["Remote", "remote_fits"]
+
+
+class Remote(NamedTuple, Generic[U, O]):
+    """How units are measured elsewhere.
+
+    Attributes:
+        needs: The name of the data that a unit needs.
+        content: Data by their name, which can be pickled.
+        measure: Called there with the data and the unit; can be pickled, too.
+    """
+
+    needs: Callable[[U], str]
+    content: Callable[[str], Any]
+    measure: Callable[[Any, U], O]
+
+
+def remote_fits(engine: Engine, split_of: Callable[[str], Split]) -> Remote[Fit, Outcome]:
+    """Fits, trained by the kind of engine that is named here, in its usual precision.
+
+    Args:
+        engine: Of the kind that trains.
+        split_of: The data of a fold, by its name.
+    """
+    return Remote(lambda fit: fit.fold, split_of, partial(_train, engine.name, engine.device))
+
+
+def _train(name: Any, device: Any, split: Split, fit: Fit) -> Outcome:
+    return train_one(_engine(name, device), split, fit)
+
+
+@lru_cache
+def _engine(name: Any, device: Any) -> Engine:
+    return make_engine(name, device)

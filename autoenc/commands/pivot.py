@@ -14,6 +14,7 @@ from autoenc.report.pivot import draw_pivot, pivot_csv, pivot_plot
 from autoenc.report.study_figures import draw_importances
 from autoenc.settings import PivotSettings
 from autoenc.system.paths import make_folder, png_content, utf8, write_atomically
+from autoenc.system.special import refuse_link
 from autoenc.system.text import say
 from autoenc.workflows.observe import observe_folder
 
@@ -50,6 +51,8 @@ def pivot(settings: PivotSettings) -> int:
     }
     if settings.score:
         contents["ranking"] = ("ranking.csv", _text(ranking_csv(seen, settings.score)))
+    if not settings.output:
+        refuse_link(output)
     make_folder(output, "--output")
     for word, (file_name, write) in contents.items():
         write_atomically(output / file_name, write)

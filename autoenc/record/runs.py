@@ -22,7 +22,7 @@ from autoenc.record.processes import is_alive, this_process
 from autoenc.settings import Settings
 from autoenc.system.paths import utf8, write_atomically
 from autoenc.system.secrets import masked, masked_command
-from autoenc.system.special import read_regular
+from autoenc.system.special import make_own_folder, read_regular
 from autoenc.system.text import json_text
 
 __all__ = ["FOLDER", "TrackedRun", "convergence_epoch", "mark_interrupted", "read_run", "run_state"]
@@ -89,7 +89,7 @@ class TrackedRun:
         self.path = output_dir / FOLDER / f"{self._document['id']}.json"
 
     def __enter__(self) -> TrackedRun:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_own_folder(self.path.parent)
         mark_interrupted(self.path.parent.parent)
         self._write()
         return self

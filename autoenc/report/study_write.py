@@ -12,6 +12,7 @@ from autoenc.report.results import json_bytes
 from autoenc.report.study_tables import best_document, study_document, top_trials_csv, trials_csv
 from autoenc.report.study_text import report_text
 from autoenc.system.paths import png_content, utf8, write_atomically
+from autoenc.system.special import make_own_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +79,7 @@ def write_study_figures(study: optuna.Study, folder: Path, kept: int | None = No
         slices_plot,
     )
 
-    folder.mkdir(exist_ok=True)
+    make_own_folder(folder)
     figures: dict[str, tuple[str, Callable[[], Figure]]] = {
         "history": ("optimization_history.png", lambda: draw_history(history_plot(study, kept))),
         "importances": ("param_importances.png", lambda: draw_importances(importances_plot(study))),

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from autoenc.errors import InputError
 
-__all__ = ["check_own", "open_own", "read_regular", "refuse_link", "special_kind"]
+__all__ = ["check_own", "make_own_folder", "open_own", "read_regular", "refuse_link", "special_kind"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
@@ -36,6 +36,16 @@ def refuse_link(path: Path) -> None:
         raise InputError(
             f"{path}: is a symbolic link to {os.readlink(path)}, and not this program's own file; remove it"
         )
+
+
+def make_own_folder(path: Path) -> None:
+    """Make a folder of the program's own where there is none.
+
+    Raises:
+        InputError: If it is a symbolic link, through which files of another folder would be written.
+    """
+    refuse_link(path)
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def check_own(path: Path) -> None:

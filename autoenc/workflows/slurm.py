@@ -14,6 +14,7 @@ from autoenc.errors import InputError
 from autoenc.settings import SearchSettings
 from autoenc.settings.slurm import SlurmSettings
 from autoenc.system.paths import write_atomically
+from autoenc.system.special import make_own_folder
 from autoenc.workflows.batch_scripts import array_script, merge_script, refuse_line_breaks
 from autoenc.workflows.job import SearchJob
 
@@ -84,7 +85,7 @@ class ArrayJob:
                 "there is no sbatch here; run this on a login node of a SLURM cluster, or --dry_run"
             )
         place = self.folder / "slurm"
-        place.mkdir(parents=True, exist_ok=True)
+        make_own_folder(place)
         paths = place / "array.sh", place / "merge.sh"
         for path, text in zip(paths, (self.array, self.merge), strict=True):
             content = os.fsencode(text)

@@ -462,6 +462,7 @@ def test_a_file_that_is_no_database_is_named_once(shown, tmp_path) -> None:
         ("DELETE FROM study_user_attributes WHERE key = 'autoenc_search'", "attribute autoenc_search"),
         ("UPDATE study_user_attributes SET study_id = NULL WHERE key = 'autoenc_context'", "1 rows belong"),
         ("UPDATE study_user_attributes SET study_id = 99 WHERE key = 'autoenc_context'", "1 rows belong"),
+        ("UPDATE trials SET study_id = NULL WHERE number = 1", "rows belong to (it is gone)"),
         ("DELETE FROM trials WHERE number = (SELECT max(number) FROM trials)", "rows belong to (it is gone)"),
         ("UPDATE studies SET study_name = x'00ff'", "is damaged"),
     ],
@@ -472,3 +473,9 @@ def test_what_a_row_of_a_database_belonged_to_is_missed(records, shown, tmp_path
         assert connection.execute(change).rowcount == 1
     answer = shown(records / "base", "--storage", f"sqlite:///{path}")
     assert told in answer.err
+
+
+def test_a_database_of_an_adaptive_search_is_whole(call, shown, tmp_path) -> None:
+    url, out = f"sqlite:///{tmp_path}/tune.db", tmp_path / "out"
+    assert call(*TUNE, "--n_trials", 2, "--output_dir", out, "--storage", url).code == 0
+    assert (shown(out, "--storage", url).err, call("repair", tmp_path / "tune.db").code) == ("", 0)

@@ -51,6 +51,21 @@ def test_no_file_of_a_transfer_search_is_written_through_a_link(call, frame, tmp
     assert victim.read_text() == "precious"
 
 
+@pytest.mark.parametrize("dangling", [False, True])
+def test_no_run_is_written_through_a_link_to_a_folder(call, options, tmp_path, dangling):
+    victim = tmp_path / "victim"
+    if not dangling:
+        victim.mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "runs").symlink_to(victim)
+    answer = call("search", *options, "--output_dir", out)
+    assert answer.code == 2
+    assert f"{out / 'runs'}: is a symbolic link" in answer.err
+    assert dangling != victim.exists()
+    assert dangling or not any(victim.iterdir())
+
+
 def test_a_journal_that_went_away_is_not_begun_again(tmp_path):
     path = tmp_path / "out" / "study.journal"
     path.parent.mkdir()

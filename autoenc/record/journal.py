@@ -24,6 +24,7 @@ from autoenc.record.digest import LOST, digest_of
 from autoenc.record.lock import JournalLock
 from autoenc.record.private import Journal, JournalOperation, Replay, trial_id
 from autoenc.system.machine import naming
+from autoenc.system.special import refuse_link
 
 __all__ = ["CheckedJournal", "mend"]
 
@@ -281,4 +282,5 @@ def _check_beginning(path: Path) -> None:
 
 
 def _no_record(path: Path) -> str:
+    refuse_link(path)  # whatever it leads to
     return f"{path}: is not a record: it holds no whole line of one; --fresh keeps it aside and starts over"

@@ -88,14 +88,14 @@ def test_a_journal_that_went_away_is_not_begun_again(tmp_path):
 
 @pytest.mark.parametrize("command", ["search", "tune"])
 def test_a_folder_that_goes_away_during_a_run_is_named(call, options, tmp_path, monkeypatch, command):
-    import autoenc.record.record
+    import autoenc.record.fits
 
     def add(*arguments):
         shutil.rmtree(tmp_path / "out")
         return whole(*arguments)
 
-    whole = autoenc.record.record.Record.add
-    monkeypatch.setattr(autoenc.record.record.Record, "add", add)
+    whole = autoenc.record.fits.FitRecord.add
+    monkeypatch.setattr(autoenc.record.fits.FitRecord, "add", add)
     answer = call(command, *options, *(SMALL if command == "search" else ["--n_trials", 2]))
     assert answer.code == 1
     assert f"error: {tmp_path / 'out'}: was removed, renamed or unmounted while the search ran" in answer.err

@@ -240,3 +240,24 @@ def test_tune_takes_the_older_name_of_the_strategy():
     assert older.best_params == named.best_params
     with pytest.raises(autoenc.InputError, match="are the same option; give one"):
         autoenc.tune(table, strategy="tpe", sampler="random", **small)
+
+
+def test_the_callers_random_numbers_are_left_alone(table: pd.DataFrame) -> None:
+    import random
+
+    import torch
+
+    options = {"hidden_dims_search": "4", "max_layers": 1, "latent_dim": 2, "epochs": 2, "quiet": True}
+    calls = {
+        "search": lambda: autoenc.search(table, engine="torch", device="cpu", **options).best_model(),
+        "tune": lambda: autoenc.tune(table, n_trials=1, latent_dim=2, epochs=1, engine="torch", quiet=True),
+        "transfer": lambda: autoenc.transfer(table, **TRANSFER).best_model(),
+        "thawed": lambda: autoenc.transfer(table, **TRANSFER, unfreeze=True).best_model(),
+    }
+    for name, call in calls.items():
+        torch.manual_seed(5)
+        before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tobytes()  # noqa: NPY002
+        call()
+        assert torch.equal(torch.get_rng_state(), before[0]), name
+        assert random.getstate() == before[1], name
+        assert np.random.get_state()[1].tobytes() == before[2], name  # noqa: NPY002

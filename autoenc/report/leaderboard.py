@@ -53,7 +53,7 @@ def _row(results: SearchResults, result: TrialResult, tied: list[TrialResult] | 
         **known,
         "loss": result.loss,
         "standard_error": result.standard_error,
-        "tied": None if tied is None else any(result.trial is other.trial for other in tied),
+        "tied": None if tied is None else any(result.trial == other.trial for other in tied),
         "train_loss": result.final_train_loss,
         "seconds": result.seconds,
     }

@@ -133,7 +133,7 @@ def complexity_plot(results: SearchResults) -> ComplexityPlot:
     parameters = [results.n_parameters(result.trial) for result in ranked]
     losses = [result.loss for result in ranked]
     chosen = results.selection.chosen
-    best = next(i for i, result in enumerate(ranked) if result.trial is chosen.trial)
+    best = next(i for i, result in enumerate(ranked) if result.trial == chosen.trial)
     word = "best" if best == 0 else "chosen"
     label = f"{word}: {chosen.trial.name}\nloss {losses[best]:.5f}\n{parameters[best]:,} parameters"
     depths = [len(result.trial.architecture) for result in ranked]

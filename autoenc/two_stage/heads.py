@@ -32,9 +32,8 @@ class Heads(nn.Module):
     def __init__(self, latent_dim: int, hidden: int, kinds: Sequence[str]) -> None:
         super().__init__()
         self.hidden = hidden
-        single = torch.float32
-        self.first = nn.ModuleDict({kind: nn.Linear(latent_dim, hidden, dtype=single) for kind in kinds})
-        self.last = nn.ModuleDict({kind: nn.Linear(hidden, 1, dtype=single) for kind in kinds})
+        self.first = nn.ModuleDict({kind: _undrawn(latent_dim, hidden) for kind in kinds})
+        self.last = nn.ModuleDict({kind: _undrawn(hidden, 1) for kind in kinds})
         self.center: torch.Tensor
         self.scale: torch.Tensor
         self.register_buffer("center", torch.zeros(latent_dim, dtype=torch.float32))
@@ -68,6 +67,12 @@ class Heads(nn.Module):
         """Of latent points: standardized numbers and log odds, by kind, ``[rows]`` each."""
         with evaluating(self) as heads:
             return {kind: output.numpy() for kind, output in heads(torch.from_numpy(latent)).items()}
+
+
+def _undrawn(n_in: int, n_out: int) -> nn.Module:
+    """A layer whose weights are set later: to draw them twice would move the caller's generator."""
+    layer: nn.Module = nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float32)
+    return layer
 
 
 @dataclass(frozen=True)

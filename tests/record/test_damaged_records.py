@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+import autoenc
 from autoenc.record.fits import records_in
 from autoenc.record.lock import RecordLock
 from autoenc.record.record import Record, begun_study
@@ -428,6 +429,20 @@ def test_a_command_that_looks_keeps_no_search_from_starting(tmp_path) -> None:
     with RecordLock(journal):
         pass
     timer.join()
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_halving_search_that_lost_a_fit_is_shown_with_its_pictures(place, call, tmp_path) -> None:
+    assert call(*SEARCH, "--strategy", "halving", "--output_dir", tmp_path).code == 0
+    path = tmp_path / "study.journal"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lost = fit_lines(lines)[place]
+    path.write_bytes(b"".join(line for i, line in enumerate(lines) if i != lost))
+    answer = call("analyze", tmp_path)
+    assert answer.code == 0, answer.err
+    board = autoenc.load_results(tmp_path).leaderboard
+    assert bool(len(board)) == (place == 0)  # what reached the last rung alone was lost, or others are there
+    assert board["loss"].is_monotonic_increasing
 
 
 def test_a_halving_search_that_lost_a_fit_of_its_first_rung_is_shown(call, shown, tmp_path) -> None:

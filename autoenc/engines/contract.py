@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from math import cos, inf, nan, pi
+from math import cos, nan, pi
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -15,7 +15,6 @@ from autoenc.models.grid import Architecture, NetworkShape
 __all__ = [
     "ACTIVATIONS",
     "BEFORE",
-    "EarlyStopping",
     "Engine",
     "Family",
     "Fit",
@@ -234,36 +233,6 @@ class Outcome:
     def best_test_loss(self) -> float:
         """Lowest test loss of any epoch; NaN where there was none."""
         return min(self.test_losses, default=nan)
-
-
-class EarlyStopping:
-    """Watches the test losses of one fit.
-
-    Args:
-        recipe: Says how patient to be; with patience 0 the last epoch is always the best.
-        start_loss: Test loss before the first epoch, where the start may be kept too.
-
-    Attributes:
-        best_epoch: The epoch whose parameters are to be kept; ``BEFORE`` for those of the start.
-    """
-
-    def __init__(self, recipe: Recipe, start_loss: float | None = None) -> None:
-        self._recipe = recipe
-        self._best_loss = inf if start_loss is None else start_loss
-        self.best_epoch = -1 if start_loss is None else BEFORE
-
-    def is_best(self, epoch: int, test_loss: float) -> bool:
-        """Take the loss after ``epoch``; whether its parameters are the ones to keep so far."""
-        better = test_loss < self._best_loss or self._recipe.patience == 0
-        if better:
-            self._best_loss, self.best_epoch = test_loss, epoch
-        return better
-
-    def is_over(self, epoch: int) -> bool:
-        """Whether training stops after ``epoch``."""
-        patience = self._recipe.patience
-        waited = epoch - max(self.best_epoch, -1)
-        return patience > 0 and waited >= patience and epoch + 1 >= self._recipe.min_epochs
 
 
 class Engine(Protocol):

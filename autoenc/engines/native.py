@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from math import isfinite
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from autoenc.engines import kernels
 from autoenc.engines.contract import (
     ACTIVATIONS,
-    EarlyStopping,
     Fit,
     Outcome,
     Recipe,
@@ -29,6 +27,7 @@ from autoenc.engines.contract import (
     Watch,
     check_initial,
 )
+from autoenc.engines.epochs import outcome_of, run_epochs
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.randomness import batch_order, keep_threshold
 from autoenc.engines.simd import VECTOR_BYTES
@@ -251,43 +250,19 @@ class NativeEngine:
     ) -> Outcome:
         started = time.perf_counter()
         training = _Training(split, fit, self.dtype, stop, initial)
-        train_losses: list[float] = []
-        test_losses: list[float] = []
-        failure = None
-        start_loss = training.loss(split.test) if fit.recipe.start == "pca" else None
-        stopping = EarlyStopping(fit.recipe, start_loss if fit.recipe.patience else None)
-        kept = training.p.copy() if start_loss is not None else training.p
-        for epoch in range(fit.recipe.last_epoch):
-            train_losses.append(training.epoch(epoch))
-            test_losses.append(training.loss(split.test))
-            if stop.is_set():  # the kernels then broke off between two batches
-                raise Stopped
-            if not (isfinite(train_losses[-1]) and isfinite(test_losses[-1])):
-                failure = f"the loss stopped being finite in epoch {epoch + 1}"
-                break
-            if stopping.is_best(epoch, test_losses[-1]) and fit.recipe.patience:
-                kept = training.p.copy()
-            if watch is not None:
-                watch(epoch, test_losses[-1])
-            if stopping.is_over(epoch):
-                break
-        if fit.recipe.patience:
-            training.p[:] = kept
+        kept = training.p
+
+        def keep() -> None:
+            nonlocal kept
+            kept = training.p.copy()
+
+        epochs = run_epochs(fit.recipe, training.epoch, lambda: training.loss(split.test), keep, stop, watch)
+        training.p[:] = kept
         final_train_loss = training.loss(split.train)
         if stop.is_set():
             raise Stopped
         state = training.layout.unpack(training.p)
-        seconds = time.perf_counter() - started
-        return Outcome(
-            train_losses,
-            test_losses,
-            final_train_loss,
-            seconds,
-            state,
-            stopping.best_epoch,
-            failure,
-            start_loss,
-        )
+        return outcome_of(epochs, final_train_loss, time.perf_counter() - started, state)
 
     def seconds_per_row(self, values: NDArray[np.float32], fit: Fit) -> float:
         """Time to reconstruct a row and take its loss: the fastest of a few passes over all rows.

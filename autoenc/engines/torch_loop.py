@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-from math import isfinite
 from typing import cast
 
 import numpy as np
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from autoenc.engines.contract import (
-    EarlyStopping,
     Fit,
     Outcome,
     Recipe,
@@ -24,6 +22,7 @@ from autoenc.engines.contract import (
     Watch,
     check_initial,
 )
+from autoenc.engines.epochs import outcome_of, run_epochs
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.randomness import CORRUPTION, batch_order, dropout_mask, latent_noise
 from autoenc.engines.torch_state import training_state
@@ -123,52 +122,37 @@ class TorchEngine:
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=recipe.initial_lr, weight_decay=recipe.weight_decay
         )
-        train_losses: list[float] = []
-        test_losses: list[float] = []
-        failure = None
-        start_loss = self._loss(model, split, split.test, fit) if recipe.start == "pca" else None
-        stopping = EarlyStopping(recipe, start_loss if recipe.patience else None)
-        kept = copy.deepcopy(model.state_dict()) if recipe.patience else model.state_dict()
-        for epoch in range(recipe.last_epoch):
+        kept = model.state_dict()
+
+        def keep() -> None:
+            nonlocal kept
+            kept = copy.deepcopy(model.state_dict())
+
+        def train(epoch: int) -> float:
             if stop is not None and stop.is_set():
                 raise Stopped
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate(epoch)
-            train_losses.append(self._epoch(model, optimizer, dropouts, split, fit, epoch))
-            test_losses.append(self._loss(model, split, split.test, fit))
-            if not (isfinite(train_losses[-1]) and isfinite(test_losses[-1])):
-                failure = f"the loss stopped being finite in epoch {epoch + 1}"
-                break
-            if stopping.is_best(epoch, test_losses[-1]) and recipe.patience:
-                kept = copy.deepcopy(model.state_dict())
-            if watch is not None:
-                watch(epoch, test_losses[-1])
-            if stopping.is_over(epoch):
-                break
+            return self._epoch(model, optimizer, dropouts, split, fit, epoch)
+
+        epochs = run_epochs(
+            recipe, train, lambda: self._loss(model, split, split.test, fit), keep, stop or StopFlag(), watch
+        )
         model.load_state_dict(kept)
         final_train_loss = self._loss(model, split, split.train, fit)
         state: State = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
-        seconds = time.perf_counter() - started
-        return Outcome(
-            train_losses,
-            test_losses,
-            final_train_loss,
-            seconds,
-            state,
-            stopping.best_epoch,
-            failure,
-            start_loss,
-        )
+        return outcome_of(epochs, final_train_loss, time.perf_counter() - started, state)
 
     def _build(
         self, split: Split, fit: Fit, initial: State | None
     ) -> tuple[DynamicAutoencoder, list[_CoordinateDropout]]:
         """The model with the fit's own weights, its dropout layers replaced by reproducible ones."""
         recipe, network = fit.recipe, fit.network(split.values.shape[1])
-        model = DynamicAutoencoder(
-            network.input_dim, network.latent_dim, network.hidden_dims, recipe.dropout, recipe.activation,
-            recipe.norm, network.variational, network.linear_path,
-        )  # fmt: skip
+        with torch.device("meta"):  # to draw weights that are replaced would move the caller's generator
+            model = DynamicAutoencoder(
+                network.input_dim, network.latent_dim, network.hidden_dims, recipe.dropout, recipe.activation,
+                recipe.norm, network.variational, network.linear_path,
+            )  # fmt: skip
         model.draw = _CoordinateDraw(fit.seed)
         dropouts: list[_CoordinateDropout] = []
         for part in (model.encoder, model.decoder):
@@ -177,8 +161,9 @@ class TorchEngine:
                     dropouts.append(_CoordinateDropout(recipe.dropout, fit.seed, len(dropouts)))
                     part[i] = dropouts[-1]
         state = start_of(split, fit) if initial is None else initial
-        model = model.to(self.device, self.dtype)
-        model.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+        tensors = {name: torch.from_numpy(value) for name, value in state.items()}
+        placed = {name: value.to(self.device, self.dtype, copy=True) for name, value in tensors.items()}
+        model.load_state_dict(placed, assign=True)
         return model, dropouts
 
     def _rows(self, split: Split, rows: NDArray[np.int64]) -> torch.Tensor:

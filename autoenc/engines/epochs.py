@@ -1,0 +1,104 @@
+"""The epochs of a fit, which every engine goes through alike: losses, early stopping, what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, isfinite
+from typing import NamedTuple
+
+from autoenc.engines.contract import BEFORE, Outcome, Recipe, State, StopFlag, Stopped, Watch
+
+__all__ = ["Epochs", "outcome_of", "run_epochs"]
+
+
+class Epochs(NamedTuple):
+    """What a fit's epochs came to; see :class:`~autoenc.engines.contract.Outcome`."""
+
+    train_losses: list[float]
+    test_losses: list[float]
+    kept_epoch: int
+    failure: str | None
+    start_loss: float | None
+
+
+def run_epochs(
+    recipe: Recipe,
+    train: Callable[[int], float],
+    test: Callable[[], float],
+    keep: Callable[[], object],
+    stop: StopFlag,
+    watch: Watch | None,
+) -> Epochs:
+    """Train epoch by epoch, as a recipe says.
+
+    Args:
+        recipe: How long and how patiently.
+        train: Trains an epoch, from 0; returns the training loss as it was met.
+        test: The test loss of the parameters as they stand.
+        keep: Puts the parameters aside as they stand; called only where the recipe has patience.
+        stop: Looked at after each epoch.
+        watch: Called after each epoch; what it raises ends the fit.
+
+    Raises:
+        Stopped: If ``stop`` was set before the end.
+    """
+    train_losses: list[float] = []
+    test_losses: list[float] = []
+    start_loss = test() if recipe.start == "pca" else None
+    stopping = _EarlyStopping(recipe, start_loss if recipe.patience else None)
+    failure = None
+    if recipe.patience:
+        keep()
+    for epoch in range(recipe.last_epoch):
+        train_losses.append(train(epoch))
+        test_losses.append(test())
+        if stop.is_set():  # compiled code then broke off between two batches
+            raise Stopped
+        if not (isfinite(train_losses[-1]) and isfinite(test_losses[-1])):
+            failure = f"the loss stopped being finite in epoch {epoch + 1}"
+            break
+        if stopping.is_best(epoch, test_losses[-1]) and recipe.patience:
+            keep()
+        if watch is not None:
+            watch(epoch, test_losses[-1])
+        if stopping.is_over(epoch):
+            break
+    return Epochs(train_losses, test_losses, stopping.best_epoch, failure, start_loss)
+
+
+def outcome_of(epochs: Epochs, final_train_loss: float, seconds: float, state: State) -> Outcome:
+    """The outcome of a fit with these epochs, whose kept parameters are ``state``."""
+    return Outcome(
+        epochs.train_losses, epochs.test_losses, final_train_loss, seconds, state, epochs.kept_epoch,
+        epochs.failure, epochs.start_loss,
+    )  # fmt: skip
+
+
+class _EarlyStopping:
+    """Watches the test losses of one fit.
+
+    Args:
+        recipe: Says how patient to be; with patience 0 the last epoch is always the best.
+        start_loss: Test loss before the first epoch, where the start may be kept too.
+
+    Attributes:
+        best_epoch: The epoch whose parameters are to be kept; ``BEFORE`` for those of the start.
+    """
+
+    def __init__(self, recipe: Recipe, start_loss: float | None = None) -> None:
+        self._recipe = recipe
+        self._best_loss = inf if start_loss is None else start_loss
+        self.best_epoch = -1 if start_loss is None else BEFORE
+
+    def is_best(self, epoch: int, test_loss: float) -> bool:
+        """Take the loss after ``epoch``; whether its parameters are the ones to keep so far."""
+        better = test_loss < self._best_loss or self._recipe.patience == 0
+        if better:
+            self._best_loss, self.best_epoch = test_loss, epoch
+        return better
+
+    def is_over(self, epoch: int) -> bool:
+        """Whether training stops after ``epoch``."""
+        patience = self._recipe.patience
+        waited = epoch - max(self.best_epoch, -1)
+        return patience > 0 and waited >= patience and epoch + 1 >= self._recipe.min_epochs

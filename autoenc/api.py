@@ -235,14 +235,21 @@ def _search_settings(
 
 
 def load_results(
-    folder: str | os.PathLike[str], latent_dim: int | None = None, data: Any = None
+    folder: str | os.PathLike[str] | None = None,
+    latent_dim: int | None = None,
+    data: Any = None,
+    *,
+    labelled: Any = None,
+    storage: str | None = None,
 ) -> SearchResults | TuneResults | TransferResults:
     """Load the results of an earlier search, of the command line or of a function of this package.
 
     Args:
-        folder: Its output folder.
-        latent_dim: Which one, where the folder holds several; by default the one that was used last.
-        data: The table, where it is not where the search found it; needed only for models.
+        folder: Its output folder; not needed with ``storage``.
+        latent_dim: Latent size, if there are searches of several; by default the one that was used last.
+        data: The table, if it is no longer where the search read it; needed only for models.
+        labelled: Likewise the table with the labelled rows of a transfer-aware search.
+        storage: Optuna storage URL of the record, e.g. ``sqlite:///study.db``, if it was given to the search.
 
     Returns:
         What the search returned: :class:`SearchResults`, :class:`TuneResults` or :class:`TransferResults`.
@@ -260,7 +267,7 @@ def load_results(
         True
     """
     with _called():
-        return load(Path(folder), latent_dim, data)
+        return load(None if folder is None else Path(folder), latent_dim, data, labelled, storage)
 
 
 @contextmanager

@@ -119,6 +119,48 @@ def test_in_memory_is_as_on_disk_and_loads(
     assert optuna.logging.get_verbosity() == level
 
 
+def test_a_record_in_a_database_loads(table: pd.DataFrame, tmp_path: Path) -> None:
+    url, out = f"sqlite:///{tmp_path / 'records.db'}", tmp_path / "out"
+    found = autoenc.search(table, **SEARCH, output_dir=out, storage=url)
+    for loaded in (
+        autoenc.load_results(storage=url, data=table), autoenc.load_results(out, data=table, storage=url)
+    ):  # fmt: skip
+        pd.testing.assert_frame_equal(plain(loaded), plain(found))
+        pd.testing.assert_frame_equal(loaded.best_model().encode(table), found.best_model().encode(table))
+    with pytest.raises(autoenc.InputError, match="named by storage="):
+        autoenc.load_results(out)
+    with pytest.raises(autoenc.InputError, match="folder or storage must be given"):
+        autoenc.load_results()
+    with pytest.raises(autoenc.InputError, match="holds no transfer-aware search"):
+        autoenc.load_results(storage=url, labelled=table)
+
+
+def test_a_transfer_loads_with_both_tables(table: pd.DataFrame, tmp_path: Path) -> None:
+    features, labelled = table.drop(columns="y"), table.head(40) + 0.01
+    found = autoenc.transfer(features, labelled=labelled, **TRANSFER, output_dir=tmp_path)
+    expected = found.best_model().predict(features)
+    loaded = autoenc.load_results(tmp_path, data=features, labelled=labelled)
+    pd.testing.assert_frame_equal(loaded.best_model().predict(features), expected)
+    for tables, message in (
+        ({"data": features}, "give it as labelled="), ({"labelled": labelled}, "give it as data="),
+        ({"data": features, "labelled": labelled + 1}, "give them as data= and labelled="),
+    ):  # fmt: skip
+        with pytest.raises(autoenc.InputError, match=message):
+            autoenc.load_results(tmp_path, **tables).best_model()
+
+
+def test_a_notebook_shows_ties_and_baselines(table: pd.DataFrame) -> None:
+    html = autoenc.search(table, **SEARCH, folds=3)._repr_html_()
+    assert "<p>ties " in html
+    assert "column mean 0." in html
+    assert "<p>ties          not tested" in autoenc.search(table, **SEARCH)._repr_html_()
+    assert "column mean 0." in autoenc.tune(table, **TUNE)._repr_html_()
+    results = autoenc.transfer(table, **TRANSFER)
+    assert "raw features and PCA" in results._repr_html_()
+    results.best_model()
+    assert "<p>raw features " in results._repr_html_()
+
+
 def test_threads_of_torch_are_given_back(table: pd.DataFrame) -> None:
     import torch
 

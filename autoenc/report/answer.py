@@ -11,7 +11,7 @@ from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared, tie_lines
 
-__all__ = ["answer_lines", "compared_with_pca"]
+__all__ = ["answer_lines", "baselines_line", "compared_with_pca"]
 
 
 def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
@@ -63,6 +63,12 @@ def _effect_line(effect: Effect) -> str:
     if effect.low is not None and effect.high is not None:
         told += f" (95 %: {100 * effect.low:+.1f} to {100 * effect.high:+.1f})"
     return f"{'effect':<13} {told} over {effect.n_pairs} pairs"
+
+
+def baselines_line(baselines: Mapping[str, float]) -> str:
+    """Losses of both baselines."""
+    pca, mean = baselines["pca"], baselines["mean"]
+    return f"baselines     PCA of the same latent size {pca:.6f}, column mean {mean:.6f}"
 
 
 def compared_with_pca(loss: float, baselines: Mapping[str, float]) -> str:

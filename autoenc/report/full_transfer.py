@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +10,7 @@ if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
     from autoenc.two_stage.checkpoint import FittedTransfer
     from autoenc.two_stage.objective import Scores
 
-__all__ = ["FullTransfer", "full_transfer_lines"]
+__all__ = ["FullTransfer", "beside_lines", "full_transfer_lines"]
 
 
 class FullTransfer(NamedTuple):
@@ -35,10 +36,21 @@ def full_transfer_lines(result: FullTransfer) -> list[str]:
     return [
         f"trained       trial {info['trial']}, both stages, {epochs}",
         f"test rows     {', '.join(told)}, stage 1 loss {scores.stage1_loss:.5f}; they chose nothing",
-        f"objective     {info['test_scores']['stage2_objective']:.4f}, the part of the heads",
-        *(f"{name:<13} {_told_beside(beside)}" for name, beside in info["baselines"].items()),
+        *beside_lines(info),
         "",
         f"best model    {result.path}",
+    ]
+
+
+def beside_lines(info: Mapping[str, Any]) -> list[str]:
+    """The heads' part of the objective on the test rows, beside the same heads on baselines.
+
+    Args:
+        info: Of the model.
+    """
+    return [
+        f"objective     {info['test_scores']['stage2_objective']:.4f}, the part of the heads",
+        *(f"{name:<13} {_told_beside(beside)}" for name, beside in info["baselines"].items()),
     ]
 
 

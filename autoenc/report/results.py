@@ -124,9 +124,12 @@ class SearchResults(Results):
         return f"{n_done:,} of {n_all:,} stacks, latent size {self.settings.latent_size}"
 
     def _answer(self) -> list[str]:
-        from autoenc.report.answer import answer_lines
+        from autoenc.report.answer import answer_lines, baselines_line
+        from autoenc.report.ties import tied_names
 
-        return answer_lines(self) or ["no stack has succeeded"]
+        if not self.finished:
+            return ["no stack has succeeded"]
+        return [*answer_lines(self), *tied_names(self), baselines_line(self.baselines)]
 
     @property
     def trials(self) -> list[Trial]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
 from autoenc.errors import InputError
 from autoenc.record.record import TUNE
-from autoenc.report.answer import compared_with_pca
+from autoenc.report.answer import baselines_line, compared_with_pca
 from autoenc.report.base import Results
 from autoenc.report.trials_table import trials_table
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from autoenc.fitted.autoencoder import FittedAutoencoder
 
 __all__ = ["StudyPlots", "StudyResults", "TuneResults"]
-
-M = TypeVar("M")
 
 
 class StudyResults(Results):
@@ -131,6 +129,7 @@ class TuneResults(StudyResults):
             f"best trial    {best.number}: {family} {best.user_attrs['stack']}",
             f"loss          {best.value:.6f} on validation rows, {compared}",
             "              these rows chose it, so it is optimistic; best_model() measures it on test rows",
+            baselines_line(note["baselines"]),
         ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autoenc.report.results import SearchResults
 
-__all__ = ["not_compared", "tie_lines"]
+__all__ = ["not_compared", "tie_lines", "tied_names"]
 
 
 def tie_lines(results: SearchResults) -> list[str]:
@@ -24,6 +24,16 @@ def tie_lines(results: SearchResults) -> list[str]:
         verdict = f"none: each of the {n_others:,} others that were compared is shown to be worse"
     lines = [f"{'ties':<13} {'; '.join([verdict, *not_compared(results)])}"]
     return [*lines, f"{'':<13} ({found.method})", *_simplest(results)]
+
+
+def tied_names(results: SearchResults, most: int = 8) -> list[str]:
+    """Names of the stacks that may be as good as the best, or why that is not tested."""
+    found = results.selection
+    if found.tied is None:
+        return [f"{'ties':<13} {found.method}"]
+    names = [result.trial.name for result in found.tied if result is not found.best]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return [f"{'tied':<13} {'; '.join(names[:most])}{more}"] if names else []
 
 
 def _simplest(results: SearchResults) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.trial import FrozenTrial
 
+from autoenc.report.full_transfer import beside_lines
 from autoenc.report.study_results import StudyPlots, StudyResults
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.finalists import compare, kept_trial
@@ -51,6 +52,7 @@ class TransferResults(StudyResults):
     ) -> None:
         super().__init__(study, train_best)
         self.settings, self._n_columns, self._train_both = settings, n_columns, train_best
+        self._measured: dict[str, Any] | None = None  # of the model, once there is one
 
     @property
     def best_trial(self) -> FrozenTrial | None:
@@ -64,7 +66,9 @@ class TransferResults(StudyResults):
             InputError: If no trial is complete, its training fails, or the tables cannot be read again.
         """
         self._best()
-        return self._train_both()
+        model = self._train_both()
+        self._measured = model.info
+        return model
 
     @property
     def plot(self) -> TransferPlots:
@@ -95,8 +99,16 @@ class TransferResults(StudyResults):
         return [
             f"best trial    {best.number}: {best.params['family']} {stack}, latent size {latent}",
             f"value         {best.value:.6f} in the search{judged}",
-            f"scores        {told}; best_model() measures it on the test rows",
+            f"scores        {told}",
+            *self._beside_baselines(),
         ]
+
+    def _beside_baselines(self) -> list[str]:
+        if self._measured is None:
+            return [
+                "baselines     best_model() measures the heads on the test rows, beside raw features and PCA"
+            ]
+        return ["on test rows, which chose nothing:", *beside_lines(self._measured)]
 
 
 class TransferPlots(StudyPlots):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from autoenc.data.given import given_table
+from autoenc.data.given import FRAME, given_table
+from autoenc.data.read import ReadTable
 from autoenc.errors import InputError
 from autoenc.record.fits import FitRecord, records_in
 from autoenc.record.record import TUNE, order_of_use
@@ -17,6 +19,7 @@ from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults
 from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, require_settings
+from autoenc.system.secrets import masked_storage
 from autoenc.system.surroundings import restoring
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import tune_studies
@@ -30,14 +33,24 @@ if TYPE_CHECKING:  # torch, behind these, takes seconds to import
 __all__ = ["load"]
 
 
-def load(folder: Path, latent_dim: int | None, data: Any) -> SearchResults | TuneResults | TransferResults:
+def load(
+    folder: Path | None, latent_dim: int | None, data: Any, labelled: Any = None, storage: str | None = None
+) -> SearchResults | TuneResults | TransferResults:
     """See :func:`autoenc.load_results`."""
-    journal = journal_path(folder)
-    if not journal.exists():
-        return _transfer(_database(folder), data)
-    storage = open_storage(journal, read_only=True)
-    records = [record for record in records_in(storage) if record.search]
-    studies = tune_studies(storage)
+    place: Path | str
+    if storage is not None:
+        place, shown = storage, masked_storage(storage)
+    elif folder is None:
+        raise InputError("folder or storage must be given")
+    elif not journal_path(folder).exists():
+        return _transfer(_database(folder), data, labelled)
+    else:
+        place, shown = journal_path(folder), str(folder)
+    if labelled is not None:
+        raise InputError(f"labelled: {shown} holds no transfer-aware search, the only one with labelled rows")
+    opened = open_storage(place, read_only=True)
+    records = [record for record in records_in(opened) if record.search]
+    studies = tune_studies(opened)
     found: list[tuple[tuple[int, str], int, FitRecord | optuna.Study]] = [
         (record.last_used, record.context.latent_dim, record) for record in records
     ]
@@ -47,22 +60,23 @@ def load(folder: Path, latent_dim: int | None, data: Any) -> SearchResults | Tun
     wanted = [each for each in found if latent_dim in (None, each[1])]
     if not wanted:
         sizes = sorted({size for _, size, _ in found})
-        raise InputError(f"{folder}: holds no search of latent size {latent_dim}, but of {sizes or 'none'}")
+        raise InputError(f"{shown}: holds no search of latent size {latent_dim}, but of {sizes or 'none'}")
     latest = max(wanted, key=lambda each: each[0])[2]
-    return _search(latest, folder, data) if isinstance(latest, FitRecord) else _tune(latest, folder, data)
+    at = {} if folder is None else {"output_dir": os.fspath(folder)}
+    return _search(latest, at, data) if isinstance(latest, FitRecord) else _tune(latest, at, data)
 
 
-def _search(record: FitRecord, folder: Path, data: Any) -> SearchResults:
-    settings = SearchSettings.model_validate({**record.search["settings"], "output_dir": os.fspath(folder)})
+def _search(record: FitRecord, at: dict[str, str], data: Any) -> SearchResults:
+    settings = SearchSettings.model_validate({**record.search["settings"], **at})
     return SearchResults.of(settings, record, _Source(settings, record, data))
 
 
-def _tune(study: optuna.Study, folder: Path, data: Any) -> TuneResults:
+def _tune(study: optuna.Study, at: dict[str, str], data: Any) -> TuneResults:
     note = study.user_attrs[TUNE]
-    settings = TuneSettings.model_validate({**note["settings"], "output_dir": os.fspath(folder)})
+    settings = TuneSettings.model_validate({**note["settings"], **at})
 
     def prepared() -> TuneJob:
-        path, read = given_table(settings.data_path if data is None else data)
+        path, read = _table(settings.data_path, data)
         job = TuneJob.prepare(settings.model_copy(update={"data_path": path}), read, is_on_disk=False)
         searched = note["context"]["fingerprint"]
         job.table = as_recorded(job.table, lambda fingerprint: fingerprint == searched)
@@ -73,12 +87,22 @@ def _tune(study: optuna.Study, folder: Path, data: Any) -> TuneResults:
     return TuneResults(study, TuneModels(study, prepared).best)
 
 
+def _table(
+    recorded: str, given: Any, labels: Collection[str] = (), argument: str = "data"
+) -> tuple[str, ReadTable | None]:
+    """The table that was given, else the recorded one; see :func:`given_table`."""
+    if given is None and recorded == FRAME:
+        raise InputError(f"the record does not hold the table of this search; give it as {argument}=")
+    return given_table(recorded if given is None else given, labels)
+
+
 def _database(folder: Path) -> Path:
     """The record of the transfer-aware search of a folder, or of the one folder in it that has one."""
     found = [path for path in [folder / "study.db", *sorted(folder.glob("*/study.db"))] if path.is_file()]
     if not found:
         raise InputError(
-            f"{folder}: there is no study.journal or study.db here; search, tune and transfer make one"
+            f"{folder}: there is no study.journal or study.db here; search, tune and transfer make one; "
+            "a record in a database is named by storage="
         )
     if found[0].parent != folder and len(found) > 1:
         names = ", ".join(path.parent.name for path in found)
@@ -86,7 +110,7 @@ def _database(folder: Path) -> Path:
     return found[0]
 
 
-def _transfer(path: Path, data: Any) -> TransferResults:
+def _transfer(path: Path, data: Any, labelled: Any) -> TransferResults:
     from autoenc.report.transfer_results import TransferResults
     from autoenc.two_stage.job import TransferJob
     from autoenc.two_stage.record import read_study, recorded_data, stored_settings
@@ -96,15 +120,22 @@ def _transfer(path: Path, data: Any) -> TransferResults:
     stored = stored_settings(study, path)
     settings = require_settings(TransferSettings, stored)
     labels = [settings.classification_target]
+    if labelled is not None and settings.labelled_path is None:
+        raise InputError(f"labelled: the labelled rows of {path.parent} are in its table, data")
 
     def trained() -> FittedTransfer:
         with restoring():
-            where, table = given_table(settings.data_path if data is None else data, labels)
-            moved = settings.model_copy(update={"data_path": where})
-            read = table if settings.labelled_path is None else None
+            where, table = _table(settings.data_path, data, labels)
+            label_path, read = settings.labelled_path, table
+            if label_path is not None:
+                label_path, read = _table(label_path, labelled, labels, "labelled")
+            moved = settings.model_copy(update={"data_path": where, "labelled_path": label_path})
             job = TransferJob.prepare(moved, path.parent, (table, read))
             if job.data.fingerprint != recorded_data(path):
-                raise InputError(f"{where}: is not the table of this search; give it as data=")
+                both = where if label_path is None else f"{where}, {label_path}"
+                given = "it as data=" if label_path is None else "them as data= and labelled="
+                table_of = "is not the table" if label_path is None else "are not the tables"
+                raise InputError(f"{both}: {table_of} of this search; give {given}")
             return train_both(job, study)
 
     return TransferResults(study, settings, None, trained)
@@ -119,7 +150,7 @@ class _Source:
 
     def _prepared(self) -> SearchJob:
         if self._job is None:
-            path, read = given_table(self._settings.data_path if self._data is None else self._data)
+            path, read = _table(self._settings.data_path, self._data)
             settings = self._settings.model_copy(update={"data_path": path})
             job = SearchJob.prepare(settings, read, is_on_disk=False)
             if job.context != self._record.context:

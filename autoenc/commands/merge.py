@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoenc.report.certificate import certificate
+from autoenc.report.summary import files_lines
 from autoenc.settings import MergeSettings
 from autoenc.system.text import say
 from autoenc.workflows.merge import merge_folders
@@ -24,6 +25,6 @@ def merge(settings: MergeSettings) -> int:
     complete = True
     for merged in merge_folders([Path(folder) for folder in settings.folders], Path(settings.output_dir)):
         say(*certificate(merged.results, merged.n_records, merged.n_twice))
-        say(*(f"{word:<13} {path}" for word, path in merged.written))
+        say(*files_lines(merged.written))
         complete &= not merged.results.missing
     return 0 if complete else 1

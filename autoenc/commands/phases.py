@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from autoenc.commands.refine import narrowed_table, write_search_file
 from autoenc.commands.search import search
 from autoenc.commands.tune import tune
 from autoenc.report.phase_tables import PhaseResult, phases_table, suggestion_lines, write_phases
+from autoenc.report.search_file import narrowed_table
 from autoenc.settings import PhasesSettings, RefineSettings
 from autoenc.settings.phases import Phase
 from autoenc.settings.refine import NarrowingSettings
@@ -13,6 +13,7 @@ from autoenc.system.paths import check_folder
 from autoenc.system.text import say
 from autoenc.tuning.phases import Plan, plan_phases, settings_within
 from autoenc.workflows.phases import begin_with, result_of
+from autoenc.workflows.refine import write_search_file
 
 __all__ = ["phases"]
 

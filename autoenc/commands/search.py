@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from autoenc.commands.resume import same_command
 from autoenc.commands.verify import verify
-from autoenc.report.answer import answer_lines
+from autoenc.report.summary import search_summary
 from autoenc.settings import SearchSettings
 from autoenc.system.machine import tell_interrupted
 from autoenc.system.text import say, warn
@@ -66,28 +67,6 @@ def _conclude(job: SearchJob, run: SearchRun) -> int:
         warn(f"error: all {len(results.failed)} stacks failed; {first.trial.name}: {first.failure}")
         return 1
     if not job.settings.quiet:
-        say(*_summary(job, run))
+        files: list[tuple[str, Path | str]] = [*run.written, ("record", job.record_place)]
+        say(*search_summary(results, files, job.shard))
     return 0
-
-
-def _summary(job: SearchJob, run: SearchRun) -> list[str]:
-    results = run.results
-    lines = ["", *answer_lines(results, job.shard is not None)]
-    if results.failed:
-        count = f"{len(results.failed)} of {len(results.trials)}"
-        lines.append(f"failed        {count}; --retry_failed tries them again")
-        lines += [f"              {result.trial.name}: {result.failure}" for result in results.failed[:5]]
-    if job.shard:
-        lines += ["", f"shard {job.shard[0]} of {job.shard[1]} is done; `autoenc merge` joins the shards"]
-        settings = job.settings
-        later = [
-            *(["--save_models"] if settings.save_models else []),
-            *([f"--ensemble {settings.ensemble}"] if settings.ensemble else []),
-        ]
-        if later:
-            told = " and ".join(later)
-            lines.append(
-                f"{told}: models are chosen among all shards, by a search in the folder of the merge"
-            )
-    files = [*run.written, ("record", job.record_place)]
-    return [*lines, "", *(f"{word:<13} {path}" for word, path in files)]

@@ -8,6 +8,7 @@ from autoenc.errors import InputError
 from autoenc.record.storage import journal_path
 from autoenc.report.full_training import full_lines
 from autoenc.report.full_transfer import full_transfer_lines
+from autoenc.report.summary import files_lines
 from autoenc.settings import TrainBestSettings
 from autoenc.system.text import say, warn
 from autoenc.workflows import train_best as workflow
@@ -47,5 +48,5 @@ def train_best(settings: TrainBestSettings) -> int:
         warn(f"error: the training failed: {run.failure}")
         return 1
     if not settings.quiet:
-        say(*full_lines(run.result), "", *(f"{word:<13} {path}" for word, path in run.written or ()))
+        say(*full_lines(run.result), "", *files_lines(run.written or ()))
     return 0

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from autoenc.commands.resume import program_words
-from autoenc.report.transfer_lines import files_lines, search_lines
+from autoenc.report.summary import files_lines
+from autoenc.report.transfer_lines import search_lines
 from autoenc.settings import TransferSettings
 from autoenc.system.machine import tell_interrupted
 from autoenc.system.text import say

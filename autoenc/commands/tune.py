@@ -7,8 +7,7 @@ from typing import Any
 
 from autoenc.commands.resume import same_command
 from autoenc.record.storage import journal_path
-from autoenc.report.answer import compared_with_pca
-from autoenc.report.tuning import steps_of
+from autoenc.report.summary import tune_summary
 from autoenc.settings import TuneSettings
 from autoenc.system.machine import tell_interrupted
 from autoenc.system.text import say, warn
@@ -62,19 +61,5 @@ def _conclude(job: TuneJob, run: TuneRun) -> int:
             f"done; go on with: {same_command(settings)}"
         )
     if not settings.quiet:
-        say(*_summary(job, run))
-    return 0 if any(step.value is not None for step in steps_of(run.results.study)) else 1
-
-
-def _summary(job: TuneJob, run: TuneRun) -> list[str]:
-    improved = [step for step in steps_of(run.results.study) if step.improved]
-    lines = [""]
-    if improved:
-        best = improved[-1]
-        compared = compared_with_pca(best.value or 0.0, job.baselines)
-        lines += [
-            f"best trial    {best.trial.number}: {best.family} {best.stack}",
-            f"loss          {best.value:.6f} on validation rows, {compared}",
-            "              these rows chose it, so it is optimistic; train-best measures it on the test rows",
-        ]
-    return [*lines, "", *(f"{word:<13} {path}" for word, path in run.written)]
+        say(*tune_summary(run.results, run.written))
+    return 1 if run.results.best_trial is None else 0

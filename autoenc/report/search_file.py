@@ -13,7 +13,7 @@ from autoenc.analysis.observations import Observations
 from autoenc.settings import TuneSettings
 from autoenc.settings.options import options_of
 
-__all__ = ["search_file", "shown_values"]
+__all__ = ["narrowed_table", "search_file"]
 
 _LINE = 108
 # What says which rows judge a trial, and how: without them a finer search could not be compared.
@@ -77,7 +77,7 @@ def _kept(seen: Observations) -> list[str]:
 
 
 def _origin(each: Narrowed, indent: str = "") -> list[str]:
-    text = f"was {shown_values(each.coarse)}; best {shown_values(each.winner, '-')}; {each.reason}"
+    text = f"was {_shown(each.coarse)}; best {_shown(each.winner, '-')}; {each.reason}"
     return [indent + line for line in _comment(text)]
 
 
@@ -85,10 +85,23 @@ def _comment(text: str) -> list[str]:
     return [f"# {line}" for line in wrap(text, _LINE - 4, break_long_words=False)]
 
 
-def shown_values(values: Sequence[Any], between: str = ", ") -> str:
+def _shown(values: Sequence[Any], between: str = ", ") -> str:
     """Values as people write them."""
     distinct = list(values) if between == "-" else list(dict.fromkeys(values))
     return between.join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in distinct)
+
+
+def narrowed_table(narrowed: Sequence[Narrowed]) -> list[str]:
+    """Return a line per option: what it was, the best trial's value, what it is now, and why."""
+    rows = [
+        (each.option, _shown(each.coarse), _shown(each.winner, "-"), _shown(each.value)) for each in narrowed
+    ]
+    heads = ("option", "coarse", "best", "fine")
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    lines = [[*heads, "why"], *([*row, each.reason] for row, each in zip(rows, narrowed, strict=True))]
+    return [
+        "  ".join([*(f"{c:<{w}}" for c, w in zip(line, widths, strict=False)), line[-1]]) for line in lines
+    ]
 
 
 def _value(values: Sequence[Any]) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from autoenc.fitted.autoencoder import FittedAutoencoder
 
-__all__ = ["StudyPlots", "StudyResults", "TuneResults"]
+__all__ = ["StudyPlots", "StudyResults", "TuneResults", "best_lines"]
 
 
 class StudyResults(Results):
@@ -119,18 +119,30 @@ class TuneResults(StudyResults):
         )
 
     def _answer(self) -> list[str]:
-        best = self.best_trial
-        if best is None:
+        if self.best_trial is None:
             return ["no trial has succeeded"]
-        note = self.study.user_attrs[TUNE]
-        family = best.params.get("family", note["settings"]["families"][0])
-        compared = compared_with_pca(best.value or 0.0, note["baselines"])
-        return [
-            f"best trial    {best.number}: {family} {best.user_attrs['stack']}",
-            f"loss          {best.value:.6f} on validation rows, {compared}",
-            "              these rows chose it, so it is optimistic; best_model() measures it on test rows",
-            baselines_line(note["baselines"]),
-        ]
+        baselines = self.study.user_attrs[TUNE]["baselines"]
+        return [*best_lines(self, "best_model() measures it on test rows"), baselines_line(baselines)]
+
+
+def best_lines(results: TuneResults, advice: str) -> list[str]:
+    """Return the best trial in words; nothing if no trial has succeeded.
+
+    Args:
+        results: The search.
+        advice: How to measure it without optimism.
+    """
+    best = results.best_trial
+    if best is None:
+        return []
+    note = results.study.user_attrs[TUNE]
+    family = best.params.get("family", note["settings"]["families"][0])
+    compared = compared_with_pca(best.value or 0.0, note["baselines"])
+    return [
+        f"best trial    {best.number}: {family} {best.user_attrs['stack']}",
+        f"loss          {best.value:.6f} on validation rows, {compared}",
+        f"              these rows chose it, so it is optimistic; {advice}",
+    ]
 
 
 class StudyPlots:

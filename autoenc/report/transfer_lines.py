@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-
 import optuna
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
 from autoenc.two_stage.finalists import Finalist, compare, kept_trial
 
-__all__ = ["files_lines", "search_lines"]
+__all__ = ["search_lines"]
 
 
 def search_lines(study: optuna.Study) -> list[str]:
@@ -31,11 +28,6 @@ def search_lines(study: optuna.Study) -> list[str]:
             f"{'':<13} {name} {value:.5g}" if isinstance(value, float) else f"{'':<13} {name} {value}"
         )
     return lines
-
-
-def files_lines(files: Iterable[tuple[str, Path]]) -> list[str]:
-    """A line a file, its word first."""
-    return [f"{word:<13} {path}" for word, path in files]
 
 
 def _told_finalist(each: Finalist) -> str:

@@ -15,6 +15,7 @@ from autoenc.record.record import TUNE
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record, unfinished_state
 from autoenc.report.overview import overview
+from autoenc.report.summary import files_lines
 from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import STATE_FILE, TuneReports
 from autoenc.settings import SearchSettings
@@ -36,8 +37,7 @@ def show_transfer(folder: Path) -> int:
         say(f"trial {trial.number:>4}  {trial.value:.6f}")
     say("")
     with where_it_can_write(folder):
-        for word, path in [*write_tables(study, folder), *(write_pictures(study, folder) if best else [])]:
-            say(f"{word:<13} {path}")
+        say(*files_lines([*write_tables(study, folder), *(write_pictures(study, folder) if best else [])]))
     return 0
 
 
@@ -67,8 +67,8 @@ def show_study(study: optuna.Study, folder: Path, running: bool) -> None:
     left = unfinished_state(folder / STATE_FILE)
     state = left if len(steps) < n_trials else "finished" if done else "failed"
     say("")
-    for word, path in TuneReports(study, folder).write(state, plot=(folder / "figures").exists()):
-        say(f"{word:<13} {path}")
+    written = TuneReports(study, folder).write(state, plot=(folder / "figures").exists())
+    say(*files_lines(written))
 
 
 def show_search(record: FitRecord, folder: Path, running: bool) -> None:
@@ -82,5 +82,4 @@ def show_search(record: FitRecord, folder: Path, running: bool) -> None:
     paths = OutputPaths(folder, options.latent_size)
     LiveView(results, paths).conclude(state_of_record(results, paths))
     say("")
-    for word, path in write_reports(results, paths):
-        say(f"{word:<13} {path}")
+    say(*files_lines(write_reports(results, paths)))

@@ -1,0 +1,51 @@
+"""Summaries of searches for the screen: the answer, what failed, and the output files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from autoenc.report.answer import answer_lines
+from autoenc.report.results import SearchResults
+from autoenc.report.study_results import TuneResults, best_lines
+
+__all__ = ["files_lines", "search_summary", "tune_summary"]
+
+Files = Iterable[tuple[str, Path | str]]
+
+
+def search_summary(results: SearchResults, files: Files, shard: tuple[int, int] | None = None) -> list[str]:
+    """Summarize an exhaustive search.
+
+    Args:
+        results: The search.
+        files: Its output files, with a word for each.
+        shard: The part of the grid that was searched; None for all of it.
+    """
+    lines = ["", *answer_lines(results, shard is not None)]
+    if results.failed:
+        count = f"{len(results.failed)} of {len(results.trials)}"
+        lines.append(f"failed        {count}; --retry_failed tries them again")
+        lines += [f"              {result.trial.name}: {result.failure}" for result in results.failed[:5]]
+    if shard:
+        lines += ["", f"shard {shard[0]} of {shard[1]} is done; `autoenc merge` joins the shards"]
+        settings = results.settings
+        later = ["--save_models"] if settings.save_models else []
+        later += [f"--ensemble {settings.ensemble}"] if settings.ensemble else []
+        if later:
+            options = " and ".join(later)
+            lines.append(
+                f"{options}: models are chosen among all shards, by a search in the folder of the merge"
+            )
+    return [*lines, "", *files_lines(files)]
+
+
+def tune_summary(results: TuneResults, files: Files) -> list[str]:
+    """Summarize an adaptive search; the arguments are those of :func:`search_summary`."""
+    best = best_lines(results, "train-best measures it on the test rows")
+    return ["", *best, "", *files_lines(files)]
+
+
+def files_lines(files: Files) -> list[str]:
+    """Return a line per output file, its word first."""
+    return [f"{word:<13} {path}" for word, path in files]

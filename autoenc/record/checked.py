@@ -33,6 +33,20 @@ _OURS = "autoenc"  # how the attributes of a study begin that are ours
 NOTE = "autoenc_digests"
 """The attribute of a study that says since when it has digests."""
 
+
+def _as_read_again(trial: FrozenTrial) -> FrozenTrial:
+    """A copy of a trial with its numbers as a database gives them back: 1 as a loss is 1.0."""
+    shown = without_digest(trial)
+    if shown.values is not None:
+        shown.values = [float(value) for value in shown.values]
+    shown.intermediate_values = {step: float(value) for step, value in shown.intermediate_values.items()}
+    shown.params = {
+        name: kind.to_external_repr(kind.to_internal_repr(shown.params[name]))
+        for name, kind in shown.distributions.items()
+    }
+    return shown
+
+
 if TYPE_CHECKING:
     _Base = BaseStorage
 else:
@@ -102,7 +116,7 @@ class Checked(_Base):
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """See Optuna's ``BaseStorage``."""
         if template_trial is not None and template_trial.state.is_finished():
-            template = without_digest(template_trial)
+            template = _as_read_again(template_trial)
             name = self.get_study_name_from_id(study_id)
             template.user_attrs[DIGEST] = trial_digest(name, template, numbered=False)
             template_trial = template

@@ -126,9 +126,16 @@ class _Backend(Database):
             return list(connection.execute(sqlalchemy.text(query), values))
 
     def attributes(self, kind: str, study_id: int) -> dict[str, Any]:
-        """The attributes of a study, ``user`` or ``system``; those that cannot be read are marked."""
+        """The attributes of a study, ``user`` or ``system``; those that cannot be read are marked.
+
+        Raises:
+            KeyError: If there is no such study.
+        """
         query = f"SELECT key, value_json FROM study_{kind}_attributes WHERE study_id = :study"
-        return {str(key): _loaded(text) for key, text in self.rows(query, study=study_id)}
+        found = {str(key): _loaded(text) for key, text in self.rows(query, study=study_id)}
+        if not found:
+            self.get_study_name_from_id(study_id)
+        return found
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         """See Optuna's ``BaseStorage``."""
@@ -143,6 +150,8 @@ class _Backend(Database):
         """See Optuna's ``BaseStorage``."""
         try:
             return super().get_study_directions(study_id)
+        except KeyError:  # there is no such study
+            raise
         except LookupError as error:
             raise InputError(f"{self.place}: is damaged: {error}") from None
 

@@ -29,7 +29,7 @@ def play(seed: int, folds: int) -> tuple[bool, bool, float, float]:
 
     train(job.fits)
     note = {"columns": job.table.columns}
-    full = SearchResults.of_outcomes(settings, note, outcomes).selection
+    full = SearchResults(settings, note, outcomes).selection
     halving = Halving(job.trials)
     while any(fit not in outcomes for fit in halving.propose(outcomes)):
         train(halving.propose(outcomes))

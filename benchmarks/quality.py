@@ -66,7 +66,7 @@ def search_side(path: Path) -> tuple[str, float, float]:
     job = SearchJob.prepare(settings)
     outcomes: dict = {}
     run_fits(job.fits, job.division.split, job.engine, settings.jobs, outcomes.__setitem__)
-    results = SearchResults.of_outcomes(settings, {"columns": job.table.columns}, outcomes)
+    results = SearchResults(settings, {"columns": job.table.columns}, outcomes)
     chosen = results.selection.chosen
     fit = chosen.trial.refit(chosen)
     loss = job.engine.fit(job.division.split(fit.fold), fit).final_test_loss

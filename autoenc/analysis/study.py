@@ -9,7 +9,10 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-__all__ = ["count_states", "duration_s", "parameter_names", "ranked_trials", "search_space", "study_trials"]
+__all__ = [
+    "count_finished", "count_states", "duration_s", "parameter_names", "ranked_trials", "search_space",
+    "study_trials", "total_s",
+]  # fmt: skip
 
 
 def study_trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -46,6 +49,16 @@ def count_states(trials: Iterable[FrozenTrial]) -> dict[str, int]:
     for trial in trials:
         counts[trial.state.name.lower()] += 1
     return counts
+
+
+def count_finished(study: optuna.Study) -> int:
+    """Count the trials that ended, in whatever state."""
+    return sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+
+
+def total_s(study: optuna.Study) -> float:
+    """Sum the wall times of the trials that ended."""
+    return sum(duration_s(trial) or 0.0 for trial in study_trials(study))
 
 
 def duration_s(trial: FrozenTrial) -> float | None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from autoenc.errors import InputError
-from autoenc.record.fits import FitRecord, records_in
+from autoenc.record.fits import searches_in
 from autoenc.record.lock import is_held
 from autoenc.record.runs import mark_interrupted
 from autoenc.record.storage import journal_path, open_storage
@@ -38,7 +38,7 @@ def analyze(settings: AnalyzeSettings) -> int:
             "is elsewhere is named by --storage"
         )
     storage = open_storage(settings.storage or journal, read_only=True)
-    records = [record for record in records_in(storage) if record.search]
+    records = searches_in(storage)
     studies = tune_studies(storage)
     if not records and not studies:
         raise InputError(f"{settings.storage or journal}: holds no search yet")
@@ -46,9 +46,7 @@ def analyze(settings: AnalyzeSettings) -> int:
     if not running:
         with suppress(OSError):  # a folder that may only be read
             remove_leftovers(folder)
-    latest: dict[int, FitRecord] = {}
-    for record in sorted(records, key=lambda record: record.last_used):
-        latest[record.context.latent_dim] = record
+    latest = {record.context.latent_dim: record for record in records}
     for record in latest.values():
         with where_it_can_write(folder):
             show_search(record, folder, running)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 from autoenc.analysis.observations import Observations
 from autoenc.config.words import hint
@@ -13,7 +11,7 @@ from autoenc.report.observed import importances_csv, importances_of, ranking_csv
 from autoenc.report.pivot import draw_pivot, pivot_csv, pivot_plot
 from autoenc.report.study_figures import draw_importances
 from autoenc.settings import PivotSettings
-from autoenc.system.paths import make_folder, png_content, utf8, write_atomically
+from autoenc.system.paths import Content, make_folder, png_content, utf8, write_atomically
 from autoenc.system.special import refuse_link
 from autoenc.system.text import say
 from autoenc.workflows.observe import observe_folder
@@ -43,19 +41,19 @@ def pivot(settings: PivotSettings) -> int:
     table = pivot_plot(seen, metric, settings.rows_, settings.columns_, settings.aggregate, settings.bins)
     importances = importances_of(seen, metric)
     name = f"pivot_{settings.aggregate}_{metric}_{settings.rows_}_{settings.columns_}"
-    contents: dict[str, tuple[str, Callable[[IO[bytes]], object]]] = {
+    contents: dict[str, tuple[str, Content]] = {
         "heat map": (f"{name}.png", png_content(draw_pivot(table))),
-        "table": (f"{name}.csv", _text(pivot_csv(table))),
+        "table": (f"{name}.csv", utf8(pivot_csv(table))),
         "importances": (f"importances_{metric}.png", png_content(draw_importances(importances))),
-        "shares": (f"importances_{metric}.csv", _text(importances_csv(importances))),
+        "shares": (f"importances_{metric}.csv", utf8(importances_csv(importances))),
     }
     if settings.score:
-        contents["ranking"] = ("ranking.csv", _text(ranking_csv(seen, settings.score)))
+        contents["ranking"] = ("ranking.csv", utf8(ranking_csv(seen, settings.score)))
     if not settings.output:
         refuse_link(output)
     make_folder(output, "--output")
-    for word, (file_name, write) in contents.items():
-        write_atomically(output / file_name, write)
+    for word, (file_name, content) in contents.items():
+        write_atomically(output / file_name, content)
         say(f"{word:<13} {output / file_name}")
     return 0
 
@@ -76,7 +74,3 @@ def _problems(seen: Observations, settings: PivotSettings, metric: str) -> list[
 
 def _unknown(flag: str, name: str, known: list[str]) -> str:
     return f"{flag} must be one of {', '.join(known)}, got {name!r}{hint(name, known)}"
-
-
-def _text(content: str) -> Callable[[IO[bytes]], object]:
-    return lambda file: file.write(utf8(content))

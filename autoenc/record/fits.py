@@ -23,7 +23,7 @@ from autoenc.record.identity import Context
 from autoenc.record.private import storage_of
 from autoenc.record.record import CONTEXT, Record, begun_study
 
-__all__ = ["FitRecord", "records_in"]
+__all__ = ["FitRecord", "records_in", "searches_in"]
 
 _DEPTH = IntDistribution(1, 1024)
 _WIDTH = IntDistribution(1, 65536, log=True)
@@ -161,6 +161,12 @@ def _contradiction(context: Context, trial: FrozenTrial, fit: Fit, outcome: Outc
     if outcome.failure is None and trial.value != outcome.final_test_loss:
         return "its loss is not that of its curve"
     return None
+
+
+def searches_in(storage: BaseStorage) -> list[FitRecord]:
+    """Return the exhaustive searches of a storage, the last used one last; raises as :func:`records_in`."""
+    records = [record for record in records_in(storage) if record.search]
+    return sorted(records, key=lambda record: record.last_used)
 
 
 def records_in(storage: BaseStorage) -> Iterator[FitRecord]:

@@ -60,7 +60,7 @@ class RecordLock:
         started = datetime.now().astimezone().isoformat(timespec="seconds")
         who = {"pid": os.getpid(), "host": socket.gethostname(), "started": started, "command": command}
         content = json.dumps(who).encode()
-        write_atomically(self._holder, lambda file: file.write(content))
+        write_atomically(self._holder, content)
         return self
 
     def __exit__(

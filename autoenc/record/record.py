@@ -24,8 +24,8 @@ from autoenc.record.processes import is_alive, this_process
 from autoenc.system.surroundings import quiet_optuna
 
 __all__ = [
-    "CONTEXT", "PROCESS", "TUNE", "Kind", "Record", "begun_study", "differing", "keep_study_aside",
-    "order_of_use",
+    "CONTEXT", "PROCESS", "TUNE", "Kind", "Record", "begun_study", "differing", "keep_n_trials",
+    "keep_study_aside", "order_of_use",
 ]  # fmt: skip
 
 CONTEXT = "autoenc_context"
@@ -60,6 +60,18 @@ class Kind(NamedTuple):
 def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Keys of values that are not the same, in alphabetical order."""
     return [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
+
+
+def keep_n_trials(settings: dict[str, Any], n_trials: int, recorded: Mapping[str, Any]) -> None:
+    """Keep the recorded ``n_trials`` if fewer are requested now than there are.
+
+    Args:
+        settings: The options to be recorded, as plain values; changed in place.
+        n_trials: Trials that were begun.
+        recorded: The options that are recorded so far.
+    """
+    if settings["n_trials"] < n_trials:
+        settings["n_trials"] = recorded.get("n_trials", settings["n_trials"])
 
 
 @quiet_optuna()

@@ -135,7 +135,7 @@ class TrackedRun:
 def _write(path: Path, document: Mapping[str, Any]) -> None:
     document = {**document, "digest": _digest(document)}
     content = utf8(json_text(document, indent=1) + "\n")
-    write_atomically(path, lambda file: file.write(content))
+    write_atomically(path, content)
 
 
 def mark_interrupted(folder: Path) -> None:

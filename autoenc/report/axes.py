@@ -9,7 +9,6 @@ from autoenc.report.results import SearchResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["SearchPlots"]
 
@@ -28,19 +27,19 @@ class SearchPlots:
         """Loss of every stack against its number of parameters."""
         from autoenc.report.plots import complexity_plot, draw_complexity
 
-        return _main(draw_complexity(complexity_plot(self._trained())))
+        return draw_complexity(complexity_plot(self._trained())).axes[0]
 
     def loss_curves(self, n_best: int = 5) -> Axes:
         """Loss after each epoch of the best stacks."""
         from autoenc.report.plots import curves_plot, draw_curves
 
-        return _main(draw_curves(curves_plot(self._trained(), n_best)))
+        return draw_curves(curves_plot(self._trained(), n_best)).axes[0]
 
     def progress(self) -> Axes:
         """Loss of every stack in the order of training, with the best so far."""
         from autoenc.report.progress import draw_progress, progress_plot
 
-        return _main(draw_progress(progress_plot(self._trained())))
+        return draw_progress(progress_plot(self._trained())).axes[0]
 
     def latent_space(self) -> Axes:
         """The rows in the latent plane of the best model; the latent size must be 2."""
@@ -51,13 +50,9 @@ class SearchPlots:
             raise InputError(f"a latent space is drawn of size 2, got {results.settings.latent_size}")
         if results.source is None:
             raise InputError("these results do not know their table; load them with autoenc.load_results")
-        return _main(draw_latent(results.source.latent_plot(results)))
+        return draw_latent(results.source.latent_plot(results)).axes[0]
 
     def _trained(self) -> SearchResults:
         if not self._results.ranked:
             raise InputError("there is nothing to draw: no stack has succeeded")
         return self._results
-
-
-def _main(figure: Figure) -> Axes:
-    return figure.axes[0]

@@ -67,8 +67,7 @@ def write_full(result: FullResult, folder: Path) -> list[tuple[str, Path]]:
         OSError: If a file cannot be written.
     """
     paths = [folder / "train_best.json", folder / "train_best_curves.png"]
-    content = json_bytes(finite(_document(result)))
-    write_atomically(paths[0], lambda file: file.write(content))
+    write_atomically(paths[0], json_bytes(finite(_document(result))))
     outcome = result.outcome
     title = f"Stack {format_architecture(result.fit.architecture)}, {len(outcome.test_losses)} epochs"
     plot = TrainingPlot(title, outcome.train_losses, outcome.test_losses, result.baselines["pca"])

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from autoenc.system.text import escaped
 
-__all__ = ["picture_name"]
+__all__ = ["counted", "picture_name"]
 
 _LONGEST = 40
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, e.g. ``1 trial`` or ``2,008 trials``."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def picture_name(name: object, longest: int = _LONGEST) -> str:

@@ -63,8 +63,8 @@ class LiveView:
 
     def _write(self, state: str, drawing: bool = True) -> None:
         begun = time.monotonic()
-        write_atomically(self._paths.state_json, lambda file: file.write(json_bytes(self._state(state))))
-        write_atomically(self._paths.live_csv, lambda file: file.write(utf8(csv_text(self._results))))
+        write_atomically(self._paths.state_json, json_bytes(self._state(state)))
+        write_atomically(self._paths.live_csv, utf8(csv_text(self._results)))
         if self._results.finished and drawing:
             plot = draw_progress(progress_plot(self._results))
             write_atomically(self._paths.progress_png, png_content(plot))

@@ -43,8 +43,7 @@ def write_phases(plan: Plan, results: list[PhaseResult]) -> None:
     """Write ``phases.json``."""
     entries = [{**result._asdict(), "folder": str(result.folder)} for result in results]
     document = {"experiment": plan.settings.experiment, "folds": plan.flags["folds"], "phases": entries}
-    content = json_bytes(document)
-    write_atomically(plan.output_dir / "phases.json", lambda file: file.write(content))
+    write_atomically(plan.output_dir / "phases.json", json_bytes(document))
 
 
 def phases_table(plan: Plan, results: list[PhaseResult]) -> list[str]:

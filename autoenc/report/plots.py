@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from autoenc.analysis.selection import pareto_front
+from autoenc.report.labels import counted
 from autoenc.report.results import SearchResults
 
 __all__ = [
@@ -186,6 +187,5 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
 
 def _subject(results: SearchResults) -> str:
     size = f"{results.search['n_rows']:,} x {len(results.columns)} table"
-    count = len(results.ranked)
-    stacks = "1 stack" if count == 1 else f"{count:,} stacks"
+    stacks = counted(len(results.ranked), "stack")
     return f"{stacks}, latent size {results.settings.latent_size}, {size}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from math import isfinite
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from autoenc.analysis.effects import Effect, factor_effects
 from autoenc.analysis.selection import Selection, select
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from autoenc.fitted.autoencoder import FittedAutoencoder
     from autoenc.report.axes import SearchPlots
     from autoenc.report.latent import LatentPlot
+
+T = TypeVar("T")
 
 __all__ = ["ModelSource", "SearchResults", "csv_text", "finite", "json_bytes", "results_document"]
 
@@ -53,7 +56,6 @@ class SearchResults(Results):
         settings: The options.
         search: What the search noted about itself: ``columns``, ``fingerprint``, ``n_rows``, ``n_train``,
             ``n_test``, ``engine``, ``environment`` and ``baselines``; and ``ensemble`` where one was made.
-        strategy: What is tried.
         outcomes: Every fit that is done so far.
 
     Example:
@@ -70,7 +72,6 @@ class SearchResults(Results):
 
     settings: SearchSettings
     search: dict[str, Any]
-    strategy: Strategy
     outcomes: dict[Fit, Outcome]
     source: ModelSource | None = field(default=None, compare=False)
 
@@ -79,14 +80,12 @@ class SearchResults(Results):
         cls, settings: SearchSettings, record: FitRecord, source: ModelSource | None = None
     ) -> SearchResults:
         """The results that a record holds for the trials of these settings."""
-        return cls(settings, record.search, make_strategy(settings), record.outcomes(), source)
+        return cls(settings, record.search, record.outcomes(), source)
 
-    @classmethod
-    def of_outcomes(
-        cls, settings: SearchSettings, search: dict[str, Any], outcomes: dict[Fit, Outcome]
-    ) -> SearchResults:
-        """The results that these outcomes make."""
-        return cls(settings, search, make_strategy(settings), outcomes)
+    @cached_property
+    def strategy(self) -> Strategy:
+        """What is tried."""
+        return make_strategy(self.settings)
 
     @property
     def leaderboard(self) -> pd.DataFrame:
@@ -291,8 +290,7 @@ def results_document(results: SearchResults) -> dict[str, Any]:
             "data_fingerprint": results.search["fingerprint"],
         },
     }
-    strict: dict[str, Any] = finite(document)
-    return strict
+    return finite(document)
 
 
 def _best(results: SearchResults) -> dict[str, Any] | None:
@@ -366,13 +364,16 @@ def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:
     }
 
 
-def finite(value: Any) -> Any:
-    """The same with null for numbers that strict JSON cannot hold."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+def finite(value: T) -> T:
+    """Replace numbers that strict JSON cannot hold by null."""
+    plain: Any = value
+    if isinstance(plain, dict):
+        plain = {key: finite(item) for key, item in plain.items()}
+    elif isinstance(plain, list):
+        plain = [finite(item) for item in plain]
+    elif isinstance(plain, float) and not isfinite(plain):
+        plain = None
+    return cast("T", plain)
 
 
 def json_bytes(document: dict[str, Any]) -> bytes:

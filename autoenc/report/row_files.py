@@ -88,7 +88,7 @@ def write_rows(option: str, output: str, kept: pd.DataFrame, answers: pd.DataFra
         content = _parquet(option, output, pd.concat([kept, answers], axis=1))
     else:
         content = plain_frame(pd.concat([kept, answers], axis=1)).to_csv(index=False).encode()
-    write_output(option, output, lambda file: file.write(content))
+    write_output(option, output, content)
 
 
 def _parquet(option: str, output: str, frame: pd.DataFrame) -> bytes:

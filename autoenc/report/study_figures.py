@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.analysis.study import study_trials
 from autoenc.report.importances import study_importances
-from autoenc.report.labels import picture_name
+from autoenc.report.labels import counted, picture_name
 from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
 from autoenc.report.study_parameters import draw_parallel, draw_slices, parallel_plot, slices_plot
 
@@ -76,10 +76,9 @@ def history_plot(study: optuna.Study, kept: int | None = None) -> HistoryPlot:
             complete.append((trial.number, value))
             if not best or value < best[-1][1]:
                 best.append((trial.number, value))
-    count = "1 trial" if len(trials) == 1 else f"{len(trials):,} trials"
     last = trials[-1].number if trials else 0
     other = next((point for point in complete if point[0] == kept and point != best[-1]), None)
-    title = f"Value of {count}, {len(complete):,} complete"
+    title = f"Value of {counted(len(trials), 'trial')}, {len(complete):,} complete"
     return HistoryPlot(title, complete, best, pruned, without, last, other)
 
 

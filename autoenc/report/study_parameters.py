@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import ranked_trials
+from autoenc.report.labels import counted
 from autoenc.report.plots import log_scale, new_figure, plain_ticks
 from autoenc.report.study_axes import ParameterAxis, parameter_axes
 
@@ -53,7 +54,7 @@ def parallel_plot(study: optuna.Study, kept: int | None = None) -> ParallelPlot:
     trials = ranked_trials(study)
     axes = parameter_axes(trials)
     heights = np.array([axis.positions(axis.values) for axis in axes])
-    count = "1 complete trial" if len(trials) == 1 else f"{len(trials):,} complete trials"
+    count = counted(len(trials), "complete trial")
     at = next((i for i, trial in enumerate(trials) if trial.number == kept), 0)
     return ParallelPlot(f"Parameters of {count}", axes, heights, [_loss(trial) for trial in trials], at)
 
@@ -131,7 +132,7 @@ class SlicesPlot(NamedTuple):
 def slices_plot(study: optuna.Study) -> SlicesPlot:
     """What the picture of single parameters will show."""
     trials = ranked_trials(study)
-    count = "1 complete trial" if len(trials) == 1 else f"{len(trials):,} complete trials"
+    count = counted(len(trials), "complete trial")
     losses = [_loss(trial) for trial in trials]
     return SlicesPlot(
         f"Value against each parameter, {count}", parameter_axes(trials), losses, [t.number for t in trials]

@@ -18,7 +18,6 @@ from autoenc.report.trials_table import trials_table
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from autoenc.fitted.autoencoder import FittedAutoencoder
 
@@ -159,32 +158,28 @@ class StudyPlots:
         """Value of each trial, with the best so far."""
         from autoenc.report.study_figures import draw_history, history_plot
 
-        return _main(draw_history(history_plot(*self._study())))
+        return draw_history(history_plot(*self._study())).axes[0]
 
     def importances(self) -> Axes:
         """Which parameters decided about the best values."""
         from autoenc.report.study_figures import draw_importances, importances_plot
 
-        return _main(draw_importances(importances_plot(self._study()[0])))
+        return draw_importances(importances_plot(self._study()[0])).axes[0]
 
     def parallel(self) -> Axes:
         """All parameters of all trials, a line a trial."""
         from autoenc.report.study_figures import draw_parallel, parallel_plot
 
-        return _main(draw_parallel(parallel_plot(*self._study())))
+        return draw_parallel(parallel_plot(*self._study())).axes[0]
 
     def slices(self) -> Axes:
         """Value against each parameter, a panel each; the first one is returned."""
         from autoenc.report.study_figures import draw_slices, slices_plot
 
-        return _main(draw_slices(slices_plot(self._study()[0])))
+        return draw_slices(slices_plot(self._study()[0])).axes[0]
 
     def _study(self) -> tuple[optuna.Study, int]:
         best = self._results.best_trial
         if best is None:
             raise InputError("there is nothing to draw: no trial is complete")
         return self._results.study, best.number
-
-
-def _main(figure: Figure) -> Axes:
-    return figure.axes[0]

@@ -19,6 +19,7 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import (
+    count_finished,
     count_states,
     duration_s,
     parameter_names,
@@ -54,25 +55,24 @@ def best_document(study: optuna.Study, total_time_s: float) -> dict[str, Any]:
     ``n_trials`` counts those that ended, whatever their state. Where a trial says what stack it built,
     ``best_stack`` tells it: no layer is wider than the one before, whatever widths were drawn.
     """
-    trials, ranked = study_trials(study), ranked_trials(study)
+    ranked = ranked_trials(study)
     best = ranked[0] if ranked else None
-    document: dict[str, Any] = finite(
+    return finite(
         {
             "best_params": None if best is None else dict(best.params),
             **({"best_stack": best.user_attrs["stack"]} if best and "stack" in best.user_attrs else {}),
             "best_value": None if best is None else best.value,
-            "n_trials": sum(trial.state.is_finished() for trial in trials),
+            "n_trials": count_finished(study),
             "total_time": total_time_s,
             "best_trial_number": None if best is None else best.number,
         }
     )
-    return document
 
 
 def study_document(study: optuna.Study, settings: Mapping[str, Any], total_time_s: float) -> dict[str, Any]:
     """Settings, counts and every trial with its values and times, for ``optimization_results.json``."""
     trials = study_trials(study)
-    document: dict[str, Any] = finite(
+    return finite(
         {
             "study_name": study.study_name,
             "settings": dict(settings),
@@ -84,7 +84,6 @@ def study_document(study: optuna.Study, settings: Mapping[str, Any], total_time_
             "trials": [_entry(trial) for trial in trials],
         }
     )
-    return document
 
 
 def _entry(trial: FrozenTrial) -> dict[str, Any]:

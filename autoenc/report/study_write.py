@@ -50,13 +50,9 @@ def write_study_reports(
     }
     written = []
     for word, (name, content) in contents.items():
-        _write(folder / name, content)
+        write_atomically(folder / name, content)
         written.append((word, folder / name))
     return written + (write_study_figures(study, folder / "figures") if plot else [])
-
-
-def _write(path: Path, content: bytes) -> None:
-    write_atomically(path, lambda file: file.write(content))
 
 
 def write_study_figures(study: optuna.Study, folder: Path, kept: int | None = None) -> list[tuple[str, Path]]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import optuna
 
-from autoenc.analysis.study import ranked_trials, study_trials
+from autoenc.analysis.study import count_finished, ranked_trials
+from autoenc.report.labels import counted
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.study_tables import top_trials_csv, trials_csv
 from autoenc.report.study_write import write_study_figures
+from autoenc.report.trials_table import SCORES
 from autoenc.system.paths import png_content, utf8, write_atomically
 from autoenc.two_stage.finalists import compare, kept_trial
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StagesPlot", "best_params", "draw_stages", "stages_plot", "write_pictures", "write_tables"]
 
-_COMPONENTS = ("mae", "f1", "recall", "stage1_loss", "stage2_objective")
+_COMPONENTS = (*SCORES, "stage2_objective")
 
 
 def best_params(study: optuna.Study) -> dict[str, Any]:
@@ -31,17 +33,16 @@ def best_params(study: optuna.Study) -> dict[str, Any]:
     """
     best, finalists = kept_trial(study), compare(study)
     attributes = {} if best is None else best.user_attrs
-    document: dict[str, Any] = finite(
+    return finite(
         {
             "best_value": None if best is None else best.value,
             "best_params": None if best is None else dict(best.params),
-            "n_trials": sum(trial.state.is_finished() for trial in study_trials(study)),
+            "n_trials": count_finished(study),
             "best_trial_number": None if best is None else best.number,
             "components": {name: attributes.get(name) for name in _COMPONENTS},
             "finalists": [finalist._asdict() for finalist in finalists],
         }
     )
-    return document
 
 
 def write_tables(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
@@ -58,12 +59,9 @@ def write_tables(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
         "all trials": ("all_trials.csv", utf8(trials_csv(study))),
         "top trials": ("top_20_trials.csv", utf8(top_trials_csv(study))),
     }
-    return [(word, _write(folder / name, content)) for word, (name, content) in contents.items()]
-
-
-def _write(path: Path, content: bytes) -> Path:
-    write_atomically(path, lambda file: file.write(content))
-    return path
+    for name, content in contents.values():
+        write_atomically(folder / name, content)
+    return [(word, folder / name) for word, (name, _) in contents.items()]
 
 
 def write_pictures(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
@@ -106,7 +104,7 @@ def stages_plot(study: optuna.Study) -> StagesPlot:
     told = (
         "too few to correlate" if correlation is None else f"rank correlation (Spearman) {correlation:+.2f}"
     )
-    count = "1 trial" if len(trials) == 1 else f"{len(trials):,} trials"
+    count = counted(len(trials), "trial")
     best = kept_trial(study)
     chosen = next((i for i, trial in enumerate(trials) if best and trial.number == best.number), 0)
     title = f"Does a good reconstruction help? {count}, {told}"

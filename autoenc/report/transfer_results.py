@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 
 from autoenc.report.full_transfer import beside_lines
 from autoenc.report.study_results import StudyPlots, StudyResults
+from autoenc.report.trials_table import scores_text
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.finalists import compare, kept_trial
 from autoenc.two_stage.space import configuration
@@ -92,14 +93,12 @@ class TransferResults(StudyResults):
         best = self.best_trial
         if best is None:
             return ["no trial is complete"]
-        scores = {name: best.user_attrs.get(name) for name in ("mae", "f1", "recall", "stage1_loss")}
-        told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)
         judged = f", {compare(self.study)[0].mean:.4f} over all its folds" if compare(self.study) else ""
         stack, latent = best.params["hidden_dims"], best.params["latent_dim"]
         return [
             f"best trial    {best.number}: {best.params['family']} {stack}, latent size {latent}",
             f"value         {best.value:.6f} in the search{judged}",
-            f"scores        {told}",
+            f"scores        {scores_text(best, ', ')}",
             *self._beside_baselines(),
         ]
 

@@ -13,9 +13,10 @@ from autoenc.analysis.study import duration_s, parameter_names, study_trials
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["trials_table"]
+__all__ = ["SCORES", "scores_text", "trials_table"]
 
-_SCORES = ("mae", "f1", "recall", "stage1_loss")
+SCORES = ("mae", "f1", "recall", "stage1_loss")
+"""Attributes with the parts of a transfer-aware trial's value."""
 
 
 def trials_table(
@@ -43,7 +44,7 @@ def trials_table(
     placed = {trial.number for trial in best_first}
     others = [trial for trial in study_trials(study) if trial.number not in placed and trial.params]
     trials = [*best_first, *others]
-    scores = [name for name in _SCORES if any(trial.user_attrs.get(name) is not None for trial in trials)]
+    scores = [name for name in SCORES if any(trial.user_attrs.get(name) is not None for trial in trials)]
     drawn = parameter_names(sorted(trials, key=lambda trial: trial.number))
     names = ["trial", "value", "standard_error", *scores, "stack", *drawn, "parameters", "state", "seconds",
              "failure"]  # fmt: skip
@@ -60,3 +61,9 @@ def trials_table(
     table.index = pd.RangeIndex(1, len(table) + 1, name="rank")
     numbers = ["value", "standard_error", "seconds", *scores]
     return table.astype({**dict.fromkeys(numbers, float), "parameters": "Int64"})
+
+
+def scores_text(trial: FrozenTrial, separator: str) -> str:
+    """Return the parts of a transfer-aware trial's value, those that there are."""
+    scores = {name: trial.user_attrs.get(name) for name in SCORES}
+    return separator.join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)

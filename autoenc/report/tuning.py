@@ -149,7 +149,7 @@ def state_document(study: optuna.Study, state: str, modes: dict[str, dict[str, A
         if own and own[0].best is not None:
             families[family]["started_from_trial"] = own[0].best.number
     improved = [step for step in steps if step.improved]
-    document: dict[str, Any] = finite(
+    return finite(
         {
             "state": state,
             "updated": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -161,7 +161,6 @@ def state_document(study: optuna.Study, state: str, modes: dict[str, dict[str, A
             "baselines": note["baselines"],
         }
     )
-    return document
 
 
 def _named(step: TrialStep | None) -> dict[str, Any] | None:

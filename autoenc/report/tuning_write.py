@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 
-from autoenc.analysis.study import duration_s, study_trials
+from autoenc.analysis.study import total_s
 from autoenc.record.record import TUNE
 from autoenc.report.results import json_bytes
 from autoenc.report.study_write import write_study_reports
@@ -76,7 +76,7 @@ class TuneReports:
         return bool(self._note["settings"]["strategy"] == "resilient")
 
     def _tables(self, state: str, plot: bool = False) -> list[tuple[str, Path]]:
-        settings, total = self._note["settings"], _total_s(self._study)
+        settings, total = self._note["settings"], total_s(self._study)
         written = write_study_reports(self._study, self._folder, settings, plot, total)
         if not self._resilient:
             return written
@@ -92,7 +92,7 @@ class TuneReports:
 
     def _write(self, word: str, name: str, content: bytes) -> tuple[str, Path]:
         path = self._folder / name
-        write_atomically(path, lambda file: file.write(content))
+        write_atomically(path, content)
         return word, path
 
     def _pictures(self) -> list[tuple[str, Path]]:
@@ -105,8 +105,3 @@ class TuneReports:
         write_atomically(paths[0], png_content(draw_tune_progress(tune_progress_plot(self._study))))
         write_atomically(paths[1], png_content(draw_analysis(analysis_plot(self._study))))
         return list(zip(("progress", "analysis"), paths, strict=True))
-
-
-def _total_s(study: optuna.Study) -> float:
-    """Time of all trials that ended, one after the other."""
-    return sum(duration_s(trial) or 0.0 for trial in study_trials(study) if trial.state.is_finished())

@@ -35,10 +35,8 @@ def write_reports(
     Raises:
         OSError: If a file cannot be written; every file is then whole, the old one or the new one.
     """
-    document = json_bytes(results_document(results))
-    write_atomically(paths.results_json, lambda file: file.write(document))
-    lines = utf8(csv_text(results))
-    write_atomically(paths.results_csv, lambda file: file.write(lines))
+    write_atomically(paths.results_json, json_bytes(results_document(results)))
+    write_atomically(paths.results_csv, utf8(csv_text(results)))
     written = [("results", paths.results_json), ("table", paths.results_csv)]
     if not pictures:
         return written

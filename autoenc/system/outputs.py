@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from autoenc.errors import InputError
-from autoenc.system.paths import write_atomically, write_to_stream
+from autoenc.system.paths import Content, content_writer, write_atomically, write_to_stream
 
 __all__ = ["STANDARD_OUTPUT", "is_regular", "refuse_inputs", "summary_stream", "write_output"]
 
@@ -25,7 +25,7 @@ _WRONG_NAME = {
 }  # fmt: skip
 
 
-def write_output(option: str, output: str, write: Callable[[IO[bytes]], object]) -> None:
+def write_output(option: str, output: str, content: Content) -> None:
     """Write what a user asked for to where the user asked for it.
 
     A file is written whole or not at all, also behind a symbolic link. A device, a pipe or an open
@@ -34,7 +34,7 @@ def write_output(option: str, output: str, write: Callable[[IO[bytes]], object])
     Args:
         option: The option that names the output, for messages.
         output: The name; ``-`` is standard output.
-        write: Given a binary file to write to.
+        content: What it will hold.
 
     Raises:
         InputError: If there is no such place, or it may not be written to.
@@ -42,6 +42,7 @@ def write_output(option: str, output: str, write: Callable[[IO[bytes]], object])
     """
     if not output:
         raise InputError(f"{option} must not be empty")
+    write = content_writer(content)
     try:
         descriptor = _descriptor(output)
         if output == STANDARD_OUTPUT:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "Content",
     "OutputPaths",
+    "content_writer",
     "keep_aside",
     "make_folder",
     "png_content",
@@ -33,6 +35,9 @@ __all__ = [
     "write_to_stream",
 ]
 
+
+Content = bytes | Callable[[IO[bytes]], object]
+"""What a file will hold: bytes, or a function that writes them into a binary file."""
 
 _SEARCH_FILES = (
     "hyperparam_results_latent*.json", "hyperparam_results_latent*.csv", "hyperparam_search_latent*.png",
@@ -200,13 +205,18 @@ def utf8(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+def content_writer(content: Content) -> Callable[[IO[bytes]], object]:
+    """Return a function that writes the content into a binary file."""
+    return content if callable(content) else lambda file: file.write(content)
+
+
 def png_content(figure: Figure) -> Callable[[IO[bytes]], object]:
-    """A figure as content for :func:`write_atomically`."""
+    """Return a figure as content for :func:`write_atomically`."""
     return lambda file: figure.savefig(file, format="png")
 
 
 def write_atomically(
-    path: Path, write: Callable[[IO[bytes]], object], *, follow_link: bool = False, keep_earlier: bool = False
+    path: Path, content: Content, *, follow_link: bool = False, keep_earlier: bool = False
 ) -> Path | None:
     """Write a file so that a reader sees the old content or the new one, never a part.
 
@@ -214,7 +224,7 @@ def write_atomically(
 
     Args:
         path: The file; replaced if it exists, with the permissions that it had.
-        write: Given a binary file to write to.
+        content: What it will hold.
         follow_link: Write the file behind a symbolic link, for files that a user names. By default the link
             itself is replaced: in a folder that others can write to, a link may point anywhere.
         keep_earlier: Keep a file that is replaced under another name. There is always one under its own:
@@ -226,6 +236,7 @@ def write_atomically(
     Raises:
         OSError: If it cannot be written; the old file is then as it was. It names ``path``.
     """
+    write = content_writer(content)
     try:
         target = Path(os.path.realpath(path)) if follow_link else path
         if _is_stream(target):

@@ -19,6 +19,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 from torch import nn
 
+from autoenc.analysis.study import count_finished
 from autoenc.engines import StopFlag
 from autoenc.engines.torch_state import single_precision, training_state
 from autoenc.errors import InputError
@@ -275,7 +276,7 @@ class SearchResult:
     @property
     def n_trials(self) -> int:
         """Trials that ended, well or not."""
-        return sum(trial.state.is_finished() for trial in self.study.get_trials(deepcopy=False))
+        return count_finished(self.study)
 
     @property
     def failures(self) -> dict[int, str]:

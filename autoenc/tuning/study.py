@@ -9,7 +9,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from autoenc.record.record import TUNE, Kind, Record, differing, order_of_use
+from autoenc.record.record import TUNE, Kind, Record, differing, keep_n_trials, order_of_use
 from autoenc.settings import TuneSettings, require_settings
 from autoenc.settings.options import options_of
 from autoenc.tuning.job import TuneJob
@@ -78,9 +78,7 @@ def open_tune_record(storage: BaseStorage, job: TuneJob, is_alone: bool) -> Reco
     )  # fmt: skip
     settings = job.settings.model_dump(mode="json")
     n_begun = sum(trial.state != TrialState.WAITING for trial in record.trials())
-    if job.settings.n_trials < n_begun:
-        # Trials stay made: a lower number than theirs only keeps this run from adding any.
-        settings["n_trials"] = record.study.user_attrs.get(TUNE, {}).get("settings", settings)["n_trials"]
+    keep_n_trials(settings, n_begun, record.study.user_attrs.get(TUNE, {}).get("settings", {}))
     note = {
         "identity": wanted, "settings": settings, "baselines": job.baselines,
         "thresholds": job.thresholds, "context": job.context.as_dict(), "input_dim": len(job.table.columns),

@@ -14,7 +14,7 @@ from autoenc.data.sources import refuse_ended
 from autoenc.errors import InputError
 from autoenc.record.database import CheckedDatabase, sqlite_url
 from autoenc.record.private import storage_of
-from autoenc.record.record import Kind, Record, begun_study, differing
+from autoenc.record.record import Kind, Record, begun_study, differing, keep_n_trials
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.settings.options import options_of
 from autoenc.system.special import refuse_link, special_kind
@@ -136,9 +136,7 @@ def open_transfer_record(path: Path | None, settings: TransferSettings, context:
     record = Record.open(
         storage_of(study), study.study_name, _kind(path), context, sampler=sampler, pruner=pruner
     )
-    if settings.n_trials < len(record.trials()):
-        # Trials stay made: a lower number than theirs only keeps this run from adding any.
-        written["n_trials"] = record.study.user_attrs[_SETTINGS].get("n_trials", settings.n_trials)
+    keep_n_trials(written, len(record.trials()), record.study.user_attrs[_SETTINGS])
     record.note(_SETTINGS, written)
     return record
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from autoenc.engines import Fit, StopFlag
 from autoenc.report import SearchResults, write_latent_plane
+from autoenc.workflows.full_training import model_of
 from autoenc.workflows.job import SearchJob
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
@@ -53,16 +54,5 @@ def trained_model(job: SearchJob, fit: Fit, stop: StopFlag | None = None) -> Fit
     Raises:
         Stopped: If ``stop`` was set before the end.
     """
-    from autoenc.fitted.autoencoder import fitted_model
-
-    split, scaling = job.division.split(fit.fold), job.division.scaling(fit.fold)
-    outcome = job.trainer.fit(split, fit, stop)
-    if outcome.failure:
-        return None
-    info = {
-        "final_test_loss": outcome.final_test_loss,
-        "seed": fit.seed,
-        "n_train": split.train.size,
-        **job.table.model_info(),
-    }
-    return fitted_model(outcome.state, fit.recipe, job.table.columns, scaling, info)
+    outcome = job.trainer.fit(job.division.split(fit.fold), fit, stop)
+    return None if outcome.failure else model_of(fit, outcome, job.table, job.division)

@@ -14,7 +14,7 @@ from autoenc.analysis.study import ranked_trials
 from autoenc.engines import Recipe
 from autoenc.errors import InputError
 from autoenc.models.grid import Architecture, parse_architecture
-from autoenc.record.fits import FitRecord, records_in
+from autoenc.record.fits import FitRecord, searches_in
 from autoenc.record.record import TUNE, order_of_use
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
@@ -75,7 +75,7 @@ def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Stud
         raise InputError(f"{asked_by}: there is no {journal.name} here{hint}")
     opened = open_storage(storage or journal, read_only=True)
     studies = tune_studies(opened)
-    records = sorted((r for r in records_in(opened) if r.search), key=lambda record: record.last_used)
+    records = searches_in(opened)
     if studies and (not records or order_of_use(studies[-1]) > records[-1].last_used):
         return studies[-1]
     if not records:

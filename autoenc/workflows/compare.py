@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autoenc.analysis.baselines import above_pca
 from autoenc.errors import InputError
-from autoenc.record.fits import FitRecord, records_in
+from autoenc.record.fits import FitRecord, searches_in
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
 from autoenc.report.comparison import SizeRow
@@ -26,8 +26,7 @@ def latest_records(folders: list[Path]) -> list[FitRecord]:
         if not journal.exists():
             problems.append(f"{folder}: there is no {journal.name} here")
             continue
-        records = (record for record in records_in(open_storage(journal, read_only=True)) if record.search)
-        for record in sorted(records, key=lambda record: record.last_used):
+        for record in searches_in(open_storage(journal, read_only=True)):
             found[record.context.latent_dim] = record
     kinds = {dataclasses.replace(record.context, latent_dim=0) for record in found.values()}
     if len(kinds) > 1:

@@ -19,7 +19,7 @@ from autoenc.workflows.chosen import Chosen, chosen_of_study
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
     from autoenc.fitted.autoencoder import FittedAutoencoder
 
-__all__ = ["FullTraining", "TuneModels"]
+__all__ = ["FullTraining", "TuneModels", "model_of"]
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,18 @@ class FullTraining:
 
     def model(self, outcome: Outcome) -> FittedAutoencoder:
         """The model that a training came to."""
-        from autoenc.fitted.autoencoder import fitted_model
+        return model_of(self.fit, outcome, self.table, self.division)
 
-        info = {
-            "final_test_loss": outcome.final_test_loss, "seed": self.fit.seed,
-            "n_train": self.division.train.size, **self.table.model_info(),
-        }  # fmt: skip
-        scaling = self.division.scaling(HOLDOUT)
-        return fitted_model(outcome.state, self.fit.recipe, self.table.columns, scaling, info)
+
+def model_of(fit: Fit, outcome: Outcome, table: Table, division: Division) -> FittedAutoencoder:
+    """Return the model of a fit that succeeded."""
+    from autoenc.fitted.autoencoder import fitted_model
+
+    info = {
+        "final_test_loss": outcome.final_test_loss, "seed": fit.seed,
+        "n_train": division.split(fit.fold).train.size, **table.model_info(),
+    }  # fmt: skip
+    return fitted_model(outcome.state, fit.recipe, table.columns, division.scaling(fit.fold), info)
 
 
 class TuneModels:

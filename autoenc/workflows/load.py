@@ -12,7 +12,7 @@ import optuna
 from autoenc.data.given import FRAME, given_table
 from autoenc.data.read import ReadTable
 from autoenc.errors import InputError
-from autoenc.record.fits import FitRecord, records_in
+from autoenc.record.fits import FitRecord, searches_in
 from autoenc.record.record import TUNE, order_of_use
 from autoenc.record.single_precision import as_recorded
 from autoenc.record.storage import journal_path, open_storage
@@ -49,10 +49,9 @@ def load(
     if labelled is not None:
         raise InputError(f"labelled: {shown} holds no transfer-aware search, the only one with labelled rows")
     opened = open_storage(place, read_only=True)
-    records = [record for record in records_in(opened) if record.search]
     studies = tune_studies(opened)
     found: list[tuple[tuple[int, str], int, FitRecord | optuna.Study]] = [
-        (record.last_used, record.context.latent_dim, record) for record in records
+        (record.last_used, record.context.latent_dim, record) for record in searches_in(opened)
     ]
     found += [
         (order_of_use(study), study.user_attrs[TUNE]["settings"]["latent_dim"], study) for study in studies

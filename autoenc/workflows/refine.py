@@ -34,5 +34,5 @@ def write_search_file(settings: RefineSettings) -> list[Narrowed]:
     narrowed = narrow(seen, settings)
     n_best = len(best_of(seen, settings.top))
     text = search_file(seen, n_best, narrowed, settings.search_method, settings.n_trials)
-    write_output("--to", settings.to, lambda file: file.write(utf8(text)))
+    write_output("--to", settings.to, utf8(text))
     return narrowed

@@ -89,7 +89,7 @@ class ArrayJob:
         paths = place / "array.sh", place / "merge.sh"
         for path, text in zip(paths, (self.array, self.merge), strict=True):
             content = os.fsencode(text)
-            write_atomically(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
+            write_atomically(path, content)
         array = _submit(paths[0])
         try:
             return Submitted(array, _submit(paths[1], f"--dependency=afterany:{array}"), place)

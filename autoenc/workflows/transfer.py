@@ -14,14 +14,16 @@ from typing import TextIO
 import optuna
 from optuna.trial import TrialState
 
-from autoenc.analysis.study import duration_s, ranked_trials, study_trials
+from autoenc.analysis.study import count_finished, ranked_trials, total_s
 from autoenc.data.scaling import scaling_warnings
 from autoenc.models.grid import format_architecture
 from autoenc.record.lock import RecordLock
 from autoenc.record.record import Record
 from autoenc.record.runs import TrackedRun
+from autoenc.report.durations import duration_text
 from autoenc.report.transfer_reports import write_pictures, write_tables
 from autoenc.report.transfer_results import TransferResults
+from autoenc.report.trials_table import scores_text
 from autoenc.searching.executors import Threads
 from autoenc.searching.inputs import open_cluster, sign_warnings
 from autoenc.searching.loop import Executor, run
@@ -200,7 +202,7 @@ class TransferSearch:
         job, study, stop, log = self.job, self.study, self.signals.flag, self.log
         settings = job.settings
         stages = Stages(job.data, settings, job.engine)
-        n_known = self._n_ended()
+        n_known = count_finished(self.study)
         n_left = max(settings.n_trials - n_known, 0)
         for line in _plan(job, n_known):
             log(line)
@@ -229,10 +231,8 @@ class TransferSearch:
                     executor.close()
         if time.monotonic() >= deadline_s:
             judged = "" if is_decided(study) else "; the finalists are not judged to the end"
-            log(f"time is up    {self._n_ended():,} of {settings.n_trials:,} trials are made{judged}")
-
-    def _n_ended(self) -> int:
-        return sum(trial.state.is_finished() for trial in study_trials(self.study))
+            counted = f"{count_finished(study):,} of {settings.n_trials:,} trials"
+            log(f"time is up    {counted} are made{judged}")
 
     def _conclude(self, run: TrackedRun) -> None:
         """The best configuration, for the list of runs."""
@@ -250,13 +250,13 @@ class TransferSearch:
             "chosen_stack": _told_stack(chosen),
             "rule": "finalists" if compare(study) else "best",
             "n_parameters": network.count_parameters(),
-            "training_seconds": sum(duration_s(trial) or 0.0 for trial in study_trials(study)),
+            "training_seconds": total_s(study),
         }
         run.conclude(state, metrics)
 
     def _state(self) -> str:
         """How the search ended."""
-        if self._n_ended() < self.job.settings.n_trials or not is_decided(self.study):
+        if count_finished(self.study) < self.job.settings.n_trials or not is_decided(self.study):
             return f"stopped by {self.signals.name or '--timeout_hours'}"
         return "finished" if ranked_trials(self.study) else "failed"
 
@@ -265,7 +265,7 @@ def dry_transfer(job: TransferJob) -> list[str]:
     """The plan with an estimate of the time; nothing is trained to the end, nothing written."""
     path, n_known = job.folder / "study.db", 0
     if path.is_file() and not job.settings.fresh:
-        n_known = sum(trial.state.is_finished() for trial in study_trials(read_study(path, "study")))
+        n_known = count_finished(read_study(path, "study"))
     n_left = max(job.settings.n_trials - n_known, 0)
     stages = Stages(job.data, job.settings, job.engine)
     return [*_plan(job, n_known), *([f"estimate      {_estimate(job, stages, n_left)}"] if n_left else [])]
@@ -312,13 +312,7 @@ def _estimate(job: TransferJob, stages: Stages, n_left: int) -> str:
     except TrainingFailed as error:
         return f"none: a configuration in the middle of the space cannot be trained ({error})"
     n_fitted = n_left + n_judgements(min(settings.finalists, settings.n_trials))
-    return f"{trial_s:.1f} s a trial, {_duration(trial_s * n_fitted / settings.n_jobs)} in all"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return f"{trial_s:.1f} s a trial, {duration_text(trial_s * n_fitted / settings.n_jobs)} in all"
 
 
 def _trial_line(study: optuna.Study, number: int) -> str:
@@ -329,7 +323,6 @@ def _trial_line(study: optuna.Study, number: int) -> str:
         return f"{head} failed: {trial.user_attrs['failure']}"
     if trial.state == TrialState.PRUNED:
         return f"{head} {trial.value:.4f}  ended early after fold {1 + (trial.last_step or 0)}"
-    scores = {name: trial.user_attrs[name] for name in ("mae", "f1", "recall", "stage1_loss")}
-    told = "  ".join(f"{name} {value:.4f}" for name, value in scores.items() if value is not None)
     best = ranked_trials(study)[0]
-    return f"{head} {trial.value:.4f}  {told}  best {best.value:.4f} in trial {best.number}"
+    compared = f"best {best.value:.4f} in trial {best.number}"
+    return f"{head} {trial.value:.4f}  {scores_text(trial, '  ')}  {compared}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from autoenc.report.plots import COLOURS, new_figure
+from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, new_figure
 
 __all__ = ["SizeRow", "comparison_lines", "draw_comparison"]
 
@@ -57,9 +57,7 @@ def draw_comparison(rows: list[SizeRow], at: int | None) -> Figure:
         )  # fmt: skip
     axis.set_ylim(bottom=0)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("latent size")
-    axis.set_ylabel(f"{rows[0].measure} (weighted squared error, scaled units)")
-    axis.set_title("Loss of the chosen stack against latent size", loc="left")
-    axis.grid(alpha=0.3)
-    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    title = "Loss of the chosen stack against latent size"
+    label_axes(axis, "latent size", f"{rows[0].measure} {UNIT}", title)
+    legend_beside(axis)
     return figure

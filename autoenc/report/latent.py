@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from autoenc.report.plots import COLOURS, new_figure
+from autoenc.report.plots import COLOURS, label_axes, legend_beside, new_figure
 
 __all__ = ["LatentPlot", "draw_latent", "latent_plot"]
 
@@ -110,9 +110,7 @@ def draw_latent(plot: LatentPlot) -> Figure:
     n_clusters = len(np.unique(plot.cluster))
     right.set_title(f"{n_clusters} k-means clusters, silhouette {plot.silhouette:.2f}", loc="left")
     for axis in (left, right):
-        axis.set_xlabel("latent dimension 1")
-        axis.set_ylabel("latent dimension 2")
-        axis.grid(alpha=0.3)
+        label_axes(axis, "latent dimension 1", "latent dimension 2", axis.get_title(loc="left"))
     handles = [
         right.scatter([], [], color=COLOURS[k % len(COLOURS)], s=24, label=f"cluster {k + 1}")
         for k in np.unique(plot.cluster)
@@ -121,5 +119,5 @@ def draw_latent(plot: LatentPlot) -> Figure:
         right.scatter([], [], color="grey", marker=marker, s=24, label=f"{name} rows")
         for name, marker in (("train", "o"), ("test", "x"))
     ]
-    right.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    legend_beside(right, handles=handles)
     return figure

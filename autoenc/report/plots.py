@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -20,9 +20,12 @@ __all__ = [
     "Curve",
     "CurvesPlot",
     "complexity_plot",
+    "UNIT",
     "curves_plot",
     "draw_complexity",
     "draw_curves",
+    "label_axes",
+    "legend_beside",
     "log_scale",
     "loss_name",
     "new_figure",
@@ -33,6 +36,7 @@ __all__ = [
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DPI = 150
+UNIT = "(weighted squared error, scaled units)"
 
 
 def new_figure(width: float = 9.0, height: float = 5.5) -> Figure:
@@ -56,6 +60,19 @@ def plain_ticks(*axes: Axis) -> None:
                 axis.set_major_locator(MaxNLocator(6) if high / low < 4 else LogLocator(subs=(1, 2, 3, 5)))
                 axis.set_major_formatter(ScalarFormatter())
                 axis.set_minor_formatter(NullFormatter())
+
+
+def label_axes(axis: Axes, xlabel: str, ylabel: str, title: str) -> None:
+    """Set labels and title, and draw a faint grid."""
+    axis.set_xlabel(xlabel)
+    axis.set_ylabel(ylabel)
+    axis.set_title(title, loc="left")
+    axis.grid(alpha=0.3)
+
+
+def legend_beside(axis: Axes, **options: Any) -> None:
+    """Draw the legend to the right of the axes, where it hides no point."""
+    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, **options)
 
 
 def loss_name(results: SearchResults, final: bool = True) -> str:
@@ -103,14 +120,9 @@ def draw_curves(plot: CurvesPlot) -> Figure:
         )  # fmt: skip
     log_scale(axis, [loss for curve in plot.curves for loss in curve.losses])
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("epoch")
-    axis.set_ylabel(f"{plot.loss_name} (weighted squared error, scaled units)")
-    axis.set_title(plot.title, loc="left")
-    axis.grid(alpha=0.3)
+    label_axes(axis, "epoch", f"{plot.loss_name} {UNIT}", plot.title)
     plain_ticks(axis.xaxis, axis.yaxis)
-    axis.legend(
-        title="hidden layers, final loss", loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False
-    )
+    legend_beside(axis, title="hidden layers, final loss")
     return figure
 
 
@@ -157,10 +169,8 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
         )  # fmt: skip
     axis.set_xscale("log")
     log_scale(axis, plot.losses)
-    axis.set_xlabel("trainable parameters")
-    axis.set_ylabel(f"{plot.loss_name} (weighted squared error, scaled units)")
-    axis.set_title(plot.title, loc="left")
-    axis.grid(alpha=0.3, which="both")
+    label_axes(axis, "trainable parameters", f"{plot.loss_name} {UNIT}", plot.title)
+    axis.grid(alpha=0.3, which="minor")
     axis.scatter(
         plot.parameters[plot.best], plot.losses[plot.best], s=190, facecolor="none", edgecolor="black",
         linewidth=1.5, zorder=4,
@@ -175,7 +185,7 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
             label = {"pca": "PCA, same size", "mean": "column mean"}[name]
             axis.axhline(plot.baselines[name], linestyle=style, color=colour, linewidth=1.2, label=label)
     plain_ticks(axis.xaxis, axis.yaxis)
-    axis.legend(title="hidden layers", loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    legend_beside(axis, title="hidden layers")
     # Beside the axes, under the legend: there the words can hide no point.
     axis.annotate(
         plot.best_label, xy=(plot.parameters[plot.best], plot.losses[plot.best]), xycoords="data",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from autoenc.report.plots import COLOURS, log_scale, loss_name, new_figure, plain_ticks
+from autoenc.report.plots import COLOURS, legend_beside, log_scale, loss_name, new_figure, plain_ticks
 from autoenc.report.results import SearchResults
 
 __all__ = ["THRESHOLDS", "ProgressPlot", "draw_progress", "progress_plot"]
@@ -79,7 +79,7 @@ def draw_progress(plot: ProgressPlot) -> Figure:
     upper.margins(y=0.12)
     plain_ticks(upper.yaxis)
     upper.set_title(plot.title, loc="left")
-    upper.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    legend_beside(upper)
     lower.scatter(trials, plot.parameters, s=16, color=COLOURS[3], marker="s")
     lower.set_yscale("log")
     lower.set_ylabel("trainable parameters")

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoenc.analysis.study import study_trials
 from autoenc.report.importances import study_importances
 from autoenc.report.labels import counted, picture_name
-from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
+from autoenc.report.plots import COLOURS, label_axes, legend_beside, log_scale, new_figure, plain_ticks
 from autoenc.report.study_parameters import draw_parallel, draw_slices, parallel_plot, slices_plot
 
 __all__ = [
@@ -125,12 +125,9 @@ def draw_history(plot: HistoryPlot) -> Figure:
         say(axis, "no trial with a value yet")
     axis.set_xlim(-0.5 - plot.last / 50, plot.last + 0.5 + plot.last / 50)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axis.set_xlabel("trial")
-    axis.set_ylabel("value of the objective (lower is better)")
-    axis.set_title(plot.title, loc="left")
-    axis.grid(alpha=0.3)
+    label_axes(axis, "trial", "value of the objective (lower is better)", plot.title)
     if axis.get_legend_handles_labels()[0]:
-        axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+        legend_beside(axis)
     return figure
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from autoenc.report.plots import COLOURS, log_scale, new_figure, plain_ticks
+from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, log_scale, new_figure, plain_ticks
 
 __all__ = ["TrainingPlot", "draw_training"]
 
@@ -33,9 +33,6 @@ def draw_training(plot: TrainingPlot) -> Figure:
     log_scale(axis, [*plot.train_losses, *plot.test_losses, plot.pca])
     plain_ticks(axis.xaxis, axis.yaxis)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axis.set_xlabel("epoch")
-    axis.set_ylabel("loss (weighted squared error, scaled units)")
-    axis.set_title(plot.title, loc="left")
-    axis.grid(alpha=0.3)
-    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    label_axes(axis, "epoch", f"loss {UNIT}", plot.title)
+    legend_beside(axis)
     return figure

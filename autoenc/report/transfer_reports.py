@@ -115,12 +115,12 @@ def draw_stages(plot: StagesPlot) -> Figure:
     """Draw the one against the other, a point per trial."""
     from matplotlib.ticker import MaxNLocator
 
-    from autoenc.report.plots import COLOURS, new_figure
+    from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, new_figure
 
     figure = new_figure()
     axis = figure.add_subplot()
-    axis.set_title(plot.title, loc="left")
     if not plot.stage1:
+        axis.set_title(plot.title, loc="left")
         axis.set_axis_off()
         axis.text(0.5, 0.5, "no complete trial yet", transform=axis.transAxes, ha="center")
         return figure
@@ -135,8 +135,7 @@ def draw_stages(plot: StagesPlot) -> Figure:
             linewidth=1.8, label=label, zorder=3,
         )  # fmt: skip
     axis.xaxis.set_major_locator(MaxNLocator(7))
-    axis.set_xlabel("stage 1: reconstruction loss (weighted squared error, scaled units)")
-    axis.set_ylabel("stage 2: objective without the loss of stage 1")
-    axis.grid(alpha=0.3)
-    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
+    stages = f"stage 1: reconstruction loss {UNIT}", "stage 2: objective without the loss of stage 1"
+    label_axes(axis, *stages, plot.title)
+    legend_beside(axis)
     return figure

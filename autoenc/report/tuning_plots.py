@@ -11,7 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from autoenc.record.record import TUNE
-from autoenc.report.plots import COLOURS, MARKERS, log_scale, new_figure, plain_ticks
+from autoenc.report.plots import (
+    COLOURS,
+    MARKERS,
+    label_axes,
+    legend_beside,
+    log_scale,
+    new_figure,
+    plain_ticks,
+)
 from autoenc.report.tuning import TrialStep, steps_of
 
 __all__ = ["AnalysisPlot", "TuneProgressPlot", "analysis_plot", "draw_analysis", "draw_tune_progress",
@@ -91,16 +99,13 @@ def draw_tune_progress(plot: TuneProgressPlot) -> Figure:
         )
         axis.scatter([], [], marker=f"${letter}$", color="black", s=50, label=label)
     _finish(axis, "validation loss", plot.title)
-    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=8.5)
+    legend_beside(axis, fontsize=8.5)
     return figure
 
 
 def _finish(axis: Axes, ylabel: str, title: str) -> None:
-    axis.set_xlabel("trial")
-    axis.set_ylabel(ylabel)
-    axis.set_title(title, loc="left")
+    label_axes(axis, "trial", ylabel, title)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axis.grid(alpha=0.3)
 
 
 class AnalysisPlot(NamedTuple):

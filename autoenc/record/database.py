@@ -21,7 +21,7 @@ from autoenc.record.checked import NOTE, Checked
 from autoenc.record.digest import LOST, lost_trial, without_digest
 from autoenc.record.private import CachedDatabase, Database, FrozenStudy, trial_id
 
-__all__ = ["CheckedDatabase", "has_tables", "sqlite_file", "sqlite_url"]
+__all__ = ["CheckedDatabase", "MalformedError", "has_tables", "sqlite_file", "sqlite_url"]
 
 _WAIT_S = 300  # for another program that holds the database
 _UNREADABLE = {"value": None, "digest": "unreadable"}
@@ -36,6 +36,14 @@ _SAID = (
 )  # fmt: skip
 """The attributes by which a study says of what search it is, for each kind."""
 _MAGIC = b"SQLite format 3\0"
+
+
+class MalformedError(InputError):
+    """Raised where SQLite cannot read its own file; ``repair`` reads what there is."""
+
+    def __init__(self, told: str, path: Path, reason: str) -> None:
+        again = f"`autoenc repair {path}` writes a record of all that can be read"
+        super().__init__(f"{told}: is damaged: {' '.join(reason.split())}; {again}")
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -73,7 +81,8 @@ def _check_file(path: Path, told: str, kind: str) -> None:
     """See that an SQLite file is whole and of Optuna, before it is opened to be written.
 
     Raises:
-        InputError: If it is not, or it cannot be read.
+        MalformedError: If it is not whole.
+        InputError: If it is not of Optuna, or it cannot be read.
     """
     if not path.is_file():
         raise InputError(f"{told}: {'is a folder' if path.is_dir() else 'there is no such file'}")
@@ -89,11 +98,11 @@ def _check_file(path: Path, told: str, kind: str) -> None:
     except sqlite3.OperationalError as error:
         raise InputError(f"{told}: cannot be read: {error}") from None
     except (sqlite3.DatabaseError, UnicodeError) as error:
-        raise InputError(f"{told}: is damaged: {error}") from None
+        raise MalformedError(told, path, str(error)) from None
     finally:
         connection.close()
     if found != "ok":
-        raise InputError(f"{told}: is damaged: {' '.join(str(found).split())}")
+        raise MalformedError(told, path, str(found))
     if not {"studies", "trials"} <= tables:
         raise InputError(f"{told}: is not the record of {kind}")
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from optuna.storages import BaseStorage
@@ -10,12 +14,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoenc.errors import InputError
 from autoenc.record.checked import Checked
-from autoenc.record.database import CheckedDatabase, sqlite_url
+from autoenc.record.database import CheckedDatabase, MalformedError, sqlite_url
 from autoenc.record.digest import LOST
 from autoenc.record.fits import records_in
 from autoenc.record.journal import CheckedJournal
 from autoenc.record.private import study_id
 from autoenc.record.record import CONTEXT
+from autoenc.record.salvage import salvage
 from autoenc.system.paths import keep_aside, remove_unfinished
 
 __all__ = ["records_of_folder", "repair_file"]
@@ -34,15 +39,6 @@ def records_of_folder(folder: Path) -> list[Path]:
     return found
 
 
-def _opened(path: Path, name: str | None = None) -> CheckedJournal | CheckedDatabase:
-    """The storage of a file, which says ``name`` in its messages."""
-    with path.open("rb") as file:
-        is_database = file.read(6) == b"SQLite"
-    if is_database or path.suffix == ".db":
-        return CheckedDatabase(sqlite_url(path), name or str(path), read_only=True)
-    return CheckedJournal(path)
-
-
 def repair_file(path: Path) -> list[str]:
     """Write a record anew where it is damaged, and keep the damaged one; nobody else may use it meanwhile.
 
@@ -50,12 +46,42 @@ def repair_file(path: Path) -> list[str]:
         What was done, for people.
 
     Raises:
-        InputError: If nothing of it can be read.
+        InputError: If no trial of it can be read.
     """
-    damaged = _opened(path)
-    beginning = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with path.open("rb") as file:
+        is_database = file.read(6) == b"SQLite"
     remove_unfinished(path.parent, (path.name,))
+    if not (is_database or path.suffix == ".db"):
+        return _repaired(path, CheckedJournal(path))
     try:
+        return _repaired(path, _database(path, path))
+    except MalformedError:
+        with _beginning(path) as salvaged:
+            CheckedDatabase(sqlite_url(salvaged), str(path)).close()
+            salvage(path, salvaged)
+            damaged = _database(salvaged, path)
+            damaged.damaged("the file", "what cannot be read of it is left out")
+            return _repaired(path, damaged)
+
+
+def _database(file: Path, shown: Path) -> CheckedDatabase:
+    return CheckedDatabase(sqlite_url(file), str(shown), read_only=True)
+
+
+@contextmanager
+def _beginning(path: Path) -> Iterator[Path]:
+    """A file beside a record that may take its place; removed unless it did."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp")
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _repaired(path: Path, damaged: CheckedJournal | CheckedDatabase) -> list[str]:
+    """See :func:`repair_file`."""
+    with _beginning(path) as beginning:
         whole: CheckedJournal | CheckedDatabase
         if isinstance(damaged, CheckedDatabase):
             whole = CheckedDatabase(sqlite_url(beginning), str(path))
@@ -64,14 +90,15 @@ def repair_file(path: Path) -> list[str]:
         n_kept, n_lost = _copy(damaged, whole)
         if not damaged.damage and not n_lost:
             return [f"{path}: is whole; {n_kept:,} trials hold"]
+        if not n_kept:
+            raise InputError(f"{path}: is damaged, and no trial of it can be read")
         if isinstance(whole, CheckedDatabase):
             whole.close()
         if isinstance(damaged, CheckedDatabase):
             damaged.close()
+        beginning.chmod(stat.S_IMODE(path.stat().st_mode))
         kept = keep_aside(path)
         os.replace(beginning, path)
-    finally:
-        beginning.unlink(missing_ok=True)
     return [
         f"{path}: {n_kept:,} trials are kept, {n_lost:,} are lost; the damaged record is kept as {kept}",
         "the command that began the search goes on with it",

@@ -8,6 +8,7 @@ import re
 import shutil
 import sqlite3
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -260,6 +261,75 @@ def test_a_damaged_record_of_another_kind_is_repaired(records, call, shown, tmp_
     assert f"{path}: trial 1 of study transfer (its digest does not fit) is damaged" in answer.err
     assert "2 trials are kept, 1 are lost" in call("repair", path.parent).out
     assert shown(path.parent).err == ""
+
+
+LEAF = b"\r"
+"""How a page with rows begins; those above it hold what is left of rows that were there."""
+
+
+def with_pages(content: bytes, beginning: bytes, marks: Sequence[bytes]) -> bytes:
+    """A database whose pages with such a beginning are damaged where any of some words is in them."""
+    pages = [content[at : at + 4096] for at in range(0, len(content), 4096)]
+    return b"".join(
+        page[:16] + b"\xff" * 4080
+        if page.startswith(beginning) and any(mark in page for mark in marks) else page
+        for page in pages
+    )  # fmt: skip
+
+
+def identities(database: Path) -> list[bytes]:
+    with closing(sqlite3.connect(database)) as connection:
+        query = "SELECT value_json FROM trial_user_attributes WHERE key = 'identity' ORDER BY trial_id"
+        return [text.encode() for (text,) in connection.execute(query)]
+
+
+def test_what_can_be_read_of_a_malformed_database_is_kept(call, shown, tmp_path) -> None:
+    path = tmp_path / "base.db"
+    where = ["--output_dir", tmp_path / "out", "--storage", f"sqlite:///{path}"]
+    search = [*SEARCH, "--hidden_dims_search", "2,3,4", "--max_layers", 3, *where]
+    assert call(*search).code == 0
+    path.chmod(0o640)
+    right, last = shown(*where[1:]).out, identities(path)[-1]
+    path.write_bytes(damaged := with_pages(path.read_bytes(), LEAF, [last]))
+    refused = shown(*where[1:])
+    assert refused.code == 2
+    assert refused.err.endswith(f"`autoenc repair {path}` writes a record of all that can be read\n")
+    answer = call("repair", path)
+    assert answer.code == 0
+    n_kept = int(re.search(r"(\d+) trials are kept, \d+ are lost", answer.out)[1])
+    assert 0 < n_kept < 19
+    (kept,) = path.parent.glob("base.db.2*")
+    assert (kept.read_bytes(), path.stat().st_mode & 0o777) == (damaged, 0o640)
+    assert {each.name for each in path.parent.iterdir()} <= {"base.db", kept.name, ".base.db.owner", "out"}
+    assert f"{n_kept} of 19 stacks trained" in shown(*where[1:]).out
+    assert call(*search).code == 0
+    assert losses(shown(*where[1:]).out) == losses(right)
+
+
+def test_a_database_that_is_cut_off_or_whose_index_is_damaged_is_repaired(records, call, tmp_path) -> None:
+    path = copied(records / "base.db", tmp_path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE filler AS SELECT randomblob(9000) AS x")
+        index = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_trials_study_id'")
+        ((page,),) = index
+    whole = path.read_bytes()
+    index_damaged = whole[: (page - 1) * 4096] + b"\xff" * 4096 + whole[page * 4096 :]
+    for content in (whole[:-5000], index_damaged):
+        path.write_bytes(content)
+        assert "5 trials are kept, 0 are lost" in call("repair", path).out
+        assert "5 trials hold" in call("repair", path).out
+
+
+@pytest.mark.parametrize("kind", ["header", "trials"])
+def test_a_database_of_which_nothing_can_be_read_is_left_as_it_is(kind, records, call, tmp_path) -> None:
+    path = copied(records / "base.db", tmp_path)
+    mark = (LEAF, identities(path)) if kind == "trials" else (b"SQLite format 3", [b""])
+    path.write_bytes(damaged := with_pages(path.read_bytes(), *mark))
+    answer = call("repair", path)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.splitlines()[-1] == f"error: {path}: is damaged, and no trial of it can be read"
+    assert path.read_bytes() == damaged
+    assert {each.name for each in tmp_path.iterdir()} <= {"base.db", ".base.db.owner"}
 
 
 EXCHANGED = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["folds_problem", "holdout_problem", "rare_class"]
+__all__ = ["Labels", "folds_problem", "holdout_problem", "rare_class"]
 
 Labels = NDArray[Any] | None
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.data.divisible import folds_problem, holdout_problem, rare_class
+from autoenc.data.divisible import Labels, folds_problem, holdout_problem, rare_class
 from autoenc.data.labels import separate_groups
 from autoenc.data.scaling import left_out_mark, scaling_warnings
 from autoenc.data.table import TEST_SHARE, Scaling, ScalingKind, Table
@@ -18,12 +18,75 @@ from autoenc.engines import Split
 from autoenc.errors import InputError
 from autoenc.system.text import warn
 
-__all__ = ["HOLDOUT", "Division", "fold_names", "split_table"]
+__all__ = [
+    "HOLDOUT", "Division", "Rows", "divide_folds", "divide_holdout", "dividing", "fold_names", "split_table",
+]  # fmt: skip
 
 HOLDOUT = "holdout"
 N_KEPT = 32
 """Scaled copies of a table that are kept."""
-Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
+Rows = NDArray[np.int64]
+
+
+def divide_holdout(rows: Rows, seed: int, classes: Labels = None, groups: Labels = None) -> tuple[Rows, Rows]:
+    """Divide rows into training and test rows, both in ascending order.
+
+    Args:
+        rows: Row numbers, ``[rows]``.
+        seed: Of the shuffle.
+        classes: Of each of these rows, ``[rows]``; both parts keep their shares.
+        groups: Of each of these rows, ``[rows]``; the rows of one stay together.
+
+    Raises:
+        ValueError: If there are too few rows, classes or groups.
+    """
+    from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
+
+    _refuse(holdout_problem(rows.size, TEST_SHARE, classes, groups))
+    if groups is None:
+        train, test = train_test_split(rows, test_size=TEST_SHARE, random_state=seed, stratify=classes)
+        return np.sort(train), np.sort(test)
+    if classes is not None:
+        splitter = StratifiedGroupKFold(round(1 / TEST_SHARE), shuffle=True, random_state=seed)
+        train, test = next(splitter.split(rows, classes, groups))
+    else:
+        splitter = GroupShuffleSplit(1, test_size=TEST_SHARE, random_state=seed)
+        train, test = next(splitter.split(rows, groups=groups))
+    return np.sort(rows[train]), np.sort(rows[test])
+
+
+def divide_folds(
+    rows: Rows, n_folds: int, seed: int, classes: Labels = None, groups: Labels = None
+) -> list[tuple[Rows, Rows]]:
+    """Divide rows into folds: the training and the test rows of each; see :func:`divide_holdout`."""
+    from sklearn import model_selection
+
+    _refuse(folds_problem(n_folds, rows.size, classes, groups))
+    name = f"{'Stratified' if classes is not None else ''}{'Group' if groups is not None else ''}KFold"
+    splitter = getattr(model_selection, name)(n_folds, shuffle=True, random_state=seed)
+    found = splitter.split(np.zeros(rows.size), classes, groups)
+    return [(rows[train], rows[test]) for train, test in found]
+
+
+@contextmanager
+def dividing(path: str, what: str, by: Mapping[str, str | None]) -> Iterator[None]:
+    """Say of rows that cannot be divided whose they are, and by which options.
+
+    Args:
+        path: Of the table.
+        what: What they are divided into.
+        by: Columns that say how, by the options that name them.
+
+    Raises:
+        InputError: In place of a ValueError.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class")  # told in our words
+            yield
+    except ValueError as error:
+        told = ", ".join(f"--{option} {name}" for option, name in by.items() if name)
+        raise InputError(f"{path}: {what}{' with ' + told if told else ''}: {error}") from None
 
 
 def fold_names(n_folds: int) -> list[str]:
@@ -68,7 +131,9 @@ class Division:
             raise InputError(
                 f"{table.path}: has {len(table.values)} row, but a train/test split needs at least 2"
             )
-        self.train, self.test = self._checked(self._holdout, "the train/test split")
+        rows = np.arange(len(table.values))
+        with dividing(table.path, "the train/test split", self._names):
+            self.train, self.test = divide_holdout(rows, seed, self._classes, self._groups)
         self._scalings: dict[str, tuple[Scaling, int]] = {}
         self._with_key: dict[bytes, Scaling] = {}
         # Splits of a large table are large: the last few are kept, and shared by folds of one scaling.
@@ -136,7 +201,7 @@ class Division:
                 )
         return values
 
-    def rows(self, fold: str) -> Rows:
+    def rows(self, fold: str) -> tuple[Rows, Rows]:
         """Training and test rows of a fold, in ascending order."""
         if fold == HOLDOUT:
             return self.train, self.test
@@ -144,46 +209,15 @@ class Division:
         asked = int(count) == self._n_asked
         fifth = f"the first of {count} folds of the training rows, which is to judge"
         what = f"--folds {count}" if asked else fifth
-        folds: list[Rows] = self._checked(lambda: self._folds(int(count)), what)
-        return folds[int(index) - 1]
+        with dividing(self.table.path, what, self._names):
+            return self._folds(int(count))[int(index) - 1]
 
-    def _checked(self, divide: Any, what: str) -> Any:
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "The least populated class")  # told in our words
-                return divide()
-        except ValueError as error:
-            by = ", ".join(f"--{key} {name}" for key, name in self._names.items() if name)
-            raise InputError(f"{self.table.path}: {what}{' with ' + by if by else ''}: {error}") from None
-
-    def _holdout(self) -> Rows:
-        from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
-
-        rows = np.arange(len(self.table.values))
-        _refuse(holdout_problem(rows.size, TEST_SHARE, self._classes, self._groups))
-        if self._groups is not None and self._classes is not None:
-            splitter = StratifiedGroupKFold(round(1 / TEST_SHARE), shuffle=True, random_state=self.seed)
-            train, test = next(splitter.split(rows, self._classes, self._groups))
-        elif self._groups is not None:
-            splitter = GroupShuffleSplit(1, test_size=TEST_SHARE, random_state=self.seed)
-            train, test = next(splitter.split(rows, groups=self._groups))
-        else:
-            train, test = train_test_split(
-                rows, test_size=TEST_SHARE, random_state=self.seed, stratify=self._classes
-            )
-        return np.sort(train), np.sort(test)
-
-    def _folds(self, n_folds: int) -> list[Rows]:
-        from sklearn import model_selection
-
+    def _folds(self, n_folds: int) -> list[tuple[Rows, Rows]]:
         classes = None if self._classes is None else self._classes[self.train]
         groups = None if self._groups is None else self._groups[self.train]
-        _refuse(folds_problem(n_folds, self.train.size, classes, groups))
+        folds = divide_folds(self.train, n_folds, self.seed, classes, groups)
         self._tell_rare(rare_class(n_folds, classes))
-        name = f"{'Stratified' if classes is not None else ''}{'Group' if groups is not None else ''}KFold"
-        splitter = getattr(model_selection, name)(n_folds, shuffle=True, random_state=self.seed)
-        found = splitter.split(np.zeros(self.train.size), classes, groups)
-        return [(self.train[train], self.train[test]) for train, test in found]
+        return folds
 
     def _tell_rare(self, told: str | None) -> None:
         if told is not None and not self._told_rare:

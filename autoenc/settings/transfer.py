@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
-from autoenc.settings.base import DISTINCT, SOME, SPLIT, DataSettings, PathText, Settings, Widths
+from autoenc.settings.base import DISTINCT, SOME, SPLIT, ColumnName, DataSettings, PathText, Settings, Widths
 from autoenc.settings.options import again, option, options_of
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.shared import BudgetSettings, DeviceSettings, QuietSettings
@@ -25,6 +25,9 @@ from autoenc.settings.training import TrainingSettings
 from autoenc.settings.tune import TuneSettings
 
 __all__ = ["SamplerName", "TransferSettings", "TransferSpaceSettings"]
+
+_LATER = ("stratify", "group")
+"""Options that came later: only the studies of searches with one of them mention it."""
 
 SamplerName = Literal["tpe", "random", "cmaes", "gp", "nsgaii", "resilient"]
 
@@ -132,6 +135,17 @@ class TransferSettings(
         aliases=["folds"],
         ge=2,
         description="folds that a trial is judged by",
+    )
+    stratify: ColumnName | None = again(
+        TrainingSettings,
+        "stratify",
+        description="column whose shares the test rows and every fold keep, beside those of the classes",
+    )
+    group: ColumnName | None = again(
+        TrainingSettings,
+        "group",
+        description="column whose rows stay together on one side of every split; stage 1 learns from no row "
+        "of a group that judges",
     )
     finalists: int = option(
         8,
@@ -255,6 +269,13 @@ class TransferSettings(
         if taken:
             text = f"--columns must not hold what is to be predicted, got {', '.join(taken)}"
             found.append((("columns", *names), text))
+        for name in ("stratify", "group"):
+            if getattr(self, name) not in self.targets.values():
+                continue
+            text = f"--{name} must not be what is to be predicted, got {getattr(self, name)!r}"
+            if name == "stratify" and self.stratify == self.classification_target:
+                text += "; the shares of its classes are kept anyway"
+            found.append(((name, *names), text))
         weights = ["stage1_weight"]
         weights += ["mae_weight"] if self.regression_target else []
         weights += ["f1_weight", "recall_weight"] if self.classification_target else []
@@ -273,6 +294,12 @@ class TransferSettings(
         return {kind: name for kind, name in named.items() if name}
 
     def defining(self) -> dict[str, Any]:
-        """The options that decide what a trial's value means, as plain values."""
+        """The options that decide what a trial's value means, as plain values; see :data:`_LATER`."""
+        usual = {name: type(self).model_fields[name].default for name in _LATER}
+        judging = self.all_defining().items()
+        return {name: value for name, value in judging if name not in usual or value != usual[name]}
+
+    def all_defining(self) -> dict[str, Any]:
+        """The same with those that came later, whatever their values."""
         # How far, where and in what order trials are made is no matter; data count by their content.
         return self.model_dump(mode="json", include={*options_of(type(self), "judging", "training", "space")})

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoenc.data.labels import label_warnings, separate_groups
 from autoenc.data.read import ReadTable, numeric_column, read_table, with_markers
-from autoenc.data.table import Table, fits_single, one_form, table_of
+from autoenc.data.table import Table, fits_single, label_fingerprint, one_form, table_of
 from autoenc.errors import InputError, listed, shortened
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.classes import Class, as_classes, class_name, missing_words, two_classes
@@ -56,11 +57,15 @@ class TransferData:
         labelled: What stage 2 learns from, in the same columns; the very same table where both stages
             share their rows.
         targets: By ``regression`` and ``classification``.
+        stratify: Label of the labelled rows whose shares every part of them keeps.
+        group: Label of the rows of both tables; rows of one group stay together.
     """
 
     table: Table
     labelled: Table
     targets: dict[str, Target]
+    stratify: str | None = None
+    group: str | None = None
 
     @property
     def shared(self) -> bool:
@@ -79,20 +84,41 @@ class TransferData:
         return np.flatnonzero(np.logical_or.reduce(known))
 
     @cached_property
+    def groups(self) -> NDArray[np.int64] | None:
+        """A number for the group of each labelled row; None where rows need not stay together."""
+        return None if self.group is None else _numbered(self.labelled.labels[self.group])
+
+    @cached_property
+    def groups_of_table(self) -> NDArray[np.int64] | None:
+        """The same of each row of the table of stage 1, with numbers of its own."""
+        return None if self.group is None else _numbered(self.table.labels[self.group])
+
+    @cached_property
     def pretrain(self) -> NDArray[np.int64]:
         """The rows of the table that stage 1 may learn from, in ascending order.
 
         All of them where both stages share their rows, as the folds keep apart what judges. Else those that
-        do not stand among the labelled rows as well, cell for cell.
+        do not stand among the labelled rows as well, cell for cell, and are of no group of theirs.
         """
         if self.shared:
             return np.arange(len(self.table.values))
+        return np.flatnonzero(~(self._standing_there() | self._of_labelled_groups()))
+
+    def _of_labelled_groups(self) -> NDArray[np.bool_]:
+        """Which rows of the table are of a group that has labelled rows."""
+        if self.group is None:
+            return np.zeros(len(self.table.values), bool)
+        judging = {*self.labelled.labels[self.group][self.any_label]} - {""}
+        return pd.Series(self.table.labels[self.group]).isin(judging).to_numpy(bool)
+
+    def _standing_there(self) -> NDArray[np.bool_]:
+        """Which rows of the table stand among the labelled rows as well."""
         labelled, rows = self.labelled.values[self.any_label], self.table.values
         if any(map(fits_single, (labelled, rows))):
             # One of the files may have rounded what the other holds in full.
             with np.errstate(over="ignore"):
                 labelled, rows = labelled.astype(np.float32), rows.astype(np.float32)
-        return np.flatnonzero(~np.isin(_row_keys(rows), _row_keys(labelled)))
+        return np.isin(_row_keys(rows), _row_keys(labelled))
 
     @property
     def n_overlapping(self) -> int:
@@ -101,11 +127,16 @@ class TransferData:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over features and labels of both stages, as hexadecimal."""
+        """SHA-256 over features, labels, classes and groups of both stages, as hexadecimal."""
         digest = hashlib.sha256(f"{self.table.fingerprint} {self.labelled.fingerprint}".encode())
         for kind, target in sorted(self.targets.items()):
             digest.update(kind.encode())
             digest.update(np.where(target.known, target.values, np.nan).tobytes())
+        if self.stratify is not None:
+            digest.update(b"stratify" + label_fingerprint(self.labelled.labels[self.stratify]).encode())
+        if self.group is not None:
+            for table in (self.table, self.labelled):
+                digest.update(b"group" + label_fingerprint(table.labels[self.group]).encode())
         return digest.hexdigest()
 
     def in_single_precision(self) -> TransferData:
@@ -131,22 +162,27 @@ class TransferData:
         labelled_path = settings.labelled_path or settings.data_path
         # Classes are called what the table calls them, whatever that looks like.
         classes = [target for kind, target in settings.targets.items() if kind == "classification"]
+        labels = [name for name in (settings.stratify, settings.group) if name]
         if read is None:
-            read = read_table(labelled_path, classes, settings.na_values)
+            read = read_table(labelled_path, [*classes, *labels], settings.na_values)
         else:
-            read = with_markers(read, classes, settings.na_values)
+            read = with_markers(read, [*classes, *labels], settings.na_values)
         targets, problems = _targets(read, settings)
         table = labelled = None
         try:
             if settings.labelled_path is None:
-                table = labelled = _table(read, settings)
+                table = labelled = _table(read, settings, labels)
             else:
                 if table_read is None:
-                    table_read = read_table(settings.data_path, missing=settings.na_values)
+                    table_read = read_table(settings.data_path, labels, settings.na_values)
                 else:
-                    table_read = with_markers(table_read, (), settings.na_values)
-                table = _table(table_read, settings)
-                labelled = table_of(read, table.columns)
+                    table_read = with_markers(table_read, labels, settings.na_values)
+                # Only of labelled rows it matters what they are stratified by.
+                needed = [
+                    name for name in labels if name == settings.group or name in table_read.frame.columns
+                ]
+                table = _table(table_read, settings, needed)
+                labelled = table_of(read, table.columns, labels)
         except InputError as error:
             problems += error.problems
         if problems or table is None or labelled is None:
@@ -157,13 +193,26 @@ class TransferData:
         labelled.warnings.extend(
             f"{target.name!r}: {target.told}" for target in targets.values() if target.told
         )
-        return cls(table, labelled, targets)
+        _warn_of_labels(labelled, settings.stratify, settings.group)
+        if table is not labelled:
+            _warn_of_labels(table, None, settings.group)
+        return cls(table, labelled, targets, settings.stratify, settings.group)
 
 
-def _table(read: ReadTable, settings: TransferSettings) -> Table:
+def _table(read: ReadTable, settings: TransferSettings, labels: list[str]) -> Table:
     """The columns to learn from, without those to predict that are there."""
-    kept_out = [target for target in settings.targets.values() if target in read.frame.columns]
-    return table_of(read, settings.columns, kept_out, settings.exclude)
+    targets = [target for target in settings.targets.values() if target in read.frame.columns]
+    return table_of(read, settings.columns, [*targets, *labels], settings.exclude)
+
+
+def _warn_of_labels(table: Table, stratify: str | None, group: str | None) -> None:
+    labels = {name: table.labels[name] for name in (stratify, group) if name}
+    table.warnings.extend(label_warnings(labels, stratify, group))
+
+
+def _numbered(labels: NDArray[np.object_]) -> NDArray[np.int64]:
+    """A number for each label; rows without one have a number each."""
+    return np.unique(separate_groups(labels), return_inverse=True)[1].astype(np.int64)
 
 
 def _row_keys(values: NDArray[np.floating]) -> NDArray[np.void]:

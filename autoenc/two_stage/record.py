@@ -158,10 +158,11 @@ def _begin(path: Path, context: dict[str, Any], settings: dict[str, Any]) -> Non
 def _kind(path: Path) -> Kind:
     def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
         # An option that came later has its default in the studies begun before.
-        known = {**require_settings(TransferSettings, {}).defining(), **found}
-        names = differing(known, wanted)
+        usual = require_settings(TransferSettings, {}).all_defining()
+        known, here = {**usual, **found}, {**usual, **wanted}
+        names = differing(known, here)
         told = [
-            "other data" if name == "data" else f"{name} {known.get(name)} there, {wanted.get(name)} here"
+            "other data" if name == "data" else f"{name} {known.get(name)} there, {here.get(name)} here"
             for name in names
         ]
         return (

@@ -154,6 +154,7 @@ def _warnings(job: TransferJob) -> Iterator[str]:
     of_columns = scaling_warnings(table.columns, table.varying, job.scalings, job.data.all_values)
     of_columns += sign_warnings(table, job.settings.norm_options, "norm_options")
     yield from (f"{table.path}: {text}" for text in of_columns)
+    yield from job.division.warnings
 
 
 @dataclass
@@ -281,11 +282,12 @@ def _plan(job: TransferJob, n_known: int) -> list[str]:
     names = [_told_target(kind, target) for kind, target in data.targets.items()]
     shared = "the same table" if data.shared else data.labelled.path
     size = f"{len(data.table.values):,} rows x {len(data.table.columns)} columns"
+    together = f", with groups by {data.group} kept together" if data.group else ""
     return [
         f"stage 1       {data.table.path}: {size}{_left_out(data)}",
         f"stage 2       {', '.join(names)}, in {data.any_label.size:,} rows of {shared}",
         f"judged by     {len(job.division.folds)} folds; {job.division.final.validation.size:,} test rows "
-        "stay out of the search",
+        f"stay out of the search{together}",
         f"trials        {job.settings.n_trials:,} wanted, {n_known:,} done",
     ]
 
@@ -297,7 +299,9 @@ def _told_stack(config: TwoStageConfiguration) -> str:
 def _left_out(data: TransferData) -> str:
     if not data.n_overlapping:
         return ""
-    return f"; {data.n_overlapping:,} of them are labelled rows, too, and left out, as such rows judge"
+    of_groups = "" if data.group is None else f" or of their groups by {data.group}"
+    told = f"{data.n_overlapping:,} of them are labelled rows, too{of_groups}"
+    return f"; {told}, and left out, as such rows judge"
 
 
 def _told_target(kind: str, target: Target) -> str:

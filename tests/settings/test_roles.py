@@ -47,7 +47,7 @@ def test_what_does_not_define_an_adaptive_search():
 
 def test_what_does_not_define_a_two_stage_search():
     settings = TransferSettings()
-    assert {*TransferSettings.model_fields} - {*settings.defining()} == {
+    assert {*TransferSettings.model_fields} - {*settings.all_defining()} == {
         "data_path", "labelled_path", "columns", "exclude", "na_values", "n_trials", "timeout_hours",
         "finalists", "sampler", "pruner", "device", "engine", "n_jobs", "output_dir", "name", "resume",
         "quiet", "fresh", "dry_run", "scheduler",

@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import sqlite3
+import weakref
 from bisect import bisect_left
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -254,6 +256,27 @@ def _loaded(text: Any) -> Any:
         return _UNREADABLE
 
 
+def _in_words(place: str, context: Any) -> None:
+    """Say in one sentence what the machine or the file lacks.
+
+    SQLAlchemy never forgets it, so that it must know neither storage nor engine: they would stay, too, with
+    their connections.
+    """
+    text = str(context.original_exception)
+    file = sqlite_file(str(context.engine.url)) if context.engine else None
+    numbers = {
+        "is full": errno.ENOSPC, "readonly": errno.EROFS, "disk I/O": errno.EIO,
+        "unable to open": errno.EACCES,
+    }  # fmt: skip
+    for words, number in numbers.items():
+        if words in text and file is not None:
+            raise OSError(number, os.strerror(number), str(file))
+    if "locked" in text and file is not None:
+        raise OSError(errno.EBUSY, f"another program has held it for {_WAIT_S} s", str(file))
+    if any(words in text for words in _DAMAGED):
+        raise InputError(f"{place}: is damaged: {text}")
+
+
 class CheckedDatabase(Checked, CachedDatabase):
     """The storage of a database.
 
@@ -278,7 +301,9 @@ class CheckedDatabase(Checked, CachedDatabase):
         backend = _Backend(url, options)
         backend.place = place
         self._rows = backend
-        sqlalchemy.event.listen(backend.engine, "handle_error", self._in_words)
+        sqlalchemy.event.listen(backend.engine, "handle_error", partial(_in_words, place))
+        # Drivers warn of a connection that is dropped without having been closed.
+        weakref.finalize(self, backend.engine.dispose).atexit = False
         super().__init__(backend)
         if file is not None:
             self._tell_orphans()
@@ -329,22 +354,6 @@ class CheckedDatabase(Checked, CachedDatabase):
         """Let go of the database, so that its file can be moved."""
         self._rows.remove_session()
         self._rows.engine.dispose()
-
-    def _in_words(self, context: Any) -> None:
-        """Say in one sentence what the machine or the file lacks."""
-        text = str(context.original_exception)
-        file = sqlite_file(str(context.engine.url)) if context.engine else None
-        numbers = {
-            "is full": errno.ENOSPC, "readonly": errno.EROFS, "disk I/O": errno.EIO,
-            "unable to open": errno.EACCES,
-        }  # fmt: skip
-        for words, number in numbers.items():
-            if words in text and file is not None:
-                raise OSError(number, os.strerror(number), str(file))
-        if "locked" in text and file is not None:
-            raise OSError(errno.EBUSY, f"another program has held it for {_WAIT_S} s", str(file))
-        if any(words in text for words in _DAMAGED):
-            raise InputError(f"{self.place}: is damaged: {text}")
 
     def study_holding(self, trial: FrozenTrial) -> int:
         """The id of a trial's study."""

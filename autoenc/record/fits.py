@@ -7,7 +7,7 @@ Optuna's own tools read it: ``optuna.load_study``, the dashboard.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,10 +18,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
+from autoenc.models.grid import format_architecture
 from autoenc.record.checked import Checked
 from autoenc.record.identity import Context
 from autoenc.record.private import storage_of
 from autoenc.record.record import CONTEXT, Record, begun_study
+from autoenc.system.text import warn
 
 __all__ = ["FitRecord", "records_in", "searches_in"]
 
@@ -109,6 +111,53 @@ class FitRecord(Record):
             if known is None or known.failure is not None:
                 found[fit] = outcome
         return found
+
+    def merge(self, parts: Sequence[FitRecord], wanted: Iterable[Fit]) -> int:
+        """Add fits of other records of the same search; doing it again changes nothing.
+
+        A success stands before a failure, also before one that is recorded here. Of two successes the first
+        one stands; that they differ is told.
+
+        Args:
+            parts: The other records.
+            wanted: The fits to add, in this order, as far as the parts hold them.
+
+        Returns:
+            How many fits stand in more than one of the parts.
+
+        Raises:
+            InputError: If a part is the record of another search.
+        """
+        for part in parts:
+            if part.context != self.context:
+                raise InputError(f"{part.study.study_name} is no part of the search {self.context.name}")
+        found, n_twice, engines = _collect(parts)
+        known = self.outcomes()
+        for fit in wanted:
+            if fit in found and (fit not in known or (known[fit].failure and not found[fit].failure)):
+                self.add(fit, found[fit], engines[fit])
+        return n_twice
+
+
+def _collect(parts: Sequence[FitRecord]) -> tuple[dict[Fit, Outcome], int, dict[Fit, str]]:
+    """Every fit of the parts once, how many stand in more than one, and which engine trained each."""
+    found: dict[Fit, Outcome] = {}
+    engines: dict[Fit, str] = {}
+    twice: set[Fit] = set()
+    for part in parts:
+        for fit, outcome in part.outcomes().items():
+            earlier = found.get(fit)
+            if earlier is not None and earlier.failure is None and outcome.failure is None:
+                twice.add(fit)
+                if earlier.test_losses != outcome.test_losses and engines[fit] == part.search["engine"]:
+                    warn(
+                        f"warning: {format_architecture(fit.architecture)} stands in two records with other "
+                        f"losses, {earlier.final_test_loss!r} and {outcome.final_test_loss!r}; "
+                        "the first is kept",
+                    )
+            elif earlier is None or earlier.failure is not None:
+                found[fit], engines[fit] = outcome, part.search["engine"]
+    return found, len(twice), engines
 
 
 def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> FrozenTrial:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
-from autoenc.models.grid import format_architecture
 from autoenc.record.fits import FitRecord, records_in
 from autoenc.record.lock import RecordLock
 from autoenc.record.storage import journal_path, open_storage
@@ -17,7 +15,6 @@ from autoenc.report.live import LiveView, state_of_record
 from autoenc.searching.trials import trained_trials_of
 from autoenc.settings import SearchSettings
 from autoenc.system.paths import OutputPaths, check_folder
-from autoenc.system.text import warn
 
 __all__ = ["Merged", "merge_folders"]
 
@@ -84,12 +81,7 @@ def _join(parts: list[FitRecord], target: FitRecord, out: Path) -> Merged:
     # Where the grids differ the joined one is that which holds most; the rest would not be its own.
     widest = max(options, key=lambda option: sum(len(trial.fits) for trial in trained_trials_of(option)))
     option = widest.model_copy(update={"output_dir": str(out)})
-    found, n_twice, engines = _collect(parts)
-    known = target.outcomes()
-    wanted = (fit for trial in trained_trials_of(option) for fit in trial.fits)
-    for fit in wanted:
-        if fit in found and (fit not in known or (known[fit].failure and not found[fit].failure)):
-            target.add(fit, found[fit], engines[fit])
+    n_twice = target.merge(parts, (fit for trial in trained_trials_of(option) for fit in trial.fits))
     note = {**parts[0].search, "settings": option.model_dump(mode="json")}
     note.pop("ensemble", None)  # chosen among a part of the fits; a search in this folder chooses among all
     target.note_search(note)
@@ -98,24 +90,3 @@ def _join(parts: list[FitRecord], target: FitRecord, out: Path) -> Merged:
     LiveView(results, paths).conclude("incomplete" if results.missing else state_of_record(results, paths))
     written = [*write_reports(results, paths), ("record", journal_path(out))]
     return Merged(results, len(parts), n_twice, written)
-
-
-def _collect(parts: list[FitRecord]) -> tuple[dict[Fit, Outcome], int, dict[Fit, str]]:
-    """Every fit of the parts once, how many stand in more than one, and which engine trained each."""
-    found: dict[Fit, Outcome] = {}
-    engines: dict[Fit, str] = {}
-    twice: set[Fit] = set()
-    for part in parts:
-        for fit, outcome in part.outcomes().items():
-            earlier = found.get(fit)
-            if earlier is not None and earlier.failure is None and outcome.failure is None:
-                twice.add(fit)
-                if earlier.test_losses != outcome.test_losses and engines[fit] == part.search["engine"]:
-                    warn(
-                        f"warning: {format_architecture(fit.architecture)} stands in two records with other "
-                        f"losses, {earlier.final_test_loss!r} and {outcome.final_test_loss!r}; "
-                        "the first is kept",
-                    )
-            elif earlier is None or earlier.failure is not None:
-                found[fit], engines[fit] = outcome, part.search["engine"]
-    return found, len(twice), engines

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 from autoenc.settings.base import DISTINCT, SOME, SPLIT, ColumnName, DataSettings, PathText, Settings, Widths
 from autoenc.settings.options import again, option, options_of
 from autoenc.settings.search import SearchSettings
-from autoenc.settings.shared import BudgetSettings, DeviceSettings, QuietSettings
+from autoenc.settings.shared import BudgetSettings, DeviceSettings, QuietSettings, ScheduleSettings
 from autoenc.settings.space import (
     Activations,
     BatchSize,
@@ -26,7 +26,7 @@ from autoenc.settings.tune import TuneSettings
 
 __all__ = ["SamplerName", "TransferSettings", "TransferSpaceSettings"]
 
-_LATER = ("stratify", "group")
+_LATER = ("stratify", "group", "seeds")
 """Options that came later: only the studies of searches with one of them mention it."""
 
 SamplerName = Literal["tpe", "random", "cmaes", "gp", "nsgaii", "resilient"]
@@ -147,6 +147,9 @@ class TransferSettings(
         description="column whose rows stay together on one side of every split; stage 1 learns from no row "
         "of a group that judges",
     )
+    seeds: int = again(
+        ScheduleSettings, "seeds", description="judge every trial by so many seeds in each fold"
+    )
     finalists: int = option(
         8,
         role="progress",
@@ -259,6 +262,8 @@ class TransferSettings(
         if self.positive_class is not None and not self.classification_target:
             text = "--positive_class needs a --classification_target"
             found.append((("positive_class", "classification_target"), text))
+        if self.seed + self.seeds > 2**32:
+            found.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
         probability = f"{self.classification_target}_probability"
         if self.classification_target and self.regression_target == probability:
             text = (

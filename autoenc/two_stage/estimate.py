@@ -58,7 +58,8 @@ def estimate_trial_s(
         started = time.perf_counter()
         list(pool.map(lambda _: brief.fit(fold, middle, pretrained), range(n_threads)))
     stage2_s = (time.perf_counter() - started) / _EPOCHS * settings.stage2_epochs
-    return ceil(n_pretrainings / n_threads) * stage1_s + ceil(len(folds) / n_threads) * stage2_s
+    n_fits = [ceil(n * settings.seeds / n_threads) for n in (n_pretrainings, len(folds))]
+    return n_fits[0] * stage1_s + n_fits[1] * stage2_s
 
 
 def _recipes(settings: TransferSettings) -> list[Recipe]:

@@ -149,7 +149,7 @@ def judge_finalists(
     """
     if study.user_attrs.get(_KEPT) != settings.finalists:
         study.set_user_attr(_KEPT, settings.finalists)
-    trials = _Finalists(study, objective, deadline_s)
+    trials = _Finalists(study, objective, deadline_s, settings.seeds)
     run(trials, objective, executor, stop, settings.n_jobs)
 
 
@@ -164,8 +164,9 @@ class Repeats(Objective[FoldUnit, FoldOutcome], Protocol):
 class _Finalists:
     """The judgements of the present round, and after it those of the next."""
 
-    def __init__(self, study: optuna.Study, objective: Repeats, deadline_s: float) -> None:
+    def __init__(self, study: optuna.Study, objective: Repeats, deadline_s: float, n_seeds: int) -> None:
         self._study, self._objective, self._deadline_s = study, objective, deadline_s
+        self._n_seeds = n_seeds
         self._round: list[tuple[FrozenTrial, int]] = []
 
     def begin(self, n_running: int) -> FoldTrial | None:
@@ -188,9 +189,12 @@ class _Finalists:
         return None
 
     def end(self, trial: FoldTrial, end: End) -> None:
-        """Keep the objective of each fold, or why there is none."""
-        values = [outcome.value for outcome in trial.first_outcomes()]
-        self._study.set_user_attr(trial.handle, values if end.failure is None else end.failure)
+        """Keep the objective of each fold, the mean over its seeds, or why there is none."""
+        if end.failure is None:
+            by_fold = np.reshape([outcome.value for outcome in trial.first_outcomes()], (-1, self._n_seeds))
+            self._study.set_user_attr(trial.handle, by_fold.mean(axis=1).tolist())
+        else:
+            self._study.set_user_attr(trial.handle, end.failure)
 
 
 def _key(trial: FrozenTrial, repeat: int) -> str:

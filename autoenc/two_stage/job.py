@@ -121,10 +121,11 @@ class TransferJob:
 
     @property
     def n_threads(self) -> int:
-        """Folds of a trial at once: the cores that the trials leave."""
+        """Fits of a trial at once, of a fold by a seed each: the cores that the trials leave."""
         if self.engine.device != "cpu":
             return 1
-        return max(1, min(available_cores() // self.settings.n_jobs, len(self.division.folds)))
+        n_units = len(self.division.folds) * self.settings.seeds
+        return max(1, min(available_cores() // self.settings.n_jobs, n_units))
 
     @property
     def n_slots(self) -> int:
@@ -142,7 +143,10 @@ class TransferJob:
         def after_fold(trial: Trial, fold: int, value: float) -> None:
             report_fold(trial, fold, value, last)
 
-        return FoldsObjective(cache(self.part), self.data, self.settings, ahead or self.n_threads, after_fold)
+        return FoldsObjective(
+            cache(self.part), self.data, self.settings, ahead or self.n_threads, after_fold,
+            self.settings.seeds,
+        )  # fmt: skip
 
     def part(self, repeat: int) -> tuple[Stages, list[Fold]]:
         """What fits in a repeat of the cross-validation, and its folds; repeat 0 is the search itself."""

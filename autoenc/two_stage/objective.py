@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from math import isfinite, nan
 from threading import Lock
 from typing import Any, NamedTuple
@@ -105,17 +106,19 @@ def mean_scores(scores: Sequence[Scores]) -> Scores:
 
 
 class FoldUnit(NamedTuple):
-    """A fold in which a configuration is judged.
+    """A fold in which a configuration is judged, by one seed.
 
     Attributes:
         configuration: What is judged.
         fold: Its place among the folds.
         repeat: 0 in the search; from 1 on, other folds and seeds.
+        seed: Its place among the seeds of the search.
     """
 
     configuration: TwoStageConfiguration
     fold: int
     repeat: int = 0
+    seed: int = 0
 
 
 class FoldOutcome(NamedTuple):
@@ -138,7 +141,7 @@ FoldTrial = Running[FoldUnit, FoldOutcome]
 
 
 class FoldsObjective:
-    """Trials that are judged by cross-validation: both stages in every fold.
+    """Trials that are judged by cross-validation: both stages in every fold, by every seed.
 
     Folds are fitted in threads and judged in their order, so that nothing depends on the number of threads.
 
@@ -150,6 +153,7 @@ class FoldsObjective:
         ahead: Folds of a trial that may be fitted at once.
         after_fold: Told of the trial, each fold of the search and the objective so far, the mean over
             folds; may raise ``optuna.TrialPruned`` to end the trial early.
+        n_seeds: Seeds that each fold is fitted by.
     """
 
     def __init__(
@@ -159,14 +163,17 @@ class FoldsObjective:
         settings: TransferSettings,
         ahead: float = 1,
         after_fold: Callable[[Any, int, float], object] = lambda trial, fold, value: None,
+        n_seeds: int = 1,
     ) -> None:
+        self._n_seeds = n_seeds
         self._parts, self._data, self._settings = parts, data, settings
         self.ahead, self._after_fold = ahead, after_fold
         self._shared = _Shared(self._pretrained)
 
     def units(self, configuration: TwoStageConfiguration, repeat: int = 0) -> list[FoldUnit]:
-        """What measures a configuration: every fold."""
-        return [FoldUnit(configuration, i, repeat) for i in range(len(self._parts(repeat)[1]))]
+        """What measures a configuration: every fold by every seed, fold by fold."""
+        places = product(range(len(self._parts(repeat)[1])), range(self._n_seeds))
+        return [FoldUnit(configuration, fold, repeat, seed) for fold, seed in places]
 
     def units_of(self, trial: FrozenTrial, repeat: int) -> list[FoldUnit]:
         """What measures a trial of the search once more."""
@@ -183,14 +190,20 @@ class FoldsObjective:
     def name(self, unit: FoldUnit) -> str:
         """Its stack and fold."""
         stack = format_architecture(unit.configuration.hidden_dims)
-        return f"stack {stack}, fold {unit.fold}" + (f" of repeat {unit.repeat}" if unit.repeat else "")
+        named = f"stack {stack}, fold {unit.fold}" + (f" of repeat {unit.repeat}" if unit.repeat else "")
+        return named + (f", seed {unit.seed}" if unit.seed else "")
+
+    def _fitting(self, unit: FoldUnit) -> tuple[Stages, Sequence[Fold]]:
+        """What fits a unit, and the folds of which its is one."""
+        stages, folds = self._parts(unit.repeat)
+        return stages.with_seed(unit.seed), folds
 
     def _pretrained(self, unit: FoldUnit, stop: StopFlag) -> Pretrained:
-        stages, folds = self._parts(unit.repeat)
+        stages, folds = self._fitting(unit)
         return stages.pretrain(folds[unit.fold], unit.configuration, stop)
 
     def _measured(self, unit: FoldUnit, stop: StopFlag) -> FoldOutcome:
-        stages, folds = self._parts(unit.repeat)
+        stages, folds = self._fitting(unit)
         is_shared, fold = len({fold.pretraining for fold in folds}) == 1, folds[unit.fold]
         try:
             pretrained = self._shared.of(unit, stop) if is_shared else self._pretrained(unit, stop)
@@ -210,10 +223,11 @@ class FoldsObjective:
                 return End(failure=outcomes[i].failure)
             value = mean_scores(_scores(outcomes[: i + 1])).objective(self._settings)
             if not isfinite(value):
-                return End(failure=f"the objective stopped being finite in fold {i + 1}")
+                return End(failure=f"the objective stopped being finite in fold {trial.units[i].fold + 1}")
             try:
-                if not trial.units[i].repeat:
-                    self._after_fold(trial.handle, i, value)
+                unit = trial.units[i]
+                if not unit.repeat and unit.seed == self._n_seeds - 1:
+                    self._after_fold(trial.handle, unit.fold, value)
             except TrialPruned:
                 return End()
         if len(outcomes) < len(trial.units):
@@ -233,13 +247,13 @@ class _Shared:
 
     def __init__(self, pretrain: Callable[[FoldUnit, StopFlag], Pretrained]) -> None:
         self._pretrain = pretrain
-        self._locks: dict[tuple[TwoStageConfiguration, int], Lock] = {}
-        self._made: dict[tuple[TwoStageConfiguration, int], Pretrained | TrainingFailed] = {}
+        self._locks: dict[tuple[TwoStageConfiguration, int, int], Lock] = {}
+        self._made: dict[tuple[TwoStageConfiguration, int, int], Pretrained | TrainingFailed] = {}
         self._lock = Lock()
 
     def of(self, unit: FoldUnit, stop: StopFlag) -> Pretrained:
-        """Stage 1 of a unit; the others of its configuration wait for the first one."""
-        key = unit.configuration, unit.repeat
+        """Stage 1 of a unit; the others of its configuration and seed wait for the first one."""
+        key = unit.configuration, unit.repeat, unit.seed
         with self._lock:
             lock = self._locks.setdefault(key, Lock())
         with lock:
@@ -292,14 +306,14 @@ def evaluate(
     """Judge a single configuration by cross-validation; see :class:`FoldsObjective`.
 
     Returns:
-        The scores of each fold.
+        The scores of each fold, by each seed.
 
     Raises:
         TrainingFailed: If a stage or the objective stops being finite.
     """
     objective = FoldsObjective(
         lambda repeat: (stages, folds), data, settings, n_threads,
-        lambda trial, fold, value: after_fold(fold, value),
+        lambda trial, fold, value: after_fold(fold, value), settings.seeds,
     )  # fmt: skip
     once, stop = _Once(objective.units(configuration)), StopFlag()
     threads = Threads(objective, n_threads, stop)

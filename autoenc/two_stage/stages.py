@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from functools import lru_cache
 
 import numpy as np
@@ -45,6 +45,19 @@ class Stages:
         # The trials go through the same folds again and again.
         self._scaled = lru_cache(maxsize=settings.n_cv_folds + 1)(self._make_scaled)
         self._folds: dict[str, Fold] = {}
+
+    def with_seed(self, place: int) -> Stages:
+        """What fits by another seed, on the same scaled rows.
+
+        Args:
+            place: Among the seeds of the search, which follow on one another; 0 is that of the settings.
+        """
+        if not place:
+            return self
+        other = copy(self)
+        seed = (self._settings.seed + place) % 2**32
+        other._settings = self._settings.model_copy(update={"seed": seed})
+        return other
 
     def split(self, fold: Fold) -> Split:
         """The scaled data of a fold's stage 1."""

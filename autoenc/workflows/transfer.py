@@ -189,9 +189,8 @@ class TransferSearch:
         if not job.is_on_disk:
             self._train()
             return TransferRun(self.results, written, signals)
-        with TrackedRun(
-            job.folder, "transfer", job.settings, job.data.fingerprint, [job.settings.seed]
-        ) as run:
+        seeds = range(job.settings.seed, job.settings.seed + job.settings.seeds)
+        with TrackedRun(job.folder, "transfer", job.settings, job.data.fingerprint, seeds) as run:
             self._train()
             written = write_tables(study, job.folder)
             if ranked_trials(study) and not signals.number:
@@ -282,12 +281,13 @@ def _plan(job: TransferJob, n_known: int) -> list[str]:
     names = [_told_target(kind, target) for kind, target in data.targets.items()]
     shared = "the same table" if data.shared else data.labelled.path
     size = f"{len(data.table.values):,} rows x {len(data.table.columns)} columns"
+    seeds = f" by {job.settings.seeds} seeds each" if job.settings.seeds > 1 else ""
     together = f", with groups by {data.group} kept together" if data.group else ""
     return [
         f"stage 1       {data.table.path}: {size}{_left_out(data)}",
         f"stage 2       {', '.join(names)}, in {data.any_label.size:,} rows of {shared}",
-        f"judged by     {len(job.division.folds)} folds; {job.division.final.validation.size:,} test rows "
-        f"stay out of the search{together}",
+        f"judged by     {len(job.division.folds)} folds{seeds}; {job.division.final.validation.size:,} test "
+        f"rows stay out of the search{together}",
         f"trials        {job.settings.n_trials:,} wanted, {n_known:,} done",
     ]
 

@@ -299,6 +299,31 @@ def test_classes_may_be_words(call, rows_csv, tmp_path):
 
 
 @pytest.mark.usefixtures("without_pictures")
+def test_groups_shares_and_seeds(call, rows_csv, tmp_path):
+    frame = pd.read_csv(rows_csv)
+    frame = frame.assign(
+        person=[f"p{i % 13}" for i in frame.index], site=["x" if i % 3 else "y" for i in frame.index]
+    )
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "search.yaml").write_text("group: person\nseeds: 2\n")
+    options = ("--data_path", tmp_path / "rows.csv", "--output_dir", tmp_path, *QUICK, "--n_trials", 2)
+    given = (*options, "--config", tmp_path / "search.yaml", "--stratify", "site")
+    answer = call("transfer", *given, "--finalists", 2)
+    assert (answer.code, answer.err) == (0, "")
+    assert "2 folds by 2 seeds each; " in answer.out
+    assert "stay out of the search, with groups by person kept together" in answer.out
+    found = json.loads((tmp_path / "rows" / "best_params.json").read_text())
+    assert [each["n_folds"] for each in found["finalists"]] == [4, 4]
+    answer = call("transfer", *options)
+    assert answer.code == 2
+    assert (
+        "group person there, None here; seeds 2 there, 1 here; stratify site there, None here" in answer.err
+    )
+    model = train_best_transfer(tmp_path / "rows").model
+    assert model.info["n_train"] < len(frame) - 10
+
+
+@pytest.mark.usefixtures("without_pictures")
 def test_a_study_begun_before_an_option_was_there_goes_on(call, rows_csv, tmp_path):
     options = ("--data_path", rows_csv, "--output_dir", tmp_path, *QUICK)
     assert call("transfer", *options, "--n_trials", 1, "--finalists", 1).code == 0

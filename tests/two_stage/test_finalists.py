@@ -127,6 +127,28 @@ def test_what_was_only_lucky_does_not_win(make_settings):
     assert [each["number"] for each in best_params(study)["finalists"]] == [1, 0, 2]
 
 
+def test_a_fold_counts_once_whatever_its_seeds(make_settings):
+    class WithSeeds(MadeUp):
+        def units_of(self, trial, repeat):
+            return [(repeat, trial.number, fold, seed) for fold in range(2) for seed in range(2)]
+
+        def job(self, unit, watch):
+            repeat, number, fold, seed = unit
+            return lambda stop: FoldOutcome(None, luck(repeat, number)[fold] + (seed - 0.5) / 8)
+
+        def judge(self, trial):
+            return End(0.0) if len(trial.first_outcomes()) == 4 else None
+
+    found, stop = [], StopFlag()
+    for made_up, seeds in ((MadeUp(stop, luck, 99), 1), (WithSeeds(stop, luck, 99), 2)):
+        study, settings = study_of(*lucky()), make_settings(finalists=3, seeds=seeds)
+        judge_finalists(study, settings, made_up, Here(made_up, stop), stop)
+        found.append(compare(study))
+    assert [each.n_folds for each in found[1]] == [8, 8, 4]
+    for one, other in zip(*found, strict=True):
+        assert other == pytest.approx(one)
+
+
 def test_what_is_recorded_is_not_judged_again(make_settings):
     whole, settings = study_of(*lucky()), make_settings(finalists=3)
     asked = judge_all(whole, settings, luck)

@@ -97,7 +97,8 @@ def test_a_table_of_its_own_leaves_out_the_groups_of_labelled_rows(load, grouped
 
 def test_the_identity_knows_groups_and_classes_only_where_there_are_any(load, make_settings, grouped):
     plain, changed = load(), grouped.assign(person=grouped.person.replace("p3", "p4"))
-    assert not {"stratify", "group"} & transfer_context(make_settings(), plain).keys()
+    assert not {"stratify", "group", "seeds"} & transfer_context(make_settings(), plain).keys()
+    assert transfer_context(make_settings(seeds=2), plain)["seeds"] == 2
     options = {"group": "person", "stratify": "site"}
     context = transfer_context(make_settings(**options), load(**options))
     assert {name: context[name] for name in options} == options

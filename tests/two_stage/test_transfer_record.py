@@ -273,6 +273,7 @@ def test_the_study_of_a_version_with_other_options_is_refused(make_settings, dat
     [
         ({"n_cv_folds": 4}, "n_cv_folds 3 there, 4 here"),
         ({"seed": 1}, "seed 42 there, 1 here"),
+        ({"seeds": 2}, "seeds 1 there, 2 here"),
         ({"latent_dim_options": "2"}, "latent_dim_options [2, 8] there, [2] here"),
         ({"columns": "a,b"}, "columns a,b,c,d,e there, a,b here; other data"),
         ({"unfreeze": True}, "unfreeze False there, True here"),

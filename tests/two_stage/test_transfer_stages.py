@@ -118,6 +118,25 @@ def test_folds_in_threads_come_to_the_same_bits_in_the_same_order(
     assert runs[2] == runs[0]
 
 
+@pytest.mark.parametrize("separate", [False, True])
+def test_every_seed_judges_every_fold(make_settings, labelled_csv, chosen, compiled_engine, separate):
+    given = {"labelled_path": str(labelled_csv)} if separate else {}
+    options, seen = make_settings(seed=7, seeds=3, **given), []
+    data = TransferData.load(options)
+    folds = divide(data, 3, 7).folds
+
+    def judged(settings, after_fold=lambda fold, value: None):
+        stages = Stages(data, settings, compiled_engine)
+        return evaluate(stages, data, folds, chosen, settings, after_fold, n_threads=2)
+
+    found = judged(options, lambda fold, value: seen.append((fold, value)))
+    alone = [judged(make_settings(seed=seed, **given)) for seed in (7, 8, 9)]
+    assert found == [scores for fold in zip(*alone, strict=True) for scores in fold]
+    assert len({scores.stage1_loss for scores in found}) == (3 if separate else 9)
+    means = [mean_scores(found[: 3 * k]).objective(options) for k in (1, 2, 3)]
+    assert seen == list(enumerate(means))
+
+
 def test_stage_1_is_fitted_once_where_its_rows_are_separate(
     make_settings, labelled_csv, chosen, compiled_engine, monkeypatch
 ):

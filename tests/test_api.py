@@ -110,8 +110,7 @@ def test_in_memory_is_as_on_disk_and_loads(
     pd.testing.assert_frame_equal(plain(kept), plain(found))
     loaded = autoenc.load_results(tmp_path / "out", data=table)
     assert type(loaded) is type(found)
-    compared = [column for column in plain(found) if column != "parameters" or call != "transfer"]
-    pd.testing.assert_frame_equal(plain(loaded)[compared], plain(found)[compared])
+    pd.testing.assert_frame_equal(plain(loaded), plain(found))
     points = found.best_model().encode(table)
     pd.testing.assert_frame_equal(loaded.best_model().encode(table), points)
     assert repr(found) == repr(loaded)
@@ -303,3 +302,27 @@ def test_the_callers_random_numbers_are_left_alone(table: pd.DataFrame) -> None:
         assert torch.equal(torch.get_rng_state(), before[0]), name
         assert random.getstate() == before[1], name
         assert np.random.get_state()[1].tobytes() == before[2], name  # noqa: NPY002
+
+
+def test_a_transfer_shows_how_sure_its_values_are(table: pd.DataFrame, tmp_path: Path) -> None:
+    from autoenc.two_stage.finalists import compare
+
+    names = {"x1": "length, cm"}  # a comma is no second column
+    found = autoenc.transfer(table.rename(columns=names), **{**TRANSFER, "finalists": 2}, output_dir=tmp_path)
+    for results in (found, autoenc.load_results(tmp_path)):
+        board = results.leaderboard
+        assert (board["standard_error"] > 0).all()
+        finalists = compare(results.study)
+        assert list(board["trial"]) == [each.number for each in finalists]
+        assert list(board["finalist_mean"]) == [each.mean for each in finalists]
+        assert list(board["finalist_standard_error"]) == [each.standard_error for each in finalists]
+        assert board["parameters"].iloc[0] == found.best_model().info["total_params"]
+
+
+def test_a_transfer_takes_groups_of_a_frame(table: pd.DataFrame) -> None:
+    frame = table.assign(person=[f"p{i // 4}" for i in range(len(table))])
+    options = {**TRANSFER, "group": "person", "seeds": 2}
+    results = autoenc.transfer(frame, **options)
+    assert list(results.best_model().columns) == NAMES[:-1]
+    with pytest.raises(autoenc.InputError, match="has no column 'team'"):
+        autoenc.transfer(frame, **{**options, "group": "team"})

@@ -69,7 +69,9 @@ class StudyResults(Results):
         best, ranked = self.best_trial, self.ranked
         first = [trial for trial in ranked if best is not None and trial.number == best.number]
         others = [trial for trial in ranked if trial.number not in {trial.number for trial in first}]
-        return trials_table(self.study, [*first, *others], self._stack_of, self._size_of)
+        return trials_table(
+            self.study, [*first, *others], self._stack_of, self._size_of, self._error_of
+        )  # fmt: skip
 
     @property
     def plot(self) -> StudyPlots:
@@ -86,6 +88,9 @@ class StudyResults(Results):
 
     def _size_of(self, trial: FrozenTrial) -> int | None:
         return trial.user_attrs.get("model_params")
+
+    def _error_of(self, trial: FrozenTrial) -> float | None:
+        return trial.user_attrs.get("standard_error")
 
     def _counted(self) -> str:
         counts = count_states(study_trials(self.study))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -12,10 +13,11 @@ from autoenc.report.full_transfer import beside_lines
 from autoenc.report.study_results import StudyPlots, StudyResults
 from autoenc.report.trials_table import scores_text
 from autoenc.settings import TransferSettings
-from autoenc.two_stage.finalists import compare, kept_trial
+from autoenc.two_stage.finalists import compare, fold_error, kept_trial
 from autoenc.two_stage.space import configuration
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from autoenc.two_stage.checkpoint import FittedTransfer
@@ -29,7 +31,7 @@ class TransferResults(StudyResults):
     Args:
         study: The record of the search.
         settings: The options.
-        n_columns: That the encoder takes; None where that is not known.
+        n_columns: That the encoder takes.
         train_best: Trains both stages of the best trial in full.
 
     Example:
@@ -48,7 +50,7 @@ class TransferResults(StudyResults):
         self,
         study: optuna.Study,
         settings: TransferSettings,
-        n_columns: int | None,
+        n_columns: int,
         train_best: Callable[[], FittedTransfer],
     ) -> None:
         super().__init__(study, train_best)
@@ -72,6 +74,20 @@ class TransferResults(StudyResults):
         return model
 
     @property
+    def leaderboard(self) -> pd.DataFrame:
+        """A row a trial, best first; see :func:`autoenc.report.trials_table.trials_table`.
+
+        ``value`` and ``standard_error`` are over the folds of the search; ``finalist_mean`` and
+        ``finalist_standard_error`` over these and all repeats, missing where a trial was not judged again.
+        """
+        table = super().leaderboard
+        compared = {finalist.number: finalist for finalist in compare(self.study)}
+        for place, name in enumerate(("mean", "standard_error"), 3):
+            found = [getattr(compared.get(number), name, nan) for number in table["trial"]]
+            table.insert(place, f"finalist_{name}", found)
+        return table
+
+    @property
     def plot(self) -> TransferPlots:
         """Pictures as matplotlib axes: those of every study, and ``stages()``."""
         return TransferPlots(self)
@@ -80,10 +96,13 @@ class TransferResults(StudyResults):
         return trial.params.get("hidden_dims")
 
     def _size_of(self, trial: FrozenTrial) -> int | None:
-        if self._n_columns is None or "head_weight_decay" not in trial.params:
+        if "head_weight_decay" not in trial.params:
             return None
         fit = configuration(trial.params, self.settings).fit(self.settings.seed, "")
         return fit.network(self._n_columns).count_parameters()
+
+    def _error_of(self, trial: FrozenTrial) -> float | None:
+        return fold_error(trial)
 
     def _title(self) -> str:
         targets = " and ".join(self.settings.targets.values())

@@ -24,6 +24,7 @@ def trials_table(
     best_first: Sequence[FrozenTrial],
     stack_of: Callable[[FrozenTrial], str | None],
     size_of: Callable[[FrozenTrial], int | None],
+    error_of: Callable[[FrozenTrial], float | None],
 ) -> pd.DataFrame:
     """A row a trial that was begun, the best first, those without a value last.
 
@@ -38,6 +39,7 @@ def trials_table(
         best_first: Its trials that have a place.
         stack_of: Hidden widths of a trial, as people write them.
         size_of: Parameters of its network.
+        error_of: Standard error of its value.
     """
     import pandas as pd
 
@@ -52,7 +54,7 @@ def trials_table(
     def row(trial: FrozenTrial) -> list[Any]:
         known = trial.user_attrs
         return [
-            trial.number, trial.value, known.get("standard_error"), *(known.get(name) for name in scores),
+            trial.number, trial.value, error_of(trial), *(known.get(name) for name in scores),
             stack_of(trial), *(trial.params.get(name) for name in drawn), size_of(trial),
             trial.state.name.lower(), known.get("seconds", duration_s(trial)), known.get("failure"),
         ]  # fmt: skip

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.analysis.study import ranked_trials
 from autoenc.engines import StopFlag
@@ -26,8 +26,8 @@ from autoenc.settings import TransferSettings
 from autoenc.two_stage.objective import FoldOutcome, FoldTrial, FoldUnit
 
 __all__ = [
-    "Finalist", "kept_trial", "compare", "fold_objectives", "is_decided", "judge_finalists", "n_judgements",
-    "n_repeats", "repeat_seed",
+    "Finalist", "kept_trial", "compare", "fold_error", "fold_objectives", "is_decided", "judge_finalists",
+    "n_judgements", "n_repeats", "repeat_seed",
 ]  # fmt: skip
 
 _KEPT = "autoenc_transfer_finalists"  # on the study: how many finalists
@@ -202,28 +202,39 @@ def _key(trial: FrozenTrial, repeat: int) -> str:
 
 
 def compare(study: optuna.Study) -> list[Finalist]:
-    """The finalists, best first; none while they are not judged to the end.
-
-    Folds of repeated cross-validations share rows, so the variance of a mean over them is taken
-    ``1 / folds + test rows / training rows`` times that of a fold (Nadeau and Bengio, "Inference for the
-    generalization error", Machine Learning 52, 2003).
-    """
+    """The finalists, best first; none while they are not judged to the end."""
     rows, order, missing = _standing(study)
     if missing or len(order) < 2:
         return []
     n_folds = len(study.get_trials(deepcopy=False)[order[0]].intermediate_values)
-
-    def error(values: NDArray[np.float64]) -> float:
-        return sqrt((1 / len(values) + 1 / (n_folds - 1)) * float(values.var(ddof=1)))
-
     found = []
     for number in order:
         row = rows[number]
         above = row - rows[order[0]][: len(row)]
         found.append(
-            Finalist(number, len(row), float(row.mean()), error(row), float(above.mean()), error(above))
-        )
+            Finalist(
+                number, len(row), float(row.mean()), _error(row, n_folds), float(above.mean()),
+                _error(above, n_folds),
+            )
+        )  # fmt: skip
     return found
+
+
+def _error(values: NDArray[np.float64], n_folds: int) -> float:
+    """The standard error of a mean over the folds of cross-validations of ``n_folds`` each.
+
+    Folds share rows, so the variance of a mean over them is taken ``1 / folds + test rows / training rows``
+    times that of a fold (Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52,
+    2003).
+    """
+    return sqrt((1 / len(values) + 1 / (n_folds - 1)) * float(values.var(ddof=1)))
+
+
+def fold_error(trial: FrozenTrial) -> float | None:
+    """The standard error of a complete trial's value over the folds of the search; None for others."""
+    values = fold_objectives(trial)
+    is_judged = trial.state == TrialState.COMPLETE and len(values) > 1
+    return _error(values, len(values)) if is_judged else None
 
 
 def is_decided(study: optuna.Study) -> bool:

@@ -23,6 +23,8 @@ from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.samplers import make_pruner, make_sampler
 
 __all__ = [
+    "note_columns",
+    "n_columns_of",
     "transfer_context",
     "open_transfer_record",
     "read_study",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 _CONTEXT, _SETTINGS = "autoenc_transfer_context", "autoenc_transfer_settings"
+_N_COLUMNS = "autoenc_transfer_n_columns"
 _NAME = "transfer"
 _MOST = 4  # differences that are told
 
@@ -51,6 +54,17 @@ def transfer_context(
         context["left_out_columns"] = left_out_mark
     # A study that learned from rows that judge is another one; it knows nothing of them.
     return {**context, "left_out_rows": data.n_overlapping} if data.n_overlapping else context
+
+
+def note_columns(record: Record, data: TransferData) -> None:
+    """Note how many columns the encoder takes, for those who have only the record."""
+    record.note(_N_COLUMNS, len(data.table.columns))
+
+
+def n_columns_of(study: optuna.Study) -> int:
+    """How many columns the encoder takes; of a study that does not note it, by the commas between names."""
+    known = study.user_attrs
+    return int(known.get(_N_COLUMNS, known[_CONTEXT]["columns"].count(",") + 1))
 
 
 def recorded_data(path: Path) -> str | None:

@@ -112,7 +112,7 @@ def _database(folder: Path) -> Path:
 def _transfer(path: Path, data: Any, labelled: Any) -> TransferResults:
     from autoenc.report.transfer_results import TransferResults
     from autoenc.two_stage.job import TransferJob
-    from autoenc.two_stage.record import read_study, recorded_data, stored_settings
+    from autoenc.two_stage.record import n_columns_of, read_study, recorded_data, stored_settings
     from autoenc.workflows.train_transfer import train_both
 
     study = read_study(path, "")
@@ -137,7 +137,7 @@ def _transfer(path: Path, data: Any, labelled: Any) -> TransferResults:
                 raise InputError(f"{both}: {table_of} of this search; give {given}")
             return train_both(job, study)
 
-    return TransferResults(study, settings, None, trained)
+    return TransferResults(study, settings, n_columns_of(study), trained)
 
 
 class _Source:

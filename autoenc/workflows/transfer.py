@@ -40,6 +40,8 @@ from autoenc.two_stage.finalists import compare, is_decided, judge_finalists, ke
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.objective import FoldOutcome, FoldUnit
 from autoenc.two_stage.record import (
+    n_columns_of,
+    note_columns,
     open_transfer_record,
     read_study,
     transfer_context,
@@ -142,6 +144,7 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
             if settings.fresh and (kept := keep_aside(path)):
                 screen.say(f"the old record is kept as {kept}")
         record = open_transfer_record(None if log_path is None else path, settings, context)
+        note_columns(record, job.data)
         log = TransferLog(log_path, screen)  # after the record, which may be refused: then nothing is left
         stack.callback(log.close)
         yield TransferSearch(job, record, log, signals, cluster)
@@ -176,8 +179,7 @@ class TransferSearch:
     def results(self) -> TransferResults:
         """What the record holds now."""
         job, study = self.job, self.study
-        n_columns = len(job.data.table.columns)
-        return TransferResults(study, job.settings, n_columns, lambda: train_both(job, study))
+        return TransferResults(study, job.settings, n_columns_of(study), lambda: train_both(job, study))
 
     def run(self) -> TransferRun:
         """Run what the record does not hold yet, and write the reports.

@@ -14,6 +14,7 @@ from autoenc.searching.executors import Here
 from autoenc.searching.loop import End
 from autoenc.two_stage.finalists import (
     compare,
+    fold_error,
     fold_objectives,
     judge_finalists,
     kept_trial,
@@ -213,3 +214,8 @@ def test_a_repeat_has_other_folds_of_the_same_rows(data):
 
 def test_folds_come_out_of_the_means_so_far():
     np.testing.assert_allclose(fold_objectives(with_folds([1.0, 4.0, 2.5])), [1.0, 4.0, 2.5])
+
+
+def test_a_value_has_the_error_of_its_own_folds():
+    assert fold_error(with_folds([1.0, 4.0, 2.5])) == pytest.approx(((1 / 3 + 1 / 2) * 2.25) ** 0.5)
+    assert fold_error(create_trial(value=1.0)) is None

@@ -10,10 +10,11 @@ from functools import partial
 from typing import Generic
 
 from autoenc.engines import Engine, Fit, Outcome, Split, StopFlag, Stopped
+from autoenc.errors import InputError
 from autoenc.searching.loop import O, Objective, U, Watch
 from autoenc.system.trouble import MachineError, require_room, trouble
 
-__all__ = ["Here", "Threads", "train_one"]
+__all__ = ["Here", "Threads", "failure_of", "train_one"]
 
 _THREAD_BYTES = 16 * 2**20  # its stack and some work space, without which a thread does not begin
 
@@ -104,22 +105,29 @@ def train_one(
 ) -> Outcome:
     """Train a fit; an error of the engine becomes its failure, and its parameters are left out.
 
-    What the machine could not do, as :func:`~autoenc.system.trouble.trouble` tells, is no failure of the fit
-    and raised as it is.
+    What is no failure of the fit, as :func:`failure_of` tells, is raised as it is.
 
     Raises:
         Stopped: If ``stop`` was set before the end.
         optuna.TrialPruned: If ``watch`` ended it.
     """
-    from optuna import TrialPruned
-
     try:
         train = engine.fit if watch is None else partial(engine.fit, watch=watch)
         outcome = train(split, fit, stop)
-    except (Stopped, TrialPruned):
-        raise
-    except Exception as error:  # what the machine cannot do ends the search; all else belongs to this fit
-        if trouble(error) is not None:
-            raise
-        return Outcome([], [], float("nan"), 0.0, {}, failure=f"{type(error).__name__}: {error}")
+    except Exception as error:
+        return Outcome([], [], float("nan"), 0.0, {}, failure=failure_of(error))
     return dataclasses.replace(outcome, state={})
+
+
+def failure_of(error: Exception) -> str:
+    """Why a unit failed, by what was raised out of it.
+
+    Raises:
+        Exception: ``error``, where it is no failure of the unit: the unit was asked to stop, its trial was
+            ended early, or options, storage or machine prevent all further ones, too.
+    """
+    from optuna.exceptions import OptunaError
+
+    if isinstance(error, Stopped | OptunaError | InputError) or trouble(error) is not None:
+        raise error
+    return f"{type(error).__name__}: {error}"

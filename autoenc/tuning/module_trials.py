@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import optuna
-from optuna.exceptions import OptunaError
 from optuna.trial import FrozenTrial
 
-from autoenc.engines import StopFlag
-from autoenc.errors import InputError
+from autoenc.engines import StopFlag, Stopped
 from autoenc.record.record import Record
+from autoenc.searching.executors import failure_of
 from autoenc.searching.loop import End, Running, Watch
 from autoenc.searching.studies import Prepared, StudyTrials
-from autoenc.system.trouble import trouble
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.training import TrainedModule
 
@@ -63,19 +61,19 @@ class ModuleObjective:
 
     def job(self, unit: ModuleUnit, watch: Watch | None) -> Callable[[StopFlag], ModuleOutcome]:
         """What trains a module."""
-        return lambda stop: self._measured(unit, watch)
+        return lambda stop: self._measured(unit, watch, stop)
 
-    def _measured(self, unit: ModuleUnit, watch: Watch | None) -> ModuleOutcome:
+    def _measured(self, unit: ModuleUnit, watch: Watch | None, stop: StopFlag) -> ModuleOutcome:
+        def after_epoch(epoch: int, val_loss: float) -> None:
+            if stop.is_set():
+                raise Stopped
+            if watch is not None:
+                watch(epoch, val_loss)
+
         try:
-            trained = self._train(unit.params, watch=watch or (lambda epoch, val_loss: None))
-        # Of the pruner, the storage and the data: no trial's fault.
-        except (optuna.TrialPruned, OptunaError, InputError):
-            raise
-        except Exception as error:  # what the machine cannot do ends the search; all else is the trial's
-            if trouble(error) is not None:
-                raise
-            return ModuleOutcome(None, f"{type(error).__name__}: {error}")
-        return ModuleOutcome(trained.val_loss)
+            return ModuleOutcome(self._train(unit.params, watch=after_epoch).val_loss)
+        except Exception as error:
+            return ModuleOutcome(None, failure_of(error))
 
     def name(self, unit: ModuleUnit) -> str:
         """Its parameters."""

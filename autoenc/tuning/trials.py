@@ -22,7 +22,7 @@ from autoenc.searching.trials import Trial, TrialResult
 from autoenc.tuning.families import situation
 from autoenc.tuning.job import TuneJob
 
-__all__ = ["run_tuning"]
+__all__ = ["TuneObjective", "run_tuning"]
 
 
 def run_tuning(
@@ -51,7 +51,7 @@ def run_tuning(
     """
     jobs = job.settings.jobs
     # A trial that fails in one fold needs no others, so here they come one by one; a cluster takes them all.
-    objective = _Objective(job.engine, job.division.split, inf if cluster else 1)
+    objective = TuneObjective(job.engine, job.division.split, inf if cluster else 1)
     executor = cluster or Threads(objective, jobs, stop)
     try:
         trials = _Trials(job, record, fits, on_end, asking, stop, deadline_s)
@@ -61,7 +61,7 @@ def run_tuning(
             executor.close()
 
 
-class _Objective(FitObjective):
+class TuneObjective(FitObjective):
     """The mean test loss of a trial's fits, and what else its record tells."""
 
     def judge(self, trial: FitTrial) -> End | None:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 from autoenc.engines import StopFlag
 from autoenc.fitted.autoencoder import FittedAutoencoder
 from autoenc.models.grid import format_architecture
-from autoenc.searching.executors import Threads
+from autoenc.searching.executors import Threads, failure_of
 from autoenc.searching.loop import End, Running, Watch, run
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.data import TransferData
@@ -203,16 +203,21 @@ class FoldsObjective:
         return stages.pretrain(folds[unit.fold], unit.configuration, stop)
 
     def _measured(self, unit: FoldUnit, stop: StopFlag) -> FoldOutcome:
-        stages, folds = self._fitting(unit)
-        is_shared, fold = len({fold.pretraining for fold in folds}) == 1, folds[unit.fold]
         try:
-            pretrained = self._shared.of(unit, stop) if is_shared else self._pretrained(unit, stop)
-            fitted = stages.fit(fold, unit.configuration, pretrained, stop)
+            scores = self._scored(unit, stop)
         except TrainingFailed as error:
             return FoldOutcome(None, failure=str(error))
-        outputs = stages.outputs(fold, fitted)
-        scores = score(self._data, fold.validation, outputs, fitted.units, fitted.stage1_loss)
+        except Exception as error:
+            return FoldOutcome(None, failure=failure_of(error))
         return FoldOutcome(scores, scores.objective(self._settings))
+
+    def _scored(self, unit: FoldUnit, stop: StopFlag) -> Scores:
+        stages, folds = self._parts(unit.repeat)
+        is_shared, fold = len({fold.pretraining for fold in folds}) == 1, folds[unit.fold]
+        pretrained = self._shared.of(unit, stop) if is_shared else self._pretrained(unit, stop)
+        fitted = stages.fit(fold, unit.configuration, pretrained, stop)
+        outputs = stages.outputs(fold, fitted)
+        return score(self._data, fold.validation, outputs, fitted.units, fitted.stage1_loss)
 
     def judge(self, trial: FoldTrial) -> End | None:
         """The objective of the mean scores; a trial fails with the first fold that does."""

@@ -177,7 +177,7 @@ def transfer(
             options = {**options, "name": "data"}  # a frame has no name of its own
         given = {**targets, "labelled_path": label_path, **options}
         settings = _settings(
-            TransferSettings, path, output_dir, quiet, given, ("fresh",), ("resume", "dry_run")
+            TransferSettings, path, output_dir, quiet, given, ("storage", "fresh"), ("resume", "dry_run")
         )
         job = TransferJob.prepare(settings, None, (table, read), is_on_disk=output_dir is not None)
         with open_transfer(job, Python(quiet)) as opened:

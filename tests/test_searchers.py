@@ -1,7 +1,8 @@
-"""Several processes tune one study in a real database: no trial too many, no point twice."""
+"""Several processes search in one study in a real database: no trial too many, no point twice."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -89,3 +90,27 @@ def test_a_killed_searchers_trial_is_taken_up(url, small_table, tmp_path):
     assert survivor.exitcode == 0, (tmp_path / "survivor").read_text()
     trials = trials_by_study(url)["tune-tpe-latent3"]
     assert [trial.state.name for trial in trials] == ["COMPLETE"] * (n_begun + 4)
+
+
+def test_transfers_share_a_study(url, small_table, tmp_path):
+    where = [
+        "--data_path",
+        str(small_table),
+        "--storage",
+        url,
+        "--output_dir",
+        str(tmp_path),
+        "--name",
+        "shared",
+    ]
+    small = ["--folds", "2", "--finalists", "2", "--epochs", "2", "--stage2_epochs", "2", "--n_trials", "9"]
+    space = ["--latent_dim_options", "2", "--hidden_dims_options", "8", "--sampler", "random", "--quiet"]
+    options = ["transfer", *where, *small, *space]
+    searchers = [start(options, tmp_path / f"log{i}") for i in range(2)]
+    for i, searcher in enumerate(searchers):
+        searcher.join(120)
+        assert searcher.exitcode == 0, (tmp_path / f"log{i}").read_text()
+    trials = trials_by_study(url)["transfer-shared"]
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 9
+    found = json.loads((tmp_path / "shared" / "best_params.json").read_text())
+    assert (found["n_trials"], len(found["finalists"])) == (9, 2)

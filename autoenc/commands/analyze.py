@@ -8,6 +8,7 @@ from pathlib import Path
 from autoenc.errors import InputError
 from autoenc.record.fits import searches_in
 from autoenc.record.lock import is_held
+from autoenc.record.record import transfer_name, transfer_studies
 from autoenc.record.runs import mark_interrupted
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.settings import AnalyzeSettings
@@ -38,6 +39,8 @@ def analyze(settings: AnalyzeSettings) -> int:
             "is elsewhere is named by --storage"
         )
     storage = open_storage(settings.storage or journal, read_only=True)
+    if transfer_name(folder) in {study.study_name for study in transfer_studies(storage)}:
+        return show_transfer(folder, settings.storage)
     records = searches_in(storage)
     studies = tune_studies(storage)
     if not records and not studies:

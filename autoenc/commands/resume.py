@@ -6,13 +6,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from autoenc.settings import TrainingSettings
+from autoenc.settings import TrainingSettings, TransferSettings
 from autoenc.system.secrets import masked_command
 
 __all__ = ["program_words", "same_command"]
 
 
-def same_command(settings: TrainingSettings) -> str:
+def same_command(settings: TrainingSettings | TransferSettings) -> str:
     """What the user typed, ready to be typed again; it says where a password is not shown."""
     words = program_words()
     # Starting over is the one thing that resuming must not do.

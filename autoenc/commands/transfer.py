@@ -6,11 +6,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from autoenc.commands.resume import program_words
+from autoenc.commands.resume import program_words, same_command
 from autoenc.report.summary import files_lines
 from autoenc.report.transfer_lines import search_lines
 from autoenc.settings import TransferSettings
 from autoenc.system.machine import tell_interrupted
+from autoenc.system.secrets import masked_storage
 from autoenc.system.text import say
 from autoenc.two_stage.job import TransferJob
 from autoenc.workflows.screen import Terminal
@@ -59,19 +60,28 @@ def _transfer(settings: TransferSettings, job: TransferJob) -> int:
         try:
             run = search.run()
         except Exception as error:
-            return tell_interrupted(error, job.folder, str(path), _resume_command(path))
-        return _conclude(run, search.log)
+            return tell_interrupted(error, job.folder, _place(settings, path), _resume(settings, path))
+        return _conclude(settings, run, search.log)
 
 
-def _resume_command(database: Path) -> str:
+def _place(settings: TransferSettings, database: Path) -> str:
+    """Where the record is, for people."""
+    return str(database) if settings.storage is None else masked_storage(settings.storage)
+
+
+def _resume(settings: TransferSettings, database: Path) -> str:
+    """The command that goes on with the search."""
+    if settings.storage is not None:
+        return same_command(settings)
     return shlex.join([*program_words(), "transfer", "--resume", str(database)])
 
 
-def _conclude(run: TransferRun, log: TransferLog) -> int:
+def _conclude(settings: TransferSettings, run: TransferRun, log: TransferLog) -> int:
     database = run.written[0][1].parent / "study.db"
-    for line in ["", *search_lines(run.results.study), *files_lines([*run.written, ("record", database)])]:
+    files: list[tuple[str, Path | str]] = [*run.written, ("record", _place(settings, database))]
+    for line in ["", *search_lines(run.results.study), *files_lines(files)]:
         log(line)
     if run.signals.number:
-        log(f"stopped by {run.signals.name}; go on with: {_resume_command(database)}")
+        log(f"stopped by {run.signals.name}; go on with: {_resume(settings, database)}")
         return run.signals.exit_code
     return 1 if run.results.best_trial is None else 0

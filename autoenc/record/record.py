@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import optuna
@@ -24,16 +25,19 @@ from autoenc.record.processes import is_alive, this_process
 from autoenc.system.surroundings import quiet_optuna
 
 __all__ = [
-    "CONTEXT", "PROCESS", "TUNE", "Kind", "Record", "begun_study", "differing", "keep_n_trials",
-    "keep_study_aside", "order_of_use",
+    "CONTEXT", "PROCESS", "TRANSFER", "TUNE", "Kind", "Record", "begun_study", "differing", "keep_n_trials",
+    "keep_study_aside", "order_of_use", "transfer_folder", "transfer_name", "transfer_studies",
 ]  # fmt: skip
 
 CONTEXT = "autoenc_context"
 """The attribute by which the study of an exhaustive search is known."""
 TUNE = "autoenc_tune"
 """The attribute by which the study of an adaptive search is known."""
+TRANSFER = "autoenc_transfer_context"
+"""The attribute by which the study of a transfer-aware search is known."""
 PROCESS = "process"
 """The attribute that says which process is at work on a trial."""
+_TRANSFER_NAME = "transfer-"
 _USED, _TURN = "autoenc_last_used", "autoenc_turn"
 _MARKING = timedelta(seconds=30)  # after which a trial without a mark counts as abandoned
 _SILENCE = timedelta(hours=6)  # after which a trial of another host counts as abandoned
@@ -93,6 +97,30 @@ def order_of_use(study: optuna.Study) -> tuple[int, str]:
     return int(study.user_attrs.get(_TURN, 0)), str(study.user_attrs.get(_USED, ""))
 
 
+def transfer_name(folder: Path) -> str:
+    """What the study of a transfer-aware search is called in a storage that may hold several.
+
+    Args:
+        folder: Of the search, whose name is the search's.
+    """
+    return f"{_TRANSFER_NAME}{folder.resolve().name}"
+
+
+def transfer_folder(study: optuna.Study) -> str:
+    """The name of the folder of such a search; see :func:`transfer_name`."""
+    return study.study_name.removeprefix(_TRANSFER_NAME)
+
+
+def transfer_studies(storage: BaseStorage) -> list[optuna.Study]:
+    """The transfer-aware searches of a storage, the last used one last."""
+    found = [
+        optuna.load_study(study_name=frozen.study_name, storage=storage)
+        for frozen in storage.get_all_studies()
+        if frozen.user_attrs.get(TRANSFER)
+    ]
+    return sorted(found, key=order_of_use)
+
+
 def keep_study_aside(storage: BaseStorage, name: str) -> str | None:
     """Rename a study of a storage; returns its new name, None if there was none."""
     names = {study.study_name for study in storage.get_all_studies()}
@@ -106,7 +134,7 @@ def keep_study_aside(storage: BaseStorage, name: str) -> str | None:
     optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=kept)
     # The copy is no record any more: a search must not find two of the same kind.
     study = optuna.load_study(study_name=kept, storage=storage)
-    for key in (CONTEXT, TUNE):
+    for key in (CONTEXT, TUNE, TRANSFER):
         if key in study.user_attrs:
             study.set_user_attr(f"{key}_kept", study.user_attrs[key])
             study.set_user_attr(key, None)

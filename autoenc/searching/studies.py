@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from math import inf
 from typing import Any, Generic, NamedTuple
 
@@ -11,10 +12,13 @@ import optuna
 from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial, TrialState
 
+from autoenc.engines import StopFlag
 from autoenc.record.record import Record
 from autoenc.searching.loop import End, O, Running, U, Watch
 
 __all__ = ["Prepared", "StudyTrials"]
+
+_POLL_S = 0.1
 
 
 class Prepared(NamedTuple, Generic[U, O]):
@@ -41,6 +45,9 @@ class StudyTrials(Generic[U, O]):
             loop, so that with one trial at a time the sequence of trials is always the same.
         on_end: Called with the number of each trial that ended.
         deadline_s: When no trial begins any more, on :func:`time.monotonic`.
+        asking: Held while a trial is begun, so that searchers who share a folder begin no surplus trial.
+        stop: Ends the search in order; with it, trials that others have just begun are waited for until they
+            say whose they are.
     """
 
     def __init__(
@@ -50,14 +57,23 @@ class StudyTrials(Generic[U, O]):
         prepare: Callable[[optuna.Trial], Prepared[U, O]],
         on_end: Callable[[int], object] = lambda number: None,
         deadline_s: float = inf,
+        asking: AbstractContextManager[Any] | None = None,
+        stop: StopFlag | None = None,
     ) -> None:
+        self.asking, self._stop = asking or nullcontext(), stop
         self.record, self.study, self.n_trials = record, record.study, n_trials
         self._prepare, self._on_end, self._deadline_s = prepare, on_end, deadline_s
         self._waiting = self.left()
 
     def left(self) -> list[FrozenTrial]:
         """Trials in nobody's hands; asked as the search begins, and again before it ends."""
-        return self.record.left()
+        left = self.record.left()
+        while self._stop is not None and not left and self.record.has_unmarked():
+            if self._stop.is_set():
+                break
+            time.sleep(_POLL_S)
+            left = self.record.left()
+        return left
 
     def n_begun(self) -> int:
         """Trials that count among ``n_trials``: all that were begun; those only enqueued do not."""
@@ -65,7 +81,8 @@ class StudyTrials(Generic[U, O]):
 
     def ask(self, n_running: int) -> optuna.Trial | None:
         """A new trial; None while there is none to begin."""
-        return self.record.begin() if self.n_begun() < self.n_trials else None
+        with self.asking:
+            return self.record.begin() if self.n_begun() < self.n_trials else None
 
     def begin(self, n_running: int) -> Running[U, O] | None:
         """See :class:`~autoenc.searching.loop.Trials`."""

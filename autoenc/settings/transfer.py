@@ -6,7 +6,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
-from autoenc.settings.base import DISTINCT, SOME, SPLIT, ColumnName, DataSettings, PathText, Settings, Widths
+from autoenc.settings.base import (
+    DISTINCT,
+    SOME,
+    SPLIT,
+    ColumnName,
+    DataSettings,
+    PathText,
+    Settings,
+    StorageURL,
+    Widths,
+)
 from autoenc.settings.options import again, option, options_of
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.shared import BudgetSettings, DeviceSettings, QuietSettings, ScheduleSettings
@@ -243,6 +253,12 @@ class TransferSettings(
     resume: PathText | None = option(
         None, role="progress", description="go on with this study.db, with the options it was begun with"
     )
+    storage: StorageURL | None = again(
+        TrainingSettings,
+        "storage",
+        description="record at this Optuna storage URL, e.g. sqlite:///studies.db, under the search's name, "
+        "instead of study.db in its folder",
+    )
     scheduler: str | None = again(TrainingSettings, "scheduler", None)
     fresh: bool = again(TrainingSettings, "fresh", False)
     dry_run: bool = again(SearchSettings, "dry_run", False)
@@ -253,6 +269,9 @@ class TransferSettings(
         names = ("regression_target", "classification_target")
         if self.fresh and self.resume is not None:
             found.append((("fresh", "resume"), "--fresh starts over, and --resume goes on; give one of them"))
+        if self.storage is not None and self.resume is not None:
+            text = "--resume names a file; a record at --storage goes on with the same options and --name"
+            found.append((("storage", "resume"), text))
         if not self.regression_target and not self.classification_target:
             text = "--regression_target and --classification_target are both empty; name at least one"
             found.append((names, text))

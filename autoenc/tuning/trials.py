@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from math import inf
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from autoenc.engines import Fit, Outcome, StopFlag
 from autoenc.record.fits import FitRecord
@@ -94,22 +93,12 @@ class _Trials(StudyTrials[Fit, Outcome]):
         deadline_s: float,
     ) -> None:
         self._job, self._fits = job, fits
-        self._asking, self._stop = asking, stop
         self._done = fits.outcomes()
-        super().__init__(record, job.n_trials, self._prepared, on_end, deadline_s)
-
-    def left(self) -> list[FrozenTrial]:
-        """Trials in nobody's hands; waits for those so young that they may yet be marked."""
-        while not self._stop.is_set():
-            left = self.record.left()
-            if left or not self.record.has_unmarked():
-                return left
-            time.sleep(0.1)
-        return []
+        super().__init__(record, job.n_trials, self._prepared, on_end, deadline_s, asking, stop)
 
     def ask(self, n_running: int) -> optuna.Trial | None:
         """A new trial of the family whose turn it is."""
-        with self._asking:
+        with self.asking:
             n_begun = self.n_begun()
             if n_begun >= self.n_trials:
                 return None

@@ -81,7 +81,7 @@ class TransferJob:
         try:
             data = TransferData.load(settings, *tables)
             if is_on_disk:
-                data = _as_recorded(data, place / "study.db")
+                data = _as_recorded(data, place / "study.db", settings.storage)
             division = divide(data, settings.n_cv_folds, settings.seed)
             for repeat in range(1, n_repeats(settings.finalists) + 1):
                 seed = repeat_seed(settings.seed, repeat)
@@ -169,9 +169,9 @@ def report_fold(trial: Trial, fold: int, value: float, last: int) -> None:
         raise TrialPruned
 
 
-def _as_recorded(data: TransferData, path: Path) -> TransferData:
+def _as_recorded(data: TransferData, path: Path, storage: str | None) -> TransferData:
     """The data with the cells that a study was begun with; see :mod:`autoenc.record.single_precision`."""
-    recorded = recorded_data(path) if path.exists() else None
+    recorded = recorded_data(path, storage) if storage is not None or path.exists() else None
     if recorded is None or recorded == data.fingerprint:
         return data
     rounded = data.in_single_precision()

@@ -14,9 +14,20 @@ from autoenc.data.sources import refuse_ended
 from autoenc.errors import InputError
 from autoenc.record.database import CheckedDatabase, sqlite_url
 from autoenc.record.private import storage_of
-from autoenc.record.record import Kind, Record, begun_study, differing, keep_n_trials
+from autoenc.record.record import (
+    TRANSFER,
+    Kind,
+    Record,
+    begun_study,
+    differing,
+    keep_n_trials,
+    transfer_name,
+    transfer_studies,
+)
+from autoenc.record.storage import open_storage
 from autoenc.settings import TransferSettings, require_settings
 from autoenc.settings.options import options_of
+from autoenc.system.secrets import masked_storage
 from autoenc.system.special import refuse_link, special_kind
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.two_stage.data import TransferData
@@ -25,6 +36,7 @@ from autoenc.two_stage.samplers import make_pruner, make_sampler
 __all__ = [
     "note_columns",
     "n_columns_of",
+    "data_of",
     "transfer_context",
     "open_transfer_record",
     "read_study",
@@ -33,7 +45,7 @@ __all__ = [
     "stored_settings",
 ]
 
-_CONTEXT, _SETTINGS = "autoenc_transfer_context", "autoenc_transfer_settings"
+_SETTINGS = "autoenc_transfer_settings"
 _N_COLUMNS = "autoenc_transfer_n_columns"
 _NAME = "transfer"
 _MOST = 4  # differences that are told
@@ -64,41 +76,54 @@ def note_columns(record: Record, data: TransferData) -> None:
 def n_columns_of(study: optuna.Study) -> int:
     """How many columns the encoder takes; of a study that does not note it, by the commas between names."""
     known = study.user_attrs
-    return int(known.get(_N_COLUMNS, known[_CONTEXT]["columns"].count(",") + 1))
+    return int(known.get(_N_COLUMNS, known[TRANSFER]["columns"].count(",") + 1))
 
 
-def recorded_data(path: Path) -> str | None:
-    """The fingerprint of the data that a study was begun with; None where there is no such study."""
+def data_of(study: optuna.Study) -> str:
+    """The fingerprint of the data that a study was begun with."""
+    return str(study.user_attrs[TRANSFER]["data"])
+
+
+def recorded_data(path: Path, storage: str | None = None) -> str | None:
+    """The fingerprint of the data of a study; None where there is no such study."""
     try:
-        return str(read_study(path).user_attrs[_CONTEXT]["data"])
+        return data_of(read_study(path, storage=storage))
     except InputError:  # told by whoever needs the study
         return None
 
 
-def read_study(path: Path, flag: str = "--resume") -> optuna.Study:
+def read_study(path: Path, flag: str = "--resume", storage: str | None = None) -> optuna.Study:
     """Open the study of an earlier search.
 
     Args:
         path: Its ``study.db``.
         flag: The option that named the file, for messages; empty where none did.
+        storage: URL of the record, if it is not in that file; there the study is called after its folder.
 
     Raises:
         InputError: If there is no such file, or it is not the record of a transfer-aware search.
     """
+    if storage is not None:
+        studies_there = {study.study_name: study for study in transfer_studies(open_storage(storage, True))}
+        name = transfer_name(path.parent)
+        if name not in studies_there:
+            names = ", ".join(studies_there) or "no other of its kind"
+            raise InputError(f"--storage {masked_storage(storage)}: holds no study {name}, but {names}")
+        return studies_there[name]
     told = f"{flag} {path}".strip()
     if not path.is_file():
         kind = special_kind(path)
         what = f"is {kind}" if kind else "there is no such file"
         raise InputError(f"{told}: {what}; the record is called study.db in a search's folder")
     try:
-        storage = CheckedDatabase(sqlite_url(path), told, kind="a transfer-aware search")
+        opened = CheckedDatabase(sqlite_url(path), told, kind="a transfer-aware search")
     except RuntimeError as error:  # of another version of Optuna; it says what to do
         raise InputError(f"{told}: {error}") from None
-    studies = storage.get_all_studies()
-    if not studies or not {_CONTEXT, _SETTINGS} <= studies[0].user_attrs.keys():
-        broken = "what it says of itself is damaged" if storage.damage else ""
+    studies = opened.get_all_studies()
+    if not studies or not {TRANSFER, _SETTINGS} <= studies[0].user_attrs.keys():
+        broken = "what it says of itself is damaged" if opened.damage else ""
         raise InputError(f"{told}: {broken or 'is not the record of a transfer-aware search'}")
-    return optuna.load_study(study_name=studies[0].study_name, storage=storage)
+    return optuna.load_study(study_name=studies[0].study_name, storage=opened)
 
 
 def stored_settings(study: optuna.Study, path: Path) -> dict[str, Any]:
@@ -128,30 +153,48 @@ def open_transfer_record(path: Path | None, settings: TransferSettings, context:
     """Open the record of a search, beginning it where there is none.
 
     Args:
-        path: Its file; None keeps it in memory.
+        path: Its file, whose folder names the search at a storage URL; None keeps it in memory.
         settings: The options.
         context: See :func:`transfer_context`.
 
     Raises:
         InputError: If it is the record of another experiment; it says what differs.
     """
-    of_this_run = {"resume", "fresh", "dry_run", "scheduler", *options_of(TransferSettings, "display")}
+    of_this_run = {
+        "resume",
+        "fresh",
+        "dry_run",
+        "scheduler",
+        "storage",
+        *options_of(TransferSettings, "display"),
+    }
     written = settings.model_dump(mode="json", exclude=of_this_run)
     sampler, pruner = make_sampler(settings), make_pruner(settings)
     if path is None:
         record = Record(begun_study(InMemoryStorage(), _NAME, sampler, pruner))
-        record.note(_CONTEXT, context)
+        record.note(TRANSFER, context)
         record.note(_SETTINGS, written)
         return record
-    refuse_link(path)
-    if not path.exists():
-        _begin(path, context, written)
-    study = read_study(path, "--resume" if settings.resume else "study")
-    record = Record.open(
-        storage_of(study), study.study_name, _kind(path), context, sampler=sampler, pruner=pruner
-    )
-    keep_n_trials(written, len(record.trials()), record.study.user_attrs[_SETTINGS])
+    if settings.storage is not None:
+        name = transfer_name(path.parent)
+        kind = _kind(f"--storage {masked_storage(settings.storage)}", f"study {name} ")
+        record = Record.open(
+            open_storage(settings.storage), name, kind, context, sampler=sampler, pruner=pruner,
+            is_alone=False, fresh=settings.fresh,
+        )  # fmt: skip
+        record.note_use()
+    else:
+        refuse_link(path)
+        if not path.exists():
+            _begin(path, context, written)
+        study = read_study(path, "--resume" if settings.resume else "study")
+        record = Record.open(
+            storage_of(study), study.study_name, _kind(str(path)), context, sampler=sampler, pruner=pruner
+        )
+    keep_n_trials(written, len(record.trials()), record.study.user_attrs.get(_SETTINGS, {}))
     record.note(_SETTINGS, written)
+    if TRANSFER not in record.study.user_attrs:  # last, so that a study with it is whole
+        record.note(TRANSFER, context)
     return record
 
 
@@ -163,13 +206,13 @@ def _begin(path: Path, context: dict[str, Any], settings: dict[str, Any]) -> Non
     storage = CheckedDatabase(sqlite_url(beginning), str(path))
     # The name is no matter of the folder: Optuna's Hyperband lets it decide which trials it ends.
     record = Record(begun_study(storage, _NAME))
-    record.note(_CONTEXT, context)
+    record.note(TRANSFER, context)
     record.note(_SETTINGS, settings)
     storage.close()
     os.replace(beginning, path)
 
 
-def _kind(path: Path) -> Kind:
+def _kind(place: str, of_study: str = "") -> Kind:
     def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
         # An option that came later has its default in the studies begun before.
         usual = require_settings(TransferSettings, {}).all_defining()
@@ -185,4 +228,9 @@ def _kind(path: Path) -> Kind:
             else []
         )
 
-    return Kind(_CONTEXT, differences, lambda words: f"{path}: is of another experiment: {words}")
+    return Kind(
+        TRANSFER,
+        differences,
+        lambda words: f"{place}: {of_study}is of another experiment: {words}",
+        f"{place}: {of_study}does not say which search it is",
+    )

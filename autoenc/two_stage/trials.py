@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from math import inf
+from typing import Any
 
 import optuna
 
+from autoenc.engines import StopFlag
 from autoenc.record.record import Record
 from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.settings import TransferSettings
@@ -25,6 +28,8 @@ class TransferTrials(StudyTrials[FoldUnit, FoldOutcome]):
         objective: What trials are worth.
         on_end: Called with the number of each trial that ended.
         deadline_s: When no trial begins any more, on :func:`time.monotonic`.
+        asking: Held while a trial is begun; see :class:`StudyTrials`.
+        stop: Ends the search in order.
     """
 
     def __init__(
@@ -34,11 +39,13 @@ class TransferTrials(StudyTrials[FoldUnit, FoldOutcome]):
         objective: FoldsObjective,
         on_end: Callable[[int], object] = lambda number: None,
         deadline_s: float = inf,
+        asking: AbstractContextManager[Any] | None = None,
+        stop: StopFlag | None = None,
     ) -> None:
         def prepare(trial: optuna.Trial) -> Prepared[FoldUnit, FoldOutcome]:
             return Prepared(objective.units(suggest(trial, settings)))
 
-        super().__init__(record, settings.n_trials, prepare, on_end, deadline_s)
+        super().__init__(record, settings.n_trials, prepare, on_end, deadline_s, asking, stop)
 
     def n_begun(self) -> int:
         """All trials, those that were only enqueued, too."""

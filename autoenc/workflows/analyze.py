@@ -25,12 +25,12 @@ from autoenc.system.text import say, warn
 __all__ = ["show_search", "show_study", "show_transfer", "where_it_can_write"]
 
 
-def show_transfer(folder: Path) -> int:
+def show_transfer(folder: Path, storage: str | None = None) -> int:
     """A transfer-aware search: its best trials, and its reports made again."""
     from autoenc.report.transfer_reports import write_pictures, write_tables
     from autoenc.two_stage.record import read_study
 
-    study = read_study(folder / "study.db", "")
+    study = read_study(folder / "study.db", "", storage)
     best = ranked_trials(study)[:5]
     say(f"{study.study_name}: {len(study_trials(study)):,} trials; the lowest values:")
     for trial in best:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
+from optuna.storages import BaseStorage
 
 from autoenc.data.given import FRAME, given_table
 from autoenc.data.read import ReadTable
 from autoenc.errors import InputError
 from autoenc.record.fits import FitRecord, searches_in
-from autoenc.record.record import TUNE, order_of_use
+from autoenc.record.record import TRANSFER, TUNE, order_of_use, transfer_folder, transfer_studies
 from autoenc.record.single_precision import as_recorded
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.results import SearchResults
@@ -43,24 +44,27 @@ def load(
     elif folder is None:
         raise InputError("folder or storage must be given")
     elif not journal_path(folder).exists():
-        return _transfer(_database(folder), data, labelled)
+        return _transfer(_database(folder), None, data, labelled)
     else:
         place, shown = journal_path(folder), str(folder)
-    if labelled is not None:
-        raise InputError(f"labelled: {shown} holds no transfer-aware search, the only one with labelled rows")
     opened = open_storage(place, read_only=True)
     studies = tune_studies(opened)
-    found: list[tuple[tuple[int, str], int, FitRecord | optuna.Study]] = [
+    found: list[tuple[tuple[int, str], int | None, FitRecord | optuna.Study]] = [
         (record.last_used, record.context.latent_dim, record) for record in searches_in(opened)
     ]
     found += [
         (order_of_use(study), study.user_attrs[TUNE]["settings"]["latent_dim"], study) for study in studies
     ]
+    found += [(order_of_use(study), None, study) for study in _transfers_of(opened, folder)]
     wanted = [each for each in found if latent_dim in (None, each[1])]
     if not wanted:
-        sizes = sorted({size for _, size, _ in found})
+        sizes = sorted({size for _, size, _ in found if size is not None})
         raise InputError(f"{shown}: holds no search of latent size {latent_dim}, but of {sizes or 'none'}")
     latest = max(wanted, key=lambda each: each[0])[2]
+    if isinstance(latest, optuna.Study) and TRANSFER in latest.user_attrs:
+        return _transfer(_place_of(latest, folder) / "study.db", storage, data, labelled)
+    if labelled is not None:
+        raise InputError(f"labelled: {shown} holds no transfer-aware search, the only one with labelled rows")
     at = {} if folder is None else {"output_dir": os.fspath(folder)}
     return _search(latest, at, data) if isinstance(latest, FitRecord) else _tune(latest, at, data)
 
@@ -95,6 +99,18 @@ def _table(
     return given_table(recorded if given is None else given, labels)
 
 
+def _place_of(study: optuna.Study, folder: Path | None) -> Path:
+    """The folder of a transfer-aware search that is recorded elsewhere: this one, or the one in it."""
+    name = transfer_folder(study)
+    return Path(name) if folder is None else folder if folder.resolve().name == name else folder / name
+
+
+def _transfers_of(storage: BaseStorage, folder: Path | None) -> list[optuna.Study]:
+    """The transfer-aware searches of a storage; with a folder, those that write there."""
+    found = transfer_studies(storage)
+    return [study for study in found if folder is None or _place_of(study, folder).is_dir()]
+
+
 def _database(folder: Path) -> Path:
     """The record of the transfer-aware search of a folder, or of the one folder in it that has one."""
     found = [path for path in [folder / "study.db", *sorted(folder.glob("*/study.db"))] if path.is_file()]
@@ -109,15 +125,15 @@ def _database(folder: Path) -> Path:
     return found[0]
 
 
-def _transfer(path: Path, data: Any, labelled: Any) -> TransferResults:
+def _transfer(path: Path, storage: str | None, data: Any, labelled: Any) -> TransferResults:
     from autoenc.report.transfer_results import TransferResults
     from autoenc.two_stage.job import TransferJob
-    from autoenc.two_stage.record import n_columns_of, read_study, recorded_data, stored_settings
+    from autoenc.two_stage.record import data_of, n_columns_of, read_study, stored_settings
     from autoenc.workflows.train_transfer import train_both
 
-    study = read_study(path, "")
+    study = read_study(path, "", storage)
     stored = stored_settings(study, path)
-    settings = require_settings(TransferSettings, stored)
+    settings = require_settings(TransferSettings, {**stored, "storage": storage})
     labels = [settings.classification_target]
     if labelled is not None and settings.labelled_path is None:
         raise InputError(f"labelled: the labelled rows of {path.parent} are in its table, data")
@@ -130,7 +146,7 @@ def _transfer(path: Path, data: Any, labelled: Any) -> TransferResults:
                 label_path, read = _table(label_path, labelled, labels, "labelled")
             moved = settings.model_copy(update={"data_path": where, "labelled_path": label_path})
             job = TransferJob.prepare(moved, path.parent, (table, read))
-            if job.data.fingerprint != recorded_data(path):
+            if job.data.fingerprint != data_of(study):
                 both = where if label_path is None else f"{where}, {label_path}"
                 given = "it as data=" if label_path is None else "them as data= and labelled="
                 table_of = "is not the table" if label_path is None else "are not the tables"

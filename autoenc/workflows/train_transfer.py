@@ -24,7 +24,7 @@ from autoenc.two_stage.checkpoint import FittedTransfer, save_transfer
 from autoenc.two_stage.finalists import kept_trial
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.objective import Scores, score
-from autoenc.two_stage.record import read_study, refuse_ended_tables, stored_settings
+from autoenc.two_stage.record import data_of, read_study, refuse_ended_tables, stored_settings
 from autoenc.two_stage.space import configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
 from autoenc.workflows.chosen import complete_trial
@@ -100,7 +100,7 @@ _HANDED_ON = [
 
 _NOT_OPEN = [
     name
-    for name in ("storage", *options_of(TrainBestSettings, "data", "judging", "training", "space"))
+    for name in options_of(TrainBestSettings, "data", "judging", "training", "space")
     if name not in _HANDED_ON
 ]
 
@@ -110,15 +110,17 @@ def train_best_transfer(
     output: Path | None = None,
     options: dict[str, Any] | None = None,
     number: int | None = None,
+    storage: str | None = None,
 ) -> FullTransfer:
     """Train the best trial of a search again, save it, and measure it once on the test rows.
 
     Args:
-        folder: Of the search, with its ``study.db``.
+        folder: Of the search.
         output: The model file; by default ``best_model.pth`` in the folder.
         number: Of the trial; by default the best one.
         options: Options of ``transfer`` that take the place of those of the search, such as longer
             ``epochs`` and ``stage2_epochs``, a ``device`` or where the tables are now.
+        storage: URL of the record, if it is not ``study.db`` in the folder.
 
     Returns:
         The file, the model, and its scores on rows that neither it nor its choice has seen.
@@ -128,7 +130,7 @@ def train_best_transfer(
             more or have changed, or the training fails.
         OSError: If the file cannot be written.
     """
-    chosen = ChosenTransfer.of(folder, options or {}, number)
+    chosen = ChosenTransfer.of(folder, options or {}, number, storage)
     return _train(chosen, output or folder / "best_model.pth", Terminal(quiet=True))
 
 
@@ -149,19 +151,23 @@ class ChosenTransfer:
     trial: FrozenTrial
 
     @classmethod
-    def of(cls, folder: Path, options: dict[str, Any], number: int | None) -> ChosenTransfer:
+    def of(
+        cls, folder: Path, options: dict[str, Any], number: int | None, storage: str | None
+    ) -> ChosenTransfer:
         """See :func:`train_best_transfer`."""
         path = folder / "study.db"
-        study = read_study(path, "--from")
+        study = read_study(path, "--from", storage)
         trial = kept_trial(study) if number is None else complete_trial(study, number)
         if trial is None:
             raise InputError(f"--from {folder}: no trial is complete; autoenc transfer --resume makes more")
         stored = stored_settings(study, path)
         refuse_ended_tables(stored, options, f"--from {folder}")
-        searched = require_settings(TransferSettings, {**stored, **options, "seed": stored["seed"]})
+        searched = require_settings(
+            TransferSettings, {**stored, **options, "seed": stored["seed"], "storage": storage}
+        )
         settings = searched.model_copy(update={"seed": options.get("seed", searched.seed)})
         job = TransferJob.prepare(searched, folder)
-        if job.data.fingerprint != study.user_attrs["autoenc_transfer_context"]["data"]:
+        if job.data.fingerprint != data_of(study):
             raise InputError(
                 f"{settings.data_path}: is not what {folder} was searched with; its content differs"
             )
@@ -207,7 +213,7 @@ def train_best_of_transfer(settings: TrainBestSettings, screen: Screen) -> FullT
     options |= {"device": settings.device, "engine": settings.engine}
     if settings.output_dir is not None:
         check_folder(Path(settings.output_dir))
-    chosen = ChosenTransfer.of(folder, options, settings.trial)
+    chosen = ChosenTransfer.of(folder, options, settings.trial, settings.storage)
     target = folder if settings.output_dir is None else Path(settings.output_dir)
     started = time.monotonic()
     seeds = [chosen.settings.seed]

@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from autoenc.analysis.study import count_finished, ranked_trials, total_s
 from autoenc.data.scaling import scaling_warnings
 from autoenc.models.grid import format_architecture
-from autoenc.record.lock import RecordLock
+from autoenc.record.lock import RecordLock, file_lock
 from autoenc.record.record import Record
 from autoenc.record.runs import TrackedRun
 from autoenc.report.durations import duration_text
@@ -44,6 +44,7 @@ from autoenc.two_stage.record import (
     note_columns,
     open_transfer_record,
     read_study,
+    recorded_data,
     transfer_context,
 )
 from autoenc.two_stage.remote import remote_folds
@@ -119,7 +120,9 @@ class TransferLog:
 
 @contextmanager
 def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
-    """Open the record of a search, beginning it where there is none; no other process has it meanwhile.
+    """Open the record of a search, beginning it where there is none.
+
+    No other process has it meanwhile; at a storage URL several may go on with one search.
 
     Args:
         job: The search; one without a folder is recorded in memory and writes nothing.
@@ -134,14 +137,17 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
     with ExitStack() as stack, quiet_optuna():
         signals = stack.enter_context(StopOnSignals())
         cluster = open_cluster(stack, settings.scheduler, lambda: remote_folds(job))
-        if job.is_on_disk:
+        alone = settings.storage is None
+        if job.is_on_disk and alone:
             advice = "wait for it, or begin another search with --name or --output_dir"
             stack.enter_context(RecordLock(path, advice=advice))
         log_path = job.folder / "transfer.log" if job.is_on_disk else None
         if log_path is not None:
+            job.folder.mkdir(parents=True, exist_ok=True)
             check_own(log_path)
-            remove_unfinished(job.folder, _FILES)
-            if settings.fresh and (kept := keep_aside(path)):
+            if alone:
+                remove_unfinished(job.folder, _FILES)
+            if settings.fresh and alone and (kept := keep_aside(path)):
                 screen.say(f"the old record is kept as {kept}")
         record = open_transfer_record(None if log_path is None else path, settings, context)
         note_columns(record, job.data)
@@ -215,6 +221,7 @@ class TransferSearch:
         timeout_s = inf if settings.timeout_hours is None else 3600 * settings.timeout_hours
         deadline_s, objective = time.monotonic() + timeout_s, job.objective(inf if self.cluster else None)
         executor = self.cluster or Threads(objective, job.n_slots, stop)
+        asking = file_lock(job.folder / ".ask.lock") if job.is_on_disk else None
         with log.screen.trials(settings.n_trials, n_known) as shown:
 
             def ended(number: int) -> None:
@@ -225,9 +232,11 @@ class TransferSearch:
                     write_tables(study, job.folder)
 
             try:
-                trials = TransferTrials(self.record, settings, objective, ended, deadline_s)
+                trials = TransferTrials(self.record, settings, objective, ended, deadline_s, asking, stop)
                 run(trials, objective, executor, stop, settings.n_jobs)
-                judge_finalists(study, settings, objective, executor, stop, deadline_s)
+                # Whoever ends the last trial of a shared study knows all that can be finalists.
+                if self.record.is_alone or not self.record.trials(TrialState.RUNNING):
+                    judge_finalists(study, settings, objective, executor, stop, deadline_s)
             finally:
                 if self.cluster is None:
                     executor.close()
@@ -259,15 +268,18 @@ class TransferSearch:
     def _state(self) -> str:
         """How the search ended."""
         if count_finished(self.study) < self.job.settings.n_trials or not is_decided(self.study):
+            if not self.signals.number and self.job.settings.timeout_hours is None:
+                return "stopped"  # others go on with the study
             return f"stopped by {self.signals.name or '--timeout_hours'}"
         return "finished" if ranked_trials(self.study) else "failed"
 
 
 def dry_transfer(job: TransferJob) -> list[str]:
     """The plan with an estimate of the time; nothing is trained to the end, nothing written."""
-    path, n_known = job.folder / "study.db", 0
-    if path.is_file() and not job.settings.fresh:
-        n_known = count_finished(read_study(path, "study"))
+    path, storage, n_known = job.folder / "study.db", job.settings.storage, 0
+    known = path.is_file() if storage is None else recorded_data(path, storage) is not None
+    if known and not job.settings.fresh:
+        n_known = count_finished(read_study(path, "study", storage))
     n_left = max(job.settings.n_trials - n_known, 0)
     stages = Stages(job.data, job.settings, job.engine)
     return [*_plan(job, n_known), *([f"estimate      {_estimate(job, stages, n_left)}"] if n_left else [])]

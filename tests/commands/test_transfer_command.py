@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import torch
 
+import autoenc
 from autoenc import load_model
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings
@@ -498,3 +499,54 @@ def test_a_fresh_search_keeps_the_old_record_aside(call, rows_csv, tmp_path):
 
 def best_of(path) -> float:
     return optuna.load_study(study_name=None, storage=f"sqlite:///{path}").best_value
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_record_at_a_storage_url(call, folder, rows_csv, tmp_path):
+    """Two searches in one database: the same trials as in a file, resumed, shown, trained and loaded."""
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    options = ("--data_path", rows_csv, "--output_dir", tmp_path, *QUICK, "--storage", url)
+    assert call("transfer", *options, "--n_trials", 1).code == 0
+    assert call("transfer", *options, "--n_trials", 2, "--name", "other", "--seed", 1).code == 0
+    assert "3 wanted, 1 done" in call("transfer", *options, "--n_trials", 3, "--dry_run").out
+    answer = call("transfer", *options, "--n_trials", 3)
+    assert (answer.code, answer.err) == (0, "")
+    assert f"record        {url}" in answer.out
+    assert not (tmp_path / "rows" / "study.db").exists()
+    in_file, shared = (
+        json.loads((at / "best_params.json").read_text()) for at in (folder, tmp_path / "rows")
+    )
+    assert {**shared, "finalists": []} == {**in_file, "finalists": []}
+    places = {"transfer-rows": url, None: f"sqlite:///{folder / 'study.db'}"}
+    studies = [optuna.load_study(study_name=name, storage=place) for name, place in places.items()]
+    values = [[trial.value for trial in study.trials] for study in studies]
+    assert values[0] == values[1]
+    answer = call("analyze", tmp_path / "rows", "--storage", url)
+    assert (answer.code, answer.err) == (0, "")
+    assert "transfer-rows: 3 trials" in answer.out
+    answer = call("train-best", "--from", tmp_path / "other", "--storage", url)
+    assert (answer.code, answer.err) == (0, "")
+    assert (tmp_path / "other" / "best_model.pth").exists()
+    loaded = [
+        autoenc.load_results(tmp_path / "rows", storage=url),
+        autoenc.load_results(tmp_path / "other", storage=url),
+        autoenc.load_results(storage=url),  # the last used one
+    ]
+    assert [len(results.leaderboard) for results in loaded] == [3, 2, 3]
+    assert loaded[2].best_model().info["test_scores"] == train_best_transfer(folder).model.info["test_scores"]
+    answer = call("transfer", *options, "--seed", 7)
+    assert answer.code == 2
+    assert f"{url}: study transfer-rows is of another experiment: seed 42 there, 7 here" in answer.err
+    answer = call("train-best", "--from", tmp_path / "third", "--storage", url)
+    assert answer.code == 2
+    assert call("transfer", *options, "--seed", 7, "--n_trials", 1, "--fresh").code == 0
+    names = optuna.get_all_study_names(storage=url)
+    assert len(names) == 3
+    assert sum(name.startswith("transfer-rows.") for name in names) == 1
+    assert len(autoenc.load_results(storage=url).leaderboard) == 1
+
+
+def test_a_file_to_resume_and_a_storage_exclude_each_other(call, folder):
+    answer = call("transfer", "--resume", folder / "study.db", "--storage", "sqlite:///x.db")
+    assert answer.code == 2
+    assert "--resume names a file; a record at --storage goes on with the same options" in answer.err

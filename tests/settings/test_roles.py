@@ -75,7 +75,7 @@ def test_what_train_best_changes():
         "epochs", "stage2_epochs", "batch_size", "seed", "data_path", "labelled_path"
     ]  # fmt: skip
     assert train_transfer._NOT_OPEN == [
-        "storage", "hidden_dims", "patience", "initial_lr", "eta_min", "weight_decay", "dropout",
+        "hidden_dims", "patience", "initial_lr", "eta_min", "weight_decay", "dropout",
         "activation",
         "norm", "corruption", "kl_weight", "kl_warmup",
     ]  # fmt: skip

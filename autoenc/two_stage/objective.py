@@ -212,7 +212,7 @@ class FoldsObjective:
         return FoldOutcome(scores, scores.objective(self._settings))
 
     def _scored(self, unit: FoldUnit, stop: StopFlag) -> Scores:
-        stages, folds = self._parts(unit.repeat)
+        stages, folds = self._fitting(unit)
         is_shared, fold = len({fold.pretraining for fold in folds}) == 1, folds[unit.fold]
         pretrained = self._shared.of(unit, stop) if is_shared else self._pretrained(unit, stop)
         fitted = stages.fit(fold, unit.configuration, pretrained, stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from math import cos, nan, pi
 from typing import Any, Literal, Protocol
 
@@ -18,6 +19,7 @@ __all__ = [
     "Engine",
     "Family",
     "Fit",
+    "InputNorm",
     "Outcome",
     "Recipe",
     "Split",
@@ -37,6 +39,7 @@ Watch = Callable[[int, float], None]
 
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
 Norm = Literal["layer", "none"]
+InputNorm = Literal["same", "layer", "none"]
 Family = Literal["ae", "dae", "vae"]
 Start = Literal["random", "pca"]
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh")
@@ -81,7 +84,7 @@ class Recipe:
         weight_decay: Decoupled weight decay of AdamW.
         dropout: Probability that a hidden unit is dropped, in [0, 1).
         activation: Activation of the hidden layers.
-        norm: ``layer`` or ``none``.
+        norm: ``layer`` or ``none``, of the hidden layers.
         nonzero_weight: Loss weight of the observed non-zero cells.
         all_weight: Loss weight of all observed cells.
         patience: Stop after this many epochs without a lower test loss, and keep the parameters of the
@@ -95,6 +98,8 @@ class Recipe:
         kl_warmup: Epochs over which that weight rises to its full height.
         start: ``random``, or ``pca``: from the PCA of the training rows, by linear maps beside encoder and
             decoder; see :mod:`autoenc.engines.pca_start`.
+        input_norm: ``layer`` or ``none``, of the input; ``same`` is what ``norm`` says.
+        scaling: How columns are scaled; empty for the scaling that all fits of a search share.
         warm_start: Begin from the trained stack without the last hidden layer instead of from weights of
             its own; see :mod:`autoenc.engines.warm`.
     """
@@ -118,11 +123,24 @@ class Recipe:
     kl_warmup: int = 10
     warm_start: bool = False
     start: Start = "random"
+    input_norm: InputNorm = "same"
+    scaling: str = ""
+
+    @property
+    def loss(self) -> Literal["sparse", "mse"]:
+        """The loss by its name: ``mse`` is the mean over all observed cells alone, times a weight."""
+        return "sparse" if self.nonzero_weight else "mse"
 
     @property
     def last_epoch(self) -> int:
         """Epochs that are trained at most."""
         return min(self.stop_after or self.epochs, self.epochs)
+
+    def stopped_after(self, n_epochs: int) -> Recipe:
+        """The same schedule, cut after so many epochs whatever the test loss; 0 keeps the start as it is."""
+        if n_epochs == 0:
+            return replace(self, patience=0, stop_after=1, initial_lr=0.0, eta_min=0.0)
+        return replace(self, patience=0, stop_after=n_epochs)
 
     def as_dict(self) -> dict[str, Any]:
         """What differs from the defaults, as plain values.
@@ -165,8 +183,9 @@ class Fit:
         recipe = self.recipe
         variational, linear_path = recipe.family == "vae", recipe.start == "pca"
         return NetworkShape(
-            input_dim, self.architecture, self.latent_dim, recipe.norm, variational, linear_path
-        )
+            input_dim, self.architecture, self.latent_dim, recipe.norm, variational, linear_path,
+            recipe.input_norm,
+        )  # fmt: skip
 
     @property
     def parent(self) -> Fit:
@@ -187,14 +206,53 @@ class Fit:
 class Split:
     """Scaled data with the rows to train on and the rows to test on.
 
-    Shape:
+    Attributes:
         values: float32 ``[rows, columns]``, C-contiguous, NaN where a cell is missing.
         train, test: int64 ``[n]``, row indices into ``values``.
+        original: ``[rows, columns]`` before scaling, where that is needed to judge: where a column is bent,
+            or left out of the loss though it varies. None where columns are only moved and stretched.
+        undo: Takes scaled values back to the original units; None without ``original``.
     """
 
     values: NDArray[np.float32]
     train: NDArray[np.int64]
     test: NDArray[np.int64]
+    original: NDArray[np.floating] | None = None
+    undo: Callable[[NDArray[np.floating]], NDArray[np.float64]] | None = None
+
+    def target(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What reconstructions are judged by, ``[n, columns]``; see ``original``."""
+        values = self.values if self.original is None else self.original
+        return values[rows].astype(np.float64)
+
+    @cached_property
+    def is_left_out(self) -> NDArray[np.bool_]:
+        """Columns without a scaled cell in the training rows, ``[columns]``: no network learns them."""
+        left_out = np.ones(self.values.shape[1], bool)
+        for start in range(0, self.train.size, 4096):
+            left_out &= np.isnan(self.values[self.train[start : start + 4096]]).all(axis=0)
+        return left_out
+
+    @cached_property
+    def deviations(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Means over the training rows, squared deviations from them, and which columns can be judged.
+
+        Returns:
+            Each ``[columns]``; the squared deviations are sums over the observed cells of the test rows. A
+            column can be judged that varies in the training rows and deviates in the test rows.
+        """
+        n_columns = self.values.shape[1]
+        mean, total, is_judged = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns, bool)
+        values = self.values if self.original is None else self.original
+        for j in range(n_columns):  # by column, so that the rows are never copied as a whole
+            column = values[:, j].astype(np.float64)
+            train, test = column[self.train], column[self.test]
+            train, test = train[~np.isnan(train)], test[~np.isnan(test)]
+            if train.size and test.size and train.max() > train.min():
+                mean[j] = train.mean()
+                total[j] = np.square(test - mean[j]).sum()
+                is_judged[j] = total[j] > 0
+        return mean, total, is_judged
 
 
 @dataclass(frozen=True)
@@ -211,6 +269,8 @@ class Outcome:
         kept_epoch: Index of the epoch whose parameters were kept; ``BEFORE`` for those of the start.
         failure: Why the fit failed; None where it did not.
         start_loss: Test loss before the first step, of a fit that begins from PCA.
+        explained: Explained variance of the test rows by the kept parameters, the mean over columns; see
+            :mod:`autoenc.engines.explained`. None where it is not known, or no column can be judged.
     """
 
     train_losses: list[float]
@@ -221,6 +281,7 @@ class Outcome:
     kept_epoch: int = -1
     failure: str | None = None
     start_loss: float | None = None
+    explained: float | None = None
 
     @property
     def final_test_loss(self) -> float:
@@ -228,6 +289,11 @@ class Outcome:
         if self.kept_epoch == BEFORE and self.start_loss is not None:
             return self.start_loss
         return self.test_losses[self.kept_epoch] if self.test_losses else nan
+
+    @property
+    def n_kept_epochs(self) -> int:
+        """Epochs of training behind the parameters that were kept."""
+        return 0 if self.kept_epoch == BEFORE else range(len(self.test_losses))[self.kept_epoch] + 1
 
     @property
     def best_test_loss(self) -> float:

@@ -66,11 +66,13 @@ def run_epochs(
     return Epochs(train_losses, test_losses, stopping.best_epoch, failure, start_loss)
 
 
-def outcome_of(epochs: Epochs, final_train_loss: float, seconds: float, state: State) -> Outcome:
+def outcome_of(
+    epochs: Epochs, final_train_loss: float, seconds: float, state: State, explained: float | None
+) -> Outcome:
     """The outcome of a fit with these epochs, whose kept parameters are ``state``."""
     return Outcome(
         epochs.train_losses, epochs.test_losses, final_train_loss, seconds, state, epochs.kept_epoch,
-        epochs.failure, epochs.start_loss,
+        epochs.failure, epochs.start_loss, None if epochs.failure else explained,
     )  # fmt: skip
 
 

@@ -465,12 +465,13 @@ def _compile_pass(sources: int):
     def run_pass(
         p, m, v, g, layers, has_norm, activation, values, rows, batch_size, stride, x, observed, h, xhat,
         rstd, slopes, d, other, d_rows, keys, sums, stop, learning, seed, epoch, threshold, scale,
-        corruption, kl_weight, learning_rate, weight_decay, nonzero_weight, all_weight, step,
+        corruption, kl_weight, learning_rate, weight_decay, nonzero_weight, all_weight, step, output,
     ):  # fmt: skip
         """One pass over ``rows`` in their order, ``batch_size`` at a time, with updates if ``learning``.
 
         Without them there is no dropout either, and only the loss is measured. One function does both, and
         allocates nothing, because each further one, and each allocation, adds a second to the compilation.
+        The reconstructions are written to ``output`` ``[rows, columns]``, unless it is empty.
 
         Returns:
             The loss over all rows at once, each batch as it was met.
@@ -504,6 +505,10 @@ def _compile_pass(sources: int):
             sums[1] += over_nonzero
             sums[2] += n_observed
             sums[3] += n_nonzero
+            if output.size > 0:
+                for lane in range(n):
+                    for j in range(n_columns):
+                        output[start + lane, j] = h[out + j * stride + lane]
             if learning:
                 weight_all = all_weight / max(n_observed, 1)
                 weight_nonzero = nonzero_weight / max(n_nonzero, 1)

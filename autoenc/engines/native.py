@@ -28,6 +28,7 @@ from autoenc.engines.contract import (
     check_initial,
 )
 from autoenc.engines.epochs import outcome_of, run_epochs
+from autoenc.engines.explained import explained_variance
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.randomness import batch_order, keep_threshold
 from autoenc.engines.simd import VECTOR_BYTES
@@ -66,8 +67,7 @@ class _Layout:
         def padded(width: int) -> int:
             return -(-width // vector) * vector
 
-        has_norm = network.norm == "layer"
-        at = 2 * padded(network.input_dim) if has_norm else 0
+        at = 2 * padded(network.input_dim) if network.normalizes_input else 0
         largest = at
         layers = network.layers()
         middle = len(layers) // 2
@@ -115,7 +115,7 @@ class _Layout:
     def _views(self, flat: Floats) -> dict[str, Floats]:
         """Each parameter by its state-dict name, as a view into ``flat``."""
         views: dict[str, Floats] = {}
-        if self.network.norm == "layer":
+        if self.network.normalizes_input:
             half, width = self.table[0, kernels.WEIGHT] // 2, self.network.input_dim
             views["input_norm.weight"] = flat[:width]
             views["input_norm.bias"] = flat[half : half + width]
@@ -169,6 +169,7 @@ class _Training:
             _aligned(self.layout.widest * self.stride, dtype) for _ in range(3)
         )
         self.keys, self.sums = np.zeros(len(self.layout.table) + 2, np.uint32), np.zeros(4)
+        self.no_output = np.zeros((0, 0), dtype)
         self.n_steps_per_epoch = -(-split.train.size // recipe.batch_size)
 
     def _set_ones(self) -> None:
@@ -186,11 +187,20 @@ class _Training:
         """The loss over ``rows``, without dropout."""
         return self._pass(rows, self.stride, False, 0)
 
-    def _pass(self, rows: NDArray[np.int64], batch_size: int, learning: bool, epoch: int) -> float:
+    def reconstruct(self, rows: NDArray[np.int64]) -> Floats:
+        """Scaled reconstructions of ``rows``, ``[rows, columns]``, without dropout."""
+        output = np.empty((rows.size, self.values.shape[1]), self.p.dtype)
+        self._pass(rows, self.stride, False, 0, output)
+        return output
+
+    def _pass(
+        self, rows: NDArray[np.int64], batch_size: int, learning: bool, epoch: int,
+        output: Floats | None = None,
+    ) -> float:  # fmt: skip
         recipe = self.fit.recipe
         return float(
             kernels.run_pass(
-                self.p, self.m, self.v, self.g, self.layout.table, recipe.norm == "layer",
+                self.p, self.m, self.v, self.g, self.layout.table, self.layout.network.normalizes_input,
                 ACTIVATIONS.index(recipe.activation), self.values, _constant(rows), batch_size, self.stride,
                 self.x, self.observed, self.h, self.xhat, self.rstd, self.slopes, self.d, self.other,
                 self.d_rows, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
@@ -199,7 +209,7 @@ class _Training:
                 float(recipe.kl_weight_in(epoch)) if recipe.family == "vae" else 0.0,
                 float(recipe.learning_rate(epoch)), float(recipe.weight_decay), float(recipe.nonzero_weight),
                 float(recipe.all_weight),
-                epoch * self.n_steps_per_epoch,
+                epoch * self.n_steps_per_epoch, self.no_output if output is None else output,
             )
         )  # fmt: skip
 
@@ -259,10 +269,11 @@ class NativeEngine:
         epochs = run_epochs(fit.recipe, training.epoch, lambda: training.loss(split.test), keep, stop, watch)
         training.p[:] = kept
         final_train_loss = training.loss(split.train)
+        explained = explained_variance(split, training.reconstruct)
         if stop.is_set():
             raise Stopped
         state = training.layout.unpack(training.p)
-        return outcome_of(epochs, final_train_loss, time.perf_counter() - started, state)
+        return outcome_of(epochs, final_train_loss, time.perf_counter() - started, state, explained)
 
     def seconds_per_row(self, values: NDArray[np.float32], fit: Fit) -> float:
         """Time to reconstruct a row and take its loss: the fastest of a few passes over all rows.

@@ -135,7 +135,7 @@ def initial_state(network: NetworkShape, seed: int) -> State:
         state[f"{prefix}.weight"] = np.ones(width)
         state[f"{prefix}.bias"] = np.zeros(width)
 
-    if network.norm == "layer":
+    if network.normalizes_input:
         add_norm("input_norm", network.input_dim)
     for layer in network.layers():
         bound = sqrt(6 / (layer.n_in + layer.n_out))

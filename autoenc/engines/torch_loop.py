@@ -23,6 +23,7 @@ from autoenc.engines.contract import (
     check_initial,
 )
 from autoenc.engines.epochs import outcome_of, run_epochs
+from autoenc.engines.explained import explained_variance
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.randomness import CORRUPTION, batch_order, dropout_mask, latent_noise
 from autoenc.engines.torch_state import training_state
@@ -140,8 +141,9 @@ class TorchEngine:
         )
         model.load_state_dict(kept)
         final_train_loss = self._loss(model, split, split.train, fit)
+        explained = explained_variance(split, lambda rows: self._reconstruct(model, split, rows))
         state: State = {name: value.cpu().numpy() for name, value in model.state_dict().items()}
-        return outcome_of(epochs, final_train_loss, time.perf_counter() - started, state)
+        return outcome_of(epochs, final_train_loss, time.perf_counter() - started, state, explained)
 
     def _build(
         self, split: Split, fit: Fit, initial: State | None
@@ -151,7 +153,7 @@ class TorchEngine:
         with torch.device("meta"):  # to draw weights that are replaced would move the caller's generator
             model = DynamicAutoencoder(
                 network.input_dim, network.latent_dim, network.hidden_dims, recipe.dropout, recipe.activation,
-                recipe.norm, network.variational, network.linear_path,
+                recipe.norm, network.variational, network.linear_path, recipe.input_norm,
             )  # fmt: skip
         model.draw = _CoordinateDraw(fit.seed)
         dropouts: list[_CoordinateDropout] = []
@@ -210,6 +212,15 @@ class TorchEngine:
             target = self._rows(split, rows[start : start + _EVALUATION_ROWS])
             sums.add(model(target)[0], target)
         return sums.loss(fit)
+
+    @torch.no_grad()
+    def _reconstruct(
+        self, model: DynamicAutoencoder, split: Split, rows: NDArray[np.int64]
+    ) -> NDArray[np.floating]:
+        """Scaled reconstructions of ``rows``, ``[rows, columns]``."""
+        model.eval()
+        reconstruction: NDArray[np.floating] = model(self._rows(split, rows))[0].cpu().numpy()
+        return reconstruction
 
 
 class _LossSums:

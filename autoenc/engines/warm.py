@@ -39,7 +39,7 @@ def extended_state(network: NetworkShape, seed: int, parent: NetworkShape, train
     depth = len(parent.hidden_dims)
     own, its = network.layers(), parent.layers()
     pairs = [*zip(own[:depth], its[:depth], strict=True), *zip(own[-depth:], its[-depth:], strict=True)]
-    source = {"input_norm": "input_norm"} if network.norm == "layer" else {}
+    source = {"input_norm": "input_norm"} if network.normalizes_input else {}
     for layer, same in pairs:
         source[layer.linear] = same.linear
         if layer.norm and same.norm:

@@ -58,9 +58,10 @@ class NetworkShape:
         input_dim: Columns of the table.
         hidden_dims: Hidden widths of the encoder; the decoder mirrors them.
         latent_dim: Size of the latent space.
-        norm: ``layer`` for LayerNorm at the input and behind each hidden linear layer, or ``none``.
+        norm: ``layer`` for LayerNorm behind each hidden linear layer, or ``none``.
         variational: Whether the encoder ends in means and log variances, twice the latent size.
         linear_path: Whether a linear map runs beside the encoder and another beside the decoder.
+        input_norm: The same for the input: ``layer``, ``none``, or ``same`` for what ``norm`` says.
     """
 
     input_dim: int
@@ -69,6 +70,12 @@ class NetworkShape:
     norm: Literal["layer", "none"] = "layer"
     variational: bool = False
     linear_path: bool = False
+    input_norm: Literal["same", "layer", "none"] = "same"
+
+    @property
+    def normalizes_input(self) -> bool:
+        """Whether LayerNorm comes before the first layer."""
+        return (self.norm if self.input_norm == "same" else self.input_norm) == "layer"
 
     def layers(self) -> list[LayerShape]:
         """The linear layers from input to reconstruction, named as in the model's state dict."""
@@ -97,7 +104,7 @@ class NetworkShape:
 
     def count_parameters(self, part: Literal["all", "encoder", "decoder"] = "all") -> int:
         """Trainable parameters; the input norm counts towards ``all`` only."""
-        total = 2 * self.input_dim if part == "all" and self.norm == "layer" else 0
+        total = 2 * self.input_dim if part == "all" and self.normalizes_input else 0
         for layer in self.layers():
             if part == "all" or layer.linear.startswith(part):
                 total += layer.n_in * layer.n_out + layer.n_out + (2 * layer.n_out if layer.norm else 0)

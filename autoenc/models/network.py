@@ -36,11 +36,12 @@ class DynamicAutoencoder(nn.Module):
         hidden_dims: Hidden widths of the encoder, outermost first.
         dropout: Probability that a hidden unit is dropped in training.
         activation: ``relu``, ``leaky_relu``, ``elu``, ``gelu``, ``silu`` or ``tanh``.
-        norm: ``layer``, or ``none`` for a network without any LayerNorm.
+        norm: ``layer``, or ``none`` for hidden blocks without LayerNorm.
         variational: Whether the encoder ends in means and log variances (Kingma and Welling, ICLR 2014).
             Latent points are then the means, and in training they are drawn.
         linear_path: Whether a linear map runs beside the encoder and another beside the decoder, as in
             ``z = W (x - mean) + f(x)`` and ``V z + g(z)``; there a missing cell counts as its column's mean.
+        input_norm: ``layer`` or ``none`` for the input alone; ``same`` is what ``norm`` says.
 
     Shape:
         input: ``[rows, input_dim]``, NaN where a cell is missing; it enters as 0.
@@ -68,6 +69,7 @@ class DynamicAutoencoder(nn.Module):
         norm: Literal["layer", "none"] = "layer",
         variational: bool = False,
         linear_path: bool = False,
+        input_norm: Literal["same", "layer", "none"] = "same",
     ) -> None:
         super().__init__()
         for name, sizes in (
@@ -83,11 +85,15 @@ class DynamicAutoencoder(nn.Module):
             raise ValueError(f"activation must be one of {', '.join(_ACTIVATIONS)}, got {activation!r}")
         if norm not in ("layer", "none"):
             raise ValueError(f"norm must be 'layer' or 'none', got {norm!r}")
-        self.shape = NetworkShape(input_dim, tuple(hidden_dims), latent_dim, norm, variational, linear_path)
+        if input_norm not in ("same", "layer", "none"):
+            raise ValueError(f"input_norm must be 'same', 'layer' or 'none', got {input_norm!r}")
+        self.shape = NetworkShape(
+            input_dim, tuple(hidden_dims), latent_dim, norm, variational, linear_path, input_norm
+        )
         self.dropout = dropout
         self.activation = activation
         self.input_norm: nn.Module = (
-            nn.LayerNorm(input_dim, eps=NORM_EPS) if norm == "layer" else nn.Identity()
+            nn.LayerNorm(input_dim, eps=NORM_EPS) if self.shape.normalizes_input else nn.Identity()
         )
         layers = self.shape.layers()
         self.encoder = self._build([layer for layer in layers if layer.linear.startswith("encoder")])
@@ -164,13 +170,18 @@ def shape_of_state_dict(state: Mapping[str, torch.Tensor]) -> NetworkShape:
         raise ValueError("it must hold encoder.N.weight and decoder.N.weight, and does not")
     linears = [value for _, value in sorted(weights["encoder"], key=lambda item: item[0])]
     latent_dim = min(weights["decoder"], key=lambda item: item[0])[1].shape[1]
+    input_norm: Literal["layer", "none"] = "layer" if "input_norm.weight" in state else "none"
+    norm = input_norm
+    if len(linears) > 1:  # only a norm makes of the second module something with parameters
+        norm = "layer" if "encoder.1.weight" in state else "none"
     shape = NetworkShape(
         input_dim=linears[0].shape[1],
         hidden_dims=tuple(int(weight.shape[0]) for weight in linears[:-1]),
         latent_dim=latent_dim,
-        norm="layer" if "input_norm.weight" in state else "none",
+        norm=norm,
         variational=linears[-1].shape[0] == 2 * latent_dim,
         linear_path="encoder_line.weight" in state,
+        input_norm="same" if input_norm == norm else input_norm,
     )
     expected = _expected_shapes(shape)
     found = {name: tuple(value.shape) for name, value in state.items()}
@@ -186,7 +197,7 @@ def shape_of_state_dict(state: Mapping[str, torch.Tensor]) -> NetworkShape:
 
 def _expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
     expected: dict[str, tuple[int, ...]] = {}
-    if shape.norm == "layer":
+    if shape.normalizes_input:
         expected |= {f"input_norm.{part}": (shape.input_dim,) for part in ("weight", "bias")}
     for layer in shape.layers():
         expected[f"{layer.linear}.weight"] = (layer.n_out, layer.n_in)

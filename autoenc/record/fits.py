@@ -30,6 +30,8 @@ __all__ = ["FitRecord", "records_in", "searches_in"]
 _DEPTH = IntDistribution(1, 1024)
 _WIDTH = IntDistribution(1, 65536, log=True)
 _SEARCH = "autoenc_search"
+_LATER = ("start_loss", "explained")
+"""Numbers of an outcome that fits recorded by earlier versions lack."""
 
 
 class FitRecord(Record):
@@ -181,6 +183,7 @@ def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> Froz
             "engine": engine,
             "seconds": outcome.seconds,
             "kept_epoch": outcome.kept_epoch,
+            **{name: value for name in _LATER if (value := getattr(outcome, name)) is not None},
             "train_losses": [] if failed else outcome.train_losses,
             "final_train_loss": None if failed else outcome.final_train_loss,
             "failure": outcome.failure,
@@ -197,8 +200,15 @@ def _from_trial(context: Context, trial: FrozenTrial) -> tuple[Fit, Outcome]:
     losses = [trial.intermediate_values[epoch] for epoch in sorted(trial.intermediate_values)]
     train = float("nan") if final is None else final
     return fit, Outcome(
-        attrs["train_losses"], losses, train, attrs["seconds"], {}, attrs["kept_epoch"], attrs["failure"]
-    )
+        attrs["train_losses"], losses, train, attrs["seconds"], {}, attrs["kept_epoch"], attrs["failure"],
+        **{name: _number(attrs[name]) for name in _LATER if name in attrs},
+    )  # fmt: skip
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, float):
+        raise TypeError(f"it must be a number, got {value!r}")
+    return value
 
 
 def _contradiction(context: Context, trial: FrozenTrial, fit: Fit, outcome: Outcome) -> str | None:

@@ -356,7 +356,7 @@ def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:
                 "final_test_loss": outcome.final_test_loss,
                 "final_train_loss": outcome.final_train_loss,
                 "epochs": len(outcome.test_losses),
-                "kept_epoch": range(len(outcome.test_losses))[outcome.kept_epoch] + 1,
+                "kept_epoch": outcome.n_kept_epochs,
                 "seconds": outcome.seconds,
             }
             for fit, outcome in zip(trial.fits, result.outcomes, strict=True)

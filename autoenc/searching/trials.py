@@ -76,7 +76,7 @@ class Trial:
             return self.fits[0]
         recipe = self.recipe
         if recipe.patience:
-            recipe = replace(recipe, patience=0, stop_after=result.median_epochs)
+            recipe = recipe.stopped_after(result.median_epochs)
         return Fit(self.architecture, self.latent_dim, recipe, self.seeds[0], HOLDOUT)
 
 
@@ -147,7 +147,7 @@ class TrialResult:
     @property
     def median_epochs(self) -> int:
         """Epochs that its fits kept, the median rounded down."""
-        kept = sorted(range(len(o.test_losses))[o.kept_epoch] + 1 for o in self.outcomes)
+        kept = sorted(outcome.n_kept_epochs for outcome in self.outcomes)
         return kept[(len(kept) - 1) // 2]
 
 

@@ -64,8 +64,8 @@ class FullTraining:
         fold = fold_names(5)[0]
         tried = replace(self.fit, fold=fold, recipe=replace(self.fit.recipe, patience=patience))
         outcome = self.engine.fit(self.division.split(fold), tried, stop)
-        epochs = range(len(outcome.test_losses))[outcome.kept_epoch] + 1
-        return replace(self, fit=replace(self.fit, recipe=replace(self.fit.recipe, stop_after=epochs)))
+        recipe = self.fit.recipe.stopped_after(outcome.n_kept_epochs)
+        return replace(self, fit=replace(self.fit, recipe=recipe))
 
     def run(self, stop: StopFlag | None = None) -> Outcome:
         """Train; raises as :meth:`until_best`."""

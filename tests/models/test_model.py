@@ -141,6 +141,7 @@ def test_weights_start_xavier_uniform_and_biases_at_zero():
         ((5, 3, (8,), float("nan")), r"dropout must be in \[0, 1\), got nan"),
         ((5, 3, (8,), 0.1, "swish"), "activation must be one of relu, .*, got 'swish'"),
         ((5, 3, (8,), 0.1, "relu", "batch"), "norm must be 'layer' or 'none', got 'batch'"),
+        ((5, 3, (8,), 0.1, "relu", "none", False, False, "x"), "input_norm must be 'same', 'layer' or"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
@@ -153,9 +154,12 @@ def test_wrong_arguments_are_named(arguments, message):
     st.integers(1, 12),
     st.lists(st.integers(1, 12), max_size=4),
     st.sampled_from(["layer", "none"]),
+    st.sampled_from(["same", "layer", "none"]),
 )
-def test_sizes_are_read_off_a_state_dict(input_dim, latent_dim, hidden_dims, norm):
-    model = DynamicAutoencoder(input_dim, latent_dim, hidden_dims, norm=norm)
+def test_sizes_are_read_off_a_state_dict(input_dim, latent_dim, hidden_dims, norm, input_norm):
+    # What can be left out has one form, and without hidden layers only the input has a norm.
+    input_norm = "same" if input_norm == norm or not hidden_dims else input_norm
+    model = DynamicAutoencoder(input_dim, latent_dim, hidden_dims, norm=norm, input_norm=input_norm)
     assert shape_of_state_dict(model.state_dict()) == model.shape
 
 

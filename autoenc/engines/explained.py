@@ -1,0 +1,64 @@
+"""Explained variance: a measure of reconstructions that does not depend on recipe, loss or scaling.
+
+Of a column it is 1 minus the squared error over the squared deviation from the mean of the training rows,
+both over the observed cells of the rows that judge and in the column's own units: 1 is perfect, 0 as good as
+that mean. Of a table it is the mean over its columns. Where the rows that judge have the mean of the training
+rows it is what scikit-learn calls ``r2_score``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.engines.contract import Split
+
+__all__ = ["explained_by_column", "explained_variance", "mean_explained"]
+
+_CHUNK_CELLS = 2**22
+"""Cells that are reconstructed at once."""
+
+Reconstruct = Callable[[NDArray[np.int64]], NDArray[np.floating]]
+
+
+def explained_by_column(split: Split, reconstruct: Reconstruct) -> NDArray[np.float64]:
+    """Explained variance of each column over the rows that judge a split.
+
+    Args:
+        split: The data.
+        reconstruct: Takes row indices ``[n]``; returns their scaled reconstructions ``[n, columns]``.
+
+    Returns:
+        ``[columns]``; NaN of columns that are constant in the training rows or in the rows that judge, of
+        which nothing can be explained, and 0 of others that are left out of the loss.
+    """
+    mean, total, is_judged = split.deviations
+    error = np.zeros(mean.size)
+    for rows in _chunks(split):
+        target, reconstruction = split.target(rows), reconstruct(rows).astype(np.float64)
+        if split.undo is not None:
+            reconstruction = split.undo(reconstruction)
+        with np.errstate(over="ignore", invalid="ignore"):
+            error += np.nansum(np.square(reconstruction - target), axis=0)
+    explained = np.full(mean.size, np.nan)
+    np.divide(total - error, total, out=explained, where=is_judged)
+    explained[is_judged & split.is_left_out] = 0.0
+    return explained
+
+
+def _chunks(split: Split) -> list[NDArray[np.int64]]:
+    n_rows = max(1, _CHUNK_CELLS // max(split.values.shape[1], 1))
+    return [split.test[start : start + n_rows] for start in range(0, split.test.size, n_rows)]
+
+
+def mean_explained(by_column: NDArray[np.float64]) -> float | None:
+    """The mean over the columns that can be judged; None where there is none."""
+    judged = by_column[~np.isnan(by_column)]
+    return float(judged.mean()) if judged.size else None
+
+
+def explained_variance(split: Split, reconstruct: Reconstruct) -> float | None:
+    """The mean explained variance over the columns of a split; see :func:`explained_by_column`."""
+    return mean_explained(explained_by_column(split, reconstruct))

@@ -59,7 +59,7 @@ def test_nothing_can_be_said_of_columns_that_are_all_constant() -> None:
 def test_columns_that_vary_and_are_left_out_of_the_loss_are_not_explained() -> None:
     original = np.array([[0.0, 1], [2, 3], [0, 1], [2, 3]])
     scaled = np.stack([original[:, 0] - 1, np.full(4, np.nan)], axis=1).astype(np.float32)
-    split = Split(scaled, np.arange(2), np.arange(2, 4), original, lambda values: values + [1, 2])
+    split = Split(scaled, np.arange(2), np.arange(2, 4), original, lambda values: values + np.arange(1, 3))
     np.testing.assert_allclose(explained_by_column(split, lambda at: np.zeros((at.size, 2))), [0, 0])
     np.testing.assert_allclose(explained_by_column(split, lambda at: scaled[at] * [1, 0] + [0, 1]), [1, 0])
 

@@ -42,7 +42,7 @@ def _search_one(settings: SearchSettings) -> int:
     screen = Terminal(settings.quiet, settings.verbose)
     if settings.verify or settings.dry_run:
         screen.warn(job.warnings())
-        return verify(job.fits, settings.verify, job.division.split) if settings.verify else dry_run(job)
+        return verify(job.fits, settings.verify, job.division.split_of) if settings.verify else dry_run(job)
     try:
         run = run_search(job, screen)
     except Exception as error:

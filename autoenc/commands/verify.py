@@ -12,7 +12,7 @@ from autoenc.system.text import say
 __all__ = ["verify"]
 
 
-def verify(fits: Sequence[Fit], n_wanted: int, split_of: Callable[[str], Split]) -> int:
+def verify(fits: Sequence[Fit], n_wanted: int, split_of: Callable[[Fit], Split]) -> int:
     """Train some of the fits with both engines and print what came out.
 
     Returns:

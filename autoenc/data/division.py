@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,13 @@ from autoenc.data.divisible import Labels, folds_problem, holdout_problem, rare_
 from autoenc.data.labels import separate_groups
 from autoenc.data.scaling import left_out_mark, scaling_warnings
 from autoenc.data.table import TEST_SHARE, Scaling, ScalingKind, Table
-from autoenc.engines import Split
+from autoenc.engines import Fit, Split
 from autoenc.errors import InputError
 from autoenc.system.text import warn
 
 __all__ = [
-    "HOLDOUT", "Division", "Rows", "divide_folds", "divide_holdout", "dividing", "fold_names", "split_table",
+    "HOLDOUT", "Division", "Rows", "divide_folds", "divide_holdout", "dividing", "fold_names", "scaled_split",
+    "split_table",
 ]  # fmt: skip
 
 HOLDOUT = "holdout"
@@ -101,7 +103,7 @@ class Division:
 
     Args:
         table: The table; with the columns ``stratify`` and ``group`` among its labels.
-        scaling_kind: How columns are scaled.
+        scaling_kind: How columns are scaled, where nothing else is said.
         seed: Of the shuffles.
         stratify: Label whose shares every part keeps.
         group: Label whose rows stay together on one side.
@@ -134,48 +136,61 @@ class Division:
         rows = np.arange(len(table.values))
         with dividing(table.path, "the train/test split", self._names):
             self.train, self.test = divide_holdout(rows, seed, self._classes, self._groups)
-        self._scalings: dict[str, tuple[Scaling, int]] = {}
+        self._scalings: dict[tuple[str, str], tuple[Scaling, int]] = {}
         self._with_key: dict[bytes, Scaling] = {}
-        # Splits of a large table are large: the last few are kept, and shared by folds of one scaling.
+        # Splits of a large table are large: the last few are kept, and shared by folds of equal scalings.
         self._split = lru_cache(maxsize=N_KEPT)(self._make)
         self._values = lru_cache(maxsize=N_KEPT)(self._scaled)
 
-    def split(self, fold: str = HOLDOUT) -> Split:
+    def split(self, fold: str = HOLDOUT, kind: str = "") -> Split:
         """The scaled data of a fold.
+
+        Args:
+            fold: Its name.
+            kind: How columns are scaled; empty for the division's own kind.
 
         Raises:
             InputError: If a side has no observed cell, or none in a column that can be scaled.
         """
-        return self._split(fold)
+        return self._split(fold, kind or self._scaling_kind)
 
-    def scaling(self, fold: str = HOLDOUT) -> Scaling:
-        """The scaling that a fold's training rows gave."""
-        return self._fitted(fold)[0]
+    def split_of(self, fit: Fit) -> Split:
+        """The data that a fit is trained on; raises as :meth:`split`."""
+        return self.split(fit.fold, fit.recipe.scaling)
 
-    def _fitted(self, fold: str) -> tuple[Scaling, int]:
+    def scaling(self, fold: str = HOLDOUT, kind: str = "") -> Scaling:
+        """The scaling that a fold's training rows gave; see :meth:`split`."""
+        return self._fitted(fold, kind)[0]
+
+    def _fitted(self, fold: str, kind: str = "") -> tuple[Scaling, int]:
         """A fold's scaling, and of how many rows."""
-        if fold not in self._scalings:
+        key = fold, kind or self._scaling_kind
+        if key not in self._scalings:
             train, _ = self.rows(fold)
-            self._scalings[fold] = Scaling.fit(self._scaling_kind, self.table.values, train), train.size
-        return self._scalings[fold]
+            scaling = Scaling.fit(cast("ScalingKind", key[1]), self.table.values, train)
+            self._scalings[key] = scaling, train.size
+        return self._scalings[key]
 
     def left_out_mark(self, folds: Iterable[str]) -> str:
         """What the identity of fits on these folds says about columns without a scale; mostly nothing."""
         return left_out_mark({fold: self._fitted(fold) for fold in folds}, [self.table.values])
 
-    def warnings(self, folds: Iterable[str]) -> list[str]:
-        """Name the columns that are left out of the loss of these folds."""
-        table, scalings = self.table, {fold: self.scaling(fold) for fold in folds}
-        return scaling_warnings(table.columns, table.varying, scalings, [table.values])
+    def warnings(self, folds: Iterable[str], kinds: Iterable[str] = ("",)) -> list[str]:
+        """Name the columns that are left out of the loss of these folds, by any of these kinds of scaling."""
+        table, told, names = self.table, dict[str, None](), list(folds)
+        for kind in kinds:
+            scalings = {fold: self.scaling(fold, kind) for fold in names}
+            told |= dict.fromkeys(scaling_warnings(table.columns, table.varying, scalings, [table.values]))
+        return list(told)
 
-    def n_scaled_tables(self, folds: Iterable[str]) -> int:
-        """How many scaled copies of the table are kept when all these folds are used."""
-        return min(len({self.scaling(fold).key for fold in folds}), N_KEPT)
+    def n_scaled_tables(self, folds: Iterable[str], kinds: Iterable[str] = ("",)) -> int:
+        """How many scaled copies of the table are kept when all these folds and kinds are used."""
+        return min(len({self.scaling(fold, kind).key for kind in kinds for fold in folds}), N_KEPT)
 
-    def _make(self, fold: str) -> Split:
-        scaling = self.scaling(fold)
+    def _make(self, fold: str, kind: str) -> Split:
+        scaling = self.scaling(fold, kind)
         self._with_key[scaling.key] = scaling
-        split = Split(self._values(scaling.key), *self.rows(fold))
+        split = scaled_split(self.table.values, scaling, self._values(scaling.key), *self.rows(fold))
         sides = (("training", split.train), ("test", split.test))
         for name, rows in sides:
             if np.isnan(self.table.values[rows]).all():
@@ -185,19 +200,20 @@ class Division:
             if without and self.table.varying.any():
                 raise InputError(
                     f"{self.table.path}: no column with a cell in the {rows.size} {name} rows varies in the "
-                    f"{split.train.size} training rows; --scaling {self._scaling_kind} has nothing to go by"
+                    f"{split.train.size} training rows; --scaling {kind} has nothing to go by"
                 )
         return split
 
     def _scaled(self, key: bytes) -> NDArray[np.float32]:
-        values = self._with_key[key].apply(self.table.values)
+        scaling = self._with_key[key]
+        values = scaling.apply(self.table.values)
         for j in range(values.shape[1]):
             beyond = np.flatnonzero(np.isinf(values[:, j]))
             if beyond.size:
                 row, table = int(beyond[0]), self.table
                 raise InputError(
                     f"{table.path}: row {row + 1}, column {table.columns[j]!r}: {table.values[row, j]:g} is "
-                    f"infinite in single precision after --scaling {self._scaling_kind}"
+                    f"infinite in single precision after --scaling {scaling.kind}"
                 )
         return values
 
@@ -223,6 +239,23 @@ class Division:
         if told is not None and not self._told_rare:
             self._told_rare = True
             warn(f"warning: {self.table.path}: --stratify {self._names['stratify']}: {told}")
+
+
+def scaled_split(
+    values: NDArray[np.float64], scaling: Scaling, scaled: NDArray[np.float32], train: Rows, test: Rows
+) -> Split:
+    """A split that knows its original units where explained variance depends on them.
+
+    Args:
+        values: The table, ``[rows, columns]``.
+        scaling: Fitted on the training rows.
+        scaled: What it makes of the table.
+        train: Rows to train on.
+        test: Rows to test on.
+    """
+    if scaling.curves or scaling.left_out.any():
+        return Split(scaled, train, test, values, scaling.undo)
+    return Split(scaled, train, test)
 
 
 def _refuse(problem: str | None) -> None:

@@ -10,11 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.data.curves import BENDING, Curve, fit_curve
 from autoenc.errors import listed
 
 __all__ = ["Scaling", "ScalingKind", "left_out_mark", "scaling_warnings"]
 
-ScalingKind = Literal["maxabs", "none", "minmax", "standard", "robust"]
+ScalingKind = Literal["maxabs", "none", "minmax", "standard", "robust", "log1p", "quantile", "auto"]
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _ROUNDING = 16 * _EPSILON
@@ -26,7 +27,7 @@ _FLAT = 1e-4
 
 @dataclass(frozen=True)
 class Scaling:
-    """An affine map of each column, ``(x - center) / scale``.
+    """An affine map of each column, ``(x - center) / scale``, of some kinds behind a curve that bends it.
 
     A column has no scale, ``scale`` 0, where the rows that the scaling was fitted on give none: unobserved
     ones, constant ones, quartiles that coincide. All cells of such a column count as missing: they enter a
@@ -39,6 +40,8 @@ class Scaling:
         low, high: float64 ``[columns]``, the range of the rows that it was fitted on, NaN where no cell was
             observed; None where that is not known. It tells what is far outside of them.
         constant: bool ``[columns]``, where the scale is that of one number; None where no column has such.
+        curves: A curve for each column or None; empty where no column is bent. Center and scale are then
+            those of the bent cells.
     """
 
     kind: ScalingKind
@@ -47,21 +50,36 @@ class Scaling:
     low: NDArray[np.float64] | None = None
     high: NDArray[np.float64] | None = None
     constant: NDArray[np.bool_] | None = None
+    curves: tuple[Curve | None, ...] = ()
 
     @classmethod
     def fit(cls, kind: ScalingKind, values: NDArray[np.floating], rows: NDArray[np.int64]) -> Scaling:
-        """Fit scikit-learn's scaler of this kind on the given rows; missing cells are passed over."""
+        """Fit scikit-learn's scaler of this kind on the given rows; missing cells are passed over.
+
+        Kinds that bend columns standardize what they bent.
+        """
         n_columns = values.shape[1]
+        curves: list[Curve | None] = [None] * n_columns
         center, scale = np.zeros(n_columns), np.zeros(n_columns)
         low, high = np.full(n_columns, np.nan), np.full(n_columns, np.nan)
         for j in range(n_columns):  # by column, so that the rows are never copied as a whole
             column = values[rows, j].astype(np.float64)
-            center[j], scale[j] = _center_and_scale(kind, column)
             low[j], high[j] = np.fmin.reduce(column), np.fmax.reduce(column)
+            if kind not in BENDING:
+                center[j], scale[j] = _center_and_scale(kind, column)
+                continue
+            center[j], scale[j] = _center_and_scale("standard", column)
+            curve = fit_curve(kind, column) if scale[j] else None
+            if curve is not None:
+                curves[j] = curve
+                center[j], scale[j] = _center_and_scale("standard", curve.bend(column))
         constant = (scale > 0) & (high - low <= _rounding(low, high))  # NaN is none
         # Of a single row all columns are constant.
         is_kept = kind == "maxabs" and rows.size > 1 and constant.any()
-        return cls(kind, center, scale, low, high, constant if is_kept else None)
+        is_bent = any(curve is not None for curve in curves)
+        return cls(
+            kind, center, scale, low, high, constant if is_kept else None, tuple(curves) if is_bent else ()
+        )
 
     @property
     def left_out(self) -> NDArray[np.bool_]:
@@ -77,6 +95,10 @@ class Scaling:
             assert self.low is not None
             assert self.high is not None
             parts += [np.where(self.constant, end, np.nan) for end in (self.low, self.high)]
+        for curve in self.curves:
+            parts.append(np.array([np.nan if curve is None else curve.unit]))
+            if curve is not None and curve.knots is not None:
+                parts.append(curve.knots)
         return b"".join(part.tobytes() for part in parts)
 
     @property
@@ -99,7 +121,7 @@ class Scaling:
         scaled = np.empty(values.shape, np.float32)
         with np.errstate(over="ignore"):
             for j, left_out in enumerate(self.left_out):  # by column, to save memory
-                column = values[:, j].astype(np.float64)
+                column = self._bent(values[:, j].astype(np.float64), j)
                 scaled[:, j] = np.nan if left_out else (column - self.center[j]) / self.scale[j]
                 if not left_out and (differs := self._differs(column, j)) is not None:
                     scaled[differs, j] = np.nan
@@ -110,7 +132,14 @@ class Scaling:
         values = scaled * self.scale
         values += self.center
         values[:, self.left_out] = self.center[self.left_out]
+        for j, curve in enumerate(self.curves):
+            if curve is not None and self.scale[j]:
+                values[:, j] = curve.unbend(values[:, j])
         return values
+
+    def _bent(self, column: NDArray[np.float64], j: int) -> NDArray[np.float64]:
+        curve = self.curves[j] if self.curves else None
+        return column if curve is None else curve.bend(column)
 
     def differing(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Constant columns with cells of other numbers, which count as missing, ``[columns]``."""

@@ -45,14 +45,14 @@ def spread(n_all: int, n_wanted: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, n_all - 1, min(n_wanted, n_all))})
 
 
-def compare_engines(fits: Sequence[Fit], split_of: Callable[[str], Split]) -> Iterator[Comparison]:
+def compare_engines(fits: Sequence[Fit], split_of: Callable[[Fit], Split]) -> Iterator[Comparison]:
     """Train each fit with both engines on the CPU, in both precisions; each trains its own parents."""
     precisions: tuple[Literal["float64", "float32"], ...] = ("float64", "float32")
     for precision in precisions:
         for name in ("native", "torch"):
             make_engine(name, "cpu", precision).prepare()  # compiling is no part of the times
     for fit in fits:
-        split = split_of(fit.fold)
+        split = split_of(fit)
         for precision in precisions:
             native, torch = (
                 WarmStarting(make_engine(name, "cpu", precision), len(fit.architecture)).fit(split, fit)

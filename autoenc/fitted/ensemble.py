@@ -70,7 +70,7 @@ class FittedEnsemble:
         return rows.give_back(self.scaling.undo(self._reconstructed(rows.cells)), self.columns or ())
 
     def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
-        """The same in scaled units, as an array; scaling is affine, so the mean is the same mean."""
+        """The same in scaled units, as an array: the mean is taken there."""
         return self._reconstructed(self.members[0].rows(data).cells)
 
     def _reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:

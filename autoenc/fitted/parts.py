@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autoenc.data.curves import BENDING, Curve
 from autoenc.data.table import Scaling, ScalingKind
 from autoenc.engines.contract import Recipe
 from autoenc.fitted.sealed import check_tensor
@@ -107,7 +108,49 @@ def scaling_content(scaling: Scaling) -> dict[str, Any]:
     """A scaling as a file holds it; what is not known of every scaling under names that old files lack."""
     arrays = {name: getattr(scaling, name) for name in ("center", "scale", "low", "high", "constant")}
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
-    return {"kind": scaling.kind, **tensors}
+    content: dict[str, Any] = {"kind": scaling.kind, **tensors}
+    return content | ({"curves": list(map(_curve_content, scaling.curves))} if scaling.curves else {})
+
+
+def _curve_content(curve: Curve | None) -> dict[str, Any] | None:
+    if curve is None:
+        return None
+    if curve.knots is None:
+        return {"kind": curve.kind, "unit": curve.unit}
+    return {"kind": curve.kind, "knots": torch.from_numpy(curve.knots)}
+
+
+def _curves_of(content: Any, kind: ScalingKind, n_columns: int) -> tuple[Curve | None, ...]:
+    """Curves of columns.
+
+    Raises:
+        ValueError, KeyError: If they are none that this kind of scaling fits.
+    """
+    if kind not in BENDING:
+        raise ValueError(f"scaling {kind!r} has no curves, got some")
+    if not isinstance(content, list) or len(content) != n_columns:
+        raise ValueError("its scaling must have a curve or None for each column")
+    return tuple(map(_curve_of, content))
+
+
+def _curve_of(content: Any) -> Curve | None:
+    if content is None:
+        return None
+    if not isinstance(content, Mapping):
+        raise ValueError("a curve of its scaling must hold kind and unit or knots")
+    if content["kind"] == "log1p":
+        unit = content["unit"]
+        if not isinstance(unit, float) or not (math.isfinite(unit) and unit > 0):
+            raise ValueError(f"the unit of a curve of its scaling must be above 0, got {unit!r}")
+        return Curve("log1p", unit)
+    if content["kind"] != "quantile":
+        raise ValueError(f"a curve of its scaling must be log1p or quantile, got {content['kind']!r}")
+    knots = content["knots"]
+    n_knots = knots.numel() if isinstance(knots, torch.Tensor) else 0
+    values = _numbers(knots, "knots", n_knots)
+    if n_knots < 2 or not np.isfinite(values).all() or (np.diff(values) < 0).any():
+        raise ValueError("the knots of a curve of its scaling must be finite and ascending, at least 2")
+    return Curve("quantile", knots=values)
 
 
 def scaling_of(content: Any, n_columns: int) -> Scaling:
@@ -144,7 +187,8 @@ def scaling_of(content: Any, n_columns: int) -> Scaling:
         constant = _array(constant, "constant", n_columns, torch.bool)
     if constant is not None and (missing[constant].any() or not scaled[constant].all() or kind != "maxabs"):
         raise ValueError("its scaling must have a range and a scale of maxabs for columns that are constant")
-    return Scaling(kind, center, scale, low, high, constant)
+    curves = _curves_of(content["curves"], kind, n_columns) if "curves" in content else ()
+    return Scaling(kind, center, scale, low, high, constant, curves)
 
 
 def _numbers(tensor: Any, name: str, n_columns: int) -> NDArray[np.float64]:

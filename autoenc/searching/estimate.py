@@ -21,7 +21,7 @@ _PROBES = 4
 
 
 def estimate_seconds(
-    fits: Sequence[Fit], split_of: Callable[[str], Split], engine: Engine, jobs: int
+    fits: Sequence[Fit], split_of: Callable[[Fit], Split], engine: Engine, jobs: int
 ) -> float:
     """Estimate the wall time of training ``fits``, ``jobs`` at a time.
 
@@ -31,7 +31,7 @@ def estimate_seconds(
 
     Args:
         fits: What would be trained; a warm start is taken to last as long as a cold one.
-        split_of: The data of a fold; a large table is calibrated on some of its rows.
+        split_of: The data of a fit; a large table is calibrated on some of its rows.
         engine: What would train.
         jobs: Fits at once.
 
@@ -41,13 +41,13 @@ def estimate_seconds(
     if not fits:
         return 0.0
     fits = [replace(fit, recipe=replace(fit.recipe, warm_start=False)) for fit in fits]
-    work = np.array([fit_work(fit, split_of(fit.fold)) for fit in fits], float)
+    work = np.array([fit_work(fit, split_of(fit)) for fit in fits], float)
     order = np.argsort(work, kind="stable")
     probes = sorted(
         {int(order[round(i)]) for i in np.linspace(0, len(fits) - 1, _PROBES)}, key=lambda i: work[i]
     )
     engine.prepare()
-    measured = [_seconds_of(fits[i], split_of(fits[i].fold), engine, jobs) for i in probes]
+    measured = [_seconds_of(fits[i], split_of(fits[i]), engine, jobs) for i in probes]
     seconds = np.interp(work, work[probes], measured)
     loads = [0.0] * jobs
     for each in sorted(seconds, reverse=True):
@@ -57,7 +57,7 @@ def estimate_seconds(
 
 def _seconds_of(fit: Fit, split: Split, engine: Engine, jobs: int) -> float:
     """Time of one fit when ``jobs`` like it train at once."""
-    sample = Split(split.values, split.train[:_ROWS], split.test[: _ROWS // 4])
+    sample = replace(split, train=split.train[:_ROWS], test=split.test[: _ROWS // 4])
     share = sample.train.size / split.train.size
 
     def train(epochs: int) -> float:

@@ -22,20 +22,20 @@ class FitObjective:
 
     Args:
         engine: What trains.
-        split_of: The data of a fold, by its name.
+        split_of: The data that a fit is trained on.
         ahead: Fits of one trial that may be in training at once.
     """
 
-    def __init__(self, engine: Engine, split_of: Callable[[str], Split], ahead: float = inf) -> None:
+    def __init__(self, engine: Engine, split_of: Callable[[Fit], Split], ahead: float = inf) -> None:
         self._engine, self._split_of, self.ahead = engine, split_of, ahead
 
     def work(self, unit: Fit) -> float:
         """Multiply-adds of a fit; see :func:`fit_work`."""
-        return fit_work(unit, self._split_of(unit.fold))
+        return fit_work(unit, self._split_of(unit))
 
     def job(self, unit: Fit, watch: Watch | None) -> Callable[[StopFlag], Outcome]:
         """What trains a fit."""
-        split = self._split_of(unit.fold)  # in this thread: a division is not shared
+        split = self._split_of(unit)  # in this thread: a division is not shared
         return lambda stop: train_one(self._engine, split, unit, stop, watch)
 
     def name(self, unit: Fit) -> str:
@@ -99,7 +99,7 @@ class FitBatches:
 
 def run_fits(
     fits: Sequence[Fit] | Callable[[], Sequence[Fit]],
-    split_of: Callable[[str], Split],
+    split_of: Callable[[Fit], Split],
     engine: Engine,
     jobs: int,
     on_done: Callable[[Fit, Outcome], object],
@@ -111,7 +111,7 @@ def run_fits(
     Args:
         fits: What to train; the order does not matter. Or a function that says it and is asked again when
             all are done, until it says nothing more.
-        split_of: The data of a fold, by its name.
+        split_of: The data that a fit is trained on.
         engine: What trains.
         jobs: Fits in training at once.
         on_done: Called in this thread, in the order in which fits end. Outcomes come without

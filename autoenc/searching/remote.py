@@ -27,14 +27,18 @@ class Remote(NamedTuple, Generic[U, O]):
     measure: Callable[[Any, U], O]
 
 
-def remote_fits(engine: Engine, split_of: Callable[[str], Split]) -> Remote[Fit, Outcome]:
+def remote_fits(engine: Engine, split: Callable[..., Split]) -> Remote[Fit, Outcome]:
     """Fits, trained by the kind of engine that is named here, in its usual precision.
 
     Args:
         engine: Of the kind that trains.
-        split_of: The data of a fold, by its name.
+        split: The data of a fold, by its name, and of a kind of scaling, where a fit names one.
     """
-    return Remote(lambda fit: fit.fold, split_of, partial(_train, engine.name, engine.device))
+
+    def name(fit: Fit) -> str:
+        return f"{fit.fold} {fit.recipe.scaling}".rstrip()
+
+    return Remote(name, lambda name: split(*name.split(" ")), partial(_train, engine.name, engine.device))
 
 
 def _train(name: Any, device: Any, split: Split, fit: Fit) -> Outcome:

@@ -50,7 +50,7 @@ def run_tuning(
     """
     jobs = job.settings.jobs
     # A trial that fails in one fold needs no others, so here they come one by one; a cluster takes them all.
-    objective = TuneObjective(job.engine, job.division.split, inf if cluster else 1)
+    objective = TuneObjective(job.engine, job.division.split_of, inf if cluster else 1)
     executor = cluster or Threads(objective, jobs, stop)
     try:
         trials = _Trials(job, record, fits, on_end, asking, stop, deadline_s)

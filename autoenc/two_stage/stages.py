@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autoenc.data.division import scaled_split
 from autoenc.data.table import Scaling
 from autoenc.engines import Engine, Split, StopFlag
 from autoenc.engines.torch_state import training_state
@@ -74,7 +75,8 @@ class Stages:
     def _make_scaled(self, pretraining: str) -> tuple[Split, NDArray[np.float32], Scaling]:
         fold, data = self._folds[pretraining], self._data
         scaling = Scaling.fit(self._settings.scaling, data.table.values, fold.pretrain)
-        split = Split(scaling.apply(data.table.values), fold.pretrain, fold.held_out)
+        values = data.table.values
+        split = scaled_split(values, scaling, scaling.apply(values), fold.pretrain, fold.held_out)
         labelled = split.values if data.shared else scaling.apply(data.labelled.values)
         return split, labelled, scaling
 

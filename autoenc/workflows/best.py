@@ -36,7 +36,7 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
     model = trained_model(job, fit)
     if model is None:  # with folds: its fit on all training rows failed
         return []
-    split = job.division.split(fit.fold)
+    split = job.division.split_of(fit)
     written = []
     if plane:
         written.append(("latent plane", write_latent_plane(results, paths, model, job.table, split)))
@@ -54,5 +54,5 @@ def trained_model(job: SearchJob, fit: Fit, stop: StopFlag | None = None) -> Fit
     Raises:
         Stopped: If ``stop`` was set before the end.
     """
-    outcome = job.trainer.fit(job.division.split(fit.fold), fit, stop)
+    outcome = job.trainer.fit(job.division.split_of(fit), fit, stop)
     return None if outcome.failure else model_of(fit, outcome, job.table, job.division)

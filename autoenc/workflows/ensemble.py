@@ -90,7 +90,7 @@ def _compare(job: SearchJob, results: SearchResults, members: Members, stop: Sto
     from autoenc.analysis.bootstrap import loss_difference_interval
     from autoenc.fitted.ensemble import FittedEnsemble
 
-    split, recipe = job.division.split(), chosen.trial.recipe
+    split, recipe = job.division.split_of(chosen.trial.fits[0]), chosen.trial.recipe
     rows, target = job.table.values[split.test], split.values[split.test]
     together = FittedEnsemble(list(members.values()), {}).reconstruct_scaled(rows)
     found["test_loss"] = reconstruction_loss(together, target, recipe)

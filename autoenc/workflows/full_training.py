@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 
-from autoenc.data.division import HOLDOUT, Division, fold_names
+from autoenc.data.division import Division, fold_names
 from autoenc.data.table import Table
 from autoenc.engines import Engine, Fit, Outcome, StopFlag
 from autoenc.errors import InputError
@@ -63,13 +63,13 @@ class FullTraining:
         """
         fold = fold_names(5)[0]
         tried = replace(self.fit, fold=fold, recipe=replace(self.fit.recipe, patience=patience))
-        outcome = self.engine.fit(self.division.split(fold), tried, stop)
+        outcome = self.engine.fit(self.division.split_of(tried), tried, stop)
         recipe = self.fit.recipe.stopped_after(outcome.n_kept_epochs)
         return replace(self, fit=replace(self.fit, recipe=recipe))
 
     def run(self, stop: StopFlag | None = None) -> Outcome:
         """Train; raises as :meth:`until_best`."""
-        return self.engine.fit(self.division.split(HOLDOUT), self.fit, stop)
+        return self.engine.fit(self.division.split_of(self.fit), self.fit, stop)
 
     def model(self, outcome: Outcome) -> FittedAutoencoder:
         """The model that a training came to."""
@@ -82,9 +82,10 @@ def model_of(fit: Fit, outcome: Outcome, table: Table, division: Division) -> Fi
 
     info = {
         "final_test_loss": outcome.final_test_loss, "seed": fit.seed,
-        "n_train": division.split(fit.fold).train.size, **table.model_info(),
+        "n_train": division.rows(fit.fold)[0].size, **table.model_info(),
     }  # fmt: skip
-    return fitted_model(outcome.state, fit.recipe, table.columns, division.scaling(fit.fold), info)
+    scaling = division.scaling(fit.fold, fit.recipe.scaling)
+    return fitted_model(outcome.state, fit.recipe, table.columns, scaling, info)
 
 
 class TuneModels:

@@ -185,5 +185,5 @@ class SearchJob:
         from autoenc.report.write import latent_plane
 
         chosen = results.selection.chosen
-        split = self.division.split(chosen.trial.refit(chosen).fold)
+        split = self.division.split_of(chosen.trial.refit(chosen))
         return latent_plane(results, results.best_model(), self.table, split)

@@ -55,7 +55,7 @@ def dry_run(job: SearchJob) -> int:
     if sizes:
         say(f"parameters from {min(sizes):,} to {max(sizes):,}")
     say(f"memory about {_memory_bytes(job) / 2**20:,.0f} MiB")
-    seconds = estimate_seconds(pending, job.division.split, job.engine, settings.jobs)
+    seconds = estimate_seconds(pending, job.division.split_of, job.engine, settings.jobs)
     say(f"training will take about {duration_text(seconds)} on this machine")
     return 0
 

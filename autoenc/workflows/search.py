@@ -190,7 +190,7 @@ def _train(
             bar.total, bar.n = total, total - len(fits)
             return fits
 
-        run_fits(wanted, job.division.split, job.trainer, job.settings.jobs, done, signals.flag, cluster)
+        run_fits(wanted, job.division.split_of, job.trainer, job.settings.jobs, done, signals.flag, cluster)
 
 
 def _measure_on_test_rows(job: SearchJob, record: FitRecord, results: SearchResults) -> None:
@@ -200,6 +200,6 @@ def _measure_on_test_rows(job: SearchJob, record: FitRecord, results: SearchResu
     chosen = results.selection.chosen
     fit = chosen.trial.refit(chosen)
     if fit not in results.outcomes:
-        outcome = job.trainer.fit(job.division.split(fit.fold), fit)
+        outcome = job.trainer.fit(job.division.split_of(fit), fit)
         record.add(fit, outcome, job.engine.name)
         results.outcomes[fit] = outcome

@@ -114,7 +114,7 @@ def _prepared(
 
 def _result(chosen: Chosen, training: FullTraining, outcome: Outcome) -> FullResult:
     fit = training.fit
-    baselines = baseline_losses(training.division.split(HOLDOUT), fit.latent_dim, fit.recipe)
+    baselines = baseline_losses(training.division.split_of(fit), fit.latent_dim, fit.recipe)
     n_parameters = fit.network(len(training.table.columns)).count_parameters()
     return FullResult(chosen.origin, chosen.by_test_rows, fit, outcome, baselines, n_parameters)
 

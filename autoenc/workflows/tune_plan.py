@@ -46,7 +46,7 @@ def dry_tune(job: TuneJob) -> list[str]:
     n_columns = len(job.table.columns)
     sizes = [fit.network(n_columns).count_parameters() for fit in fits]
     n_left = max(job.n_trials - n_done, 0)
-    seconds = estimate_seconds(fits, job.division.split, job.engine, job.settings.jobs) / _SAMPLE * n_left
+    seconds = estimate_seconds(fits, job.division.split_of, job.engine, job.settings.jobs) / _SAMPLE * n_left
     return [
         *tune_plan(job, n_done),
         f"{n_left:,} trials to be made, of {len(fits) // _SAMPLE:,} fits each",

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines import Recipe, Split
+from autoenc.engines.explained import explained_variance
 from autoenc.engines.pca_start import column_means, pca_of_rows
 
-__all__ = ["above_pca", "baseline_losses", "reconstruction_loss"]
+__all__ = ["above_pca", "baseline_losses", "pca_explained", "reconstruction_loss"]
 
 _ROUNDING = 1e-10  # of the column mean's loss: squares of single precision's rounding
 
@@ -46,6 +47,33 @@ def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, 
         "mean": reconstruction_loss(np.broadcast_to(means, test.shape), test, recipe),
         "pca": reconstruction_loss(pca.inverse_transform(pca.transform(filled)), test, recipe),
     }
+
+
+def pca_explained(split: Split, latent_dim: int) -> float | None:
+    """Explained variance of the test rows by PCA, fitted on the training rows as for the loss.
+
+    The measure counts every column by its own deviation, and so does PCA of columns that are standardized.
+
+    Args:
+        split: The data, standardized.
+        latent_dim: Components; cut to what rows and columns allow.
+
+    Returns:
+        The mean over columns; None where none can be judged.
+    """
+    train = split.values[split.train]
+    if np.isnan(train).all():
+        return None
+    means = column_means(train)
+    pca = pca_of_rows(np.where(np.isnan(train), means, train), latent_dim)
+
+    def reconstruct(rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        cells = split.values[rows]
+        filled = np.where(np.isnan(cells), means, cells)
+        restored: NDArray[np.floating] = pca.inverse_transform(pca.transform(filled))
+        return restored
+
+    return explained_variance(split, reconstruct)
 
 
 def above_pca(loss: float, baselines: Mapping[str, float]) -> float | None:

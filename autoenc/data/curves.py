@@ -1,7 +1,7 @@
 """Curves that bend a column before it is standardized, for counts and heavy tails, and their inverses.
 
-``log1p`` is ``sign(x) log(1 + |x| / unit)``, where the unit is the median size of the cells that are not zero,
-so that the result does not depend on the column's unit. ``quantile`` maps the quantiles of the training rows to
+``log1p`` is ``sign(x) log(1 + |x| / unit)``; the unit is the median size of the cells that are not zero, so
+that the result does not depend on the column's unit. ``quantile`` maps the quantiles of the training rows to
 those of the normal distribution, as scikit-learn's ``QuantileTransformer`` with normal output does. ``auto``
 takes ``log1p`` for columns with long tails and leaves the others as they are.
 """
@@ -57,7 +57,7 @@ class Curve:
         """The cells of which :meth:`bend` makes these; beyond the last knots the last knots."""
         if self.kind == "log1p":
             with np.errstate(over="ignore"):
-                return cast("Floats", np.sign(bent) * np.expm1(np.abs(bent)) * self.unit)
+                return np.sign(bent) * np.expm1(np.abs(bent)) * self.unit
         from scipy.special import ndtr
 
         knots, places = self._knots_and_places()

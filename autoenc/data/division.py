@@ -158,6 +158,12 @@ class Division:
         """The data that a fit is trained on; raises as :meth:`split`."""
         return self.split(fit.fold, fit.recipe.scaling)
 
+    def standardized(self, fold: str = HOLDOUT) -> Split:
+        """The standardized data of a fold, which are not kept in memory."""
+        values, (train, test) = self.table.values, self.rows(fold)
+        scaling = Scaling.fit("standard", values, train)
+        return scaled_split(values, scaling, scaling.apply(values), train, test)
+
     def scaling(self, fold: str = HOLDOUT, kind: str = "") -> Scaling:
         """The scaling that a fold's training rows gave; see :meth:`split`."""
         return self._fitted(fold, kind)[0]

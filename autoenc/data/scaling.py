@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.data.curves import BENDING, Curve, fit_curve
+from autoenc.engines.contract import ScalingKind
 from autoenc.errors import listed
 
 __all__ = ["Scaling", "ScalingKind", "left_out_mark", "scaling_warnings"]
 
-ScalingKind = Literal["maxabs", "none", "minmax", "standard", "robust", "log1p", "quantile", "auto"]
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _ROUNDING = 16 * _EPSILON

@@ -40,6 +40,9 @@ Watch = Callable[[int, float], None]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
 Norm = Literal["layer", "none"]
 InputNorm = Literal["same", "layer", "none"]
+LossKind = Literal["sparse", "mse"]
+ScalingKind = Literal["maxabs", "none", "minmax", "standard", "robust", "log1p", "quantile", "auto"]
+OwnScaling = Literal["", "maxabs", "none", "minmax", "standard", "robust", "log1p", "quantile", "auto"]
 Family = Literal["ae", "dae", "vae"]
 Start = Literal["random", "pca"]
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh")
@@ -124,10 +127,10 @@ class Recipe:
     warm_start: bool = False
     start: Start = "random"
     input_norm: InputNorm = "same"
-    scaling: str = ""
+    scaling: OwnScaling = ""
 
     @property
-    def loss(self) -> Literal["sparse", "mse"]:
+    def loss(self) -> LossKind:
         """The loss by its name: ``mse`` is the mean over all observed cells alone, times a weight."""
         return "sparse" if self.nonzero_weight else "mse"
 

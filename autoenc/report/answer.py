@@ -32,22 +32,25 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
     lines = [f"{'best stack' if best is found.best else 'chosen stack':<13} {best.trial.name}"]
     if best is not found.best:
         lines[0] += f" by {found.rule}; the lowest loss has {found.best.trial.name}, {found.best.loss:.6f}"
+    by_loss = settings.measure == "loss"
     if settings.folds:
-        lines.append(f"fold loss     {best.loss:.6f}{spread}, {compared}")
+        lines.append(f"{'fold loss' if by_loss else 'unexplained':<13} {best.loss:.6f}{spread}, {compared}")
         holdout = results.holdout_outcome
         if holdout is not None and holdout.failure is not None:
             lines.append(f"test loss     none: trained on all training rows it failed: {holdout.failure}")
         elif holdout is not None:
-            baselines = results.search["baselines"][HOLDOUT]
-            loss = holdout.final_test_loss
+            baselines, loss = results.search["baselines"][HOLDOUT], best.trial.value_of(holdout)
+            word = "test loss" if by_loss else "test rows"
             lines.append(
-                f"test loss     {loss:.6f} on rows that chose nothing, {compared_with_pca(loss, baselines)}"
+                f"{word:<13} {loss:.6f} on rows that chose nothing, {compared_with_pca(loss, baselines)}"
             )
     else:
-        lines.append(f"test loss     {best.loss:.6f}{spread}, {compared}")
+        word = "test loss" if by_loss else "unexplained"
+        lines.append(f"{word:<13} {best.loss:.6f}{spread}, {compared}")
         lines.append(
             "              the test rows chose it, so this loss is optimistic; --folds 5 avoids that"
         )
+    lines += _explained(results)
     lines.append(f"parameters    {results.n_parameters(best.trial):,}")
     if results.halving:
         spent, full = results.halving["epochs_spent"], results.halving["epochs_of_the_grid"]
@@ -56,6 +59,18 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
             lines.append(f"              {'; '.join(not_compared(results))}")
     lines += [*tie_lines(results), *map(_effect_line, results.effects)]
     return [*lines, *warm_start_lines(results)] + ([] if shard else ensemble_lines(results))
+
+
+def _explained(results: SearchResults) -> list[str]:
+    """How much of the variance the best stack explains, on rows that chose nothing where there are some."""
+    best, holdout = results.selection.chosen, results.holdout_outcome
+    explained, pca = best.explained, results.pca_explained
+    if holdout is not None and holdout.failure is None:
+        explained, pca = holdout.explained, results.search["baselines"][HOLDOUT].get("pca_explained")
+    if explained is None:
+        return []
+    beside = "" if pca is None else f"; PCA of standardized columns {100 * pca:.1f} %"
+    return [f"{'explains':<13} {100 * explained:.1f} % of the variance, the mean over columns{beside}"]
 
 
 def _effect_line(effect: Effect) -> str:

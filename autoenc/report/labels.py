@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autoenc.system.text import escaped
 
-__all__ = ["counted", "picture_name"]
+__all__ = ["counted", "listed_values", "picture_name"]
 
 _LONGEST = 40
 
@@ -12,6 +14,11 @@ _LONGEST = 40
 def counted(n: int, noun: str) -> str:
     """Return a number with its noun, e.g. ``1 trial`` or ``2,008 trials``."""
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def listed_values(values: Sequence[object]) -> str:
+    """Return values of an option as they are given, e.g. ``20,100``."""
+    return ",".join(map(str, values))
 
 
 def picture_name(name: object, longest: int = _LONGEST) -> str:

@@ -19,7 +19,8 @@ def leaderboard(results: SearchResults) -> pd.DataFrame:
     Columns:
         ``stack`` (hidden widths, e.g. ``64-32``); a column for each option of the recipe that varies;
         ``loss`` (mean over folds and seeds) and its ``standard_error``; ``tied`` (whether no stack is shown
-        to be better; missing where that was not tested); ``train_loss``; ``parameters``; ``n_layers``;
+        to be better; missing where that was not tested); ``explained`` variance; ``train_loss``;
+        ``parameters``; ``n_layers``;
         ``n_fits``; ``seconds`` of training; ``failure`` (why it failed, else missing).
 
     Args:
@@ -30,11 +31,14 @@ def leaderboard(results: SearchResults) -> pd.DataFrame:
     tied: list[TrialResult] | None = results.selection.tied if results.finished else None
     rows = [_row(results, result, tied) for result in [*results.ranked, *results.failed]]
     factors = list(results.settings.factors)
-    names = ["stack", *factors, "loss", "standard_error", "tied", "train_loss", "parameters", "n_layers",
-             "n_fits", "seconds", "failure"]  # fmt: skip
+    names = [
+        "stack", *factors, "loss", "standard_error", "tied", "explained", "train_loss", "parameters",
+        "n_layers", "n_fits", "seconds", "failure",
+    ]  # fmt: skip
     table = pd.DataFrame(rows, columns=names)
     table.index = pd.RangeIndex(1, len(table) + 1, name="rank")
-    return table.astype({"tied": "boolean", "loss": float, "standard_error": float, "train_loss": float})
+    numbers = dict.fromkeys(("loss", "standard_error", "explained", "train_loss"), float)
+    return table.astype({"tied": "boolean", **numbers})
 
 
 def _row(results: SearchResults, result: TrialResult, tied: list[TrialResult] | None) -> dict[str, Any]:
@@ -54,6 +58,7 @@ def _row(results: SearchResults, result: TrialResult, tied: list[TrialResult] | 
         "loss": result.loss,
         "standard_error": result.standard_error,
         "tied": None if tied is None else any(result.trial == other.trial for other in tied),
+        "explained": result.explained,
         "train_loss": result.final_train_loss,
         "seconds": result.seconds,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autoenc.report.beside import ensemble_lines, warm_start_lines
+from autoenc.report.labels import listed_values
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared
 from autoenc.searching.trials import TrialResult
@@ -14,7 +15,7 @@ def overview(results: SearchResults, n_best: int = 10) -> list[str]:
     """Overview, best of each depth, parameter efficiency, best configurations, and what remains."""
     settings, search = results.settings, results.search
     lines = [
-        f"latent size {settings.latent_size}, {settings.epochs} epochs, widths "
+        f"latent size {settings.latent_size}, {listed_values(settings.epochs)} epochs, widths "
         f"{','.join(map(str, sorted(settings.hidden_dims_search)))}, up to {settings.max_layers} layers",
         f"{settings.data_path}: {search['n_rows']:,} rows x {len(results.columns)} columns "
         f"(fingerprint {search['fingerprint'][:12]})",
@@ -35,7 +36,7 @@ def _rungs(results: SearchResults) -> list[str]:
         return []
     rungs = [(rung["trials"], rung["epochs"]) for rung in results.halving["rungs"]]
     told = ", ".join(f"{trials:,} stacks for {epochs} epochs" for trials, epochs in rungs)
-    epochs, full = rungs[-1][1], results.settings.epochs
+    epochs, full = rungs[-1][1], results.settings.epochs[0]
     early = "" if epochs == full else f"; not at its end, so losses are those after {epochs} of {full} epochs"
     return [f"halving: {told}{early}"]
 

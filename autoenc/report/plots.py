@@ -13,14 +13,15 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarForm
 from autoenc.analysis.selection import pareto_front
 from autoenc.report.labels import counted
 from autoenc.report.results import SearchResults
+from autoenc.searching.trials import TrialResult
 
 __all__ = [
     "COLOURS",
+    "UNIT",
     "ComplexityPlot",
     "Curve",
     "CurvesPlot",
     "complexity_plot",
-    "UNIT",
     "curves_plot",
     "draw_complexity",
     "draw_curves",
@@ -37,6 +38,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DPI = 150
 UNIT = "(weighted squared error, scaled units)"
+_UNITS = {"sparse": UNIT, "mse": "(squared error, scaled units)"}
 
 
 def new_figure(width: float = 9.0, height: float = 5.5) -> Figure:
@@ -76,10 +78,19 @@ def legend_beside(axis: Axes, **options: Any) -> None:
 
 
 def loss_name(results: SearchResults, final: bool = True) -> str:
-    """What the losses of the stacks are: with folds the test rows took no part in them."""
+    """What stacks are compared by: with folds the test rows took no part in it."""
+    if final and results.settings.measure == "explained":
+        return f"unexplained variance, {'mean over folds' if results.settings.folds else 'test rows'}"
     if results.settings.folds:
         return "mean loss over folds"
     return "final test loss" if final else "test loss"
+
+
+def _unit(results: SearchResults, final: bool = True) -> str:
+    """The unit of :func:`loss_name`."""
+    if results.settings.measure == "explained":
+        return "(share of each column's variance)" if final else "(of each stack's own loss)"
+    return _UNITS[results.settings.loss[0]]
 
 
 class Curve(NamedTuple):
@@ -95,6 +106,7 @@ class CurvesPlot(NamedTuple):
     title: str
     curves: list[Curve]
     loss_name: str
+    unit: str
 
 
 def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
@@ -105,7 +117,7 @@ def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
     ]
     name = loss_name(results, final=False)
     title = f"{name[0].upper()}{name[1:]} of the best {len(curves)} of {_subject(results)}"
-    return CurvesPlot(title, curves, name)
+    return CurvesPlot(title, curves, name, _unit(results, final=False))
 
 
 def draw_curves(plot: CurvesPlot) -> Figure:
@@ -120,7 +132,7 @@ def draw_curves(plot: CurvesPlot) -> Figure:
         )  # fmt: skip
     log_scale(axis, [loss for curve in plot.curves for loss in curve.losses])
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label_axes(axis, "epoch", f"{plot.loss_name} {UNIT}", plot.title)
+    label_axes(axis, "epoch", f"{plot.loss_name} {plot.unit}", plot.title)
     plain_ticks(axis.xaxis, axis.yaxis)
     legend_beside(axis, title="hidden layers, final loss")
     return figure
@@ -138,6 +150,7 @@ class ComplexityPlot(NamedTuple):
     front: list[int]
     baselines: dict[str, float]
     loss_name: str
+    unit: str
 
 
 def complexity_plot(results: SearchResults) -> ComplexityPlot:
@@ -148,12 +161,18 @@ def complexity_plot(results: SearchResults) -> ComplexityPlot:
     chosen = results.selection.chosen
     best = next(i for i, result in enumerate(ranked) if result.trial == chosen.trial)
     word = "best" if best == 0 else "chosen"
-    label = f"{word}: {chosen.trial.name}\nloss {losses[best]:.5f}\n{parameters[best]:,} parameters"
+    label = f"{word}: {chosen.trial.name}\nloss {losses[best]:.5f}{_explained(chosen)}"
+    label += f"\n{parameters[best]:,} parameters"
     depths = [len(result.trial.architecture) for result in ranked]
     name = loss_name(results)
     title = f"Size and {name} of {_subject(results)}"
     front = pareto_front(list(zip(parameters, losses, strict=True)))
-    return ComplexityPlot(title, parameters, losses, depths, best, label, front, results.baselines, name)
+    baselines, unit = results.baselines, _unit(results)
+    return ComplexityPlot(title, parameters, losses, depths, best, label, front, baselines, name, unit)
+
+
+def _explained(chosen: TrialResult) -> str:
+    return "" if chosen.explained is None else f"\nexplains {100 * chosen.explained:.1f} % of the variance"
 
 
 def draw_complexity(plot: ComplexityPlot) -> Figure:
@@ -169,7 +188,7 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
         )  # fmt: skip
     axis.set_xscale("log")
     log_scale(axis, plot.losses)
-    label_axes(axis, "trainable parameters", f"{plot.loss_name} {UNIT}", plot.title)
+    label_axes(axis, "trainable parameters", f"{plot.loss_name} {plot.unit}", plot.title)
     axis.grid(alpha=0.3, which="minor")
     axis.scatter(
         plot.parameters[plot.best], plot.losses[plot.best], s=190, facecolor="none", edgecolor="black",

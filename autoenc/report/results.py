@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -154,6 +155,15 @@ class SearchResults(Results):
         return {name: fmean(by_fold[fold][name] for fold in folds) for name in ("pca", "mean")}
 
     @property
+    def pca_explained(self) -> float | None:
+        """Explained variance by PCA of standardized columns, the mean over the folds; None if not known."""
+        return self._pca_explained(self.trials[0].folds)
+
+    def _pca_explained(self, folds: Sequence[str]) -> float | None:
+        found = [self.search["baselines"][fold].get("pca_explained") for fold in folds]
+        return None if None in found else fmean(found)
+
+    @property
     def complete(self) -> list[TrialResult]:
         """Trials whose fits are all done, in the order of the grid."""
         found = (trial.result(self.outcomes) for trial in self.trials)
@@ -266,7 +276,8 @@ def results_document(results: SearchResults) -> dict[str, Any]:
         "args": settings.model_dump(mode="json"),
         "total_configurations": len(trials_of(settings)),
         "best_configuration": _best(results),
-        "baselines": results.baselines,
+        "baselines": {**results.baselines, "pca_explained": results.pca_explained},
+        "measure": settings.measure,
         **({"halving": results.halving} if results.halving else {}),
         "selection": _selection(results),
         **({"factors": [effect._asdict() for effect in results.effects]} if settings.factors else {}),
@@ -304,11 +315,13 @@ def _best(results: SearchResults) -> dict[str, Any] | None:
         "final_test_loss": best.loss,
         "best_test_loss": best.best_test_loss,
         "final_train_loss": best.final_train_loss,
+        "explained_variance": best.explained,
         "model_info": network.describe(best.trial.recipe.dropout),
     }
     if results.settings.folds:
         outcome = results.holdout_outcome
         document["holdout_test_loss"] = None if outcome is None else outcome.final_test_loss
+        document["holdout_explained_variance"] = None if outcome is None else outcome.explained
         document["holdout_baselines"] = results.search["baselines"][HOLDOUT]
     return document
 
@@ -342,6 +355,7 @@ def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:
         "final_test_loss": result.loss,
         "best_test_loss": result.best_test_loss,
         "final_train_loss": result.final_train_loss,
+        "explained_variance": result.explained,
         "model_params": results.n_parameters(trial),
         "num_layers": len(trial.architecture),
         "train_losses": result.train_losses,
@@ -355,6 +369,7 @@ def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:
                 "seed": fit.seed,
                 "final_test_loss": outcome.final_test_loss,
                 "final_train_loss": outcome.final_train_loss,
+                "explained_variance": outcome.explained,
                 "epochs": len(outcome.test_losses),
                 "kept_epoch": outcome.n_kept_epochs,
                 "seconds": outcome.seconds,
@@ -392,14 +407,17 @@ def csv_text(results: SearchResults) -> str:
     """A line per architecture, best first, failed ones last."""
     head = (
         ["rank", "config", "num_layers", "model_params", "final_test_loss", "standard_error",
-         "best_test_loss", "final_train_loss", "n_fits", "seconds", "failure"]
+         "best_test_loss", "final_train_loss", "explained_variance", "n_fits", "seconds", "failure"]
     )  # fmt: skip
     lines: list[list[Any]] = []
     for rank, result in enumerate(results.ranked, 1):
-        losses = [result.loss, result.standard_error, result.best_test_loss, result.final_train_loss]
+        losses = [
+            result.loss, result.standard_error, result.best_test_loss, result.final_train_loss,
+            result.explained,
+        ]  # fmt: skip
         lines.append([rank, *_named(results, result), *losses, len(result.losses), result.seconds, ""])
     for result in results.failed:
-        lines.append(["", *_named(results, result), "", "", "", "", len(result.losses), "", result.failure])
+        lines.append(["", *_named(results, result), *5 * [""], len(result.losses), "", result.failure])
     return csv_lines(head, lines)
 
 

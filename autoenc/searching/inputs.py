@@ -68,9 +68,18 @@ def prepare_inputs(
 
 
 def context_of(
-    settings: TrainingSettings, table: Table, latent_dim: int, division: Division, folds: Iterable[str]
-) -> Context:
+    settings: TrainingSettings, scaling: str, table: Table, latent_dim: int, division: Division,
+    folds: Iterable[str],
+) -> Context:  # fmt: skip
     """What all fits of a search on these folds share.
+
+    Args:
+        settings: The options.
+        scaling: The kind of scaling; ``recipe`` where each fit's recipe names its own.
+        table: The table.
+        latent_dim: Size of the latent space.
+        division: Of the table.
+        folds: The splits that are trained on.
 
     Raises:
         InputError: If the rows cannot be divided into them.
@@ -80,10 +89,11 @@ def context_of(
         depends_on["stratify"] = label_fingerprint(table.labels[settings.stratify])
     if settings.group:
         depends_on["group"] = label_fingerprint(separate_groups(table.labels[settings.group]))
-    if mark := division.left_out_mark(folds):
+    # Of scalings that recipes name no earlier version has records.
+    if scaling != "recipe" and (mark := division.left_out_mark(folds)):
         depends_on["left_out"] = mark
     return Context(
-        table.fingerprint, tuple(table.columns), settings.scaling, settings.seed, TEST_SHARE,
+        table.fingerprint, tuple(table.columns), scaling, settings.seed, TEST_SHARE,
         json.dumps(depends_on, sort_keys=True), latent_dim,
     )  # fmt: skip
 
@@ -109,6 +119,7 @@ def table_warnings(
     latent_dim: int,
     norms: Sequence[str],
     norm_option: str = "norm",
+    scalings: Sequence[str] = ("",),
 ) -> list[str]:
     """What was left out of the table or the loss, or looks odd; a sentence each.
 
@@ -118,10 +129,13 @@ def table_warnings(
         latent_dim: Size of the latent space.
         norms: The normalizations that will be tried.
         norm_option: The option that names them.
+        scalings: The kinds of scaling that will be tried, where that is not the division's own alone.
     """
     table = division.table
     signs = sign_warnings(table, norms, norm_option)
-    found = [f"{table.path}: {text}" for text in [*table.warnings, *division.warnings(folds), *signs]]
+    found = [
+        f"{table.path}: {text}" for text in [*table.warnings, *division.warnings(folds, scalings), *signs]
+    ]
     n_columns = len(table.columns)
     if latent_dim >= n_columns:
         found.append(

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Literal
 
 from autoenc.data.division import HOLDOUT, fold_names
 from autoenc.engines import Fit, Outcome, Recipe
 from autoenc.models.grid import Architecture, format_architecture
 from autoenc.settings import SearchSettings
 
-__all__ = ["Trial", "TrialResult", "trained_trials_of", "trials_of"]
+__all__ = ["Measure", "Trial", "TrialResult", "trained_trials_of", "trials_of"]
+
+
+Measure = Literal["loss", "explained"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Trial:
         recipe: How it is trained.
         folds, seeds: Each fold is trained with each seed.
         factors: Names of the recipe's options that vary in the search.
+        measure: What it is compared by: ``loss``, or ``explained`` variance where losses differ in meaning.
     """
 
     architecture: Architecture
@@ -35,6 +39,11 @@ class Trial:
     folds: tuple[str, ...]
     seeds: tuple[int, ...]
     factors: tuple[str, ...] = ()
+    measure: Measure = "loss"
+
+    def value_of(self, outcome: Outcome) -> float:
+        """What a fit of it is worth, lower is better: its test loss, or the variance left unexplained."""
+        return outcome.final_test_loss if self.measure == "loss" else 1 - (outcome.explained or 0.0)
 
     @property
     def name(self) -> str:
@@ -94,12 +103,12 @@ class TrialResult:
 
     @cached_property
     def losses(self) -> list[float]:
-        """Final test loss of each fit."""
-        return [outcome.final_test_loss for outcome in self.outcomes]
+        """What each fit is worth; see :meth:`Trial.value_of`."""
+        return [self.trial.value_of(outcome) for outcome in self.outcomes]
 
     @cached_property
     def loss(self) -> float:
-        """Mean of the final test losses."""
+        """Mean over the fits of what they are worth."""
         return fmean(self.losses)
 
     @cached_property
@@ -118,6 +127,12 @@ class TrialResult:
         """Standard error of that mean, over :attr:`repetitions`; None of a single one."""
         n = len(self.repetitions)
         return stdev(self.repetitions) / n**0.5 if n > 1 else None
+
+    @property
+    def explained(self) -> float | None:
+        """Mean explained variance of the rows that judge; None where earlier versions recorded none."""
+        found = [outcome.explained for outcome in self.outcomes]
+        return None if None in found else fmean(value for value in found if value is not None)
 
     @property
     def best_test_loss(self) -> float:
@@ -174,7 +189,7 @@ def trained_trials_of(settings: SearchSettings) -> list[Trial]:
     def trial(stack: Architecture, recipe: Recipe) -> Trial:
         # Where warm trials are not compared the names of the others need not say that they are cold.
         own = (*factors, "warm_start") if recipe.warm_start and "warm_start" not in factors else factors
-        return Trial(stack, settings.latent_size, recipe, folds, seeds, own)
+        return Trial(stack, settings.latent_size, recipe, folds, seeds, own, settings.measure)
 
     return [
         trial(stack, replace(recipe, warm_start=warm))

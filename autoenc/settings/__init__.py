@@ -18,7 +18,7 @@ from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.slurm import SlurmSettings
 from autoenc.settings.train_best import TrainBestSettings
-from autoenc.settings.training import TrainingSettings
+from autoenc.settings.training import ScaledSettings, TrainingSettings
 from autoenc.settings.transfer import TransferSettings
 from autoenc.settings.tune import TuneSettings
 
@@ -38,6 +38,7 @@ __all__ = [
     "SearchSettings",
     "Settings",
     "TrainBestSettings",
+    "ScaledSettings",
     "TrainingSettings",
     "SlurmSettings",
     "TransferSettings",

@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from autoenc.engines.contract import Norm
+from autoenc.engines.contract import Activation, InputNorm, LossKind, Norm, ScalingKind, Start
 from autoenc.errors import InputError
 from autoenc.settings.options import aliases_of, option
 from autoenc.system.secrets import masked_values
@@ -38,14 +38,23 @@ __all__ = [
     "PathText",
     "SOME",
     "SPLIT",
+    "Activations",
+    "Count",
+    "Counts",
     "DataSettings",
     "Dropouts",
+    "InputNorms",
     "LatentSizes",
+    "Losses",
     "Names",
     "NamesOrNone",
     "Norms",
     "Problem",
+    "Rate",
+    "Rates",
+    "Scalings",
     "Settings",
+    "Starts",
     "StorageURL",
     "WeightDecays",
     "Width",
@@ -85,11 +94,20 @@ _ALONE = PlainSerializer(lambda values: values[0] if len(values) == 1 else list(
 Width = Annotated[int, Field(ge=1, le=65536)]
 Widths = Annotated[tuple[Width, ...], SPLIT, SOME, DISTINCT]
 LatentSizes = Annotated[tuple[Width, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[FiniteFloat, Field(gt=0)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Dropouts = Annotated[tuple[Dropout, ...], SPLIT, SOME, DISTINCT, _ALONE]
 WeightDecay = Annotated[FiniteFloat, Field(ge=0)]
 WeightDecays = Annotated[tuple[WeightDecay, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Norms = Annotated[tuple[Norm, ...], SPLIT, SOME, DISTINCT, _ALONE]
+InputNorms = Annotated[tuple[InputNorm, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Activations = Annotated[tuple[Activation, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Starts = Annotated[tuple[Start, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Losses = Annotated[tuple[LossKind, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Scalings = Annotated[tuple[ScalingKind, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Counts = Annotated[tuple[Count, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Rates = Annotated[tuple[Rate, ...], SPLIT, SOME, DISTINCT, _ALONE]
 
 
 def _named(text: str) -> str:

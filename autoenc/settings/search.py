@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, FiniteFloat
+from pydantic import AfterValidator
 
-from autoenc.engines.contract import Activation, Recipe
 from autoenc.models.grid import ArchitectureGrid
-from autoenc.settings.base import (
-    Dropouts,
-    LatentSizes,
-    Norms,
-    WeightDecays,
-    Widths,
-)
+from autoenc.settings.base import LatentSizes, Widths
 from autoenc.settings.options import option
+from autoenc.settings.recipes import RecipeSettings
 from autoenc.settings.scores import parse_score
 from autoenc.settings.shards import parse_shard
 from autoenc.settings.shared import ScheduleSettings
@@ -42,7 +35,7 @@ Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
 
 
-class SearchSettings(ScheduleSettings, WarmStartSettings, EnsembleSettings, TrainingSettings):
+class SearchSettings(RecipeSettings, ScheduleSettings, WarmStartSettings, EnsembleSettings, TrainingSettings):
     """Options of the exhaustive search."""
 
     latent_dim: LatentSizes = option(
@@ -54,21 +47,10 @@ class SearchSettings(ScheduleSettings, WarmStartSettings, EnsembleSettings, Trai
         (16, 32, 64, 128), role="space", description='hidden widths to combine, e.g. "16,32,64"'
     )
     max_layers: int = option(3, role="space", ge=1, description="largest number of hidden layers")
-    epochs: int = option(20, role="training", ge=1, description="passes over the training rows")
-    batch_size: int = option(32, role="training", ge=1, description="rows of a training step")
-    initial_lr: FiniteFloat = option(
-        1e-3, role="training", gt=0, description="learning rate of the first epoch"
-    )
     strategy: Literal["grid", "halving"] = option(
         "grid",
         role="space",
         description="grid: all stacks in full; halving: all briefly, the better third for longer",
-    )
-    patience: int = option(
-        0,
-        role="training",
-        ge=0,
-        description="stop a fit after so many epochs without a lower test loss and keep its best; 0: never",
     )
     folds: int = option(
         0,
@@ -86,22 +68,6 @@ class SearchSettings(ScheduleSettings, WarmStartSettings, EnsembleSettings, Trai
         None,
         role="judging",
         description='keep the stack with the lowest weighted score instead, e.g. "0.8*loss+0.2*time"',
-    )
-    weight_decay: WeightDecays = option(
-        (1e-4,),
-        role="training",
-        description='weight decay of AdamW; several, e.g. "0,1e-4", multiply the grid',
-    )
-    dropout: Dropouts = option(
-        (0.1,),
-        role="training",
-        description='probability that a hidden unit is dropped; several, e.g. "0,0.1,0.2", multiply the grid',
-    )
-    activation: Activation = option("relu", role="training", description="activation of the hidden layers")
-    norm: Norms = option(
-        ("layer",),
-        role="training",
-        description='normalization of the layers, layer or none; "layer,none" multiplies the grid',
     )
     save_models: bool = option(False, role="place", description="save the best model")
     retry_failed: bool = option(
@@ -126,8 +92,9 @@ class SearchSettings(ScheduleSettings, WarmStartSettings, EnsembleSettings, Trai
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""
         found: list[tuple[tuple[str, ...], str]] = []
-        if self.eta_min > self.initial_lr:
-            text = f"--eta_min must not be above --initial_lr, got {self.eta_min:g} and {self.initial_lr:g}"
+        lowest = min(self.initial_lr)
+        if self.eta_min > lowest:
+            text = f"--eta_min must not be above --initial_lr, got {self.eta_min:g} and {lowest:g}"
             found.append((("eta_min", "initial_lr"), text))
         if self.engine == "native" and self.device == "cuda":
             text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
@@ -137,6 +104,15 @@ class SearchSettings(ScheduleSettings, WarmStartSettings, EnsembleSettings, Trai
         if self.strategy == "halving" and self.shard is not None:
             text = "--strategy halving needs all results to go on and cannot be divided with --shard"
             found.append((("strategy", "shard"), text))
+        if self.strategy == "halving" and len(self.epochs) > 1:
+            text = "--strategy halving cuts all trials to the same epochs; give one value of --epochs"
+            found.append((("strategy", "epochs"), text))
+        if self.warm_start and "pca" in self.start:
+            text = "--warm_start begins from the parent's trained layers, and --start pca from PCA; give one"
+            found.append((("warm_start", "start"), text))
+        if self.ensemble and len(self.scaling) > 1:
+            text = "--ensemble averages models of one scaling; give one value of --scaling"
+            found.append((("ensemble", "scaling"), text))
         n_trials = self.grid.n_stacks * len(self.recipes())
         n_warm = (self.grid.n_stacks - len(self.grid.widths)) * len(self.recipes()) * self.warm_start
         n_fits = (n_trials + n_warm) * max(self.folds, 1) * self.seeds
@@ -175,22 +151,4 @@ class SearchSettings(ScheduleSettings, WarmStartSettings, EnsembleSettings, Trai
     @property
     def factors(self) -> dict[str, tuple[Any, ...]]:
         """Options of the recipe that were given several values."""
-        lists = {name: getattr(self, name) for name in ("dropout", "norm", "weight_decay")}
-        found = {name: values for name, values in lists.items() if len(values) > 1}
-        return {**found, "warm_start": (False, True)} if self.compare_warm else found
-
-    def recipes(self) -> list[Recipe]:
-        """How stacks are trained: one recipe, or the product of the options that were given as lists.
-
-        All of them begin cold; a warm start is a fit's own.
-        """
-        plain = {
-            name: getattr(self, name)
-            for name in Recipe.__dataclass_fields__
-            if name in type(self).model_fields
-            and name not in ("dropout", "norm", "weight_decay", "warm_start")
-        }
-        return [
-            Recipe(**plain, dropout=dropout, norm=norm, weight_decay=weight_decay)
-            for dropout, norm, weight_decay in product(self.dropout, self.norm, self.weight_decay)
-        ]
+        return {**self.varied, "warm_start": (False, True)} if self.compare_warm else self.varied

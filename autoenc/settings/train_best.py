@@ -9,9 +9,11 @@ from pydantic import FiniteFloat
 from autoenc.engines.contract import Activation, Norm
 from autoenc.settings.base import (
     SPLIT,
+    Count,
     DataSettings,
     Dropout,
     PathText,
+    Rate,
     WeightDecay,
     Width,
 )
@@ -36,7 +38,7 @@ class TrainBestSettings(QuietSettings, DeviceSettings, RecordSettings):
         None, role="place", ge=0, description="number of the trial; by default the best one"
     )
     hidden_dims: Stack | None = option(None, role="space", description='hidden widths instead, e.g. "64,32"')
-    epochs: int | None = again(SearchSettings, "epochs", None)
+    epochs: Count | None = again(SearchSettings, "epochs", None, description="passes over the training rows")
     stage2_epochs: int | None = again(
         TransferSettings,
         "stage2_epochs",
@@ -52,8 +54,12 @@ class TrainBestSettings(QuietSettings, DeviceSettings, RecordSettings):
         role="judging",
         ge=1,
     )
-    batch_size: int | None = again(SearchSettings, "batch_size", None)
-    initial_lr: FiniteFloat | None = again(SearchSettings, "initial_lr", None)
+    batch_size: Count | None = again(
+        SearchSettings, "batch_size", None, description="rows of a training step"
+    )
+    initial_lr: Rate | None = again(
+        SearchSettings, "initial_lr", None, description="learning rate of the first epoch"
+    )
     eta_min: FiniteFloat | None = again(ScheduleSettings, "eta_min", None)
     weight_decay: WeightDecay | None = again(
         SearchSettings, "weight_decay", None, description="weight decay of AdamW"
@@ -61,7 +67,9 @@ class TrainBestSettings(QuietSettings, DeviceSettings, RecordSettings):
     dropout: Dropout | None = again(
         SearchSettings, "dropout", None, description="probability that a hidden unit is dropped"
     )
-    activation: Activation | None = again(SearchSettings, "activation", None)
+    activation: Activation | None = again(
+        SearchSettings, "activation", None, description="activation of the hidden layers"
+    )
     norm: Norm | None = again(SearchSettings, "norm", None, description="normalization of the layers")
     corruption: FiniteFloat | None = again(
         FamilySettings,

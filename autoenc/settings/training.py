@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
+from autoenc.engines.contract import ScalingKind
 from autoenc.settings.base import ColumnName, DataSettings, PathText, StorageURL, available_cores
 from autoenc.settings.options import again, option
 from autoenc.settings.shared import DeviceSettings, QuietSettings, RecordSettings
 
-__all__ = ["TrainingSettings"]
+__all__ = ["ScaledSettings", "TrainingSettings"]
 
 
 def _address(text: str) -> str:
@@ -37,11 +38,6 @@ class TrainingSettings(QuietSettings, DeviceSettings, DataSettings):
     group: ColumnName | None = option(
         None, role="judging", description="column whose rows stay together on one side of every split"
     )
-    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = option(
-        "maxabs",
-        role="judging",
-        description="scaling of the columns, fitted on the training rows; maxabs keeps zeros",
-    )
     seed: int = option(
         42, role="judging", ge=0, lt=2**32, description="seed of split, weights, batches and dropout"
     )
@@ -64,4 +60,15 @@ class TrainingSettings(QuietSettings, DeviceSettings, DataSettings):
     )
     fresh: bool = option(
         False, role="progress", description="start over; the old record is kept under another name"
+    )
+
+
+class ScaledSettings(TrainingSettings):
+    """The same with one scaling for all that is trained."""
+
+    scaling: ScalingKind = option(
+        "maxabs",
+        role="judging",
+        description="scaling of the columns, fitted on the training rows; maxabs keeps zeros; log1p and "
+        "quantile bend long tails, auto does where a column has one",
     )

@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
+from autoenc.engines.contract import ScalingKind
 from autoenc.settings.base import (
     DISTINCT,
     SOME,
     SPLIT,
     ColumnName,
+    Count,
     DataSettings,
     PathText,
     Settings,
@@ -31,7 +33,7 @@ from autoenc.settings.space import (
     ShareRange,
     SpaceSettings,
 )
-from autoenc.settings.training import TrainingSettings
+from autoenc.settings.training import ScaledSettings, TrainingSettings
 from autoenc.settings.tune import TuneSettings
 
 __all__ = ["SamplerName", "TransferSettings", "TransferSpaceSettings"]
@@ -167,15 +169,16 @@ class TransferSettings(
         le=1024,
         description="best trials to be judged again at the end, by more and more folds; 1 for none",
     )
-    epochs: int = again(SearchSettings, "epochs", 20, description="stage 1: passes over its rows")
+    epochs: Count = again(SearchSettings, "epochs", 20, description="stage 1: passes over its rows")
     batch_size: BatchSize = again(
         SearchSettings, "batch_size", 32, description="stage 1: rows of a training step"
     )
-    scaling: Literal["maxabs", "none", "minmax", "standard", "robust"] = again(
-        TrainingSettings,
+    scaling: ScalingKind = again(
+        ScaledSettings,
         "scaling",
         "maxabs",
-        description="scaling of the columns, fitted on the rows of stage 1; maxabs keeps zeros",
+        description="scaling of the columns, fitted on the rows of stage 1; maxabs keeps zeros; log1p and "
+        "quantile bend long tails, auto does where a column has one",
     )
     stage2_epochs: int = option(
         20, role="training", ge=1, description="stage 2: passes over the labelled rows"

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
-from autoenc.settings.base import SPLIT, Settings, Width
+from autoenc.settings.base import SPLIT, Count, Settings, Width
 from autoenc.settings.options import again, option
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.shared import BudgetSettings, ScheduleSettings
 from autoenc.settings.space import Families, FamilySettings, SpaceSettings
-from autoenc.settings.training import TrainingSettings
+from autoenc.settings.training import ScaledSettings
 
 __all__ = ["ResilientSettings", "StrategyName", "TuneSettings"]
 
@@ -72,7 +72,7 @@ class ResilientSettings(Settings):
 
 
 class TuneSettings(
-    ScheduleSettings, BudgetSettings, ResilientSettings, SpaceSettings, FamilySettings, TrainingSettings
+    ScheduleSettings, BudgetSettings, ResilientSettings, SpaceSettings, FamilySettings, ScaledSettings
 ):
     """Options of the adaptive search."""
 
@@ -88,7 +88,7 @@ class TuneSettings(
         description="ae (plain), dae (denoising), vae (variational); several take turns in this order",
     )
     latent_dim: Width = again(SearchSettings, "latent_dim", 3, description="size of the latent space")
-    epochs: int | None = again(
+    epochs: Count | None = again(
         SearchSettings,
         "epochs",
         None,

@@ -82,7 +82,14 @@ class TuneJob:
     @cached_property
     def context(self) -> Context:
         """What all its fits share."""
-        return context_of(self.settings, self.table, self.settings.latent_dim, self.division, self.folds)
+        return context_of(
+            self.settings,
+            self.settings.scaling,
+            self.table,
+            self.settings.latent_dim,
+            self.division,
+            self.folds,
+        )
 
     @cached_property
     def division(self) -> Division:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autoenc.data.division import HOLDOUT
 from autoenc.engines import Fit, StopFlag, Stopped
 from autoenc.record.fits import FitRecord
 from autoenc.report import SearchResults
@@ -90,7 +91,7 @@ def _compare(job: SearchJob, results: SearchResults, members: Members, stop: Sto
     from autoenc.analysis.bootstrap import loss_difference_interval
     from autoenc.fitted.ensemble import FittedEnsemble
 
-    split, recipe = job.division.split_of(chosen.trial.fits[0]), chosen.trial.recipe
+    split, recipe = job.division.split(HOLDOUT, chosen.trial.recipe.scaling), chosen.trial.recipe
     rows, target = job.table.values[split.test], split.values[split.test]
     together = FittedEnsemble(list(members.values()), {}).reconstruct_scaled(rows)
     found["test_loss"] = reconstruction_loss(together, target, recipe)

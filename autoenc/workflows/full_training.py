@@ -12,7 +12,7 @@ from autoenc.data.division import Division, fold_names
 from autoenc.data.table import Table
 from autoenc.engines import Engine, Fit, Outcome, StopFlag
 from autoenc.errors import InputError
-from autoenc.settings import TrainingSettings
+from autoenc.settings import ScaledSettings
 from autoenc.tuning.job import TuneJob
 from autoenc.workflows.chosen import Chosen, chosen_of_study
 
@@ -40,7 +40,7 @@ class FullTraining:
 
     @classmethod
     def of(
-        cls, chosen: Chosen, engine: Engine, table: Table, data: TrainingSettings, seed: int | None = None
+        cls, chosen: Chosen, engine: Engine, table: Table, data: ScaledSettings, seed: int | None = None
     ) -> FullTraining:
         """The training of a chosen trial.
 

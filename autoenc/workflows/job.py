@@ -85,7 +85,7 @@ class SearchJob:
         """Which rows train and which test."""
         settings = self.settings
         return Division(
-            self.table, settings.scaling, settings.seed, settings.stratify, settings.group, settings.folds
+            self.table, settings.scaling[0], settings.seed, settings.stratify, settings.group, settings.folds
         )
 
     @cached_property
@@ -116,7 +116,10 @@ class SearchJob:
     @cached_property
     def context(self) -> Context:
         """What all its fits share."""
-        return context_of(self.settings, self.table, self.settings.latent_size, self.division, self.folds)
+        settings = self.settings
+        return context_of(
+            settings, settings.scaling_kind, self.table, settings.latent_size, self.division, self.folds
+        )
 
     @property
     def n_train(self) -> int:
@@ -141,10 +144,7 @@ class SearchJob:
         """
         baselines = dict(earlier.get("baselines", {}))
         for fold in set(self.folds) - set(baselines):
-            from autoenc.analysis.baselines import baseline_losses
-
-            split = self.division.split(fold)
-            baselines[fold] = baseline_losses(split, self.settings.latent_size, self.settings.recipes()[0])
+            baselines[fold] = self._baselines(fold)
         return {
             "settings": self.settings.model_dump(mode="json"),
             "columns": self.table.columns,
@@ -157,6 +157,17 @@ class SearchJob:
             "device": self.engine.device,
             "environment": describe_environment(),
         }
+
+    def _baselines(self, fold: str) -> dict[str, Any]:
+        """What PCA and the column mean come to on a fold, in the unit in which trials are compared."""
+        from autoenc.analysis.baselines import baseline_losses, pca_explained
+
+        settings = self.settings
+        explained = pca_explained(self.division.standardized(fold), settings.latent_size)
+        if settings.measure == "explained":
+            return {"mean": 1.0, "pca": 1 - (explained or 0.0), "pca_explained": explained}
+        losses = baseline_losses(self.division.split(fold), settings.latent_size, settings.recipes()[0])
+        return {**losses, "pca_explained": explained}
 
     def recorded_note(self) -> dict[str, Any]:
         """What the record says about an earlier search of this context; empty where there is none."""
@@ -172,7 +183,11 @@ class SearchJob:
 
     def warnings(self) -> list[str]:
         """What was left out of the table or the loss, or looks odd; a sentence each."""
-        return table_warnings(self.division, self.folds, self.settings.latent_size, self.settings.norm)
+        settings = self.settings
+        norms = [*settings.norm] if settings.input_norm == ("same",) else [*settings.input_norm]
+        return table_warnings(
+            self.division, self.folds, settings.latent_size, norms, scalings=settings.scaling
+        )
 
     def model(self, fit: Fit) -> FittedAutoencoder | None:
         """The model of a fit, trained again; None if the fit fails."""

@@ -84,11 +84,11 @@ def _of_record(record: FitRecord) -> Observations:
     space: dict[str, tuple[Any, ...]] = {
         "num_layers_range": (1, depth),
         "hidden_size_range": (min(widths), max(widths)),
-        "learning_rate_range": (settings.initial_lr, settings.initial_lr),
+        "learning_rate_range": (min(settings.initial_lr), max(settings.initial_lr)),
         "weight_decay_range": (min(settings.weight_decay), max(settings.weight_decay)),
         "dropout_range": (min(settings.dropout), max(settings.dropout)),
-        "batch_size_options": (settings.batch_size,),
-        "activation_options": (settings.activation,),
+        "batch_size_options": settings.batch_size,
+        "activation_options": settings.activation,
         "norm_options": settings.norm,
     }
     name = f"the exhaustive search for latent size {settings.latent_size}"

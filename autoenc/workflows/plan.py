@@ -6,6 +6,7 @@ import psutil
 
 from autoenc.engines import Fit
 from autoenc.report.durations import duration_text
+from autoenc.report.labels import listed_values
 from autoenc.searching.estimate import estimate_seconds
 from autoenc.system.text import say
 from autoenc.workflows.job import SearchJob
@@ -21,7 +22,7 @@ def plan(job: SearchJob, n_done: int) -> list[str]:
     cores = f"{settings.jobs} core{'s' if settings.jobs > 1 else ''}"
     lines = [
         f"{_count(job)} of {widths}, up to {settings.max_layers} layers, "
-        f"latent size {settings.latent_size}, {settings.epochs} epochs",
+        f"latent size {settings.latent_size}, {listed_values(settings.epochs)} epochs",
         f"{table.path}: {len(table.values):,} rows x {len(table.columns)} columns, "
         f"{job.n_train:,} to train on, {job.n_test:,} to test on",
     ]
@@ -80,8 +81,8 @@ def _memory_bytes(job: SearchJob) -> float:
         # Parameters, two moments, gradients; activations, their normalized form and work space.
         fit_bytes = 4 * (4 * network.count_parameters() + 5 * widths * max(fit.recipe.batch_size, 16))
         largest = max(largest, fit_bytes)
-    n_results = len(job.fits) * (2 * job.settings.epochs * 32 + 1000)
+    n_results = len(job.fits) * (2 * max(job.settings.epochs) * 32 + 1000)
     resident = psutil.Process().memory_info().rss
     # PCA fills and centers copies of its own.
-    copies = job.division.n_scaled_tables(job.folds) + 3
+    copies = job.division.n_scaled_tables(job.folds, job.settings.scaling) + 3
     return resident + 4 * copies * job.table.values.size + job.settings.jobs * largest + n_results

@@ -18,7 +18,7 @@ from autoenc.searching.inputs import prepare_inputs
 from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import Trial, TrialResult
-from autoenc.settings import TrainBestSettings, TrainingSettings, require_settings
+from autoenc.settings import ScaledSettings, TrainBestSettings, require_settings
 from autoenc.settings.options import options_of
 from autoenc.system.paths import OutputPaths
 from autoenc.workflows.chosen import Chosen, chosen_trial
@@ -33,11 +33,11 @@ __all__ = ["OF_TRANSFER", "FullRun", "train_best"]
 
 _RECIPE = set(Recipe.__dataclass_fields__)
 _OVERRIDES = [name for name in options_of(TrainBestSettings, "training") if name in _RECIPE]
-_OF_ROWS = [name for name in options_of(TrainingSettings, "data", "judging") if name != "data_path"]
+_OF_ROWS = [name for name in options_of(ScaledSettings, "data", "judging") if name != "data_path"]
 OF_TRANSFER = [
     name
     for name in options_of(TrainBestSettings, "data", "training")
-    if name not in {*_OVERRIDES, *TrainingSettings.model_fields}
+    if name not in {*_OVERRIDES, *ScaledSettings.model_fields}
 ]
 """Options that have a meaning for a transfer-aware search alone."""
 
@@ -143,13 +143,15 @@ def _overridden(chosen: Chosen, settings: TrainBestSettings) -> dict[str, Any]:
     return found
 
 
-def _data_settings(chosen: Chosen, settings: TrainBestSettings) -> TrainingSettings:
+def _data_settings(chosen: Chosen, settings: TrainBestSettings) -> ScaledSettings:
     kept = {name: chosen.data[name] for name in _OF_ROWS if name in chosen.data}
     if settings.data_path is None:
         refuse_ended(chosen.data["data_path"], f"--from {settings.from_}", "--data_path")
+    # Of recipes with scalings of their own the record lists all that were tried.
+    kept["scaling"] = chosen.recipe.scaling or kept["scaling"]
     where = {"data_path": settings.data_path or chosen.data["data_path"]}
     return require_settings(
-        TrainingSettings, {**kept, **where, "engine": settings.engine, "device": settings.device}
+        ScaledSettings, {**kept, **where, "engine": settings.engine, "device": settings.device}
     )
 
 

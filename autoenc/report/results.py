@@ -276,7 +276,8 @@ def results_document(results: SearchResults) -> dict[str, Any]:
         "args": settings.model_dump(mode="json"),
         "total_configurations": len(trials_of(settings)),
         "best_configuration": _best(results),
-        "baselines": {**results.baselines, "pca_explained": results.pca_explained},
+        "baselines": results.baselines,
+        "pca_explained_variance": results.pca_explained,
         "measure": settings.measure,
         **({"halving": results.halving} if results.halving else {}),
         "selection": _selection(results),
@@ -322,7 +323,9 @@ def _best(results: SearchResults) -> dict[str, Any] | None:
         outcome = results.holdout_outcome
         document["holdout_test_loss"] = None if outcome is None else outcome.final_test_loss
         document["holdout_explained_variance"] = None if outcome is None else outcome.explained
-        document["holdout_baselines"] = results.search["baselines"][HOLDOUT]
+        baselines = dict(results.search["baselines"][HOLDOUT])
+        document["holdout_pca_explained_variance"] = baselines.pop("pca_explained", None)
+        document["holdout_baselines"] = baselines
     return document
 
 

@@ -320,7 +320,8 @@ def _sentence(detail: Any, given: Mapping[str, Any]) -> str:
     right = _RIGHT.get(detail["type"])
     rule = f"must be {right.format(**detail.get('ctx', {}))}" if right else str(detail["msg"])
     whole = given.get(str(detail["loc"][0]))
-    piece = f" in {whole!r}" if len(detail["loc"]) > 1 and isinstance(whole, str) else ""
+    is_part = len(detail["loc"]) > 1 and isinstance(whole, str) and whole != detail["input"]
+    piece = f" in {whole!r}" if is_part else ""
     return f"{name} {rule}, got {_shortened(repr(detail['input']))}{_shortened(piece)}"
 
 

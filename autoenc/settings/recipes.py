@@ -22,7 +22,8 @@ from autoenc.settings.base import (
     Starts,
     WeightDecays,
 )
-from autoenc.settings.options import option
+from autoenc.settings.options import again, option
+from autoenc.settings.training import ScaledSettings
 
 __all__ = ["PRESETS", "RecipeSettings"]
 
@@ -112,9 +113,10 @@ class RecipeSettings(Settings):
     all_weight: FiniteFloat = option(
         0.3, role="training", ge=0, description="of the sparse loss: weight of all observed cells"
     )
-    scaling: Scalings = option(
+    scaling: Scalings = again(
+        ScaledSettings,
+        "scaling",
         ("maxabs",),
-        role="judging",
         description="scaling of the columns, fitted on the training rows; maxabs keeps zeros; log1p and "
         "quantile bend long tails, auto does where a column has one; with several, trials are compared by "
         "explained variance",

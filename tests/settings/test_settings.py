@@ -23,15 +23,15 @@ def test_defaults_are_those_promised():
     assert settings.latent_dim == (3,)
     assert settings.hidden_dims_search == (16, 32, 64, 128)
     assert settings.max_layers == 3
-    assert settings.epochs == 20
-    assert settings.batch_size == 32
-    assert settings.initial_lr == 1e-3
+    assert settings.epochs == (20,)
+    assert settings.batch_size == (32,)
+    assert settings.initial_lr == (1e-3,)
     assert settings.eta_min == 1e-6
     assert settings.weight_decay == (1e-4,)
     assert settings.dropout == (0.1,)
-    assert settings.activation == "relu"
+    assert settings.activation == ("relu",)
     assert settings.norm == ("layer",)
-    assert settings.scaling == "maxabs"
+    assert settings.scaling == ("maxabs",)
     assert settings.data_path == "data/stains.csv"
     assert settings.columns is None
     assert settings.device == "auto"
@@ -56,8 +56,8 @@ def test_text_becomes_values():
         },
     )
     assert settings.hidden_dims_search == (64, 16, 32)
-    assert settings.epochs == 7
-    assert settings.initial_lr == 0.01
+    assert settings.epochs == (7,)
+    assert settings.initial_lr == (0.01,)
     assert settings.columns == ("L", "Lec")
     assert settings.seed == 0
 

@@ -89,7 +89,8 @@ def test_json_has_the_promised_keys(document):
     for entry in document["all_results"]:
         assert list(entry) == [
             "config", "final_test_loss", "best_test_loss", "final_train_loss", "explained_variance",
-            "model_params", "num_layers", "train_losses", "test_losses", "seconds", "mean_test_loss", "standard_error", "fits",
+            "model_params", "num_layers", "train_losses", "test_losses", "seconds", "mean_test_loss",
+            "standard_error", "fits",
         ]  # fmt: skip
     assert {"versions", "device", "seed", "data_fingerprint", "git_commit"} <= set(document["environment"])
 

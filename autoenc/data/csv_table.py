@@ -28,7 +28,7 @@ _EXACT: dict[str, Any] = (
 
 def read_csv(
     name: str, start: bytes, file: IO[bytes], as_text: Collection[str], markers: Markers
-) -> tuple[pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, list[str], frozenset[str]]:
     """Read a table with its header.
 
     Args:
@@ -40,7 +40,7 @@ def read_csv(
 
     Returns:
         Columns in double precision with NaN for a missing cell, or of objects where a cell is text, which
-        stands there as text; and warnings, a sentence each.
+        stands there as text; warnings, a sentence each; and the columns of nothing but truth values.
 
     Raises:
         InputError: If it is not CSV with a header, all rows of which have as many cells.
@@ -53,7 +53,7 @@ def read_csv(
         columns = _Columns(names, as_text, markers)
         for piece in rows:
             _add_piece(rows, piece, columns)
-        return columns.frame(), rows.warnings(columns.with_text())
+        return columns.frame(), rows.warnings(columns.with_text()), columns.truth()
     finally:
         csv.field_size_limit(limit)
 
@@ -175,11 +175,18 @@ class _Columns:
             frame.isetitem(j, cells)
         return frame
 
+    def truth(self) -> frozenset[str]:
+        """Names of the columns that hold truth values and nothing else, as numbers."""
+        return frozenset(self.names[j] for j in self.found_words if self._is_truth(j))
+
+    def _is_truth(self, j: int) -> bool:
+        n_words = sum(rows.size for rows, _ in self.found_words[j])
+        return self.only_truth[j] and n_words == np.count_nonzero(~np.isnan(self.values[:, j]))
+
     def _mixed(self, j: int) -> NDArray[np.object_] | None:
         """A column with text in it; None where its words are truth values only."""
-        n_words = sum(rows.size for rows, _ in self.found_words[j])
         values = self.values[:, j]
-        if self.only_truth[j] and n_words == np.count_nonzero(~np.isnan(values)):
+        if self._is_truth(j):
             return None
         column = values.astype(object)
         for rows, words in self.found_words[j]:

@@ -161,7 +161,7 @@ class Division:
     def standardized(self, fold: str = HOLDOUT) -> Split:
         """The standardized data of a fold, which are not kept in memory."""
         values, (train, test) = self.table.values, self.rows(fold)
-        scaling = Scaling.fit("standard", values, train)
+        scaling = Scaling.fit("standard", values, train, self.table.groups)
         return scaled_split(values, scaling, scaling.apply(values), train, test)
 
     def scaling(self, fold: str = HOLDOUT, kind: str = "") -> Scaling:
@@ -173,8 +173,8 @@ class Division:
         key = fold, kind or self._scaling_kind
         if key not in self._scalings:
             train, _ = self.rows(fold)
-            scaling = Scaling.fit(cast("ScalingKind", key[1]), self.table.values, train)
-            self._scalings[key] = scaling, train.size
+            table, kind_of = self.table, cast("ScalingKind", key[1])
+            self._scalings[key] = Scaling.fit(kind_of, table.values, train, table.groups), train.size
         return self._scalings[key]
 
     def left_out_mark(self, folds: Iterable[str]) -> str:

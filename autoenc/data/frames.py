@@ -14,10 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from autoenc.data.cells import cells_of
+from autoenc.data.encoding import Encoding
+from autoenc.data.features import Date
 from autoenc.data.markers import Markers, without_markers
 from autoenc.errors import InputError
 
-__all__ = ["Rows", "frame_of", "rows_of"]
+__all__ = ["Rows", "encoded_rows", "frame_of", "mixed_frame", "rows_of"]
 
 _NAMES = ("columns", "column_names", "colnames", "names", "data_vars", "fields")
 
@@ -31,18 +33,40 @@ class Rows:
         named: Whether the columns had names.
         index: The index of a pandas frame.
         backend: The library whose frames are wanted back.
+        mixed: Whether they were the columns of an encoding, which are wanted back.
     """
 
     cells: NDArray[np.float64]
     named: bool
     index: pd.Index | None = None
     backend: str = "pandas"
+    mixed: bool = False
 
     def give_back(self, values: NDArray[Any], names: Sequence[str]) -> Any:
         """Values ``[rows, names]`` in the form that the rows had: a frame, or an array for an array."""
         return self.frame({name: values[:, j] for j, name in enumerate(names)}) if self.named else values
 
-    def frame(self, columns: Mapping[str, NDArray[Any]]) -> Any:
+    def give_back_columns(self, columns: Mapping[str, NDArray[Any]], encoding: Encoding) -> Any:
+        """Columns of an encoding in the form that the rows had; an array of objects unless all are floats."""
+        if self.named:
+            zones = {feature.name: feature.zone for feature in encoding.features if isinstance(feature, Date)}
+            return self.frame({name: self._typed(cells, zones.get(name)) for name, cells in columns.items()})
+        are_numbers = all(cells.dtype.kind == "f" for cells in columns.values())
+        return np.column_stack([cells if are_numbers else cells.astype(object) for cells in columns.values()])
+
+    def _typed(self, cells: NDArray[Any], zone: str | None) -> Any:
+        """A column as its frame has it: text as text and no objects, dates in their time zone."""
+        if self.backend == "polars":
+            import polars
+
+            if cells.dtype == np.dtype("datetime64[s]"):  # which polars does not know
+                cells = cells.astype("datetime64[ms]")
+            if zone is None:
+                return polars.Series(cells.tolist() if cells.dtype.kind == "O" else cells)
+            return polars.Series(cells).dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+        return cells if zone is None else pd.DatetimeIndex(cells).tz_localize("UTC").tz_convert(zone)
+
+    def frame(self, columns: Mapping[str, Any]) -> Any:
         """Columns as a frame of the library that the rows came from, else of pandas."""
         if self.backend != "pandas":
             import narwhals
@@ -51,6 +75,57 @@ class Rows:
         return pd.DataFrame(
             columns, index=pd.RangeIndex(len(self.cells)) if self.index is None else self.index
         )
+
+
+def encoded_rows(data: Any, encoding: Encoding, missing: Collection[str] = ()) -> tuple[Rows, list[str]]:
+    """Rows of mixed columns for a model, as numbers.
+
+    Args:
+        data: As for :func:`rows_of`. An array of numbers with a column for each indicator holds what
+            :meth:`.Encoding.encode` gives; another one holds the table's columns, in the encoding's order.
+        encoding: What becomes of them.
+        missing: Words and numbers that stand for a missing cell.
+
+    Returns:
+        The rows, and what is unknown about them, a sentence each.
+
+    Raises:
+        InputError: As :func:`rows_of` does.
+    """
+    n_encoded = len(encoding.encoded)
+    is_array = isinstance(data, np.ndarray | torch.Tensor) and data.ndim == 2 and data.shape[1] == n_encoded
+    if is_array and getattr(data.dtype, "kind", "f") in "biuf":
+        return rows_of(data, encoding.encoded, n_encoded, missing), []
+    frame, index, backend = mixed_frame(data, encoding, missing)
+    cells = encoding.encode(frame)
+    _refuse_infinite(cells, encoding.encoded)
+    rows = Rows(cells, backend != "array", index, "pandas" if backend == "array" else backend, mixed=True)
+    return rows, encoding.unknown(frame)
+
+
+def mixed_frame(
+    data: Any, encoding: Encoding, missing: Collection[str]
+) -> tuple[pd.DataFrame, pd.Index | None, str]:
+    """The columns that an encoding takes, marked cells missing; the index, and what is to be given back."""
+    names = encoding.names
+    frame, backend = frame_of(data, names)
+    if frame is None:
+        _refuse_no_rows(data)
+        cells = np.array(data, object)
+        if np.ma.getmask(data) is not np.ma.nomask:
+            cells[np.ma.getmask(data)] = None
+        if cells.ndim != 2 or cells.shape[1] != len(names):
+            raise InputError(f"data must be of shape [rows, {len(names)}], got {list(cells.shape)}")
+        frame = pd.DataFrame({name: cells[:, j] for j, name in enumerate(names)})
+    index = data.index if isinstance(data, pd.DataFrame) else None
+    if frame.columns.is_unique and {*names} <= {*frame.columns}:
+        frame = without_markers(frame[names], (), Markers(missing))
+    return frame, index, backend
+
+
+def _refuse_no_rows(data: Any) -> None:
+    if isinstance(data, str | bytes) or not (hasattr(data, "__len__") or hasattr(data, "__array__")):
+        raise InputError(f"data must be rows and columns, got a {type(data).__name__}")
 
 
 def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int, missing: Collection[str] = ()) -> Rows:
@@ -72,8 +147,7 @@ def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int, missing: C
     frame, backend = frame_of(data, columns)
     markers = Markers(missing)
     if frame is None:
-        if isinstance(data, str | bytes) or not (hasattr(data, "__len__") or hasattr(data, "__array__")):
-            raise InputError(f"data must be rows and columns, got a {type(data).__name__}")
+        _refuse_no_rows(data)
         cells = cells_of(data if np.ndim(data) else [data])
         if cells.ndim != 2 or cells.shape[1] != n_columns:
             raise InputError(f"data must be of shape [rows, {n_columns}], got {list(cells.shape)}")

@@ -50,15 +50,21 @@ def given_table(data: Any, labels: Collection[str] = ()) -> tuple[str, ReadTable
     if not len(frame):
         raise InputError("data must have rows, and has none")
     plain = frame.set_axis(names, axis=1).reset_index(drop=True)
-    return FRAME, ReadTable(_numbers(plain, labels), FRAME, [], typed=True)
+    numbers, truth = _numbers(plain, labels)
+    return FRAME, ReadTable(numbers, FRAME, [], typed=True, truth=truth)
 
 
-def _numbers(frame: pd.DataFrame, labels: Collection[str]) -> pd.DataFrame:
-    """The frame with truth values and sparse columns as numbers; others are left for the reader."""
+def _numbers(frame: pd.DataFrame, labels: Collection[str]) -> tuple[pd.DataFrame, frozenset[str]]:
+    """The frame with truth values and sparse columns as numbers, and which are the former.
+
+    Others are left for the reader.
+    """
+    truth = set()
     changed: dict[str, Any] = {}
     for name, kind in frame.dtypes.items():
         if isinstance(kind, pd.SparseDtype):
             changed[str(name)] = np.asarray(frame[name], dtype=np.float64)
         elif pd.api.types.is_bool_dtype(kind) and name not in labels:
             changed[str(name)] = frame[name].astype("Float64").to_numpy(np.float64, na_value=np.nan)
-    return frame.assign(**changed) if changed else frame
+            truth.add(str(name))
+    return frame.assign(**changed) if changed else frame, frozenset(truth)

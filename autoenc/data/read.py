@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoenc.data.csv_table import read_csv
-from autoenc.data.markers import Markers, without_markers
+from autoenc.data.markers import MISSING_WORDS, Markers, without_markers
 from autoenc.data.naming import as_value
 from autoenc.data.parquet_table import PARQUET_MAGIC, read_parquet
 from autoenc.data.sources import open_table, source_name
@@ -23,11 +23,14 @@ from autoenc.errors import InputError, listed, shortened
 
 __all__ = [
     "COPUS_COLUMNS",
+    "as_written",
     "choose_columns",
+    "chosen_names",
     "label_column",
     "numeric_column",
     "read_table",
     "ReadTable",
+    "without_missing_words",
     "too_large",
     "with_markers",
 ]
@@ -64,6 +67,7 @@ class ReadTable(NamedTuple):
         warnings: What looks odd about it, a sentence each.
         typed: Whether the file says of its cells what they are, as Parquet does.
         na_values: Words and numbers that stood for a missing cell beside the usual ones.
+        truth: Columns of numbers that stand for truth values.
     """
 
     frame: pd.DataFrame
@@ -71,6 +75,7 @@ class ReadTable(NamedTuple):
     warnings: list[str]
     typed: bool
     na_values: tuple[str, ...] = ()
+    truth: frozenset[str] = frozenset()
 
 
 def read_table(path: str | Path, as_text: Collection[str] = (), missing: Collection[str] = ()) -> ReadTable:
@@ -88,6 +93,7 @@ def read_table(path: str | Path, as_text: Collection[str] = (), missing: Collect
     """
     name = source_name(path)
     warnings: list[str] = []
+    truth: frozenset[str] = frozenset()
     try:
         with open_table(path) as (start, file):
             _refuse_other_formats(name, start)
@@ -95,12 +101,40 @@ def read_table(path: str | Path, as_text: Collection[str] = (), missing: Collect
             if typed:
                 frame = read_parquet(name, start, file, as_text, Markers(missing))
             else:
-                frame, warnings = read_csv(name, start, file, as_text, Markers(missing))
+                frame, warnings, truth = read_csv(name, start, file, as_text, Markers(missing))
     except MemoryError:
         raise OSError(errno.ENOMEM, "there is not enough memory to read this table", name) from None
     if frame.shape[0] == 0:
         raise InputError(f"{name}: has a header but no rows")
-    return ReadTable(frame, name, warnings, typed, tuple(missing))
+    return ReadTable(frame, name, warnings, typed, tuple(missing), truth)
+
+
+def as_written(read: ReadTable, path: str | Path, names: Collection[str]) -> ReadTable:
+    """The table with the text of some columns as it is written; in CSV 01 may else have become 1.
+
+    Args:
+        read: The table.
+        path: Where it came from.
+        names: Columns of text; a missing cell is None.
+    """
+    if read.typed or not names:
+        return read
+    again, frame = read_table(path, names, read.na_values).frame, read.frame.copy(deep=False)
+    for name in names:
+        frame[name] = without_missing_words(again[name])
+    return read._replace(frame=frame)
+
+
+def without_missing_words(column: pd.Series, typed: bool = False) -> pd.Series:
+    """A column that was read as it is written, None for a missing cell.
+
+    Args:
+        column: The column.
+        typed: Whether the file tells text from missing cells, so that ``NA`` is text.
+    """
+    words = column.astype("string").str.strip()
+    missing = words.isin([""] if typed else ["", *MISSING_WORDS]).fillna(True).to_numpy(bool)
+    return pd.Series(column, dtype=object).mask(missing, None)
 
 
 def with_markers(read: ReadTable, as_text: Collection[str], missing: Collection[str]) -> ReadTable:
@@ -148,18 +182,30 @@ def choose_columns(
         InputError: If a column that is named is not there, or no column is left or numeric.
     """
     names = [str(name) for name in frame.columns]
-    left_out = frozenset(_named_columns(names, path, exclude, "--exclude"))
+    left = chosen_names(frame, path, wanted, exclude)
     if wanted is not None:
-        return _wanted_columns(names, path, wanted, left_out), []
+        return left, []
+    left_out = set(names) - set(left)
     warnings: list[str] = []
     if set(COPUS_COLUMNS) <= set(names):
         numeric = [name for name in COPUS_COLUMNS if name not in left_out]
     else:
-        numeric, warnings = _numeric_columns(frame, [name for name in names if name not in left_out])
+        numeric, warnings = _numeric_columns(frame, left)
     if not numeric:
         of = " left" if left_out else ""
         raise InputError(f"{path}: has no numeric column{of}; its columns are {listed(names)}")
     return numeric, warnings
+
+
+def chosen_names(
+    frame: pd.DataFrame, path: str | Path, wanted: Sequence[str] | None, exclude: Sequence[str] = ()
+) -> list[str]:
+    """Columns that may be learned from, whatever they hold; see :func:`choose_columns`."""
+    names = [str(name) for name in frame.columns]
+    left_out = frozenset(_named_columns(names, path, exclude, "--exclude"))
+    if wanted is not None:
+        return _wanted_columns(names, path, wanted, left_out)
+    return [name for name in names if name not in left_out]
 
 
 def _numeric_columns(frame: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], list[str]]:

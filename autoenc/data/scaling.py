@@ -14,8 +14,11 @@ from autoenc.data.curves import BENDING, Curve, fit_curve
 from autoenc.engines.contract import ScalingKind
 from autoenc.errors import listed
 
-__all__ = ["Scaling", "ScalingKind", "left_out_mark", "scaling_warnings"]
+__all__ = ["BY_KIND", "STANDARDIZED", "Scaling", "ScalingKind", "left_out_mark", "scaling_warnings"]
 
+
+BY_KIND, STANDARDIZED = -1, -2
+"""How a column is scaled that is no indicator: by the kind, or always to mean 0 and deviation 1."""
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _ROUNDING = 16 * _EPSILON
@@ -35,6 +38,10 @@ class Scaling:
     of two or more of these rows is the scale of cells like it; it tells nothing of others, which are missing,
     but for zeros, which need no scale.
 
+    Indicators of categories, 0 or 1, are scaled as factor analysis of mixed data does (Pages, 2004), whatever
+    the kind: centered by their share and divided by its root. A category that the rows lack has no scale, and
+    where a row has it all indicators of the same column count as missing.
+
     Shape:
         center, scale: float64 ``[columns]``.
         low, high: float64 ``[columns]``, the range of the rows that it was fitted on, NaN where no cell was
@@ -42,6 +49,8 @@ class Scaling:
         constant: bool ``[columns]``, where the scale is that of one number; None where no column has such.
         curves: A curve for each column or None; empty where no column is bent. Center and scale are then
             those of the bent cells.
+        groups: int64 ``[columns]``, ``BY_KIND``, ``STANDARDIZED``, or for an indicator a number that those of
+            one column share; None where all are scaled by the kind.
     """
 
     kind: ScalingKind
@@ -51,12 +60,25 @@ class Scaling:
     high: NDArray[np.float64] | None = None
     constant: NDArray[np.bool_] | None = None
     curves: tuple[Curve | None, ...] = ()
+    groups: NDArray[np.int64] | None = None
 
     @classmethod
-    def fit(cls, kind: ScalingKind, values: NDArray[np.floating], rows: NDArray[np.int64]) -> Scaling:
+    def fit(
+        cls,
+        kind: ScalingKind,
+        values: NDArray[np.floating],
+        rows: NDArray[np.int64],
+        groups: NDArray[np.int64] | None = None,
+    ) -> Scaling:
         """Fit scikit-learn's scaler of this kind on the given rows; missing cells are passed over.
 
         Kinds that bend columns standardize what they bent.
+
+        Args:
+            kind: How numbers are scaled.
+            values: ``[rows, columns]``.
+            rows: Which of them to fit on.
+            groups: See :class:`Scaling`.
         """
         n_columns = values.shape[1]
         curves: list[Curve | None] = [None] * n_columns
@@ -65,8 +87,13 @@ class Scaling:
         for j in range(n_columns):  # by column, so that the rows are never copied as a whole
             column = values[rows, j].astype(np.float64)
             low[j], high[j] = np.fmin.reduce(column), np.fmax.reduce(column)
-            if kind not in BENDING:
-                center[j], scale[j] = _center_and_scale(kind, column)
+            group = BY_KIND if groups is None else int(groups[j])
+            if group >= 0:
+                center[j], scale[j] = _share(column)
+                continue
+            if group == STANDARDIZED or kind not in BENDING:
+                kind_of = "standard" if group == STANDARDIZED else kind
+                center[j], scale[j] = _center_and_scale(kind_of, column)
                 continue
             center[j], scale[j] = _center_and_scale("standard", column)
             curve = fit_curve(kind, column) if scale[j] else None
@@ -78,14 +105,30 @@ class Scaling:
         is_kept = kind == "maxabs" and rows.size > 1 and constant.any()
         is_bent = any(curve is not None for curve in curves)
         return cls(
-            kind, center, scale, low, high, constant if is_kept else None, tuple(curves) if is_bent else ()
-        )
+            kind, center, scale, low, high, constant if is_kept else None,
+            tuple(curves) if is_bent else (), groups,
+        )  # fmt: skip
 
     @property
     def left_out(self) -> NDArray[np.bool_]:
         """Which columns have no scale, ``[columns]``."""
         left_out: NDArray[np.bool_] = self.scale == 0
         return left_out
+
+    @property
+    def by_kind(self) -> NDArray[np.bool_]:
+        """Which columns are scaled by the kind, ``[columns]``."""
+        groups = np.full(self.scale.size, BY_KIND) if self.groups is None else self.groups
+        by_kind: NDArray[np.bool_] = groups == BY_KIND
+        return by_kind
+
+    @property
+    def unseen(self) -> NDArray[np.bool_]:
+        """Which columns are indicators of categories that none of the rows has, ``[columns]``."""
+        if self.groups is None:
+            return np.zeros(self.scale.size, bool)
+        unseen: NDArray[np.bool_] = (self.groups >= 0) & (self.scale == 0) & (self.center == 0)
+        return unseen
 
     @property
     def key(self) -> bytes:
@@ -109,7 +152,7 @@ class Scaling:
         largest = np.fmax(np.abs(self.low), np.abs(self.high))
         width = self.high - self.low
         flat: NDArray[np.bool_] = (width > _rounding(self.low, self.high)) & (width < _FLAT * largest)
-        return flat
+        return flat & self.by_kind
 
     @property
     def without_information(self) -> NDArray[np.bool_]:
@@ -125,6 +168,9 @@ class Scaling:
                 scaled[:, j] = np.nan if left_out else (column - self.center[j]) / self.scale[j]
                 if not left_out and (differs := self._differs(column, j)) is not None:
                     scaled[differs, j] = np.nan
+        for j in np.flatnonzero(self.unseen).tolist():
+            assert self.groups is not None
+            scaled[np.ix_(values[:, j] == 1, self.groups == self.groups[j])] = np.nan
         return scaled
 
     def undo(self, scaled: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -182,6 +228,13 @@ def _center_and_scale(kind: ScalingKind, column: NDArray[np.float64]) -> tuple[f
     if scale <= tiny:
         center, scale = float(np.nanmedian(column)), 0.0
     return float(np.ldexp(center, exponent)), float(np.ldexp(scale, exponent))
+
+
+def _share(column: NDArray[np.float64]) -> tuple[float, float]:
+    """Of an indicator; no scale where all rows have its category or none has."""
+    observed = column[~np.isnan(column)]
+    share = float(observed.mean()) if observed.size else 0.0
+    return share, float(np.sqrt(share)) if 0 < share < 1 else 0.0
 
 
 def _rounding(low: Any, high: Any) -> Any:
@@ -262,7 +315,10 @@ def scaling_warnings(
     where: dict[tuple[str, str], list[str]] = {}
     for name, scaling in splits.items():
         found_by = {
-            why: scaling.left_out & varying,
+            why: scaling.left_out & ~scaling.unseen & varying,
+            "a category without training rows; where a row has it, the cell counts as missing": (
+                scaling.unseen & varying
+            ),
             "constant in the training rows; only cells of that number and zeros count": _any_differing(
                 scaling, tables
             ),
@@ -280,6 +336,19 @@ def scaling_warnings(
             for (reason, *names), found in groups.items()
         ),
         *_flat_warnings(columns, splits),
+        *_weight_warnings(splits),
+    ]
+
+
+def _weight_warnings(splits: Mapping[str, Scaling]) -> list[str]:
+    scaling = next(iter(splits.values()))
+    if scaling.kind not in ("maxabs", "none", "minmax", "robust"):
+        return []
+    if scaling.by_kind.all() or not scaling.by_kind.any():
+        return []
+    return [
+        f"numbers scaled by --scaling {scaling.kind} weigh otherwise than categories, dates and truth "
+        "values; --scaling standard gives all of them comparable weights"
     ]
 
 

@@ -13,8 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.data.encoding import Encoding
+from autoenc.data.features import Number
 from autoenc.data.oddities import odd_columns
-from autoenc.data.read import ReadTable, choose_columns, label_column, numeric_column, read_table, too_large
+from autoenc.data.read import (
+    ReadTable,
+    choose_columns,
+    chosen_names,
+    label_column,
+    numeric_column,
+    read_table,
+    too_large,
+)
 from autoenc.data.scaling import Scaling, ScalingKind
 from autoenc.errors import InputError, listed
 
@@ -49,6 +59,7 @@ class Table:
         warnings: What was left out or looks odd, a sentence each.
         labels: Other columns that were asked for, as text, by name; they say which rows belong together.
         na_values: Words and numbers that stood for a missing cell beside the usual ones.
+        encoding: What the columns stand for, where they are made of a table's mixed ones.
     """
 
     values: NDArray[np.float64]
@@ -57,11 +68,17 @@ class Table:
     warnings: list[str] = field(default_factory=list)
     labels: dict[str, NDArray[np.object_]] = field(default_factory=dict)
     na_values: tuple[str, ...] = ()
+    encoding: Encoding | None = None
 
     def model_info(self) -> dict[str, Any]:
         """What a model that learns from it should know of it, as plain values."""
         info: dict[str, Any] = {"data_fingerprint": self.fingerprint}
         return {**info, "na_values": list(self.na_values)} if self.na_values else info
+
+    @property
+    def groups(self) -> NDArray[np.int64] | None:
+        """How columns are scaled, see :class:`.Scaling`; None where they are no encoded ones."""
+        return None if self.encoding is None else self.encoding.groups
 
     @property
     def fingerprint(self) -> str:
@@ -152,8 +169,17 @@ def table_of(
     columns: Sequence[str] | None = None,
     labels: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    max_categories: int = 0,
 ) -> Table:
     """The columns to learn from of a table that has been read; see :func:`load_table`.
+
+    Args:
+        read: The table.
+        columns: Names of the columns.
+        labels: Names of columns to keep beside them.
+        exclude: Names of columns not to learn from.
+        max_categories: Learn from truth values, dates and categories, too: text of so many different words;
+            0 to learn from numbers alone.
 
     Raises:
         InputError: If a cell or a name cannot be used; it says which and why.
@@ -171,6 +197,8 @@ def table_of(
     features = frame
     if columns is None and labels:
         features = frame.drop(columns=[label for label in labels if label not in exclude])
+    if max_categories:
+        return _encoded(read, features, columns, exclude, kept_labels, max_categories)
     names, left_out = choose_columns(features, name, columns, exclude)
     try:
         values, names, odd = _values(frame, name, names)
@@ -179,6 +207,34 @@ def table_of(
     suspects = odd_columns(values, names, look_for_identifiers=columns is None)
     warnings = [*read.warnings, *left_out, *odd, *suspects]
     return Table(values, names, name, warnings, kept_labels, read.na_values)
+
+
+def _encoded(
+    read: ReadTable,
+    features: pd.DataFrame,
+    columns: Sequence[str] | None,
+    exclude: Sequence[str],
+    labels: dict[str, NDArray[np.object_]],
+    max_categories: int,
+) -> Table:
+    """The table of mixed columns, made numbers."""
+    from autoenc.data.recognition import recognize
+
+    frame, name, asked = read.frame, read.name, columns is not None
+    names = chosen_names(features, name, columns, exclude)
+    encoding, left_out = recognize(frame, names, name, read.truth, max_categories, asked)
+    numbers = [feature.name for feature in encoding.features if isinstance(feature, Number)]
+    as_numbers = {column: numeric_column(frame, column, name) for column in numbers}
+    try:
+        values = encoding.encode(frame.assign(**as_numbers))
+    except InputError as error:
+        raise InputError([f"{name}: {problem}" for problem in error.problems]) from None
+    except MemoryError:
+        raise OSError(errno.ENOMEM, "there is not enough memory for this table", name) from None
+    places = [encoding.encoded.index(column) for column in numbers]
+    odd = odd_columns(values[:, places], numbers, look_for_identifiers=False)
+    warnings = [*read.warnings, *left_out, *odd]
+    return Table(values, encoding.encoded, name, warnings, labels, read.na_values, encoding)
 
 
 def _values(

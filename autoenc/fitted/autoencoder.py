@@ -6,13 +6,14 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoenc.data.frames import Rows, rows_of
+from autoenc.data.encoding import Encoding
+from autoenc.data.frames import Rows, encoded_rows, rows_of
 from autoenc.data.table import Scaling
 from autoenc.engines.contract import Recipe, State
 from autoenc.fitted.evaluation import evaluating
@@ -20,6 +21,7 @@ from autoenc.fitted.learned_range import far_outside, refuse_beyond, refuse_no_n
 from autoenc.fitted.parts import (
     check_keys,
     columns_of,
+    encoding_of,
     info_of,
     parameters_of,
     recipe_of,
@@ -29,12 +31,16 @@ from autoenc.fitted.parts import (
 from autoenc.fitted.sealed import write_sealed
 from autoenc.models.network import DynamicAutoencoder, shape_of_state_dict
 
+if TYPE_CHECKING:
+    from autoenc.fitted.ensemble import FittedEnsemble
+
 __all__ = [
     "FORMAT_VERSION",
     "MODEL_FORMAT",
     "MODEL_PARTS",
     "FittedAutoencoder",
     "fitted_model",
+    "given_back",
     "model_content",
     "model_of_content",
     "network_of_state",
@@ -56,6 +62,8 @@ class FittedAutoencoder:
         columns: Names of the columns, in the network's order; None where the file did not say.
         scaling: Applied to rows before they enter.
         info: Everything else that is known, as plain values.
+        encoding: What the columns stand for, where they are made of a table's mixed ones; None where they are
+            the table's own.
 
     Example:
         >>> import pandas as pd
@@ -70,9 +78,15 @@ class FittedAutoencoder:
     """
 
     def __init__(
-        self, model: DynamicAutoencoder, columns: list[str] | None, scaling: Scaling, info: Mapping[str, Any]
+        self,
+        model: DynamicAutoencoder,
+        columns: list[str] | None,
+        scaling: Scaling,
+        info: Mapping[str, Any],
+        encoding: Encoding | None = None,
     ) -> None:
         self.model = model.eval()
+        self.encoding = encoding
         self.columns = columns
         self.scaling = scaling
         self.info: dict[str, Any] = {
@@ -111,10 +125,11 @@ class FittedAutoencoder:
     def reconstruct(self, data: Any) -> Any:
         """Rows as the model gives them back, in the original units, missing cells filled in.
 
-        Takes, raises and warns as :meth:`encode` does; returns ``[rows, columns]``.
+        Takes, raises and warns as :meth:`encode` does; returns ``[rows, columns]``, of mixed columns
+        categories, truth values and dates.
         """
         rows = self.rows(data)
-        return rows.give_back(self.scaling.undo(self.reconstructed(rows.cells)), self.columns or ())
+        return given_back(self, rows, self.reconstructed(rows.cells))
 
     def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
         """The same in scaled units, where the loss is measured, as an array."""
@@ -123,7 +138,12 @@ class FittedAutoencoder:
     def rows(self, data: Any) -> Rows:
         """Rows as :meth:`encode` takes them, with a warning of cells that are far outside."""
         markers = self.info.get("na_values", ())
-        rows = rows_of(data, self.columns, self.model.shape.input_dim, markers)
+        if self.encoding is None:
+            rows = rows_of(data, self.columns, self.model.shape.input_dim, markers)
+        else:
+            rows, unknown = encoded_rows(data, self.encoding, markers)
+            for message in unknown:
+                warnings.warn(message, UserWarning, stacklevel=3)
         for message in far_outside(rows.cells, self.scaling, self.columns):
             warnings.warn(message, UserWarning, stacklevel=3)
         return rows
@@ -159,8 +179,21 @@ class FittedAutoencoder:
         return np.concatenate(parts)
 
 
+def given_back(model: FittedAutoencoder | FittedEnsemble, rows: Rows, scaled: NDArray[np.floating]) -> Any:
+    """Reconstructions in scaled units as what the columns of a table hold, in the form that the rows had."""
+    values = model.scaling.undo(scaled)
+    if model.encoding is None or not rows.mixed:
+        return rows.give_back(values, model.columns or ())
+    return rows.give_back_columns(model.encoding.decode(values, ~model.scaling.unseen), model.encoding)
+
+
 def fitted_model(
-    state: State, recipe: Recipe, columns: list[str], scaling: Scaling, info: Mapping[str, Any]
+    state: State,
+    recipe: Recipe,
+    columns: list[str],
+    scaling: Scaling,
+    info: Mapping[str, Any],
+    encoding: Encoding | None = None,
 ) -> FittedAutoencoder:
     """The model of a fit, from the fit's parameters.
 
@@ -170,12 +203,12 @@ def fitted_model(
         columns: Names of the columns it was trained on.
         scaling: Of those columns.
         info: Anything else worth keeping, as plain values.
+        encoding: What the columns stand for, where they are made of mixed ones.
     """
     with torch.inference_mode(False):  # parameters that can be trained on
         tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in state.items()}
-    return FittedAutoencoder(
-        network_of_state(tensors, recipe), columns, scaling, {**info, "recipe": dataclasses.asdict(recipe)}
-    )
+    more = {**info, "recipe": dataclasses.asdict(recipe)}
+    return FittedAutoencoder(network_of_state(tensors, recipe), columns, scaling, more, encoding)
 
 
 def save_model(path: Path, fitted: FittedAutoencoder, *, keep_earlier: bool = False) -> Path | None:
@@ -213,6 +246,7 @@ def model_content(fitted: FittedAutoencoder) -> dict[str, Any]:
         "recipe": dict(recipe),
         "columns": list(fitted.columns),
         "scaling": scaling_content(scaling),
+        **({} if fitted.encoding is None else {"encoding": fitted.encoding.as_plain()}),
         "info": {name: value for name, value in fitted.info.items() if name not in derived},
     }
 
@@ -223,17 +257,18 @@ def model_of_content(content: Mapping[str, Any]) -> FittedAutoencoder:
     Raises:
         KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError: If it is damaged.
     """
-    check_keys(content, MODEL_PARTS)
+    check_keys(content, (*MODEL_PARTS, "encoding"))
     recipe = recipe_of(content["recipe"])
     model = network_of_state(parameters_of(content["state_dict"]), recipe)
     columns, n_columns = columns_of(content["columns"]), model.shape.input_dim
     if len(columns) != n_columns:
         raise ValueError(f"it must name {n_columns} columns, got {len(columns)}")
-    scaling = scaling_of(content["scaling"], n_columns)
+    encoding = encoding_of(content["encoding"], columns) if "encoding" in content else None
+    groups = None if encoding is None else encoding.groups
+    scaling = scaling_of(content["scaling"], n_columns, groups)
     plain = FittedAutoencoder(model, columns, scaling, {"recipe": dict(content["recipe"])})
-    return FittedAutoencoder(
-        model, columns, scaling, {**info_of(content["info"], plain.info), "recipe": plain.info["recipe"]}
-    )
+    info = {**info_of(content["info"], plain.info), "recipe": plain.info["recipe"]}
+    return FittedAutoencoder(model, columns, scaling, info, encoding)
 
 
 def network_of_state(state: Mapping[str, torch.Tensor], recipe: Recipe) -> DynamicAutoencoder:

@@ -9,7 +9,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.fitted.autoencoder import FORMAT_VERSION, FittedAutoencoder, model_content, model_of_content
+from autoenc.fitted.autoencoder import (
+    FORMAT_VERSION,
+    FittedAutoencoder,
+    given_back,
+    model_content,
+    model_of_content,
+)
 from autoenc.fitted.parts import check_keys, info_of
 from autoenc.fitted.sealed import write_sealed
 
@@ -43,11 +49,13 @@ class FittedEnsemble:
             raise ValueError(f"members must be at least two models, got {len(members)}")
         first = members[0]
         for member in members[1:]:
-            if member.columns != first.columns or _scaled_as(member) != _scaled_as(first):
+            is_same = member.columns == first.columns and member.encoding == first.encoding
+            if not is_same or _scaled_as(member) != _scaled_as(first):
                 raise ValueError("members must have the same columns and the same scaling, and have not")
         self.members = list(members)
         self.columns = first.columns
         self.scaling = first.scaling
+        self.encoding = first.encoding
         self.info: dict[str, Any] = dict(info)
 
     def encode(self, data: Any) -> NoReturn:
@@ -67,7 +75,7 @@ class FittedEnsemble:
         Takes, raises and warns as :meth:`FittedAutoencoder.encode` does; returns ``[rows, columns]``.
         """
         rows = self.members[0].rows(data)
-        return rows.give_back(self.scaling.undo(self._reconstructed(rows.cells)), self.columns or ())
+        return given_back(self, rows, self._reconstructed(rows.cells))
 
     def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
         """The same in scaled units, as an array: the mean is taken there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from autoenc.data.curves import BENDING, Curve
-from autoenc.data.table import Scaling, ScalingKind
+from autoenc.data.encoding import Encoding
+from autoenc.data.scaling import BY_KIND, Scaling, ScalingKind
 from autoenc.engines.contract import Recipe
 from autoenc.fitted.sealed import check_tensor
 
@@ -20,6 +21,7 @@ __all__ = [
     "bare_parameters_of",
     "check_keys",
     "columns_of",
+    "encoding_of",
     "info_of",
     "parameters_of",
     "recipe_of",
@@ -81,6 +83,18 @@ def columns_of(columns: Any) -> list[str]:
     if len(set(columns)) != len(columns):
         raise ValueError("the names of its columns must differ")
     return list(columns)
+
+
+def encoding_of(plain: Any, columns: Sequence[str]) -> Encoding:
+    """What columns of numbers stand for.
+
+    Raises:
+        ValueError, KeyError: If it makes no sense, or is none of these columns.
+    """
+    encoding = Encoding.of_plain(plain)
+    if encoding.encoded != list(columns):
+        raise ValueError("its encoding must be of its columns")
+    return encoding
 
 
 def recipe_of(values: Any) -> Recipe:
@@ -153,8 +167,13 @@ def _curve_of(content: Any) -> Curve | None:
     return Curve("quantile", knots=values)
 
 
-def scaling_of(content: Any, n_columns: int) -> Scaling:
+def scaling_of(content: Any, n_columns: int, groups: NDArray[np.int64] | None = None) -> Scaling:
     """A scaling.
+
+    Args:
+        content: As :func:`scaling_content` gave it.
+        n_columns: Of how many columns.
+        groups: See :class:`.Scaling`.
 
     Raises:
         ValueError, KeyError: If its kind is unknown, or a centre, scale or range is impossible.
@@ -170,14 +189,18 @@ def scaling_of(content: Any, n_columns: int) -> Scaling:
     scaled = scale > 0
     if not scaled.any():
         raise ValueError("its scaling must have a scale above 0 for some column")
-    if kind in ("none", "maxabs") and (center[scaled] != 0).any():
+    by_kind = scaled if groups is None else scaled & (groups == BY_KIND)
+    if kind in ("none", "maxabs") and (center[by_kind] != 0).any():
         raise ValueError(f"scaling {kind!r} has centers of 0, got others")
-    if kind == "none" and (scale[scaled] != 1).any():
+    if kind == "none" and (scale[by_kind] != 1).any():
         raise ValueError("scaling 'none' has scales of 1, got others")
+    share = scaled & (groups >= 0) if groups is not None else np.zeros(n_columns, bool)
+    if (center[share] <= 0).any() or (np.sqrt(center[share]) != scale[share]).any():
+        raise ValueError("its categories must be scaled by the roots of their shares")
     if "low" not in content and "high" not in content:
         if not scaled.all():  # as no version wrote it that left out the range
             raise ValueError("its scaling must have scales above 0")
-        return Scaling(kind, center, scale)
+        return Scaling(kind, center, scale, groups=groups)
     low, high = (_numbers(content[name], name, n_columns) for name in ("low", "high"))
     missing = np.isnan(low) & np.isnan(high)
     if not (missing | (np.isfinite(low) & np.isfinite(high) & (low <= high))).all():
@@ -188,7 +211,7 @@ def scaling_of(content: Any, n_columns: int) -> Scaling:
     if constant is not None and (missing[constant].any() or not scaled[constant].all() or kind != "maxabs"):
         raise ValueError("its scaling must have a range and a scale of maxabs for columns that are constant")
     curves = _curves_of(content["curves"], kind, n_columns) if "curves" in content else ()
-    return Scaling(kind, center, scale, low, high, constant, curves)
+    return Scaling(kind, center, scale, low, high, constant, curves, groups)
 
 
 def _numbers(tensor: Any, name: str, n_columns: int) -> NDArray[np.float64]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from autoenc.data.division import Division
 from autoenc.data.labels import label_warnings, separate_groups
-from autoenc.data.read import ReadTable, read_table, with_markers
+from autoenc.data.read import ReadTable, as_written, read_table, with_markers
+from autoenc.data.recognition import is_mixed
 from autoenc.data.table import TEST_SHARE, Table, label_fingerprint, table_of
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
@@ -58,7 +59,11 @@ def prepare_inputs(
             read = read_table(settings.data_path, labels, settings.na_values)
         else:
             read = with_markers(read, labels, settings.na_values)
-        table = table_of(read, settings.columns, labels, settings.exclude)
+        n_categories = settings.max_categories if settings.encode else 0
+        if n_categories:
+            mixed = [name for name in read.frame.columns if is_mixed(read.frame[name]) and name not in labels]
+            read = as_written(read, settings.data_path, mixed)
+        table = table_of(read, settings.columns, labels, settings.exclude, n_categories)
         table.warnings.extend(label_warnings(table.labels, settings.stratify, settings.group))
     except InputError as error:
         problems += error.problems
@@ -89,6 +94,8 @@ def context_of(
         depends_on["stratify"] = label_fingerprint(table.labels[settings.stratify])
     if settings.group:
         depends_on["group"] = label_fingerprint(separate_groups(table.labels[settings.group]))
+    if table.encoding is not None:
+        depends_on["encode"] = table.encoding.mark
     # Of scalings that recipes name no earlier version has records.
     if scaling != "recipe" and (mark := division.left_out_mark(folds)):
         depends_on["left_out"] = mark

@@ -32,6 +32,19 @@ Address = Annotated[str, AfterValidator(_address)]
 class TrainingSettings(QuietSettings, DeviceSettings, DataSettings):
     """What is learned from, with what, and where the results go."""
 
+    encode: bool = option(
+        False,
+        role="data",
+        description="learn from truth values, dates and categories, too, and leave out what identifies rows, "
+        "is free text, constant or there twice",
+    )
+    max_categories: int = option(
+        20,
+        role="data",
+        ge=2,
+        le=1000,
+        description="with --encode: text of so many different words at most is a column of categories",
+    )
     stratify: ColumnName | None = option(
         None, role="judging", description="column whose shares every part of the rows keeps"
     )

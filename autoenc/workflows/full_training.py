@@ -85,7 +85,7 @@ def model_of(fit: Fit, outcome: Outcome, table: Table, division: Division) -> Fi
         "n_train": division.rows(fit.fold)[0].size, **table.model_info(),
     }  # fmt: skip
     scaling = division.scaling(fit.fold, fit.recipe.scaling)
-    return fitted_model(outcome.state, fit.recipe, table.columns, scaling, info)
+    return fitted_model(outcome.state, fit.recipe, table.columns, scaling, info, table.encoding)
 
 
 class TuneModels:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, NamedTuple
 
-from autoenc.data.markers import MISSING_WORDS
-from autoenc.data.read import numeric_column, read_table
+from autoenc.data.features import Category, Number
+from autoenc.data.read import ReadTable, as_written, numeric_column, read_table, without_missing_words
 from autoenc.data.sources import source_name
 from autoenc.errors import InputError, listed
 from autoenc.fitted.autoencoder import FittedAutoencoder
+from autoenc.fitted.ensemble import FittedEnsemble
 from autoenc.report.row_files import kept_columns
 from autoenc.settings import EncodeSettings, PredictSettings
 from autoenc.system.text import warn
@@ -18,7 +19,7 @@ from autoenc.system.text import warn
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Rows", "read_rows"]
+__all__ = ["Rows", "features_of", "read_rows"]
 
 
 class Rows(NamedTuple):
@@ -50,8 +51,6 @@ def read_rows(model: FittedAutoencoder, settings: EncodeSettings | PredictSettin
     Raises:
         InputError: If the table cannot be read or lacks a column, or the model does not name its columns.
     """
-    import pandas as pd
-
     if model.columns is None:
         raise InputError(f"{settings.model}: does not name its columns; load it in Python and pass an array")
     table = source_name(settings.data_path)
@@ -60,14 +59,42 @@ def read_rows(model: FittedAutoencoder, settings: EncodeSettings | PredictSettin
     read = read_table(settings.data_path, settings.keep, markers)
     for odd in read.warnings:
         warn(f"warning: {table}: {odd}")
-    frame = read.frame
-    missing = [name for name in model.columns if name not in frame.columns]
+    kept = kept_columns(read.frame, settings.keep, table)
+    return Rows(table, features_of(model, read, settings.data_path, settings.keep), kept)
+
+
+def features_of(
+    model: FittedAutoencoder | FittedEnsemble, read: ReadTable, path: str, as_text: Collection[str] = ()
+) -> pd.DataFrame:
+    """The columns of a table that a model takes: numbers as numbers, words as they are written.
+
+    Args:
+        model: The model.
+        read: The table.
+        path: Where it was read from.
+        as_text: Columns that were read as they are written, missing cells included.
+
+    Raises:
+        InputError: If a column is not there, or a number none.
+    """
+    import pandas as pd
+
+    table, encoding = read.name, model.encoding
+    names = list(model.columns or ()) if encoding is None else encoding.names
+    missing = [name for name in names if name not in read.frame.columns]
     if missing:
         raise InputError(f"{table}: has no column {listed(missing, quoted=False)}, which the model needs")
-    kept = kept_columns(frame, settings.keep, table)
-    for name in {*settings.keep} & {*model.columns}:  # they were read as they are written
-        text = frame[name]
-        words = text.astype("string").str.strip()
-        frame[name] = text.mask(words.isin(["", *MISSING_WORDS]).fillna(True).to_numpy(bool), None)
-    features = {name: numeric_column(frame, name, table) for name in model.columns}
-    return Rows(table, pd.DataFrame(features), kept)
+    features = [Number(name) for name in names] if encoding is None else encoding.features
+    words = {feature.name for feature in features if isinstance(feature, Category)}
+    read = as_written(read, path, [name for name in words if name not in as_text])
+    frame = read.frame
+    for name in {*as_text} & {*names}:
+        frame[name] = without_missing_words(frame[name], read.typed and name in words)
+    return pd.DataFrame(
+        {
+            feature.name: numeric_column(frame, feature.name, table)
+            if isinstance(feature, Number)
+            else frame[feature.name]
+            for feature in features
+        }
+    )

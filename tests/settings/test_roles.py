@@ -41,7 +41,7 @@ def test_what_does_not_define_an_adaptive_search():
     assert {
         "n_trials", "timeout_hours", "jobs", "output_dir", "storage", "fresh", "plot", "quiet", "data_path",
         "dry_run",
-        "columns", "exclude", "na_values", "engine", "device", "scheduler",
+        "columns", "exclude", "na_values", "encode", "max_categories", "engine", "device", "scheduler",
     } == study._FREE  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_what_does_not_define_a_two_stage_search():
 
 def test_what_a_fine_search_keeps():
     assert set(search_file._KEPT) == {
-        "data_path", "columns", "exclude", "na_values", "scaling", "stratify", "group", "seed", "latent_dim",
+        "data_path", "columns", "exclude", "na_values", "encode", "max_categories", "scaling", "stratify", "group", "seed", "latent_dim",
         "folds", "seeds", "patience", "min_epochs", "eta_min", "corruption", "kl_weight", "kl_warmup",
     }  # fmt: skip
 
@@ -68,7 +68,7 @@ def test_what_train_best_changes():
         "corruption", "kl_weight", "kl_warmup",
     ]  # fmt: skip
     assert {*train_best._OF_ROWS} == {
-        "columns", "exclude", "na_values", "scaling", "stratify", "group", "seed"
+        "columns", "exclude", "na_values", "encode", "max_categories", "scaling", "stratify", "group", "seed",
     }  # fmt: skip
     assert train_best.OF_TRANSFER == ["stage2_epochs", "labelled_path"]
     assert train_transfer._HANDED_ON == [

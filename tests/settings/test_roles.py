@@ -57,7 +57,8 @@ def test_what_does_not_define_a_two_stage_search():
 
 def test_what_a_fine_search_keeps():
     assert set(search_file._KEPT) == {
-        "data_path", "columns", "exclude", "na_values", "encode", "max_categories", "scaling", "stratify", "group", "seed", "latent_dim",
+        "data_path", "columns", "exclude", "na_values", "encode", "max_categories", "scaling", "stratify",
+        "group", "seed", "latent_dim",
         "folds", "seeds", "patience", "min_epochs", "eta_min", "corruption", "kl_weight", "kl_warmup",
     }  # fmt: skip
 

@@ -14,6 +14,7 @@ from autoenc.errors import InputError, Interrupted
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults
 from autoenc.settings import SearchSettings, Settings, TransferSettings, TuneSettings, parse_settings
+from autoenc.settings.options import options_that_need
 from autoenc.system.surroundings import restoring
 from autoenc.tuning.job import TuneJob
 from autoenc.workflows.job import SearchJob
@@ -112,9 +113,7 @@ def tune(
     with _called():
         path, read = given_table(data)
         options = {"n_trials": n_trials, "strategy": strategy, **options}
-        settings = _settings(
-            TuneSettings, path, output_dir, quiet, options, ("storage", "fresh", "plot"), ("dry_run",)
-        )
+        settings = _settings(TuneSettings, path, output_dir, quiet, options)
         job = TuneJob.prepare(settings, read, is_on_disk=output_dir is not None)
         with open_tuning(job, Python(quiet)) as opened:
             run = opened.run()
@@ -176,9 +175,7 @@ def transfer(
         if table is not None and options.get("name") is None:
             options = {**options, "name": "data"}  # a frame has no name of its own
         given = {**targets, "labelled_path": label_path, **options}
-        settings = _settings(
-            TransferSettings, path, output_dir, quiet, given, ("storage", "fresh"), ("resume", "dry_run")
-        )
+        settings = _settings(TransferSettings, path, output_dir, quiet, given)
         job = TransferJob.prepare(settings, None, (table, read), is_on_disk=output_dir is not None)
         with open_transfer(job, Python(quiet)) as opened:
             run = opened.run()
@@ -193,8 +190,6 @@ def _settings(
     output_dir: str | os.PathLike[str] | None,
     quiet: bool,
     options: dict[str, Any],
-    on_disk: tuple[str, ...],
-    of_commands: tuple[str, ...] = (),
 ) -> S:
     """The settings of a call.
 
@@ -204,19 +199,18 @@ def _settings(
         output_dir: Of the call.
         quiet: Of the call.
         options: What else was given; None stands for the default.
-        on_disk: Options that mean something only with a folder.
-        of_commands: Options that mean something only on the command line.
 
     Raises:
         InputError: With everything that is wrong about them.
     """
+    of_commands = options_that_need(kind, "command line")
+    on_disk = options_that_need(kind, "output_dir") if output_dir is None else ()
     problems = [f"{name} is an option of the command line" for name in of_commands if name in options]
     if "data_path" in options:
         problems.append("data_path is the first argument, data")
-    if output_dir is None:
-        problems += [f"{name} needs an output_dir" for name in on_disk if options.get(name)]
-    told = {*of_commands, "data_path", *(on_disk if output_dir is None else ())}
-    given = {name: value for name, value in options.items() if value is not None and name not in told}
+    problems += [f"{name} needs an output_dir" for name in on_disk if options.get(name)]
+    refused = {*of_commands, "data_path", *on_disk}
+    given = {name: value for name, value in options.items() if value is not None and name not in refused}
     place = {} if output_dir is None else {"output_dir": os.fspath(output_dir)}
     settings, wrong = parse_settings(kind, {**given, **place, "data_path": path, "quiet": quiet})
     if problems or settings is None:
@@ -227,8 +221,7 @@ def _settings(
 def _search_settings(
     path: str, output_dir: str | os.PathLike[str] | None, quiet: bool, options: dict[str, Any]
 ) -> SearchSettings:
-    on_disk = ("storage", "save_models", "fresh", "shard")
-    settings = _settings(SearchSettings, path, output_dir, quiet, options, on_disk, ("dry_run", "verify"))
+    settings = _settings(SearchSettings, path, output_dir, quiet, options)
     if len(settings.latent_dim) > 1:
         raise InputError(f"latent_dim must be one size, got {settings.latent_dim}; search for one at a time")
     return settings

@@ -160,7 +160,7 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
         raise InputError([*told, *problems, *resolution.problems])
     for entry in resolution.unused:
         # A search file is named for this command; other files serve several, and may hold more.
-        if search is not None and Path(entry.path) == Path(search) and entry.option in SPACE_OPTIONS:
+        if search is not None and Path(entry.path) == Path(search) and entry.key in SPACE_OPTIONS:
             text = f"{entry.key} is no part of the space of {namespace.command}, and passed over"
             warn(f"warning: {entry.place()}: {text}")
     return namespace.command, resolution

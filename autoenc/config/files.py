@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import yaml
 
-from autoenc.config.words import METHODS, OWN_WORDS, RENAMED, SPACE_OPTIONS, all_options, hint
+from autoenc.config.words import METHODS, OF_SEARCH_FILES, OWN_WORDS, SPACE_OPTIONS, all_options, hint
 
 __all__ = ["ConfigFile", "Entry", "read_config"]
 
@@ -29,14 +29,12 @@ class Entry(NamedTuple):
     """An option as a file gives it.
 
     Attributes:
-        option: The option.
-        key: The word that stands in the file.
+        key: The name that stands in the file, which may be an older one of the option.
         value: Text, None for null, or a list of them.
         path, line: Where the key stands.
         item_lines: Where the items of a list stand.
     """
 
-    option: str
     key: str
     value: Text | list[Text]
     path: str
@@ -131,7 +129,7 @@ class _Reader:
             known, kind = set(SPACE_OPTIONS), "no part of search_space"
         else:
             own = {"search_space"} if inside else set(OWN_WORDS)
-            known, kind = {*all_options(), *RENAMED, *own}, "no option of any command"
+            known, kind = {*all_options(), *OF_SEARCH_FILES, *own}, "no option of any command"
         if key not in known:
             self._tell(at, f"{key} is {kind}{hint(key, known)}")
             return []
@@ -140,12 +138,10 @@ class _Reader:
         value, lines = self._value(key, node)
         if value == []:
             return []
-        if key == "search_method":
-            if not isinstance(value, str) or value not in METHODS:
-                self._tell(node, f"search_method must be one of {', '.join(METHODS)}, got {value!r}")
-                return []
-            value = METHODS[value]
-        return [Entry(RENAMED.get(key, key), key, value, self.path, at.start_mark.line + 1, lines)]
+        if key == "search_method" and (not isinstance(value, str) or value not in METHODS):
+            self._tell(node, f"search_method must be one of {', '.join(METHODS)}, got {value!r}")
+            return []
+        return [Entry(key, value, self.path, at.start_mark.line + 1, lines)]
 
     def _value(self, key: str, node: yaml.Node) -> tuple[Text | list[Text], tuple[int, ...]]:
         """A value with the lines of its items; an empty list where it is wrong, which has been told."""

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from autoenc.config.expand import expanded_path
 from autoenc.config.layers import Layer
-from autoenc.config.words import METHODS
+from autoenc.config.words import METHODS, OF_SEARCH_FILES
 from autoenc.settings import Settings
 from autoenc.settings.base import Problem, check_settings, is_path
 from autoenc.settings.options import aliases_of
-from autoenc.settings.space import SpaceSettings
-from autoenc.settings.transfer import TransferSpaceSettings
 
 if TYPE_CHECKING:
     from autoenc.config.files import Entry
@@ -71,10 +69,10 @@ def resolve(
     for layer in layers:
         # `search_method` says what `strategy` is to a search of a space, beside another one for a grid.
         own = {entry.key for entry in layer.entries} & {*kind.model_fields}
-        for entry in sorted(layer.entries, key=lambda entry: entry.key != entry.option):
+        for entry in sorted(layer.entries, key=lambda entry: entry.key in OF_SEARCH_FILES):
             option = _option(entry, kind)
-            # Another command's name for an option goes behind the one that this command has for it.
-            if option is None or (entry.key in aliases_of(kind) and option in own):
+            # Another command's name for an option is overridden by the one that this command has for it.
+            if option is None or (entry.key in _other_names(kind) and option in own):
                 unused.append(entry)
                 continue
             chosen[option] = entry
@@ -115,18 +113,17 @@ def _option(entry: Entry, kind: type[Settings]) -> str | None:
     """The option of a command that an entry sets; None where the command has no use for it."""
     if entry.key in kind.model_fields:
         return entry.key
-    if entry.key == "search_method":
-        if issubclass(kind, TransferSpaceSettings):
-            return "sampler"
-        return entry.option if issubclass(kind, SpaceSettings) else None
-    if entry.option in kind.model_fields:
-        return entry.option
     return aliases_of(kind).get(entry.key) if _means_the_same(entry, kind) else None
+
+
+def _other_names(kind: type[Settings]) -> set[str]:
+    """Names by which other commands call options of this one."""
+    return {*aliases_of(kind)} - {*OF_SEARCH_FILES}
 
 
 def _means_the_same(entry: Entry, kind: type[Settings]) -> bool:
     """Whether a name that is an alias here stands for the same: a grid's strategy is no adaptive search's."""
-    return entry.key not in ("strategy", "sampler") or entry.value in METHODS.values()
+    return entry.key not in ("strategy", "sampler") or entry.value in METHODS
 
 
 def _located(problem: Problem, chosen: Mapping[str, Entry]) -> str:

@@ -13,20 +13,16 @@ from autoenc.settings.space import SpaceSettings
 from autoenc.settings.transfer import SamplerName, TransferSpaceSettings
 from autoenc.settings.tune import StrategyName
 
-__all__ = ["METHODS", "OWN_WORDS", "RENAMED", "SPACE_OPTIONS", "all_options", "hint"]
+__all__ = ["METHODS", "OF_SEARCH_FILES", "OWN_WORDS", "SPACE_OPTIONS", "all_options", "hint"]
 
 OWN_WORDS = ("extends", "cluster_overrides", "search_space")
 """Keys that are no options."""
 
-RENAMED = {"search_method": "strategy", "budget_hours": "timeout_hours"}
-"""Keys that stand for an option of another name."""
+OF_SEARCH_FILES = ("search_method", "budget_hours")
+"""Names that search files have for options; they override the options' own names in the same file."""
 
-METHODS = {
-    word: name
-    for name in (*get_args(StrategyName), *get_args(SamplerName))
-    for word in (("bayesian", "tpe") if name == "tpe" else (name,))
-}
-"""What ``search_method`` may be, and the strategy or sampler that it means."""
+METHODS = ("grid", "random", "bayesian", *dict.fromkeys((*get_args(StrategyName), *get_args(SamplerName))))
+"""What ``search_method`` may be."""
 
 SPACE_OPTIONS = frozenset(SpaceSettings.model_fields) | frozenset(TransferSpaceSettings.model_fields)
 """Keys of ``search_space``."""

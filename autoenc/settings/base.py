@@ -34,6 +34,7 @@ from autoenc.system.secrets import masked_values
 
 __all__ = [
     "DISTINCT",
+    "METHOD",
     "ColumnName",
     "PathText",
     "SOME",
@@ -108,6 +109,14 @@ Losses = Annotated[tuple[LossKind, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Scalings = Annotated[tuple[ScalingKind, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Counts = Annotated[tuple[Count, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Rates = Annotated[tuple[Rate, ...], SPLIT, SOME, DISTINCT, _ALONE]
+
+
+def _method(name: Any) -> Any:
+    return "tpe" if name == "bayesian" else name
+
+
+METHOD = BeforeValidator(_method)
+"""Search files call the TPE sampler bayesian."""
 
 
 def _named(text: str) -> str:

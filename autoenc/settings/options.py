@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
-__all__ = ["ROLES", "Role", "again", "aliases_of", "option", "options_of", "words_of"]
+__all__ = ["ROLES", "Role", "again", "aliases_of", "option", "options_of", "options_that_need", "words_of"]
 
 Role = Literal["data", "judging", "training", "space", "progress", "place", "display"]
 """What an option decides.
@@ -21,6 +21,9 @@ progress: how far a search goes; may change while it goes on.
 place: where it runs, and where files are.
 display: what is shown of it.
 """
+Need = Literal["output_dir", "command line"]
+"""Where an option has a meaning: with a folder for results, or on the command line and in its files alone."""
+
 ROLES: tuple[Role, ...] = get_args(Role)
 
 _SAME: Any = object()
@@ -33,6 +36,7 @@ def option(
     description: str,
     words: Mapping[str, Any] | None = None,
     aliases: Sequence[str] = (),
+    needs: Need | None = None,
     **rules: Any,
 ) -> Any:
     """Declare an option of a command.
@@ -44,10 +48,11 @@ def option(
         words: What the command line makes of it: ``positional``, ``repeated``, a ``flag`` of another name, or
             the ``name`` that it has where other commands have it, too, and records call it otherwise.
         aliases: Other names by which it may be given.
+        needs: What it has no meaning without, in a call from Python.
         **rules: Its bounds, as pydantic knows them.
     """
     bounds = {rule: value for rule, value in rules.items() if rule != "default_factory"}
-    extra = {**(words or {}), "role": role, "aliases": list(aliases), "rules": bounds}
+    extra = {**(words or {}), "role": role, "aliases": list(aliases), "needs": needs, "rules": bounds}
     chosen = rules if bounds != rules else {"default": default, **bounds}
     return Field(**chosen, description=description, json_schema_extra=extra)
 
@@ -59,6 +64,7 @@ def again(
     *,
     description: str | None = None,
     role: Role | None = None,
+    needs: Need | None = None,
     **rules: Any,
 ) -> Any:
     """Declare an option of another command again, with what differs here.
@@ -69,17 +75,20 @@ def again(
         default: The default here.
         description: The help here.
         role: What it decides here.
+        needs: What it has no meaning without here, in a call from Python.
         **rules: The bounds that differ here.
     """
     field = kind.model_fields[name]
     words = dict(words_of(field))
     first_rules, first_role, aliases = words.pop("rules"), words.pop("role"), words.pop("aliases")
+    first_needs = words.pop("needs")
     return option(
         field.default if default is _SAME else default,
         role=role or first_role,
         description=description or field.description or "",
         words=words,
         aliases=aliases,
+        needs=needs or first_needs,
         **{**first_rules, **rules},
     )
 
@@ -92,6 +101,11 @@ def words_of(field: FieldInfo) -> dict[str, Any]:
 def options_of(kind: type[BaseModel], *roles: Role) -> tuple[str, ...]:
     """Names of the options that have one of these roles, in the order in which they are declared."""
     return tuple(name for name, field in kind.model_fields.items() if words_of(field)["role"] in roles)
+
+
+def options_that_need(kind: type[BaseModel], need: Need) -> tuple[str, ...]:
+    """Names of the options that have no meaning without something, in a call from Python."""
+    return tuple(name for name, field in kind.model_fields.items() if words_of(field)["needs"] == need)
 
 
 def aliases_of(kind: type[BaseModel]) -> dict[str, str]:

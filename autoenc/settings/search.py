@@ -69,21 +69,26 @@ class SearchSettings(RecipeSettings, ScheduleSettings, WarmStartSettings, Ensemb
         role="judging",
         description='keep the stack with the lowest weighted score instead, e.g. "0.8*loss+0.2*time"',
     )
-    save_models: bool = option(False, role="place", description="save the best model")
+    save_models: bool = option(False, role="place", needs="output_dir", description="save the best model")
     retry_failed: bool = option(
         False, role="progress", description="train the stacks again that failed before"
     )
     shard: Shard | None = option(
         None,
         role="progress",
+        needs="output_dir",
         description="train one of N parts, i/N with i from 0; by default what a SLURM array task says",
     )
     dry_run: bool = option(
-        False, role="progress", description="print the plan and an estimate of the time, and stop"
+        False,
+        role="progress",
+        needs="command line",
+        description="print the plan and an estimate of the time, and stop",
     )
     verify: int = option(
         0,
         role="progress",
+        needs="command line",
         ge=0,
         description="train this many stacks with both engines, print how they differ, and stop",
     )

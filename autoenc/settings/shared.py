@@ -69,7 +69,11 @@ class BudgetSettings(Settings):
         50, role="progress", ge=1, le=1_000_000, description="trials in all, with those of an earlier run"
     )
     timeout_hours: FiniteFloat | None = option(
-        None, role="progress", gt=0, description="begin no trial after so many hours"
+        None,
+        role="progress",
+        aliases=["budget_hours"],
+        gt=0,
+        description="start no new trial after this many hours",
     )
 
 

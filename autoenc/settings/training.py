@@ -68,11 +68,15 @@ class TrainingSettings(QuietSettings, DeviceSettings, DataSettings):
     storage: StorageURL | None = again(
         RecordSettings,
         "storage",
+        needs="output_dir",
         description="record at this Optuna storage URL, e.g. sqlite:///study.db, instead of study.journal in "
         "the output folder",
     )
     fresh: bool = option(
-        False, role="progress", description="start over; the old record is kept under another name"
+        False,
+        role="progress",
+        needs="output_dir",
+        description="start over; the old record is kept under another name",
     )
 
 

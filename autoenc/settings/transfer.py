@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 from autoenc.engines.contract import ScalingKind
 from autoenc.settings.base import (
     DISTINCT,
+    METHOD,
     SOME,
     SPLIT,
     ColumnName,
@@ -216,12 +217,12 @@ class TransferSettings(
     stage1_weight: Weight = option(
         0.1, role="judging", description="objective: weight of the loss of stage 1"
     )
-    sampler: SamplerName = option(
+    sampler: Annotated[SamplerName, METHOD] = option(
         "tpe",
         role="progress",
         words={"name": "strategy"},
-        aliases=["strategy"],
-        description="how the next trial is chosen",
+        aliases=["strategy", "search_method"],
+        description="how the next trial is chosen; bayesian is another name of tpe",
     )
     pruner: Literal["median", "hyperband", "none"] = again(
         TuneSettings,
@@ -254,7 +255,10 @@ class TransferSettings(
         None, role="place", description="of this search; by default the table's name"
     )
     resume: PathText | None = option(
-        None, role="progress", description="go on with this study.db, with the options it was begun with"
+        None,
+        role="progress",
+        needs="command line",
+        description="go on with this study.db, with the options it was begun with",
     )
     storage: StorageURL | None = again(
         TrainingSettings,

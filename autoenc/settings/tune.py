@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
-from autoenc.settings.base import SPLIT, Count, Settings, Width
+from autoenc.settings.base import METHOD, SPLIT, Count, Settings, Width
 from autoenc.settings.options import again, option
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.shared import BudgetSettings, ScheduleSettings
@@ -76,8 +76,11 @@ class TuneSettings(
 ):
     """Options of the adaptive search."""
 
-    strategy: StrategyName = option(
-        "tpe", role="space", aliases=["sampler"], description="how the next trial is chosen"
+    strategy: Annotated[StrategyName, METHOD] = option(
+        "tpe",
+        role="space",
+        aliases=["sampler", "search_method"],
+        description="how the next trial is chosen; bayesian is another name of tpe",
     )
     pruner: Literal["median", "hyperband", "none"] = option(
         "none", role="space", description="end trials early that do badly"
@@ -108,7 +111,7 @@ class TuneSettings(
         description="judge trials by cross-validation with so many folds of the training rows; "
         "0: by one fifth of them",
     )
-    plot: bool = option(False, role="display", description="draw the study into figures/")
+    plot: bool = option(False, role="display", needs="output_dir", description="draw the study into figures/")
     dry_run: bool = again(SearchSettings, "dry_run", False)
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:

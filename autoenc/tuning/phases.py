@@ -21,11 +21,7 @@ FOLDS = 5
 """That judge where the experiment has none: the test rows must judge no phase."""
 
 # Options of `phases` that are passed on to the searches as they are.
-_PASSED_ON = [
-    name
-    for name in PhasesSettings.model_fields
-    if name in TuneSettings.model_fields and name not in ("folds", "output_dir")
-]
+_PASSED_ON = [name for name in PhasesSettings.model_fields if name in TuneSettings.model_fields]
 
 
 class Plan(NamedTuple):

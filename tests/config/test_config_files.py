@@ -19,7 +19,7 @@ def told(text: str | bytes) -> list[str]:
 def values(text: str) -> dict[str, object]:
     file, problems = read_config(Path("x.yaml"), text.encode())
     assert problems == []
-    return {entry.option: entry.value for entry in file.entries}
+    return {entry.key: entry.value for entry in file.entries}
 
 
 def write(folder: Path, **files: str) -> None:
@@ -59,7 +59,7 @@ def test_entries_know_their_lines():
 
 def test_a_search_file_speaks_of_its_space_method_and_budget():
     text = "search_method: bayesian\nbudget_hours: 2\nsearch_space:\n  num_layers_range: [1, 4]\n"
-    assert values(text) == {"strategy": "tpe", "timeout_hours": "2", "num_layers_range": ["1", "4"]}
+    assert values(text) == {"search_method": "bayesian", "budget_hours": "2", "num_layers_range": ["1", "4"]}
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "cluster_overrides:\n", "search_space: ~\n"])

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from autoenc.api import load_results, search, transfer, tune
     from autoenc.data.dataset import COPUSDataset
     from autoenc.errors import InputError, Interrupted
+    from autoenc.estimators.autoencoder import Autoencoder
+    from autoenc.estimators.search import ArchitectureSearch
     from autoenc.fitted.autoencoder import FittedAutoencoder
     from autoenc.fitted.ensemble import FittedEnsemble
     from autoenc.models.grid import ArchitectureGrid
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "ArchitectureGrid",
+    "ArchitectureSearch",
+    "Autoencoder",
     "COPUSDataset",
     "DynamicAutoencoder",
     "FittedAutoencoder",
@@ -47,6 +51,8 @@ __all__ = [
 
 _HOMES = {
     "ArchitectureGrid": "models.grid",
+    "ArchitectureSearch": "estimators.search",
+    "Autoencoder": "estimators.autoencoder",
     "COPUSDataset": "data.dataset",
     "DynamicAutoencoder": "models.network",
     "FittedAutoencoder": "fitted.autoencoder",

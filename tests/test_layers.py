@@ -25,6 +25,7 @@ LAYERS = [
     {"report"},
     {"workflows"},
     {"api"},
+    {"estimators"},
     {"commands"},
     {"cli"},
 ]

@@ -16,6 +16,7 @@ from autoenc.data.encoding import Encoding
 from autoenc.data.frames import Rows, encoded_rows, rows_of
 from autoenc.data.table import Scaling
 from autoenc.engines.contract import Recipe, State
+from autoenc.errors import InputError
 from autoenc.fitted.evaluation import evaluating
 from autoenc.fitted.learned_range import far_outside, refuse_beyond, refuse_no_number
 from autoenc.fitted.parts import (
@@ -131,7 +132,25 @@ class FittedAutoencoder:
         rows = self.rows(data)
         return given_back(self, rows, self.reconstructed(rows.cells))
 
-    def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
+    def decode(self, points: Any) -> Any:
+        """Rows in the original units from latent points.
+
+        Args:
+            points: ``[rows, latent_dim]``: an array, or a frame with the columns that :meth:`encode` makes.
+
+        Returns:
+            ``[rows, columns]``: a frame for a frame, else an array; of mixed columns categories, truth values
+            and dates.
+
+        Raises:
+            ValueError: If the shape is wrong, or a point is no finite number.
+        """
+        latent_dim = self.model.shape.latent_dim
+        rows = rows_of(points, [f"latent_{i + 1}" for i in range(latent_dim)], latent_dim)
+        rows = dataclasses.replace(rows, mixed=self.encoding is not None)
+        return given_back(self, rows, self.decoded(rows.cells))
+
+    def reconstruct_scaled(self, data: Any) -> NDArray[np.floating]:
         """The same in scaled units, where the loss is measured, as an array."""
         return self.reconstructed(self.rows(data).cells)
 
@@ -148,13 +167,32 @@ class FittedAutoencoder:
             warnings.warn(message, UserWarning, stacklevel=3)
         return rows
 
-    def latent_points(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Latent points of rows in original units, as an array."""
-        return self._through(cells, lambda model, x: model.encode(x))
+    def latent_points(
+        self, cells: NDArray[np.float64], dtype: torch.dtype = torch.float32
+    ) -> NDArray[np.floating]:
+        """Latent points of rows in original units, as an array, computed in this precision.
 
-    def reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
+        In double precision those of a row do not depend on which rows come with it.
+        """
+        return self._through(cells, lambda model, x: model.encode(x), dtype)
+
+    def reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.floating]:
         """Reconstructions of rows in original units, in scaled units, as an array."""
         return self._through(cells, lambda model, x: model(x)[0])
+
+    def decoded(
+        self, points: NDArray[np.float64], dtype: torch.dtype = torch.float32
+    ) -> NDArray[np.floating]:
+        """Rows in scaled units of latent points, as arrays; see :meth:`latent_points`."""
+        if not np.isfinite(points).all():
+            raise InputError("points must be finite numbers, and some are not")
+        parts = []
+        with evaluating(self.model, dtype) as model:
+            for start in range(0, max(len(points), 1), _ROWS_AT_ONCE):
+                block = torch.from_numpy(points[start : start + _ROWS_AT_ONCE]).to(dtype)
+                parts.append(model.decode(block).numpy())
+                refuse_no_number(parts[-1], start)
+        return np.concatenate(parts)
 
     def scaled_blocks(self, cells: NDArray[np.float64]) -> Iterator[NDArray[np.float32]]:
         """Scaled rows, some at a time, the first block also where there are none.
@@ -168,12 +206,15 @@ class FittedAutoencoder:
             yield scaled
 
     def _through(
-        self, cells: NDArray[np.float64], part: Callable[[DynamicAutoencoder, torch.Tensor], torch.Tensor]
-    ) -> NDArray[np.float32]:
-        parts: list[NDArray[np.float32]] = []
-        with evaluating(self.model) as model:
+        self,
+        cells: NDArray[np.float64],
+        part: Callable[[DynamicAutoencoder, torch.Tensor], torch.Tensor],
+        dtype: torch.dtype = torch.float32,
+    ) -> NDArray[np.floating]:
+        parts: list[NDArray[np.floating]] = []
+        with evaluating(self.model, dtype) as model:
             for scaled in self.scaled_blocks(cells):
-                block = part(model, torch.from_numpy(scaled)).numpy()
+                block = part(model, torch.from_numpy(scaled).to(dtype)).numpy()
                 refuse_no_number(block, sum(map(len, parts)))
                 parts.append(block)
         return np.concatenate(parts)

@@ -16,13 +16,13 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 @contextmanager
-def evaluating(module: Module) -> Iterator[Module]:
-    """A network without dropout and gradients, in single precision on the CPU.
+def evaluating(module: Module, dtype: torch.dtype = torch.float32) -> Iterator[Module]:
+    """A network without dropout and gradients, on the CPU, in single precision unless another one is given.
 
     The network itself is left as it is; where it is set otherwise, a copy is used.
     """
     wanted = all(not part.training for part in module.modules()) and all(
-        value.dtype == torch.float32 and value.device.type == "cpu" for value in module.parameters()
+        value.dtype == dtype and value.device.type == "cpu" for value in module.parameters()
     )
     with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-        yield module if wanted else copy.deepcopy(module).eval().to("cpu", torch.float32)
+        yield module if wanted else copy.deepcopy(module).eval().to("cpu", dtype)

@@ -1,0 +1,1 @@
+"""Estimators for scikit-learn: one autoencoder, and the search for its hidden layers."""

@@ -1,0 +1,72 @@
+"""Parameters of the estimators: their rules and defaults are those of the declared options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+
+from autoenc.errors import InputError
+from autoenc.settings import Settings, require_settings
+from autoenc.system.surroundings import restoring
+
+__all__ = ["called", "defaults_of", "plain", "seed_of", "settings_of"]
+
+S = TypeVar("S", bound=Settings)
+
+
+def defaults_of(kind: type[Settings]) -> dict[str, Any]:
+    """Declared defaults by option; of a list of one value that value."""
+    declared = {name: field.default for name, field in kind.model_fields.items()}
+    return {
+        name: default[0] if isinstance(default, tuple) and len(default) == 1 else default
+        for name, default in declared.items()
+    }
+
+
+def settings_of(kind: type[S], given: Mapping[str, Any]) -> S:
+    """Check parameters; those that are None have their defaults.
+
+    Args:
+        kind: Their rules.
+        given: Parameters by name; sequences of any kind for lists.
+
+    Raises:
+        InputError: If any is wrong; it names all of them.
+    """
+    return require_settings(kind, plain(given))
+
+
+def plain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that are not None, as plain values."""
+    return {name: _plain(value) for name, value in given.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def seed_of(random_state: Any) -> Any:
+    """A seed from a ``random_state``: a number, a generator, or None for NumPy's own generator."""
+    from sklearn.utils import check_random_state
+
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return check_random_state(random_state).randint(2**31)
+    return random_state
+
+
+@contextmanager
+def called() -> Iterator[None]:
+    """A call from Python: the process is left as it was, and problems name ``epochs``, not ``--epochs``."""
+    try:
+        with restoring():
+            yield
+    except InputError as error:
+        raise InputError([re.sub(r"--(?=[a-z])", "", problem) for problem in error.problems]) from None

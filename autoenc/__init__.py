@@ -6,7 +6,7 @@ TYPE_CHECKING = False  # as in typing, whose import would take most of the time 
 if TYPE_CHECKING:
     from typing import Any
 
-    from autoenc.api import load_results, search, transfer, tune
+    from autoenc.api import fit, load_results, search, transfer, tune
     from autoenc.data.dataset import COPUSDataset
     from autoenc.errors import InputError, Interrupted
     from autoenc.estimators.autoencoder import Autoencoder
@@ -41,6 +41,7 @@ __all__ = [
     "SearchResults",
     "TransferResults",
     "TuneResults",
+    "fit",
     "load_model",
     "load_results",
     "search",
@@ -65,6 +66,7 @@ _HOMES = {
     "SearchResults": "report.results",
     "TransferResults": "report.transfer_results",
     "TuneResults": "report.study_results",
+    "fit": "api",
     "load_model": "workflows.models",
     "load_results": "api",
     "search": "api",

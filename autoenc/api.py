@@ -13,10 +13,18 @@ from autoenc.data.given import given_table
 from autoenc.errors import InputError, Interrupted
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults
-from autoenc.settings import SearchSettings, Settings, TransferSettings, TuneSettings, parse_settings
+from autoenc.settings import (
+    FitSettings,
+    SearchSettings,
+    Settings,
+    TransferSettings,
+    TuneSettings,
+    parse_settings,
+)
 from autoenc.settings.options import options_that_need
 from autoenc.system.surroundings import restoring
 from autoenc.tuning.job import TuneJob
+from autoenc.workflows.fit import chosen_size, prepare_fits, run_fit
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.load import load
 from autoenc.workflows.screen import Python
@@ -28,7 +36,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=Settings)
 
-__all__ = ["load_results", "search", "transfer", "tune"]
+__all__ = ["fit", "load_results", "search", "transfer", "tune"]
 
 
 def search(
@@ -71,6 +79,57 @@ def search(
     if run.signals.number:
         raise Interrupted(run.results)
     return run.results
+
+
+def fit(
+    data: Any,
+    *,
+    latent_dim: int | str = 3,
+    budget: float = 60.0,
+    output_dir: str | os.PathLike[str] | None = None,
+    quiet: bool = False,
+    **options: Any,
+) -> SearchResults:
+    """Choose stack and recipe for a table within a budget of seconds, and measure the choice once.
+
+    Candidates, PCA itself among them, are judged by folds of the training rows; the best is trained on all of
+    them and measured on rows that chose nothing.
+
+    Args:
+        data: The table, as for :func:`search`.
+        latent_dim: Size of the latent space; ``"auto"`` tries sizes, and takes the one beyond which more
+            latent units stop paying.
+        budget: Seconds to search in all; with the same ``output_dir`` those of earlier calls count.
+        output_dir: As for :func:`search`.
+        quiet: Show no progress bar.
+        **options: As on the command line, with the same names and defaults: ``folds``, ``seed``, ``columns``,
+            ``group``, ``stratify``, ...; ``autoenc fit --help`` lists them.
+
+    Returns:
+        The results: ``leaderboard``, ``best_model()``, ``plot``.
+
+    Raises:
+        InputError: If data or options cannot be used; it names every problem.
+        Interrupted: On Ctrl-C, with the results so far.
+
+    Example:
+        >>> import numpy as np
+        >>> table = np.random.default_rng(0).random((60, 5))
+        >>> results = fit(table, latent_dim=2, budget=1, folds=2, quiet=True)
+        >>> results.best_model().encode(table).shape
+        (60, 2)
+    """
+    with _called():
+        path, read = given_table(data)
+        options = {"latent_dim": latent_dim, "budget": budget, **options}
+        settings = _settings(FitSettings, path, output_dir, quiet, options)
+        found = []
+        for job in prepare_fits(settings, read, is_on_disk=output_dir is not None):
+            run = run_fit(job, Python(quiet))
+            if run.signals.number:
+                raise Interrupted(run.results)
+            found.append(run.results)
+    return chosen_size(found)
 
 
 def tune(

@@ -37,6 +37,10 @@ def add_options(parser: argparse.ArgumentParser, settings: type[Settings], are_t
     """Add a flag for every option, under a title for each role where they are to have one."""
     fields = settings.model_fields
     for name, field in fields.items():
+        if words_of(field).get("positional_too"):
+            parser.add_argument(
+                name, nargs="?", default=argparse.SUPPRESS, metavar="TABLE", help=argparse.SUPPRESS
+            )
         if _is_positional(field):
             many = "+" if field.annotation is not str else None
             parser.add_argument(name, nargs=many, metavar=_positional_name(name), help=_help(field))

@@ -10,6 +10,7 @@ from autoenc.settings import (
     AnalyzeSettings,
     CompareSettings,
     EncodeSettings,
+    FitSettings,
     MergeSettings,
     PhasesSettings,
     PivotSettings,
@@ -60,6 +61,12 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "fit": Command(
+        "choose stack and recipe for a table within some seconds, and save the model",
+        FitSettings,
+        "fit:fit",
+        memory_mib=_TORCH,
+    ),
     "search": Command(
         "train every hidden-layer stack and show the best",
         SearchSettings,

@@ -20,11 +20,13 @@ from autoenc.errors import InputError
 from autoenc.system.text import warn
 
 __all__ = [
-    "HOLDOUT", "Division", "Rows", "divide_folds", "divide_holdout", "dividing", "fold_names", "scaled_split",
-    "split_table",
+    "ALL", "HOLDOUT", "Division", "Rows", "divide_folds", "divide_holdout", "dividing", "fold_names",
+    "scaled_split", "split_table",
 ]  # fmt: skip
 
 HOLDOUT = "holdout"
+ALL = "all"
+"""A split that trains on all rows, those that tested among them."""
 N_KEPT = 32
 """Scaled copies of a table that are kept."""
 Rows = NDArray[np.int64]
@@ -227,6 +229,8 @@ class Division:
         """Training and test rows of a fold, in ascending order."""
         if fold == HOLDOUT:
             return self.train, self.test
+        if fold == ALL:
+            return np.arange(len(self.table.values)), self.test
         index, _, count = fold.partition("/")
         asked = int(count) == self._n_asked
         fifth = f"the first of {count} folds of the training rows, which is to judge"

@@ -135,6 +135,11 @@ class Recipe:
         return "sparse" if self.nonzero_weight else "mse"
 
     @property
+    def is_pca(self) -> bool:
+        """Whether it trains nothing: a start from PCA that no step changes."""
+        return self.start == "pca" and self.initial_lr == self.eta_min == 0
+
+    @property
     def last_epoch(self) -> int:
         """Epochs that are trained at most."""
         return min(self.stop_after or self.epochs, self.epochs)

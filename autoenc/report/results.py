@@ -21,7 +21,7 @@ from autoenc.report.base import Results
 from autoenc.report.cells import csv_lines
 from autoenc.searching.strategies import Halving, Strategy, make_strategy
 from autoenc.searching.trials import Trial, TrialResult, trials_of
-from autoenc.settings import SearchSettings
+from autoenc.settings import RaceSettings, SearchSettings
 from autoenc.system.paths import utf8
 from autoenc.system.text import json_text
 
@@ -124,6 +124,10 @@ class SearchResults(Results):
         return f"{n_done:,} of {n_all:,} stacks, latent size {self.settings.latent_size}"
 
     def _answer(self) -> list[str]:
+        if isinstance(self.settings, RaceSettings):
+            from autoenc.report.fit_answer import fit_lines
+
+            return fit_lines(self)
         from autoenc.report.answer import answer_lines, baselines_line
         from autoenc.report.ties import tied_names
 

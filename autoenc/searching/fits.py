@@ -11,7 +11,7 @@ from autoenc.models.grid import format_architecture
 from autoenc.searching.executors import Threads, train_one
 from autoenc.searching.loop import End, Executor, Running, Watch, run
 
-__all__ = ["FitExecutor", "FitObjective", "FitTrial", "fit_work", "run_fits"]
+__all__ = ["FitExecutor", "FitObjective", "FitTrial", "fit_work", "run_fits", "run_in_time"]
 
 FitExecutor = Executor[Fit, Outcome]
 FitTrial = Running[Fit, Outcome]
@@ -95,6 +95,88 @@ class FitBatches:
 
     def end(self, trial: FitTrial, end: End) -> None:
         """Nothing: outcomes are all there is."""
+
+
+class FitsInTime:
+    """Fits one by one while there is time; see ``Trials`` of the loop.
+
+    Args:
+        wanted: Fits to train, as of now, those in training among them.
+        on_done: Called with each fit and its outcome, in the order in which they end.
+        allows: Whether a fit that takes about so many seconds may be begun.
+        work: About proportional to the time that a fit takes.
+    """
+
+    def __init__(
+        self,
+        wanted: Callable[[], Sequence[Fit]],
+        on_done: Callable[[Fit, Outcome], object],
+        allows: Callable[[float], bool],
+        work: Callable[[Fit], float],
+    ) -> None:
+        self._wanted, self._on_done, self._allows, self._work = wanted, on_done, allows, work
+        self._in_training: set[Fit] = set()
+        self._seconds_per_work = 0.0
+
+    def begin(self, n_running: int) -> FitTrial | None:
+        """The longest fit that is wanted and that there is time for."""
+        fits = [fit for fit in self._wanted() if fit not in self._in_training]
+        for fit in sorted(fits, key=self._work, reverse=True):
+            if self._allows(self._seconds_per_work * self._work(fit)):
+                self._in_training.add(fit)
+                return Running([fit])
+        return None
+
+    def add(self, trial: FitTrial, unit: Fit, outcome: Outcome) -> None:
+        """Hand the outcome over, and learn from it how long fits take."""
+        self._in_training.discard(unit)
+        if outcome.test_losses and unit.recipe.last_epoch > 1:
+            # Early stopping may end it sooner, but nobody knows of the next one.
+            per_epoch = outcome.seconds / len(outcome.test_losses)
+            self._seconds_per_work = per_epoch * unit.recipe.last_epoch / self._work(unit)
+        self._on_done(unit, outcome)
+
+    def watch(self, trial: FitTrial, unit: Fit) -> Watch | None:
+        """None: nobody watches."""
+        return None
+
+    def end(self, trial: FitTrial, end: End) -> None:
+        """Nothing: outcomes are all there is."""
+
+
+def run_in_time(
+    wanted: Callable[[], Sequence[Fit]],
+    split_of: Callable[[Fit], Split],
+    engine: Engine,
+    jobs: int,
+    on_done: Callable[[Fit, Outcome], object],
+    allows: Callable[[float], bool],
+    stop: StopFlag,
+    executor: FitExecutor | None = None,
+) -> None:
+    """Train fits while there is time; see :func:`run_fits`.
+
+    Args:
+        wanted: Says what to train as of now; asked again after each outcome.
+        split_of: The data that a fit is trained on.
+        engine: What trains.
+        jobs: Fits in training at once.
+        on_done: Called in this thread, in the order in which fits end.
+        allows: Whether a fit that takes about so many seconds may be begun.
+        stop: Ends the loop early.
+        executor: Where to train, in place of ``jobs`` threads; it is left open.
+
+    Raises:
+        InputError: If the executor can train no more; what was handed over by then stands.
+    """
+    objective = _Batch(engine, split_of)
+    place = executor or Threads(objective, jobs, stop)
+    try:
+        trials = FitsInTime(wanted, on_done, allows, objective.work)
+        run(trials, objective, place, stop, n_parallel=max(1, place.slots()))
+    finally:
+        if executor is None:
+            place.close()
 
 
 def run_fits(

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from autoenc.engines import Fit, Outcome
 from autoenc.searching.trials import Trial, trained_trials_of, trials_of
-from autoenc.settings import SearchSettings
+from autoenc.settings import RaceSettings, SearchSettings
 
 __all__ = ["Grid", "Halving", "Rung", "Strategy", "make_strategy"]
 
@@ -132,6 +132,10 @@ class Halving:
 
 def make_strategy(settings: SearchSettings) -> Strategy:
     """The strategy that these options ask for."""
+    if isinstance(settings, RaceSettings):
+        from autoenc.searching.race import Race
+
+        return Race(settings)
     trials = trials_of(settings)
     if settings.strategy == "halving":
         return Halving(trials)

@@ -48,6 +48,8 @@ class Trial:
     @property
     def name(self) -> str:
         """The stack as people write it, and the options of its recipe that vary in the search."""
+        if self.recipe.is_pca:
+            return "PCA"
         parts = [f"{name} {value}" for name, value in self.varied.items()]
         return ", ".join([format_architecture(self.architecture), *parts])
 

@@ -11,6 +11,7 @@ from autoenc.settings.commands import (
     PredictSettings,
     RepairSettings,
 )
+from autoenc.settings.fit import FitSettings, RaceSettings, search_settings
 from autoenc.settings.phases import PhasesSettings
 from autoenc.settings.pivot import PivotSettings
 from autoenc.settings.refine import RefineSettings
@@ -35,7 +36,10 @@ __all__ = [
     "RefineSettings",
     "RunsDiffSettings",
     "RunsSettings",
+    "FitSettings",
+    "RaceSettings",
     "SearchSettings",
+    "search_settings",
     "Settings",
     "TrainBestSettings",
     "ScaledSettings",

@@ -45,8 +45,9 @@ def option(
         default: Its value where nobody gives one; ``...`` where somebody must.
         role: What it decides.
         description: Its help.
-        words: What the command line makes of it: ``positional``, ``repeated``, a ``flag`` of another name, or
-            the ``name`` that it has where other commands have it, too, and records call it otherwise.
+        words: What the command line makes of it: ``positional``; ``positional_too`` where the flag may be
+            left out; ``repeated``; a ``flag`` of another name; or the ``name`` that it has where other
+            commands have it, too, and records call it otherwise.
         aliases: Other names by which it may be given.
         needs: What it has no meaning without, in a call from Python.
         **rules: Its bounds, as pydantic knows them.
@@ -65,6 +66,7 @@ def again(
     description: str | None = None,
     role: Role | None = None,
     needs: Need | None = None,
+    words: Mapping[str, Any] | None = None,
     **rules: Any,
 ) -> Any:
     """Declare an option of another command again, with what differs here.
@@ -76,17 +78,18 @@ def again(
         description: The help here.
         role: What it decides here.
         needs: What it has no meaning without here, in a call from Python.
+        words: What the command line makes of it beside what it makes of it there.
         **rules: The bounds that differ here.
     """
     field = kind.model_fields[name]
-    words = dict(words_of(field))
-    first_rules, first_role, aliases = words.pop("rules"), words.pop("role"), words.pop("aliases")
-    first_needs = words.pop("needs")
+    known = dict(words_of(field))
+    first_rules, first_role, aliases = known.pop("rules"), known.pop("role"), known.pop("aliases")
+    first_needs = known.pop("needs")
     return option(
         field.default if default is _SAME else default,
         role=role or first_role,
         description=description or field.description or "",
-        words=words,
+        words={**known, **(words or {})},
         aliases=aliases,
         needs=needs or first_needs,
         **{**first_rules, **rules},

@@ -69,6 +69,11 @@ class SearchSettings(RecipeSettings, ScheduleSettings, WarmStartSettings, Ensemb
         role="judging",
         description='keep the stack with the lowest weighted score instead, e.g. "0.8*loss+0.2*time"',
     )
+    refit: Literal["train", "all"] = option(
+        "train",
+        role="place",
+        description="what the best model learns from once its test loss is known: training rows or all rows",
+    )
     save_models: bool = option(False, role="place", needs="output_dir", description="save the best model")
     retry_failed: bool = option(
         False, role="progress", description="train the stacks again that failed before"

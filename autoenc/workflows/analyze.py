@@ -18,7 +18,7 @@ from autoenc.report.overview import overview
 from autoenc.report.summary import files_lines
 from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import STATE_FILE, TuneReports
-from autoenc.settings import SearchSettings
+from autoenc.settings import search_settings
 from autoenc.system.paths import OutputPaths
 from autoenc.system.text import say, warn
 
@@ -73,7 +73,7 @@ def show_study(study: optuna.Study, folder: Path, running: bool) -> None:
 
 def show_search(record: FitRecord, folder: Path, running: bool) -> None:
     """An exhaustive search: its answer, and its reports made again where it is not running."""
-    options = SearchSettings.model_validate({**record.search["settings"], "output_dir": str(folder)})
+    options = search_settings({**record.search["settings"], "output_dir": str(folder)})
     results = SearchResults.of(options, record)
     say(*overview(results))
     if running:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autoenc.data.division import ALL
 from autoenc.engines import Fit, StopFlag
 from autoenc.report import SearchResults, write_latent_plane
 from autoenc.workflows.full_training import model_of
@@ -47,12 +49,14 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
 
 
 def trained_model(job: SearchJob, fit: Fit, stop: StopFlag | None = None) -> FittedAutoencoder | None:
-    """The model of a fit; None if the fit fails.
+    """The model of a fit, trained on all rows where that is asked for; None if the fit fails.
 
     The record keeps no parameters: a fit trained again comes to the same ones, bit for bit.
 
     Raises:
         Stopped: If ``stop`` was set before the end.
     """
+    if job.settings.refit == "all":
+        fit = replace(fit, fold=ALL)
     outcome = job.trainer.fit(job.division.split_of(fit), fit, stop)
     return None if outcome.failure else model_of(fit, outcome, job.table, job.division)

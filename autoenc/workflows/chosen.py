@@ -18,7 +18,7 @@ from autoenc.record.fits import FitRecord, searches_in
 from autoenc.record.record import TUNE, order_of_use
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
-from autoenc.settings import SearchSettings
+from autoenc.settings import search_settings
 from autoenc.tuning.study import tune_studies
 
 __all__ = ["Chosen", "chosen_of_study", "chosen_trial", "complete_trial", "last_search"]
@@ -121,7 +121,7 @@ def complete_trial(study: optuna.Study, number: int) -> FrozenTrial:
 
 
 def _of_record(record: FitRecord, number: int | None) -> Chosen:
-    settings = SearchSettings.model_validate(record.search["settings"])
+    settings = search_settings(record.search["settings"])
     results = SearchResults.of(settings, record)
     if number is not None:
         complete_trial(record.study, number)

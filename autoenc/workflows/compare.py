@@ -12,7 +12,7 @@ from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
 from autoenc.report.comparison import SizeRow
 from autoenc.report.plots import loss_name
-from autoenc.settings import SearchSettings
+from autoenc.settings import search_settings
 
 __all__ = ["latest_records", "size_rows"]
 
@@ -51,7 +51,7 @@ def size_rows(records: list[FitRecord]) -> list[SizeRow]:
     """The chosen stack of each search that has one."""
     rows = []
     for record in records:
-        results = SearchResults.of(SearchSettings.model_validate(record.search["settings"]), record)
+        results = SearchResults.of(search_settings(record.search["settings"]), record)
         if results.ranked:
             found, pca = results.selection, results.baselines["pca"]
             kept, size, measure = found.chosen, record.context.latent_dim, loss_name(results)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 
-from autoenc.data.division import Division, fold_names
+from autoenc.data.division import ALL, Division, fold_names
 from autoenc.data.table import Table
 from autoenc.engines import Engine, Fit, Outcome, StopFlag
 from autoenc.errors import InputError
@@ -80,8 +80,10 @@ def model_of(fit: Fit, outcome: Outcome, table: Table, division: Division) -> Fi
     """Return the model of a fit that succeeded."""
     from autoenc.fitted.autoencoder import fitted_model
 
+    # Of a model that has seen all rows the loss on some of them says nothing.
+    measured = {} if fit.fold == ALL else {"final_test_loss": outcome.final_test_loss}
     info = {
-        "final_test_loss": outcome.final_test_loss, "seed": fit.seed,
+        **measured, "trained_on": "all rows" if fit.fold == ALL else "training rows", "seed": fit.seed,
         "n_train": division.rows(fit.fold)[0].size, **table.model_info(),
     }  # fmt: skip
     scaling = division.scaling(fit.fold, fit.recipe.scaling)

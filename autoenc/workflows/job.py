@@ -189,6 +189,16 @@ class SearchJob:
             self.division, self.folds, settings.latent_size, norms, scalings=settings.scaling
         )
 
+    def plan(self, n_done: int) -> list[str]:
+        """What it will do, a sentence each.
+
+        Args:
+            n_done: Fits that are recorded already.
+        """
+        from autoenc.workflows.plan import plan
+
+        return plan(self, n_done)
+
     def model(self, fit: Fit) -> FittedAutoencoder | None:
         """The model of a fit, trained again; None if the fit fails."""
         from autoenc.workflows.best import trained_model

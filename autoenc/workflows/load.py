@@ -19,7 +19,7 @@ from autoenc.record.single_precision import as_recorded
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults
-from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, require_settings
+from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, require_settings, search_settings
 from autoenc.system.secrets import masked_storage
 from autoenc.system.surroundings import restoring
 from autoenc.tuning.job import TuneJob
@@ -70,7 +70,7 @@ def load(
 
 
 def _search(record: FitRecord, at: dict[str, str], data: Any) -> SearchResults:
-    settings = SearchSettings.model_validate({**record.search["settings"], **at})
+    settings = search_settings({**record.search["settings"], **at})
     return SearchResults.of(settings, record, _Source(settings, record, data))
 
 

@@ -13,7 +13,7 @@ from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record
 from autoenc.searching.trials import trained_trials_of
-from autoenc.settings import SearchSettings
+from autoenc.settings import search_settings
 from autoenc.system.paths import OutputPaths, check_folder
 
 __all__ = ["Merged", "merge_folders"]
@@ -77,7 +77,7 @@ def _sources(folders: list[Path]) -> list[FitRecord]:
 
 def _join(parts: list[FitRecord], target: FitRecord, out: Path) -> Merged:
     """Join the records of one context."""
-    options = [SearchSettings.model_validate({**p.search["settings"], "shard": None}) for p in parts]
+    options = [search_settings({**p.search["settings"], "shard": None}) for p in parts]
     # Where the grids differ the joined one is that which holds most; the rest would not be its own.
     widest = max(options, key=lambda option: sum(len(trial.fits) for trial in trained_trials_of(option)))
     option = widest.model_copy(update={"output_dir": str(out)})

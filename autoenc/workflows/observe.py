@@ -19,7 +19,7 @@ from autoenc.record.record import TUNE
 from autoenc.record.runs import convergence_epoch
 from autoenc.report import SearchResults
 from autoenc.searching.trials import Trial, TrialResult
-from autoenc.settings import SearchSettings, TuneSettings
+from autoenc.settings import TuneSettings, search_settings
 from autoenc.settings.space import SpaceSettings
 from autoenc.tuning.job import judging_folds
 from autoenc.workflows.chosen import last_search
@@ -75,7 +75,7 @@ def _of_study(study: optuna.Study) -> Observations:
 
 
 def _of_record(record: FitRecord) -> Observations:
-    settings = SearchSettings.model_validate(record.search["settings"])
+    settings = search_settings(record.search["settings"])
     results = SearchResults.of(settings, record)
     found = [
         _observed(f"stack {result.trial.name}", result, len(results.columns)) for result in results.ranked

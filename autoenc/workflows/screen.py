@@ -46,7 +46,7 @@ class Screen(Protocol):
         """A search begins, of which so many fits are done already."""
         ...
 
-    def bar(self, unit: str, total: int, n_done: int) -> AbstractContextManager[Any]:
+    def bar(self, unit: str, total: int | None, n_done: int) -> AbstractContextManager[Any]:
         """A progress bar as tqdm's."""
         ...
 
@@ -86,11 +86,9 @@ class Terminal:
 
     def begin(self, job: SearchJob, n_done: int) -> None:
         """See :class:`Screen`."""
-        from autoenc.workflows.plan import plan
+        self.say(*job.plan(n_done))
 
-        self.say(*plan(job, n_done))
-
-    def bar(self, unit: str, total: int, n_done: int) -> AbstractContextManager[Any]:
+    def bar(self, unit: str, total: int | None, n_done: int) -> AbstractContextManager[Any]:
         """See :class:`Screen`."""
         shown: AbstractContextManager[Any] = _bar()(
             unit=unit, total=total, initial=n_done, disable=self.is_quiet or sys.stderr is None
@@ -132,7 +130,7 @@ class Python(Terminal):
     def tell(self, line: str) -> None:
         """Nothing, as :meth:`say`."""
 
-    def bar(self, unit: str, total: int, n_done: int) -> AbstractContextManager[Any]:
+    def bar(self, unit: str, total: int | None, n_done: int) -> AbstractContextManager[Any]:
         """See :class:`Screen`."""
         if "ipykernel" in sys.modules and find_spec("ipywidgets"):
             from tqdm.notebook import tqdm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ from autoenc.workflows.job import SearchJob
 from autoenc.workflows.screen import Screen
 from autoenc.workflows.tracking import curves_of, search_metrics
 
-__all__ = ["SearchRun", "run_search"]
+__all__ = ["SearchRun", "Training", "run_search"]
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,41 @@ class SearchRun:
     signals: StopOnSignals
 
 
-def run_search(job: SearchJob, screen: Screen) -> SearchRun:
+@dataclass(frozen=True)
+class Training:
+    """A search in training, for what decides what is trained.
+
+    Attributes:
+        job: The search.
+        record: Where outcomes go.
+        results: Its outcomes grow.
+        signals: What stops it.
+        live: Files that show it; None without.
+        cluster: Where it trains; None for threads here.
+        screen: Shown what goes on.
+    """
+
+    job: SearchJob
+    record: FitRecord
+    results: SearchResults
+    signals: StopOnSignals
+    live: LiveView | None
+    cluster: FitExecutor | None
+    screen: Screen
+
+    def refresh(self) -> None:
+        """Write the files that show the search if it is time."""
+        if self.live:
+            self.live.refresh()
+
+
+def run_search(job: SearchJob, screen: Screen, train: Callable[[Training], None] | None = None) -> SearchRun:
     """Train what the record does not hold yet, and write the reports.
 
     Args:
         job: The search; one without a folder is recorded in memory and writes nothing.
         screen: Shown what goes on.
+        train: Decides what is trained; by default all that the strategy wants.
 
     Raises:
         InputError: If rows, record or cluster cannot be used.
@@ -71,7 +101,7 @@ def run_search(job: SearchJob, screen: Screen) -> SearchRun:
             stack.enter_context(RecordLock(journal_path(job.paths.folder, job.shard)))
             if not job.shard:
                 job.paths.remove_leftovers()
-        return _run(job, _open_record(job, screen, note), cluster, screen)
+        return _run(job, _open_record(job, screen, note), cluster, screen, train or _train)
 
 
 def _open_record(job: SearchJob, screen: Screen, note: dict[str, Any]) -> FitRecord:
@@ -88,7 +118,13 @@ def _open_record(job: SearchJob, screen: Screen, note: dict[str, Any]) -> FitRec
     return record
 
 
-def _run(job: SearchJob, record: FitRecord, cluster: FitExecutor | None, screen: Screen) -> SearchRun:
+def _run(
+    job: SearchJob,
+    record: FitRecord,
+    cluster: FitExecutor | None,
+    screen: Screen,
+    train: Callable[[Training], None],
+) -> SearchRun:
     results = SearchResults.of(job.settings, record, job)
     pending = _pending(job, results, job.settings.retry_failed)
     screen.begin(job, len(job.fits) - len(pending))
@@ -98,7 +134,7 @@ def _run(job: SearchJob, record: FitRecord, cluster: FitExecutor | None, screen:
         if pending and cluster is None:
             make_ready(job.trainer, signals.flag, screen.is_quiet)
         if pending:
-            _train(job, record, results, pending, signals, live, cluster, screen)
+            train(Training(job, record, results, signals, live, cluster, screen))
         if not job.shard and not signals.number:
             _measure_on_test_rows(job, record, results)
         written = [] if live is None else _report(job, record, results, signals, live)
@@ -150,16 +186,10 @@ def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list
     return [fit for fit in proposed if (mine is None or fit in mine) and wanted(fit)]
 
 
-def _train(
-    job: SearchJob,
-    record: FitRecord,
-    results: SearchResults,
-    pending: list[Fit],
-    signals: StopOnSignals,
-    live: LiveView | None,
-    cluster: FitExecutor | None,
-    screen: Screen,
-) -> None:
+def _train(training: Training) -> None:
+    """Train all that the strategy wants."""
+    job, record, results, screen = training.job, training.record, training.results, training.screen
+    pending = _pending(job, results, job.settings.retry_failed)
     first, trial_of, compared = pending, dict[Fit, Trial](), set[Fit]()
     best = results.ranked[0].loss if results.ranked else float("inf")
     unit = "stack" if len(job.trials[0].fits) == 1 else "fit"
@@ -177,8 +207,7 @@ def _train(
             if result:
                 screen.trained(bar, result, results.n_parameters(result.trial))
             bar.update()
-            if live:
-                live.refresh()
+            training.refresh()
 
         def wanted() -> list[Fit]:
             """What the strategy wants once all that it wanted before is done."""
@@ -190,7 +219,10 @@ def _train(
             bar.total, bar.n = total, total - len(fits)
             return fits
 
-        run_fits(wanted, job.division.split_of, job.trainer, job.settings.jobs, done, signals.flag, cluster)
+        run_fits(
+            wanted, job.division.split_of, job.trainer, job.settings.jobs, done, training.signals.flag,
+            training.cluster,
+        )  # fmt: skip
 
 
 def _measure_on_test_rows(job: SearchJob, record: FitRecord, results: SearchResults) -> None:

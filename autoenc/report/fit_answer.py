@@ -1,0 +1,146 @@
+"""What ``fit`` chose, in words: how much it explains, beside PCA and the runners-up, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autoenc.data.division import HOLDOUT
+from autoenc.engines import Recipe
+from autoenc.models.grid import format_architecture
+from autoenc.report.labels import counted
+from autoenc.report.results import SearchResults
+from autoenc.searching.trials import Trial, TrialResult
+
+__all__ = ["enough_units", "fit_lines", "in_words", "latent_size_lines"]
+
+_ALMOST = 0.01
+"""Explained variance that more latent units must add to be worth having."""
+
+
+def in_words(trial: Trial) -> str:
+    """A stack and its recipe, in words."""
+    recipe = trial.recipe
+    if recipe.is_pca:
+        return "PCA itself"
+    start = "PCA and a correction by layers" if recipe.start == "pca" else "layers"
+    return f"{start} {format_architecture(trial.architecture)}, {_recipe_words(recipe)}"
+
+
+def _recipe_words(recipe: Recipe) -> str:
+    parts: list[str] = [recipe.activation, f"learning rate {recipe.initial_lr:g}"]
+    parts += [f"dropout {recipe.dropout:g}"] if recipe.dropout else []
+    parts += [f"weight decay {recipe.weight_decay:g}"]
+    parts += ["layer norms"] if recipe.norm == "layer" else []
+    parts += ["non-zero cells weighted"] if recipe.loss == "sparse" else []
+    parts += ["long tails bent"] if recipe.scaling == "auto" else []
+    return ", ".join([*parts, f"batches of {recipe.batch_size}", f"at most {recipe.epochs} epochs"])
+
+
+def fit_lines(results: SearchResults, n_next: int = 3) -> list[str]:
+    """The choice, how well it does on rows that chose nothing, runners-up, ties, limits and cost.
+
+    Args:
+        results: The search.
+        n_next: Runners-up.
+    """
+    if not results.finished:
+        return ["nothing was fitted in time: give a larger --budget"]
+    chosen = results.selection.chosen
+    lines = [f"chosen        {in_words(chosen.trial)}"]
+    lines += [*_measured(results), _judged(results, chosen)]
+    for i, other in enumerate([r for r in results.ranked if r.trial != chosen.trial][:n_next]):
+        lines.append(f"{'runners-up' if not i else '':<13} {_share(1 - other.loss)}  {in_words(other.trial)}")
+    lines += _ties(results) + _limits(results)
+    return [*lines, _cost(results)]
+
+
+def _share(explained: float) -> str:
+    return f"{100 * explained:.1f} %"
+
+
+def _measured(results: SearchResults) -> list[str]:
+    outcome = results.holdout_outcome
+    if outcome is None:
+        return []
+    if outcome.failure is not None or outcome.explained is None:
+        return [f"explains      unknown: {outcome.failure or 'no column varies in the rows set aside'}"]
+    pca = results.search["baselines"][HOLDOUT].get("pca_explained")
+    beside = "" if pca is None else f"; PCA {_share(pca)}"
+    text = (
+        f"{_share(outcome.explained)} of the variance of {results.search['n_test']:,} rows that chose nothing"
+    )
+    return [f"explains      {text}{beside}"]
+
+
+def _judged(results: SearchResults, chosen: TrialResult) -> str:
+    error = chosen.standard_error
+    spread = "" if error is None else f" +- {100 * error:.1f}"
+    pca = results.pca_explained
+    beside = "" if pca is None else f"; PCA {_share(pca)}"
+    return f"folds         {_share(1 - chosen.loss)}{spread} over {results.settings.folds} folds{beside}"
+
+
+def _ties(results: SearchResults) -> list[str]:
+    tied = results.selection.tied
+    if tied is None:
+        return []
+    n_tied, n_others = len(tied) - 1, len(results.finished) - 1
+    if not n_tied:
+        return [f"{'ties':<13} none of {n_others:,} others judged by all folds may be as good"]
+    return [f"{'ties':<13} {n_tied:,} of {n_others:,} others judged by all folds may be as good"]
+
+
+def _limits(results: SearchResults) -> list[str]:
+    n_train, n_columns = results.search["n_train"], len(results.columns)
+    found = []
+    if n_train < 60:
+        found.append(f"only {n_train} rows to learn from")
+    if n_columns > n_train:
+        found.append(f"more columns ({n_columns:,}) than rows ({n_train:,})")
+    if results.finished and results.selection.chosen.trial.recipe.is_pca:
+        found.append("no network was shown to explain more than PCA")
+    return [f"{'limits':<13} {'; '.join(found)}"] if found else []
+
+
+def _cost(results: SearchResults) -> str:
+    seconds = sum(outcome.seconds for outcome in results.outcomes.values())
+    n_candidates = len({(t.architecture, t.recipe) for t in results.trained})
+    fits = f"{counted(len(results.outcomes), 'fit')} of {counted(n_candidates, 'candidate')}"
+    return f"cost          {fits}, {seconds:.0f} s of computing; a larger --budget adds to them"
+
+
+def latent_size_lines(results: Sequence[SearchResults]) -> list[str]:
+    """Explained variance by latent size, and where more latent units stop paying.
+
+    Args:
+        results: A search for each size, ascending.
+    """
+    found = [(r.settings.latent_size, 1 - r.ranked[0].loss) for r in results if r.finished]
+    lines = [f"{'latent size':<13} {'explained':>9}  {'PCA':>7}  (folds)"]
+    for result in results:
+        if result.finished:
+            pca = result.pca_explained
+            told = "" if pca is None else _share(pca)
+            lines.append(
+                f"{result.settings.latent_size:>11}   {_share(1 - result.ranked[0].loss):>9}  {told:>7}"
+            )
+    size = enough_units(found)
+    if size is not None:
+        lines.append(f"more than {size} latent units add less than {100 * _ALMOST:.0f} point each")
+    return lines
+
+
+def enough_units(found: Sequence[tuple[int, float]]) -> int | None:
+    """The latent size beyond which more units stop paying.
+
+    Args:
+        found: Size and explained variance of each, ascending.
+
+    Returns:
+        The smallest size after which a unit adds less than a hundredth on average; None without sizes.
+    """
+    for i, (size, explained) in enumerate(found):
+        gains = [(later - explained) / (bigger - size) for bigger, later in found[i + 1 :]]
+        if not gains or max(gains) < _ALMOST:
+            return size
+    return None

@@ -1,0 +1,141 @@
+"""What ``fit`` proposes: recipes and stacks that did well on many tables, and variations of the best so far.
+
+The first proposals are a portfolio: a few configurations, chosen so that on each of many real tables one of
+them is near the best. All later ones follow from the seed and from how the earlier ones did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autoenc.engines import Recipe
+from autoenc.engines.contract import OwnScaling
+from autoenc.models.grid import Architecture
+from autoenc.settings.fit import TableProfile
+
+__all__ = ["Candidate", "fresh", "pca_alone", "portfolio", "variations"]
+
+_ROW_VISITS = 300_000
+"""Training rows that are met in all epochs together, as far as the bounds of epochs allow."""
+_EPOCHS = (20, 300)
+_MANY_ZEROS = 0.3
+
+_STACKS: tuple[Architecture, ...] = (
+    (16,), (32,), (64,), (128,), (256,), (32, 16), (64, 32), (64, 64), (128, 64), (128, 128), (256, 128),
+    (128, 64, 32),
+)  # fmt: skip
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "start": ("pca", "random"),
+    "initial_lr": (1e-3, 3e-3, 1e-2),
+    "activation": ("gelu", "relu", "tanh", "silu"),
+    "dropout": (0.0, 0.05, 0.1),
+    "weight_decay": (1e-4, 1e-2, 1e-1, 1.0),
+    "norm": ("none", "layer"),
+    "batch_size": (16, 32, 64, 128),
+}
+
+
+class Candidate(NamedTuple):
+    """What is compared: a stack and a recipe."""
+
+    architecture: Architecture
+    recipe: Recipe
+
+
+def pca_alone(profile: TableProfile) -> Candidate:
+    """PCA as it is: a start from it without a single step."""
+    recipe = _recipe(profile, start="pca").stopped_after(0)
+    return Candidate((1,), replace(recipe, epochs=1, stop_after=0))
+
+
+def portfolio(profile: TableProfile) -> list[Candidate]:
+    """The first proposals, the best one first.
+
+    Args:
+        profile: Of the table.
+    """
+    bent = "auto" if profile.has_long_tails else "standard"
+    found: list[tuple[Architecture, dict[str, Any]]] = [
+        ((128, 64), {"initial_lr": 3e-3}),
+        ((32,), {"initial_lr": 1e-2, "activation": "relu", "dropout": 0.1, "weight_decay": 0.1}),
+        ((128, 64), {"initial_lr": 1e-3, "dropout": 0.1, "weight_decay": 1e-2}),
+        ((64, 64), {"initial_lr": 3e-3, "activation": "tanh", "weight_decay": 1e-2, "batch_size": 128}),
+        ((256, 128), {"start": "random", "activation": "relu", "weight_decay": 0.1, "batch_size": 128}),
+        ((128,), {"initial_lr": 1e-2, "activation": "tanh", "scaling": bent}),
+        ((64, 64), {"start": "random", "initial_lr": 3e-3, "activation": "relu", "dropout": 0.1}),
+        ((256,), {"norm": "layer", "weight_decay": 1.0}),
+        ((128, 64, 32), {"initial_lr": 3e-3, "activation": "silu", "dropout": 0.05}),
+    ]  # fmt: skip
+    if profile.zero_share >= _MANY_ZEROS:
+        found.insert(3, ((128, 64), {"initial_lr": 3e-3, "loss": "sparse"}))
+    return [Candidate(stack, _recipe(profile, **options)) for stack, options in found]
+
+
+def variations(best: Candidate, n: int, profile: TableProfile, seed: Sequence[int]) -> list[Candidate]:
+    """The best candidate so far with one or two things changed, different ones.
+
+    Args:
+        best: What is varied.
+        n: How many at most.
+        profile: Of the table.
+        seed: What the changes follow from.
+    """
+    rng, found = np.random.default_rng(list(seed)), list[Candidate]()
+    for _ in range(20 * n):
+        candidate = best
+        for _ in range(int(rng.integers(1, 3))):
+            candidate = _changed(candidate, profile, rng)
+        if candidate != best and candidate not in found:
+            found.append(candidate)
+        if len(found) == n:
+            break
+    return found
+
+
+def fresh(n: int, profile: TableProfile, seed: Sequence[int]) -> list[Candidate]:
+    """Candidates drawn from all that there are."""
+    rng = np.random.default_rng([*seed, 1])
+    found = []
+    for _ in range(n):
+        options = {name: _drawn(values, rng) for name, values in _CHOICES.items()}
+        found.append(Candidate(_drawn(_STACKS, rng), _recipe(profile, **options)))
+    return found
+
+
+def _recipe(profile: TableProfile, **options: Any) -> Recipe:
+    epochs = int(np.clip(_ROW_VISITS // profile.n_train, *_EPOCHS))
+    weights = {"nonzero_weight": 0.0, "all_weight": 1.0} if options.pop("loss", "mse") == "mse" else {}
+    plain = {
+        "epochs": epochs, "patience": max(10, epochs // 8), "dropout": 0.0, "norm": "none", "start": "pca",
+        "activation": "gelu", "scaling": "standard",
+    }  # fmt: skip
+    return Recipe(**{**plain, **weights, **options})
+
+
+def _changed(candidate: Candidate, profile: TableProfile, rng: np.random.Generator) -> Candidate:
+    """One thing of a candidate changed to a neighbour, or to another choice where there is no order."""
+    recipe = candidate.recipe
+    what = _drawn(("stack", "stack", "epochs", "bend", *_CHOICES), rng)
+    if what == "stack":
+        at = _STACKS.index(candidate.architecture) if candidate.architecture in _STACKS else 0
+        step = int(rng.choice((-2, -1, 1, 2)))
+        return Candidate(_STACKS[min(max(at + step, 0), len(_STACKS) - 1)], recipe)
+    if what == "epochs":
+        factor = float(rng.choice((0.5, 2.0)))
+        epochs = int(min(max(recipe.epochs * factor, _EPOCHS[0]), _EPOCHS[1]))
+        return candidate._replace(recipe=replace(recipe, epochs=epochs, patience=max(10, epochs // 8)))
+    if what == "bend":
+        if not profile.has_long_tails:
+            return candidate
+        other: OwnScaling = "standard" if recipe.scaling == "auto" else "auto"
+        return candidate._replace(recipe=replace(recipe, scaling=other))
+    others = [value for value in _CHOICES[what] if value != getattr(recipe, what)]
+    return candidate._replace(recipe=replace(recipe, **{what: _drawn(others, rng)}))
+
+
+def _drawn(values: Sequence[Any], rng: np.random.Generator) -> Any:
+    return values[int(rng.integers(len(values)))]

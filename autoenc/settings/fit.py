@@ -1,0 +1,120 @@
+"""Options of ``fit``, which chooses stack and recipe by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, PlainSerializer
+
+from autoenc.settings.base import DISTINCT, DataSettings, PathText, Width, comma_list
+from autoenc.settings.options import again, option
+from autoenc.settings.search import SearchSettings
+from autoenc.settings.training import TrainingSettings
+
+__all__ = ["FitSettings", "RaceSettings", "TableProfile", "search_settings"]
+
+
+def _sizes(value: Any) -> Any:
+    return () if value == "auto" else comma_list(value)
+
+
+def _written(sizes: tuple[int, ...]) -> Any:
+    return sizes[0] if len(sizes) == 1 else list(sizes) or "auto"
+
+
+LatentSizesOrAuto = Annotated[tuple[Width, ...], BeforeValidator(_sizes), DISTINCT, PlainSerializer(_written)]
+
+
+class TableProfile(BaseModel):
+    """What the proposals of ``fit`` depend on, beside the seed.
+
+    Attributes:
+        n_train: Training rows.
+        n_columns: Columns.
+        zero_share: Share of zeros among the observed cells of the training rows.
+        has_long_tails: Whether a column has a long tail there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_train: int = Field(ge=1)
+    n_columns: int = Field(ge=1)
+    zero_share: float = Field(ge=0, le=1)
+    has_long_tails: bool
+
+
+class FitSettings(TrainingSettings):
+    """Options of ``fit``."""
+
+    data_path: PathText = again(
+        DataSettings,
+        "data_path",
+        description="table to learn from, CSV or Parquet; - for standard input; the flag may be left out",
+        words={"positional_too": True},
+    )
+    latent_dim: LatentSizesOrAuto = again(
+        SearchSettings,
+        "latent_dim",
+        (3,),
+        description='size of the latent space; several, "2,3,8", share the budget; auto tries sizes and says '
+        "where more latent units stop paying",
+    )
+    budget: FiniteFloat = option(
+        60.0,
+        role="progress",
+        gt=0,
+        description="seconds to search in all, those of earlier runs counted; more add to what is known",
+    )
+    folds: int = again(
+        SearchSettings,
+        "folds",
+        0,
+        description="folds of the training rows that judge; 0: 5 up to 1,000 rows, else 3",
+    )
+
+    refit: Literal["train", "all"] = again(SearchSettings, "refit")
+
+    def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
+        """See :meth:`Settings.contradictions`."""
+        if self.folds == 1:
+            return [(("folds",), "--folds must be 0 or at least 2, got 1")]
+        return []
+
+    def race(self, latent_dim: int, profile: TableProfile) -> RaceSettings:
+        """The search for one latent size.
+
+        Args:
+            latent_dim: The size.
+            profile: Of the table.
+        """
+        shared = {name: getattr(self, name) for name in TrainingSettings.model_fields}
+        folds = self.folds or (5 if profile.n_train <= 1000 else 3)
+        given = {
+            "latent_dim": (latent_dim,), "folds": folds, "budget": self.budget, "profile": profile,
+            "refit": self.refit,
+        }  # fmt: skip
+        return RaceSettings.model_validate({**shared, **given, "save_models": True})
+
+
+class RaceSettings(SearchSettings):
+    """The search behind ``fit`` for one latent size: its recipes are proposed and not given."""
+
+    budget: FiniteFloat = again(FitSettings, "budget")
+    profile: TableProfile = option(role="space", description="what the proposals depend on")
+
+    @property
+    def scaling_kind(self) -> str:
+        """See :class:`RecipeSettings`: each recipe names its own."""
+        return "recipe"
+
+    @property
+    def measure(self) -> Literal["loss", "explained"]:
+        """See :class:`RecipeSettings`."""
+        return "explained"
+
+
+def search_settings(recorded: Mapping[str, Any]) -> SearchSettings:
+    """The settings of an exhaustive search, or of one behind ``fit``, that a record holds."""
+    kind = RaceSettings if "profile" in recorded else SearchSettings
+    return kind.model_validate(recorded)

@@ -1,0 +1,196 @@
+"""``fit``: choose stack and recipe within a budget, train the choice on all training rows, and measure it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from autoenc.data.curves import fit_curve
+from autoenc.data.division import Division
+from autoenc.data.read import ReadTable
+from autoenc.data.table import Table
+from autoenc.engines import Fit, Outcome
+from autoenc.report import SearchResults
+from autoenc.report.fit_answer import enough_units
+from autoenc.searching.fits import run_in_time
+from autoenc.searching.inputs import prepare_inputs, table_warnings
+from autoenc.searching.race import Race
+from autoenc.searching.trials import Trial
+from autoenc.settings import FitSettings, RaceSettings
+from autoenc.settings.fit import TableProfile
+from autoenc.system.paths import OutputPaths
+from autoenc.workflows.job import SearchJob
+from autoenc.workflows.screen import Screen
+from autoenc.workflows.search import SearchRun, Training, run_search
+
+__all__ = ["FitJob", "prepare_fits", "run_fit"]
+
+_REPORTS_S = 1.0
+"""Time that is left for reports."""
+_MOST_SIZES = 7
+"""Latent sizes that ``auto`` tries."""
+
+
+@dataclass
+class FitJob(SearchJob):
+    """A search within a budget that is ready to run.
+
+    Attributes:
+        started: When the command began, by the monotonic clock.
+        share: Part of the budget that is this latent size's.
+    """
+
+    settings: RaceSettings
+    started: float = field(default_factory=time.monotonic)
+    share: float = 1.0
+
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """What there is to compare before anything is known: PCA alone."""
+        return [Race(self.settings).pca]
+
+    @cached_property
+    def fits(self) -> list[Fit]:
+        """None: what is trained is proposed while it runs."""
+        return []
+
+    def plan(self, n_done: int) -> list[str]:
+        """What it will do."""
+        settings, table = self.settings, self.table
+        return [
+            f"stacks and recipes for latent size {settings.latent_size}, within "
+            f"{settings.budget * self.share:.0f} s, judged by {settings.folds} folds",
+            f"{table.path}: {len(table.values):,} rows x {len(table.columns)} columns, "
+            f"{self.n_train:,} to train on, {self.n_test:,} to measure the choice once",
+            f"engine {self.engine.name}, {settings.jobs} core{'s' if settings.jobs > 1 else ''}",
+        ]
+
+    def warnings(self) -> list[str]:
+        """See :meth:`SearchJob.warnings`."""
+        return table_warnings(
+            self.division, self.folds, self.settings.latent_size, ["none"], scalings=("standard",)
+        )
+
+
+def prepare_fits(
+    settings: FitSettings, read: ReadTable | None = None, is_on_disk: bool = True
+) -> list[FitJob]:
+    """Make a search of each latent size ready; they share the budget.
+
+    Args:
+        settings: The options.
+        read: The table, where it is no file.
+        is_on_disk: Whether they keep a record and files in a folder.
+
+    Raises:
+        InputError: With everything that is wrong about them.
+    """
+    started, folder = time.monotonic(), Path(settings.output_dir)
+    engine, table = prepare_inputs(settings, folder if is_on_disk else None, read)
+    division = Division(table, "standard", settings.seed, settings.stratify, settings.group, settings.folds)
+    profile = _profile(table, division)
+    jobs = []
+    for size in settings.latent_dim or _sizes(profile):
+        race = settings.race(size, profile)
+        jobs.append(FitJob(race, OutputPaths(folder, size), engine, table, None, is_on_disk, started))
+    for job in jobs:
+        job.share = 1 / len(jobs)
+    return jobs
+
+
+def _profile(table: Table, division: Division) -> TableProfile:
+    rows, n_zero, n_observed, has_long_tails = division.train, 0, 0, False
+    for j in range(len(table.columns)):
+        column = table.values[rows, j]
+        n_zero += int((column == 0).sum())
+        n_observed += int((~np.isnan(column)).sum())
+        has_long_tails = has_long_tails or fit_curve("auto", column) is not None
+    return TableProfile(
+        n_train=rows.size, n_columns=len(table.columns), zero_share=n_zero / max(n_observed, 1),
+        has_long_tails=has_long_tails,
+    )  # fmt: skip
+
+
+def _sizes(profile: TableProfile) -> tuple[int, ...]:
+    """The latent sizes that ``auto`` tries: Fibonacci's, below the number of columns."""
+    sizes, most = [1, 2], max(1, min(profile.n_columns - 1, profile.n_train - 1))
+    while len(sizes) < _MOST_SIZES:
+        sizes.append(sizes[-1] + sizes[-2])
+    return tuple(size for size in sizes if size <= most)
+
+
+def run_fit(job: FitJob, screen: Screen) -> SearchRun:
+    """Search until the budget is spent, and write the reports; raises as :func:`run_search`."""
+    return run_search(job, screen, lambda training: _race(job, training))
+
+
+def chosen_size(results: Sequence[SearchResults]) -> SearchResults:
+    """The search for the latent size beyond which more units stop paying.
+
+    Args:
+        results: A search for each size, ascending.
+    """
+    found = {r.settings.latent_size: r for r in results if r.finished}
+    size = enough_units([(size, 1 - result.ranked[0].loss) for size, result in found.items()])
+    return results[0] if size is None else found[size]
+
+
+def _race(job: FitJob, training: Training) -> None:
+    """Train what the race proposes while there is time."""
+    results, record = training.results, training.record
+    clock = _Clock(job, results)
+    with training.screen.bar("fit", None, len(results.outcomes)) as shown:
+
+        def done(fit: Fit, outcome: Outcome) -> None:
+            record.add(fit, outcome, job.engine.name)
+            results.outcomes[fit] = outcome
+            if results.finished:
+                best = results.ranked[0]
+                text = f"best explains {100 * (1 - best.loss):.1f} %, {clock.left():.0f} s left"
+                shown.set_postfix_str(text, refresh=False)
+            shown.update()
+            training.refresh()
+
+        def wanted() -> list[Fit]:
+            proposed = results.strategy.propose(results.outcomes)
+            return [fit for fit in proposed if fit not in results.outcomes]
+
+        run_in_time(
+            wanted, job.division.split_of, job.trainer, job.settings.jobs, done, clock.allows,
+            training.signals.flag, training.cluster,
+        )  # fmt: skip
+
+
+class _Clock:
+    """Says what can still be begun within the budget, so that the choice can be trained at the end, too."""
+
+    def __init__(self, job: FitJob, results: SearchResults) -> None:
+        self._jobs, self._results = job.settings.jobs, results
+        budget = job.settings.budget * job.share
+        spent = sum(outcome.seconds for outcome in results.outcomes.values()) / self._jobs
+        begun = job.started if job.share == 1 else time.monotonic()
+        self._end = begun + budget - spent - _REPORTS_S * job.share
+
+    def left(self) -> float:
+        """Seconds left, without those that the last training needs."""
+        return max(0.0, self._end - time.monotonic() - self._last_training())
+
+    def _last_training(self) -> float:
+        if not self._results.finished:
+            return 0.0
+        outcomes = self._results.ranked[0].outcomes
+        return 1.3 * sum(outcome.seconds for outcome in outcomes) / len(outcomes)
+
+    def allows(self, seconds: float) -> bool:
+        """Whether a fit that takes about so many seconds may be begun; PCA always, and one more."""
+        if len(self._results.finished) < 2 and len(self._results.outcomes) <= self._n_least():
+            return True
+        return seconds <= self.left()
+
+    def _n_least(self) -> int:
+        return len(self._results.trials[0].fits)

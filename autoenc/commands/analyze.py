@@ -6,15 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from autoenc.errors import InputError
-from autoenc.record.fits import searches_in
 from autoenc.record.lock import is_held
-from autoenc.record.record import transfer_name, transfer_studies
 from autoenc.record.runs import mark_interrupted
-from autoenc.record.storage import journal_path, open_storage
+from autoenc.record.searches import Searches
+from autoenc.record.storage import journal_path
 from autoenc.settings import AnalyzeSettings
 from autoenc.system.paths import remove_leftovers
 from autoenc.system.text import say
-from autoenc.tuning.study import tune_studies
 from autoenc.workflows.analyze import show_search, show_study, show_transfer, where_it_can_write
 
 __all__ = ["analyze"]
@@ -38,25 +36,23 @@ def analyze(settings: AnalyzeSettings) -> int:
             f"{folder}: there is no {journal.name} here; search and tune make one; a record that "
             "is elsewhere is named by --storage"
         )
-    storage = open_storage(settings.storage or journal, read_only=True)
-    if transfer_name(folder) in {study.study_name for study in transfer_studies(storage)}:
+    searches = Searches.read(settings.storage or journal)
+    if searches.transfer_of(folder):
         return show_transfer(folder, settings.storage)
-    records = searches_in(storage)
-    studies = tune_studies(storage)
-    if not records and not studies:
+    if searches.last_used is None:
         raise InputError(f"{settings.storage or journal}: holds no search yet")
     running = is_held(journal)
     if not running:
         with suppress(OSError):  # a folder that may only be read
             remove_leftovers(folder)
-    latest = {record.context.latent_dim: record for record in records}
+    latest = {record.context.latent_dim: record for record in searches.exhaustive}
     for record in latest.values():
         with where_it_can_write(folder):
             show_search(record, folder, running)
-    for study in studies:
+    for adaptive in searches.adaptive:
         with where_it_can_write(folder):
-            show_study(study, folder, running)
-    older = len(records) - len(latest)
+            show_study(adaptive.study, folder, running)
+    older = len(searches.exhaustive) - len(latest)
     if older:
         say("", f"{older} older search(es), with other data or another recipe, are kept in the record too")
     return 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoenc.errors import InputError
-from autoenc.record.record import transfer_name, transfer_studies
-from autoenc.record.storage import journal_path, open_storage
+from autoenc.record.searches import holds_transfer
 from autoenc.report.full_training import full_lines
 from autoenc.report.full_transfer import full_transfer_lines
 from autoenc.report.summary import files_lines
@@ -31,7 +30,7 @@ def train_best(settings: TrainBestSettings) -> int:
     if settings.storage is None and not source.is_dir():
         what = "is a file" if source.exists() else "there is no such folder"
         raise InputError(f"--from {source}: {what}; name the folder of a search")
-    if _holds_transfer(source, settings.storage):
+    if holds_transfer(source, settings.storage):
         from autoenc.workflows.train_transfer import train_best_of_transfer
 
         result = train_best_of_transfer(settings, Terminal(settings.quiet))
@@ -51,11 +50,3 @@ def train_best(settings: TrainBestSettings) -> int:
     if not settings.quiet:
         say(*full_lines(run.result), "", *files_lines(run.written or ()))
     return 0
-
-
-def _holds_transfer(folder: Path, storage: str | None) -> bool:
-    """Whether the search of a folder is a transfer-aware one."""
-    if storage is None:
-        return (folder / "study.db").exists() and not journal_path(folder).exists()
-    found = transfer_studies(open_storage(storage, read_only=True))
-    return transfer_name(folder) in {study.study_name for study in found}

@@ -26,7 +26,7 @@ from autoenc.system.surroundings import quiet_optuna
 
 __all__ = [
     "CONTEXT", "PROCESS", "TRANSFER", "TUNE", "Kind", "Record", "begun_study", "differing", "keep_n_trials",
-    "keep_study_aside", "order_of_use", "transfer_folder", "transfer_name", "transfer_studies",
+    "keep_study_aside", "transfer_folder", "transfer_name",
 ]  # fmt: skip
 
 CONTEXT = "autoenc_context"
@@ -88,15 +88,6 @@ def begun_study(
     )
 
 
-def order_of_use(study: optuna.Study) -> tuple[int, str]:
-    """What studies of a storage sort by, the last used one last.
-
-    It is counted in the record, as a clock may have been set back; of those that an earlier version has used
-    there is only the time.
-    """
-    return int(study.user_attrs.get(_TURN, 0)), str(study.user_attrs.get(_USED, ""))
-
-
 def transfer_name(folder: Path) -> str:
     """What the study of a transfer-aware search is called in a storage that may hold several.
 
@@ -109,16 +100,6 @@ def transfer_name(folder: Path) -> str:
 def transfer_folder(study: optuna.Study) -> str:
     """The name of the folder of such a search; see :func:`transfer_name`."""
     return study.study_name.removeprefix(_TRANSFER_NAME)
-
-
-def transfer_studies(storage: BaseStorage) -> list[optuna.Study]:
-    """The transfer-aware searches of a storage, the last used one last."""
-    found = [
-        optuna.load_study(study_name=frozen.study_name, storage=storage)
-        for frozen in storage.get_all_studies()
-        if frozen.user_attrs.get(TRANSFER)
-    ]
-    return sorted(found, key=order_of_use)
 
 
 def keep_study_aside(storage: BaseStorage, name: str) -> str | None:
@@ -187,6 +168,21 @@ class Record:
         record.check(kind, wanted)
         return record
 
+    @classmethod
+    def all_of(cls, storage: BaseStorage, key: str) -> list[Record]:
+        """Return the records of one sort that a storage holds, the last used one last.
+
+        Args:
+            storage: Where they are.
+            key: The attribute by which they are known: :data:`TUNE` or :data:`TRANSFER`.
+        """
+        records = [
+            Record(optuna.load_study(study_name=frozen.study_name, storage=storage))
+            for frozen in storage.get_all_studies()
+            if frozen.user_attrs.get(key)
+        ]
+        return sorted(records, key=lambda record: record.last_used)
+
     def check(self, kind: Kind, wanted: Mapping[str, Any]) -> None:
         """See that it is the record of a search; raises as :meth:`open`."""
         found = self.study.user_attrs.get(kind.key)
@@ -214,8 +210,13 @@ class Record:
 
     @property
     def last_used(self) -> tuple[int, str]:
-        """When it was used; see :func:`order_of_use`."""
-        return order_of_use(self.study)
+        """What records of a storage sort by, the last used one last.
+
+        It is counted in the record, as a clock may have been set back; of those that an earlier version has
+        used there is only the time.
+        """
+        known = self.study.user_attrs
+        return int(known.get(_TURN, 0)), str(known.get(_USED, ""))
 
     def begin(self) -> optuna.Trial:
         """Begin a trial, and note whose it is, so that others can tell whether somebody is still at it."""

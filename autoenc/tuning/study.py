@@ -9,7 +9,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from autoenc.record.record import TUNE, Kind, Record, differing, keep_n_trials, order_of_use
+from autoenc.record.record import TUNE, Kind, Record, differing, keep_n_trials
 from autoenc.settings import TuneSettings, require_settings
 from autoenc.settings.options import options_of
 from autoenc.tuning.job import TuneJob
@@ -99,9 +99,4 @@ def _short(value: Any) -> str:
 
 def tune_studies(storage: BaseStorage) -> list[optuna.Study]:
     """The adaptive searches of a record, the last used one last."""
-    found = [
-        optuna.load_study(study_name=frozen.study_name, storage=storage)
-        for frozen in storage.get_all_studies()
-        if frozen.user_attrs.get(TUNE)
-    ]
-    return sorted(found, key=order_of_use)
+    return [record.study for record in Record.all_of(storage, TUNE)]

@@ -22,7 +22,6 @@ from autoenc.record.record import (
     differing,
     keep_n_trials,
     transfer_name,
-    transfer_studies,
 )
 from autoenc.record.storage import open_storage
 from autoenc.settings import TransferSettings, require_settings
@@ -104,7 +103,8 @@ def read_study(path: Path, flag: str = "--resume", storage: str | None = None) -
         InputError: If there is no such file, or it is not the record of a transfer-aware search.
     """
     if storage is not None:
-        studies_there = {study.study_name: study for study in transfer_studies(open_storage(storage, True))}
+        records = Record.all_of(open_storage(storage, read_only=True), TRANSFER)
+        studies_there = {record.study.study_name: record.study for record in records}
         name = transfer_name(path.parent)
         if name not in studies_there:
             names = ", ".join(studies_there) or "no other of its kind"

@@ -14,12 +14,12 @@ from autoenc.analysis.study import ranked_trials
 from autoenc.engines import Recipe
 from autoenc.errors import InputError
 from autoenc.models.grid import Architecture, parse_architecture
-from autoenc.record.fits import FitRecord, searches_in
-from autoenc.record.record import TUNE, order_of_use
-from autoenc.record.storage import journal_path, open_storage
+from autoenc.record.fits import FitRecord
+from autoenc.record.record import TUNE
+from autoenc.record.searches import Searches
+from autoenc.record.storage import journal_path
 from autoenc.report import SearchResults
 from autoenc.settings import search_settings
-from autoenc.tuning.study import tune_studies
 
 __all__ = ["Chosen", "chosen_of_study", "chosen_trial", "complete_trial", "last_search"]
 
@@ -73,14 +73,10 @@ def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Stud
         of_transfer = "; the study.db here is of a transfer-aware search, which this command does not read"
         hint = of_transfer if journal.with_name("study.db").exists() else "; tune or search make one"
         raise InputError(f"{asked_by}: there is no {journal.name} here{hint}")
-    opened = open_storage(storage or journal, read_only=True)
-    studies = tune_studies(opened)
-    records = searches_in(opened)
-    if studies and (not records or order_of_use(studies[-1]) > records[-1].last_used):
-        return studies[-1]
-    if not records:
+    latest = Searches.read(storage or journal).last_used
+    if latest is None:
         raise InputError(f"{asked_by}: holds no search yet")
-    return records[-1]
+    return latest if isinstance(latest, FitRecord) else latest.study
 
 
 def chosen_of_study(study: optuna.Study, number: int | None = None) -> Chosen:

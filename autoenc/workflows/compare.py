@@ -7,8 +7,9 @@ from pathlib import Path
 
 from autoenc.analysis.baselines import above_pca
 from autoenc.errors import InputError
-from autoenc.record.fits import FitRecord, searches_in
-from autoenc.record.storage import journal_path, open_storage
+from autoenc.record.fits import FitRecord
+from autoenc.record.searches import Searches
+from autoenc.record.storage import journal_path
 from autoenc.report import SearchResults
 from autoenc.report.comparison import SizeRow
 from autoenc.report.plots import loss_name
@@ -26,7 +27,7 @@ def latest_records(folders: list[Path]) -> list[FitRecord]:
         if not journal.exists():
             problems.append(f"{folder}: there is no {journal.name} here")
             continue
-        for record in searches_in(open_storage(journal, read_only=True)):
+        for record in Searches.read(journal).exhaustive:
             found[record.context.latent_dim] = record
     kinds = {dataclasses.replace(record.context, latent_dim=0) for record in found.values()}
     if len(kinds) > 1:

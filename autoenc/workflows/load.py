@@ -8,22 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.storages import BaseStorage
 
 from autoenc.data.given import FRAME, given_table
 from autoenc.data.read import ReadTable
 from autoenc.errors import InputError
-from autoenc.record.fits import FitRecord, searches_in
-from autoenc.record.record import TRANSFER, TUNE, order_of_use, transfer_folder, transfer_studies
+from autoenc.record.fits import FitRecord
+from autoenc.record.record import TRANSFER, TUNE, Record, transfer_folder
+from autoenc.record.searches import Searches
 from autoenc.record.single_precision import as_recorded
-from autoenc.record.storage import journal_path, open_storage
+from autoenc.record.storage import journal_path
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults
 from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, require_settings, search_settings
 from autoenc.system.secrets import masked_storage
 from autoenc.system.surroundings import restoring
 from autoenc.tuning.job import TuneJob
-from autoenc.tuning.study import tune_studies
 from autoenc.workflows.full_training import TuneModels
 from autoenc.workflows.job import SearchJob
 
@@ -47,26 +46,30 @@ def load(
         return _transfer(_database(folder), None, data, labelled)
     else:
         place, shown = journal_path(folder), str(folder)
-    opened = open_storage(place, read_only=True)
-    studies = tune_studies(opened)
-    found: list[tuple[tuple[int, str], int | None, FitRecord | optuna.Study]] = [
-        (record.last_used, record.context.latent_dim, record) for record in searches_in(opened)
+    searches = Searches.read(place)
+    transfers = [
+        record for record in searches.two_stage if folder is None or _place_of(record.study, folder).is_dir()
     ]
-    found += [
-        (order_of_use(study), study.user_attrs[TUNE]["settings"]["latent_dim"], study) for study in studies
-    ]
-    found += [(order_of_use(study), None, study) for study in _transfers_of(opened, folder)]
-    wanted = [each for each in found if latent_dim in (None, each[1])]
+    records = [*searches.exhaustive, *searches.adaptive, *transfers]
+    wanted = [record for record in records if latent_dim in (None, _latent_dim(record))]
     if not wanted:
-        sizes = sorted({size for _, size, _ in found if size is not None})
+        sizes = sorted({size for record in records if (size := _latent_dim(record)) is not None})
         raise InputError(f"{shown}: holds no search of latent size {latent_dim}, but of {sizes or 'none'}")
-    latest = max(wanted, key=lambda each: each[0])[2]
-    if isinstance(latest, optuna.Study) and TRANSFER in latest.user_attrs:
-        return _transfer(_place_of(latest, folder) / "study.db", storage, data, labelled)
+    latest = max(wanted, key=lambda record: record.last_used)
+    if TRANSFER in latest.study.user_attrs:
+        return _transfer(_place_of(latest.study, folder) / "study.db", storage, data, labelled)
     if labelled is not None:
         raise InputError(f"labelled: {shown} holds no transfer-aware search, the only one with labelled rows")
     at = {} if folder is None else {"output_dir": os.fspath(folder)}
-    return _search(latest, at, data) if isinstance(latest, FitRecord) else _tune(latest, at, data)
+    return _search(latest, at, data) if isinstance(latest, FitRecord) else _tune(latest.study, at, data)
+
+
+def _latent_dim(record: Record) -> int | None:
+    """The latent size of a search; None where it tries several."""
+    if isinstance(record, FitRecord):
+        return record.context.latent_dim
+    note = record.study.user_attrs.get(TUNE)
+    return None if note is None else int(note["settings"]["latent_dim"])
 
 
 def _search(record: FitRecord, at: dict[str, str], data: Any) -> SearchResults:
@@ -103,12 +106,6 @@ def _place_of(study: optuna.Study, folder: Path | None) -> Path:
     """The folder of a transfer-aware search that is recorded elsewhere: this one, or the one in it."""
     name = transfer_folder(study)
     return Path(name) if folder is None else folder if folder.resolve().name == name else folder / name
-
-
-def _transfers_of(storage: BaseStorage, folder: Path | None) -> list[optuna.Study]:
-    """The transfer-aware searches of a storage; with a folder, those that write there."""
-    found = transfer_studies(storage)
-    return [study for study in found if folder is None or _place_of(study, folder).is_dir()]
 
 
 def _database(folder: Path) -> Path:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoenc.errors import InputError
-from autoenc.record.fits import FitRecord, records_in
+from autoenc.record.fits import FitRecord
 from autoenc.record.lock import RecordLock
+from autoenc.record.searches import shard_records
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView, state_of_record
@@ -49,7 +49,7 @@ def merge_folders(folders: list[Path], out: Path) -> Iterator[Merged]:
     Raises:
         InputError: If a folder holds no record, or the output folder cannot be used.
     """
-    sources = _sources(folders)
+    sources = shard_records(folders)
     check_folder(out)
     with RecordLock(journal_path(out)):
         OutputPaths(out, 0).remove_leftovers()
@@ -57,22 +57,6 @@ def merge_folders(folders: list[Path], out: Path) -> Iterator[Merged]:
         for name in sorted({record.context.name for record in sources}):
             parts = [record for record in sources if record.context.name == name]
             yield _join(parts, FitRecord.of(storage, parts[0].context), out)
-
-
-def _sources(folders: list[Path]) -> list[FitRecord]:
-    """Every record of a search in the folders."""
-    problems, records = [], []
-    for folder in folders:
-        journals = sorted([*folder.glob("study.journal"), *folder.glob("study.shard-*-of-*.journal")])
-        found = [
-            r for journal in journals for r in records_in(open_storage(journal, read_only=True)) if r.search
-        ]
-        if not found:
-            problems.append(f"{folder}: holds no record of a search")
-        records += found
-    if problems:
-        raise InputError(problems)
-    return records
 
 
 def _join(parts: list[FitRecord], target: FitRecord, out: Path) -> Merged:

@@ -11,14 +11,19 @@ from autoenc.analysis.observations import Observation, Observations
 from autoenc.errors import InputError
 from autoenc.settings.refine import NarrowingSettings
 from autoenc.settings.space import SpaceSettings
+from autoenc.settings.transfer import TransferSpaceSettings
 
 __all__ = ["FEWEST", "Narrowed", "best_of", "narrow"]
 
 FEWEST = 3
 _AT_END = 0.05  # of a range: what lies closer to an end than this lies at it
-_LOG = {"hidden_size_range", "learning_rate_range", "weight_decay_range"}
+_LOG = {
+    "hidden_size_range", "learning_rate_range", "weight_decay_range", "head_learning_rate_range",
+    "head_weight_decay_range",
+}  # fmt: skip
 _WHOLE = {"num_layers_range", "hidden_size_range"}
 _DIGITS = 3
+_FIELDS = {**TransferSpaceSettings.model_fields, **SpaceSettings.model_fields}
 
 
 class Narrowed(NamedTuple):
@@ -152,7 +157,7 @@ def _possible(found: Narrowed) -> Narrowed:
     bounds, (low, high) = _bounds(found.option), found.value
     if not (bounds.low_open and low <= bounds.low):
         return found
-    least = SpaceSettings.model_fields[found.option].default[0]
+    least = _FIELDS[found.option].default[0]
     reason = f"{found.reason}; begins at {least:g}, as {low:g} has no place on a log scale"
     return found._replace(value=(least, max(least, high)), reason=reason)
 
@@ -171,7 +176,7 @@ def _rounded(option: str, value: float, direction: str) -> float:
 
 def _bounds(option: str) -> _Bounds:
     """The bounds that the settings declare for the values of a range."""
-    annotation: Any = SpaceSettings.model_fields[option].annotation
+    annotation: Any = _FIELDS[option].annotation
     rules = [rule for field in annotation.__args__[0].__metadata__ for rule in getattr(field, "metadata", [])]
     told = {
         name: getattr(rule, name)

@@ -1,8 +1,9 @@
-"""What a search tried and what came of it, in one form for adaptive and exhaustive searches."""
+"""What a search tried and what came of it, in one form for all searches."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 from optuna.distributions import (
     BaseDistribution,
@@ -39,7 +40,9 @@ class Observations(NamedTuple):
         space: What was open: ranges and choices by the names of the options of a space.
         settings: All options of the search, plain values by name.
         adaptive: Whether it searched adaptively; else a grid, exhaustively.
-        pca: The loss of PCA on the rows that judged the trials.
+        pca: The loss of PCA on the rows that judged the trials; NaN where another objective did.
+        drawn: What each parameter was drawn from, where the space alone does not say it.
+        command: The command that searches further in this space.
     """
 
     name: str
@@ -48,10 +51,14 @@ class Observations(NamedTuple):
     settings: dict[str, Any]
     adaptive: bool
     pca: float
+    drawn: Mapping[str, BaseDistribution] | None = None
+    command: Literal["tune", "transfer"] = "tune"
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
         """Every parameter that a trial may have, by name."""
+        if self.drawn is not None:
+            return dict(self.drawn)
         space = self.space
         depth, width = space["num_layers_range"], space["hidden_size_range"]
         rate, decay, dropout = (

@@ -65,6 +65,6 @@ def _refine(plan: Plan) -> None:
         return
     drawn = {name: getattr(plan.settings, name) for name in NarrowingSettings.model_fields}
     wanted = {**drawn, "from_": str(plan.folder("coarse")), "to": str(plan.fine_file)}
-    narrowed = write_search_file(RefineSettings.model_validate(wanted))
+    narrowed = write_search_file(RefineSettings.model_validate(wanted)).narrowed
     if not plan.settings.quiet:
         say(*narrowed_table(narrowed), "", f"search file   {plan.fine_file}", "")

@@ -17,8 +17,8 @@ def refine(settings: RefineSettings) -> int:
     Raises:
         InputError: If there is no search, too little of it is finished, or the file exists already.
     """
-    narrowed = write_search_file(settings)
+    narrowed, command = write_search_file(settings)
     stream = summary_stream(settings.to)
     say(*narrowed_table(narrowed), "", f"search file   {settings.to}", file=stream)
-    say(f"search with   autoenc tune --search_config {settings.to} --output_dir ...", file=stream)
+    say(f"search with   autoenc {command} --search_config {settings.to} --output_dir ...", file=stream)
     return 0

@@ -10,14 +10,18 @@ import yaml
 
 from autoenc.analysis.narrowing import Narrowed
 from autoenc.analysis.observations import Observations
-from autoenc.settings import TuneSettings
+from autoenc.settings import Settings, TransferSettings, TuneSettings
 from autoenc.settings.options import options_of
 
 __all__ = ["narrowed_table", "search_file"]
 
 _LINE = 108
 # What says which rows judge a trial, and how: without them a finer search could not be compared.
-_KEPT = [name for name in options_of(TuneSettings, "data", "judging", "training") if name != "epochs"]
+_KINDS: dict[str, type[Settings]] = {"tune": TuneSettings, "transfer": TransferSettings}
+_KEPT, _KEPT_OF_TRANSFER = (
+    [name for name in options_of(kind, "data", "judging", "training") if name != "epochs"]
+    for kind in _KINDS.values()
+)
 
 
 def search_file(
@@ -69,8 +73,9 @@ def _about_rows(seen: Observations) -> str:
 def _kept(seen: Observations) -> list[str]:
     """Options other than the defaults, a line each."""
     lines = []
-    for name in _KEPT:
-        value, default = seen.settings.get(name), TuneSettings.model_fields[name].default
+    kind = _KINDS[seen.command]
+    for name in _KEPT if kind is TuneSettings else _KEPT_OF_TRANSFER:
+        value, default = seen.settings.get(name), kind.model_fields[name].default
         if value not in (None, []) and (value != default or name in ("data_path", "latent_dim")):
             lines.append(f"{name}: {_value(value) if isinstance(value, list) else _scalar(value)}")
     return lines

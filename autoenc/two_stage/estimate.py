@@ -18,7 +18,7 @@ from autoenc.two_stage.space import TwoStageConfiguration
 from autoenc.two_stage.stages import Stages
 from autoenc.two_stage.thawed import HeadRecipe
 
-__all__ = ["estimate_trial_s"]
+__all__ = ["estimate_trial_s", "sizes_of"]
 
 _EPOCHS = 2  # of stage 2, enough to time one
 
@@ -35,16 +35,7 @@ def estimate_trial_s(
 
     The mean over the sizes of the space; kinds of networks take turns over them.
     """
-    sizes = [
-        TwoStageConfiguration(
-            latent_dim, tuple(map(int, stack.split("-"))), recipe, HeadRecipe(0.1, 1e-3, 0.0)
-        )
-        for (latent_dim, stack), recipe in zip(
-            product(settings.latent_dim_options, settings.hidden_dims_options),
-            cycle(_recipes(settings)),
-            strict=False,
-        )
-    ]
+    sizes = sizes_of(settings)
     fold = folds[0]
     fits = [size.fit(settings.seed, fold.pretraining) for size in sizes]
     together_s = estimate_seconds(fits, lambda name: stages.split(fold), engine, n_threads)
@@ -60,6 +51,17 @@ def estimate_trial_s(
     stage2_s = (time.perf_counter() - started) / _EPOCHS * settings.stage2_epochs
     n_fits = [ceil(n * settings.seeds / n_threads) for n in (n_pretrainings, len(folds))]
     return n_fits[0] * stage1_s + n_fits[1] * stage2_s
+
+
+def sizes_of(settings: TransferSettings) -> list[TwoStageConfiguration]:
+    """A configuration of each size of the space; kinds of networks take turns over them."""
+    sizes = product(settings.latent_dim_options, settings.hidden_dims_options)
+    return [
+        TwoStageConfiguration(
+            latent_dim, tuple(map(int, stack.split("-"))), recipe, HeadRecipe(0.1, 1e-3, 0.0)
+        )
+        for (latent_dim, stack), recipe in zip(sizes, cycle(_recipes(settings)), strict=False)
+    ]
 
 
 def _recipes(settings: TransferSettings) -> list[Recipe]:

@@ -17,6 +17,7 @@ from autoenc.record.identity import Context
 from autoenc.record.private import storage_of
 from autoenc.record.record import TUNE
 from autoenc.record.runs import convergence_epoch
+from autoenc.record.searches import holds_transfer
 from autoenc.report import SearchResults
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import TuneSettings, search_settings
@@ -38,6 +39,10 @@ def observe_folder(folder: Path, storage: str | None, asked_by: str) -> Observat
     Raises:
         InputError: If there is none.
     """
+    if holds_transfer(folder, storage):
+        from autoenc.workflows.observe_transfer import observe_transfer  # torch takes seconds to import
+
+        return observe_transfer(folder, storage)
     return observe(last_search(folder, storage, asked_by))
 
 

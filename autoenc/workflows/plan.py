@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import psutil
-
 from autoenc.engines import Fit
 from autoenc.report.durations import duration_text
 from autoenc.report.labels import listed_values
 from autoenc.searching.estimate import estimate_seconds
+from autoenc.searching.memory import estimate_bytes, memory_text
 from autoenc.system.text import say
 from autoenc.workflows.job import SearchJob
 
@@ -55,7 +54,12 @@ def dry_run(job: SearchJob) -> int:
     say(f"{len(job.fits):,} fits, {len(pending):,} of them to be trained")
     if sizes:
         say(f"parameters from {min(sizes):,} to {max(sizes):,}")
-    say(f"memory about {_memory_bytes(job) / 2**20:,.0f} MiB")
+    n_tables = job.division.n_scaled_tables(job.folds, settings.scaling)
+    n_bytes = estimate_bytes(
+        job.fits, job.table.values.size, input_dim, n_tables=n_tables, jobs=settings.jobs,
+        n_recorded=len(job.fits),
+    )  # fmt: skip
+    say(f"memory {memory_text(n_bytes)}")
     seconds = estimate_seconds(pending, job.division.split_of, job.engine, settings.jobs)
     say(f"training will take about {duration_text(seconds)} on this machine")
     return 0
@@ -70,19 +74,3 @@ def _recorded(job: SearchJob) -> set[Fit]:
         for fit, outcome in record.outcomes().items()
         if not (retried and outcome.failure)
     }
-
-
-def _memory_bytes(job: SearchJob) -> float:
-    """Process as it stands, the scaled table once for each fold, and each core's largest fit."""
-    largest = 0
-    for fit in job.fits:
-        network = fit.network(len(job.table.columns))
-        widths = sum(layer.n_out for layer in network.layers())
-        # Parameters, two moments, gradients; activations, their normalized form and work space.
-        fit_bytes = 4 * (4 * network.count_parameters() + 5 * widths * max(fit.recipe.batch_size, 16))
-        largest = max(largest, fit_bytes)
-    n_results = len(job.fits) * (2 * max(job.settings.epochs) * 32 + 1000)
-    resident = psutil.Process().memory_info().rss
-    # PCA fills and centers copies of its own.
-    copies = job.division.n_scaled_tables(job.folds, job.settings.scaling) + 3
-    return resident + 4 * copies * job.table.values.size + job.settings.jobs * largest + n_results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from autoenc.analysis.narrowing import Narrowed, best_of, narrow
 from autoenc.errors import InputError
@@ -12,11 +13,23 @@ from autoenc.system.outputs import STANDARD_OUTPUT, is_regular, write_output
 from autoenc.system.paths import utf8
 from autoenc.workflows.observe import observe_folder
 
-__all__ = ["write_search_file"]
+__all__ = ["FineSearch", "write_search_file"]
 
 
-def write_search_file(settings: RefineSettings) -> list[Narrowed]:
-    """Write the search file and return the options of its space.
+class FineSearch(NamedTuple):
+    """A fine search that was written.
+
+    Attributes:
+        narrowed: The options of its space.
+        command: The command that runs it.
+    """
+
+    narrowed: list[Narrowed]
+    command: str
+
+
+def write_search_file(settings: RefineSettings) -> FineSearch:
+    """Write the search file and return what it holds.
 
     Raises:
         InputError: If there is no search, too few of its trials are finished, or the file exists already.
@@ -31,8 +44,10 @@ def write_search_file(settings: RefineSettings) -> list[Narrowed]:
     if problems:
         raise InputError(problems)
     seen = observe_folder(Path(settings.from_), settings.storage, f"--from {settings.from_}")
+    if seen.command == "transfer" and settings.search_method == "grid":
+        raise InputError("--search_method must not be grid: a transfer-aware search has no such strategy")
     narrowed = narrow(seen, settings)
     n_best = len(best_of(seen, settings.top))
     text = search_file(seen, n_best, narrowed, settings.search_method, settings.n_trials)
     write_output("--to", settings.to, utf8(text))
-    return narrowed
+    return FineSearch(narrowed, seen.command)

@@ -27,6 +27,7 @@ from autoenc.report.trials_table import scores_text
 from autoenc.searching.executors import Threads
 from autoenc.searching.inputs import open_cluster, sign_warnings
 from autoenc.searching.loop import Executor, run
+from autoenc.searching.memory import estimate_bytes, memory_text
 from autoenc.searching.ready import make_ready
 from autoenc.searching.signals import StopOnSignals
 from autoenc.system.machine import naming
@@ -35,7 +36,7 @@ from autoenc.system.special import check_own, open_own
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.system.text import escaped
 from autoenc.two_stage.data import Target, TransferData
-from autoenc.two_stage.estimate import estimate_trial_s
+from autoenc.two_stage.estimate import estimate_trial_s, sizes_of
 from autoenc.two_stage.finalists import compare, is_decided, judge_finalists, kept_trial, n_judgements
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.objective import FoldOutcome, FoldUnit
@@ -282,7 +283,21 @@ def dry_transfer(job: TransferJob) -> list[str]:
         n_known = count_finished(read_study(path, "study", storage))
     n_left = max(job.settings.n_trials - n_known, 0)
     stages = Stages(job.data, job.settings, job.engine)
-    return [*_plan(job, n_known), *([f"estimate      {_estimate(job, stages, n_left)}"] if n_left else [])]
+    return [
+        *_plan(job, n_known),
+        f"memory        {memory_text(_bytes(job))}",
+        *([f"estimate      {_estimate(job, stages, n_left)}"] if n_left else []),
+    ]
+
+
+def _bytes(job: TransferJob) -> float:
+    """Memory of the search: the scaled rows of each fold, and the largest networks at once."""
+    settings, table = job.settings, job.data.table
+    fits = [size.fit(settings.seed, "") for size in sizes_of(settings)]
+    return estimate_bytes(
+        fits, table.values.size, len(table.columns), n_tables=len(job.division.folds) + 1,
+        jobs=job.n_slots, n_recorded=settings.n_trials * len(job.division.folds),
+    )  # fmt: skip
 
 
 def transfer_warnings(job: TransferJob) -> list[str]:

@@ -11,6 +11,7 @@ from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.durations import duration_text
 from autoenc.report.tuning import steps_of
 from autoenc.searching.estimate import estimate_seconds
+from autoenc.searching.memory import estimate_bytes, memory_text
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import study_name, tune_studies
@@ -45,12 +46,17 @@ def dry_tune(job: TuneJob) -> list[str]:
     fits = _sample(job)
     n_columns = len(job.table.columns)
     sizes = [fit.network(n_columns).count_parameters() for fit in fits]
+    n_bytes = estimate_bytes(
+        fits, job.table.values.size, n_columns, n_tables=job.division.n_scaled_tables(job.folds),
+        jobs=job.settings.jobs, n_recorded=job.n_trials * len(fits) // _SAMPLE,
+    )  # fmt: skip
     n_left = max(job.n_trials - n_done, 0)
     seconds = estimate_seconds(fits, job.division.split_of, job.engine, job.settings.jobs) / _SAMPLE * n_left
     return [
         *tune_plan(job, n_done),
         f"{n_left:,} trials to be made, of {len(fits) // _SAMPLE:,} fits each",
         f"parameters from {min(sizes):,} to {max(sizes):,}, of {_SAMPLE} trials that were drawn at random",
+        f"memory {memory_text(n_bytes)}",
         f"training will take about {duration_text(seconds)} on this machine, if trials are like those",
     ]
 

@@ -163,14 +163,32 @@ def test_everything_that_is_wrong_is_told_at_once(call, rows_csv, tmp_path):
     assert "--sampler must be one of 'tpe', 'random', 'cmaes', 'gp', 'nsgaii' or 'resilient'" in options.err
 
 
-def test_commands_of_other_searches_say_what_lies_here(call, folder, tmp_path):
-    for command_line in (
-        ("pivot", folder, "--rows", "dropout", "--columns", "norm"),
-        ("refine", "--from", folder, "--to", tmp_path / "fine.yaml"),
-    ):
-        answer = call(*command_line)
-        assert (answer.code, len(answer.err.splitlines())) == (2, 1)
-        assert "is of a transfer-aware search, which this command does not read" in answer.err
+def test_pivot_and_refine_read_it(call, folder, rows_csv, tmp_path):
+    options = ("--rows", "hidden_dims", "--columns", "learning_rate", "--score", "0.8*loss+0.2*time")
+    answer = call("pivot", folder, *options, "--output", tmp_path)
+    assert (answer.code, answer.err) == (0, "")
+    ranking = pd.read_csv(tmp_path / "ranking.csv")
+    assert len(ranking) == 3
+    assert set(ranking.hidden_dims) <= {"4", "8-4", 4}
+    assert {"latent_dim", "head_dropout"} <= {*ranking.columns}
+    assert call("pivot", folder, "--metric", "mae", "--output", tmp_path).code == 0
+
+    fine = tmp_path / "fine.yaml"
+    answer = call("refine", "--from", folder, "--to", fine, "--n_trials", 4, "--top", 3)
+    assert (answer.code, answer.err) == (0, "")
+    assert f"search with   autoenc transfer --search_config {fine}" in answer.out
+    output = ("--output_dir", tmp_path / "fine", "--epochs", 1, "--dry_run")
+    assert call("transfer", "--search_config", fine, *output).err == ""
+    shown = call("config", "show", "transfer", "--search_config", fine).out
+    assert f"{fine}:" in next(line for line in shown.splitlines() if line.startswith("hidden_dims_options"))
+    assert "score" in next(line for line in shown.splitlines() if line.startswith("regression_target"))
+    answer = call("refine", "--from", folder, "--to", tmp_path / "grid.yaml", "--search_method", "grid")
+    assert answer.err == (
+        "error: --search_method must not be grid: a transfer-aware search has no such strategy\n"
+    )
+
+
+def test_runs_says_where_they_are(call, folder):
     assert call("runs", folder.parent).err == f"error: {folder.parent}: holds no runs; its folders rows do\n"
 
 
@@ -468,6 +486,7 @@ def test_fewer_trials_than_there_are_leave_the_stored_number_as_it_is(call, rows
 def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, rows_csv, tmp_path):
     words = ("--data_path", rows_csv, "--output_dir", tmp_path / "out", *QUICK)
     answer = call("transfer", *words, "--dry_run")
+    assert re.search(r"^memory +about \d+ MiB$", answer.out, re.MULTILINE)
     assert answer.code == 0, answer.err
     assert re.search(r"^trials +\d+ wanted, 0 done$", answer.out, re.MULTILINE)
     assert re.search(r"^estimate +[\d.]+ s a trial, [\d.]+ s in all$", answer.out, re.MULTILINE)

@@ -289,6 +289,7 @@ def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, table_csv, tmp_path) 
         2,
     )
     answer = call("tune", *words, "--dry_run")
+    assert "\nmemory about " in answer.out
     assert answer.code == 0, answer.err
     assert "3 trials to be made, of 2 fits each" in answer.out
     assert re.search(r"training will take about [\d.]+ s on this machine", answer.out)

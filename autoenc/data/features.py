@@ -26,6 +26,7 @@ __all__ = [
     "feature_of",
     "key_of",
     "plain_label",
+    "truth_of",
 ]
 
 Label = str | int | float | bool
@@ -104,7 +105,7 @@ class Truth(Feature):
     def encode(self, column: pd.Series) -> Cells:
         """See :meth:`Feature.encode`."""
         objects = column.to_numpy(object)
-        cells = np.array([_truth(cell) for cell in objects], np.float64)
+        cells = np.array([truth_of(cell) for cell in objects], np.float64)
         self._refuse(column, np.isnan(cells) & ~blanks(column), "true or false")
         return cells[:, None]
 
@@ -113,7 +114,8 @@ class Truth(Feature):
         return cells[:, 0] >= 0.5
 
 
-def _truth(cell: Any) -> float:
+def truth_of(cell: Any) -> float:
+    """A cell as 1 or 0; NaN where it is neither true nor false."""
     if isinstance(cell, bool | np.bool_ | int | float | np.number):
         return float(cell) if float(cell) in (0.0, 1.0) else math.nan
     return _TRUTH.get(cell.strip().lower(), math.nan) if isinstance(cell, str) else math.nan

@@ -18,6 +18,7 @@ from autoenc.data.table import Scaling
 from autoenc.engines.contract import Recipe, State
 from autoenc.errors import InputError
 from autoenc.fitted.evaluation import evaluating
+from autoenc.fitted.imputation import impute
 from autoenc.fitted.learned_range import far_outside, refuse_beyond, refuse_no_number
 from autoenc.fitted.parts import (
     check_keys,
@@ -131,6 +132,27 @@ class FittedAutoencoder:
         """
         rows = self.rows(data)
         return given_back(self, rows, self.reconstructed(rows.cells))
+
+    def impute(self, data: Any) -> Any:
+        """Rows whose missing cells are filled with the reconstruction; all others are as they were.
+
+        Columns that the model does not know stay as they are, missing cells included, and so do categories
+        that it does not know. Takes, raises and warns as :meth:`encode` does.
+
+        Returns:
+            All of ``data``: a frame of polars for one of polars, else of pandas, an array for an array. A
+            column keeps its type; numbers are rounded where that holds whole ones alone.
+
+        Example:
+            >>> import autoenc
+            >>> rows = np.random.default_rng(0).random((60, 3)).round(2)
+            >>> rows[0, 1] = np.nan
+            >>> options = {"hidden_dims_search": 4, "max_layers": 1, "epochs": 2, "quiet": True}
+            >>> filled = autoenc.search(rows, latent_dim=2, **options).best_model().impute(rows)
+            >>> np.isnan(filled).any(), (filled == rows).sum()
+            (np.False_, np.int64(179))
+        """
+        return impute(self, data)
 
     def decode(self, points: Any) -> Any:
         """Rows in the original units from latent points.

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.data.frames import Rows
 from autoenc.fitted.autoencoder import (
     FORMAT_VERSION,
     FittedAutoencoder,
@@ -16,6 +17,7 @@ from autoenc.fitted.autoencoder import (
     model_content,
     model_of_content,
 )
+from autoenc.fitted.imputation import impute
 from autoenc.fitted.parts import check_keys, info_of
 from autoenc.fitted.sealed import write_sealed
 
@@ -74,14 +76,23 @@ class FittedEnsemble:
 
         Takes, raises and warns as :meth:`FittedAutoencoder.encode` does; returns ``[rows, columns]``.
         """
-        rows = self.members[0].rows(data)
-        return given_back(self, rows, self._reconstructed(rows.cells))
+        rows = self.rows(data)
+        return given_back(self, rows, self.reconstructed(rows.cells))
+
+    def impute(self, data: Any) -> Any:
+        """Rows whose missing cells are filled, as by :meth:`FittedAutoencoder.impute`."""
+        return impute(self, data)
+
+    def rows(self, data: Any) -> Rows:
+        """Rows as :meth:`reconstruct` takes them, with a warning of cells that are far outside."""
+        return self.members[0].rows(data)
 
     def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
         """The same in scaled units, as an array: the mean is taken there."""
-        return self._reconstructed(self.members[0].rows(data).cells)
+        return self.reconstructed(self.rows(data).cells)
 
-    def _reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
+    def reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Reconstructions of rows in original units, in scaled units, as an array."""
         total = self.members[0].reconstructed(cells).astype(np.float64)
         for member in self.members[1:]:
             total += member.reconstructed(cells)

@@ -1,0 +1,74 @@
+"""Missing cells filled with what a model makes of the rest of their row; observed cells stay as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoenc.data.encoding import Encoding
+from autoenc.data.features import Number
+from autoenc.data.filling import Fill, filled_pandas, filled_polars
+from autoenc.data.frames import frame_of, mixed_frame
+from autoenc.errors import InputError
+
+if TYPE_CHECKING:
+    from autoenc.fitted.autoencoder import FittedAutoencoder
+    from autoenc.fitted.ensemble import FittedEnsemble
+
+__all__ = ["fills_of", "impute"]
+
+
+def impute(model: FittedAutoencoder | FittedEnsemble, data: Any) -> Any:
+    """See :meth:`.FittedAutoencoder.impute`."""
+    frame, backend = frame_of(data, None)
+    if frame is None:
+        return _imputed_array(model, data)
+    fills = fills_of(model, frame)
+    return filled_polars(data, fills) if backend == "polars" else filled_pandas(frame, fills)
+
+
+def fills_of(model: FittedAutoencoder | FittedEnsemble, data: Any) -> list[Fill]:
+    """What the missing cells of a frame are filled with, for each column that has some.
+
+    One pass: a network has learned with missing cells as 0. Going on with its own answers in their place
+    makes them worse, and at last no numbers; ``benchmarks/imputation.py`` shows it.
+
+    Raises:
+        InputError: As :meth:`.FittedAutoencoder.encode` does.
+    """
+    encoding = _encoding(model)
+    first = getattr(model, "members", [model])[0]  # of an ensemble, whose members read rows alike
+    frame, _, _ = mixed_frame(data, encoding, first.info.get("na_values", ()))
+    missing = encoding.missing(frame)
+    values = model.scaling.undo(model.reconstructed(model.rows(data).cells))
+    answers = encoding.decode(values, ~model.scaling.unseen)
+    return [
+        Fill(feature, missing[feature.name], answers[feature.name][missing[feature.name]])
+        for feature in encoding.features
+        if missing[feature.name].any()
+    ]
+
+
+def _encoding(model: FittedAutoencoder | FittedEnsemble) -> Encoding:
+    """Of the model's columns, those of plain numbers too."""
+    if model.encoding is not None:
+        return model.encoding
+    if model.columns is None:
+        raise InputError("this model does not name its columns; pass an array, not a frame")
+    return Encoding(tuple(map(Number, model.columns)))
+
+
+def _imputed_array(model: FittedAutoencoder | FittedEnsemble, data: Any) -> NDArray[Any]:
+    rows = model.rows(data)
+    if rows.mixed:
+        assert model.encoding is not None
+        found = np.array(data, object)
+        for fill in fills_of(model, data):
+            found[fill.missing, model.encoding.names.index(fill.feature.name)] = fill.values
+        return found
+    filled = np.where(np.isnan(rows.cells), model.scaling.undo(model.reconstructed(rows.cells)), rows.cells)
+    kind = data.numpy(force=True).dtype if isinstance(data, torch.Tensor) else getattr(data, "dtype", None)
+    return filled.astype(kind) if isinstance(kind, np.dtype) and kind.kind == "f" else filled

@@ -11,6 +11,7 @@ from autoenc.settings import (
     CompareSettings,
     EncodeSettings,
     FitSettings,
+    ImputeSettings,
     MergeSettings,
     PhasesSettings,
     PivotSettings,
@@ -109,6 +110,9 @@ COMMANDS = {
     "slurm": Command("search as a SLURM job array", SlurmSettings, "slurm:slurm", passes_on=True),
     "encode": Command(
         "write the latent points of a table's rows", EncodeSettings, "encode:encode", memory_mib=_TORCH
+    ),
+    "impute": Command(
+        "fill the missing cells of a table", ImputeSettings, "impute:impute", memory_mib=_TORCH
     ),
     "predict": Command(
         "write what heads predict for a table's rows", PredictSettings, "encode:predict", memory_mib=_TORCH

@@ -62,7 +62,8 @@ def _filled(column: pd.Series, fill: Fill) -> pd.Series:
     cells = column.array.copy()
     kind: Any = column.dtype
     cells[fill.missing] = pd.array(values, dtype=kind)
-    return pd.Series(cells, column.index, name=column.name)
+    filled: pd.Series = pd.Series(cells, column.index, dtype=kind, name=column.name)
+    return filled
 
 
 def _like(column: pd.Series, fill: Fill) -> NDArray[Any]:

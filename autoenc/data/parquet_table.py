@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import IO
+from pathlib import Path
+from typing import IO, Any
 
 import pandas as pd
 
 from autoenc.data.markers import Markers, without_markers
 from autoenc.data.naming import refuse_repeated
+from autoenc.data.sources import open_table, source_name
 from autoenc.errors import InputError
 
-__all__ = ["PARQUET_MAGIC", "read_parquet"]
+__all__ = ["PARQUET_MAGIC", "read_arrow", "read_parquet"]
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -31,6 +33,26 @@ def read_parquet(
     Raises:
         InputError: If it is not Parquet, names a column twice, or cannot be read without another package.
     """
+    table = _table(name, start, file)
+    try:
+        frame: pd.DataFrame = table.to_pandas()
+        frame.columns = pd.Index([str(column) for column in frame.columns])
+        frame = frame.reset_index(drop=True)  # rows are known by their place, whatever pandas called them
+        for column in {*as_text} & {*table.column_names}:  # an index of pandas is a column, too
+            cells = table[column].to_pylist()  # pandas would round whole numbers where one is missing
+            frame[column] = pd.Series(cells, frame.index, dtype=object)
+    except (OSError, _errors()) as error:
+        raise InputError(f"{name}: is not a readable Parquet file: {error}") from None
+    return without_markers(frame, as_text, markers)
+
+
+def read_arrow(path: str | Path) -> Any:
+    """A Parquet file as a table of pyarrow, with all types that it has; raises as :func:`read_parquet`."""
+    with open_table(path) as (start, file):
+        return _table(source_name(path), start, file)
+
+
+def _table(name: str, start: bytes, file: IO[bytes]) -> Any:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -39,13 +61,13 @@ def read_parquet(
     try:
         parquet = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(start + file.read()))
         refuse_repeated(name, parquet.schema_arrow.names)
-        table = parquet.read()
-        frame: pd.DataFrame = table.to_pandas()
-        frame.columns = pd.Index([str(column) for column in frame.columns])
-        frame = frame.reset_index(drop=True)  # rows are known by their place, whatever pandas called them
-        for column in {*as_text} & {*table.column_names}:  # an index of pandas is a column, too
-            cells = table[column].to_pylist()  # pandas would round whole numbers where one is missing
-            frame[column] = pd.Series(cells, frame.index, dtype=object)
-    except (OSError, pyarrow.ArrowException) as error:
+        return parquet.read()
+    except (OSError, _errors()) as error:
         raise InputError(f"{name}: is not a readable Parquet file: {error}") from None
-    return without_markers(frame, as_text, markers)
+
+
+def _errors() -> type[Exception]:
+    import pyarrow
+
+    errors: type[Exception] = pyarrow.ArrowException
+    return errors

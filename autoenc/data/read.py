@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoenc.data.csv_rows import CsvRows
 from autoenc.data.csv_table import read_csv
 from autoenc.data.markers import MISSING_WORDS, Markers, without_markers
 from autoenc.data.naming import as_value
@@ -26,6 +27,7 @@ __all__ = [
     "as_written",
     "choose_columns",
     "chosen_names",
+    "csv_header",
     "label_column",
     "numeric_column",
     "read_table",
@@ -123,6 +125,12 @@ def as_written(read: ReadTable, path: str | Path, names: Collection[str]) -> Rea
     for name in names:
         frame[name] = without_missing_words(again[name])
     return read._replace(frame=frame)
+
+
+def csv_header(path: str | Path) -> list[str]:
+    """The names of the columns of a CSV file as they stand there, blank ones too."""
+    with open_table(path) as (start, file):
+        return CsvRows(source_name(path), start, file).header
 
 
 def without_missing_words(column: pd.Series, typed: bool = False) -> pd.Series:

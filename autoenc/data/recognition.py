@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +17,10 @@ from autoenc.data.encoding import Encoding, with_indicators
 from autoenc.data.features import Category, Date, Feature, Number, Truth, blanks, key_of, plain_label
 from autoenc.data.naming import is_number
 from autoenc.data.oddities import is_identifier
+from autoenc.data.read import ReadTable, as_written
 from autoenc.errors import InputError, listed
 
-__all__ = ["Recognized", "is_mixed", "recognize"]
+__all__ = ["Recognized", "read_mixed", "recognize"]
 
 _FEW_WORDS = 0.05
 """Of a column's cells: where no more are words among numbers, they are mistakes that a person should see."""
@@ -125,9 +127,10 @@ def _feature(column: pd.Series, name: str, is_truth: bool, most: int) -> Feature
 def _of_objects(present: pd.Series, name: str, most: int) -> Feature | str:
     """What a column of text, categories or any objects is."""
     try:
-        counts = present.astype(object).value_counts(sort=False)
+        hash(tuple(present.to_numpy(object)))
     except TypeError:  # lists and the like have no hash
         return "lists or other objects"
+    counts = present.astype(object).value_counts(sort=False)
     cells = list(counts.index)
     if all(isinstance(cell, bool | np.bool_) for cell in cells):
         return Truth(name)
@@ -230,8 +233,19 @@ class _Seen:
         return f"the same as an earlier column| ({earlier!r})"
 
 
-def is_mixed(column: pd.Series) -> bool:
-    """Whether a column holds text and numbers, which CSV may have written in another way."""
+def read_mixed(read: ReadTable, path: str | Path, labels: Collection[str] = ()) -> ReadTable:
+    """A table whose columns of text and numbers together are text, as it is written: 01 is not 1.
+
+    Args:
+        read: The table.
+        path: Where it came from.
+        labels: Columns that were read as text.
+    """
+    mixed = [name for name in read.frame.columns if name not in labels and _is_mixed(read.frame[name])]
+    return as_written(read, path, mixed)
+
+
+def _is_mixed(column: pd.Series) -> bool:
     if not pd.api.types.is_object_dtype(column.dtype):
         return False
     kinds = {type(cell) for cell in column.dropna()}

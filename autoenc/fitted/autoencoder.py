@@ -176,17 +176,22 @@ class FittedAutoencoder:
         """The same in scaled units, where the loss is measured, as an array."""
         return self.reconstructed(self.rows(data).cells)
 
-    def rows(self, data: Any) -> Rows:
-        """Rows as :meth:`encode` takes them, with a warning of cells that are far outside."""
+    def rows(self, data: Any, stacklevel: int = 3) -> Rows:
+        """Rows as :meth:`encode` takes them, with a warning of cells that are far outside.
+
+        Args:
+            data: The rows.
+            stacklevel: Who is warned: 3 for the caller of the method that calls this.
+        """
         markers = self.info.get("na_values", ())
         if self.encoding is None:
             rows = rows_of(data, self.columns, self.model.shape.input_dim, markers)
         else:
             rows, unknown = encoded_rows(data, self.encoding, markers)
             for message in unknown:
-                warnings.warn(message, UserWarning, stacklevel=3)
+                warnings.warn(message, UserWarning, stacklevel=stacklevel)
         for message in far_outside(rows.cells, self.scaling, self.columns):
-            warnings.warn(message, UserWarning, stacklevel=3)
+            warnings.warn(message, UserWarning, stacklevel=stacklevel)
         return rows
 
     def latent_points(

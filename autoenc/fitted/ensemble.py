@@ -83,9 +83,9 @@ class FittedEnsemble:
         """Rows whose missing cells are filled, as by :meth:`FittedAutoencoder.impute`."""
         return impute(self, data)
 
-    def rows(self, data: Any) -> Rows:
-        """Rows as :meth:`reconstruct` takes them, with a warning of cells that are far outside."""
-        return self.members[0].rows(data)
+    def rows(self, data: Any, stacklevel: int = 3) -> Rows:
+        """Rows as :meth:`reconstruct` takes them; see :meth:`FittedAutoencoder.rows`."""
+        return self.members[0].rows(data, stacklevel + 1)
 
     def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
         """The same in scaled units, as an array: the mean is taken there."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from autoenc.data.encoding import Encoding
 from autoenc.data.features import Number
 from autoenc.data.filling import Fill, filled_pandas, filled_polars
-from autoenc.data.frames import frame_of, mixed_frame
+from autoenc.data.frames import Rows, frame_of, mixed_frame
 from autoenc.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,17 +24,23 @@ __all__ = ["fills_of", "impute"]
 def impute(model: FittedAutoencoder | FittedEnsemble, data: Any) -> Any:
     """See :meth:`.FittedAutoencoder.impute`."""
     frame, backend = frame_of(data, None)
+    rows = model.rows(data if frame is None else frame, stacklevel=4)
     if frame is None:
-        return _imputed_array(model, data)
-    fills = fills_of(model, frame)
+        return _imputed_array(model, data, rows)
+    fills = fills_of(model, frame, rows)
     return filled_polars(data, fills) if backend == "polars" else filled_pandas(frame, fills)
 
 
-def fills_of(model: FittedAutoencoder | FittedEnsemble, data: Any) -> list[Fill]:
+def fills_of(model: FittedAutoencoder | FittedEnsemble, data: Any, rows: Rows) -> list[Fill]:
     """What the missing cells of a frame are filled with, for each column that has some.
 
     One pass: a network has learned with missing cells as 0. Going on with its own answers in their place
     makes them worse, and at last no numbers; ``benchmarks/imputation.py`` shows it.
+
+    Args:
+        model: The model.
+        data: The frame.
+        rows: What the model reads of it.
 
     Raises:
         InputError: As :meth:`.FittedAutoencoder.encode` does.
@@ -43,7 +49,7 @@ def fills_of(model: FittedAutoencoder | FittedEnsemble, data: Any) -> list[Fill]
     first = getattr(model, "members", [model])[0]  # of an ensemble, whose members read rows alike
     frame, _, _ = mixed_frame(data, encoding, first.info.get("na_values", ()))
     missing = encoding.missing(frame)
-    values = model.scaling.undo(model.reconstructed(model.rows(data).cells))
+    values = model.scaling.undo(model.reconstructed(rows.cells))
     answers = encoding.decode(values, ~model.scaling.unseen)
     return [
         Fill(feature, missing[feature.name], answers[feature.name][missing[feature.name]])
@@ -61,12 +67,11 @@ def _encoding(model: FittedAutoencoder | FittedEnsemble) -> Encoding:
     return Encoding(tuple(map(Number, model.columns)))
 
 
-def _imputed_array(model: FittedAutoencoder | FittedEnsemble, data: Any) -> NDArray[Any]:
-    rows = model.rows(data)
+def _imputed_array(model: FittedAutoencoder | FittedEnsemble, data: Any, rows: Rows) -> NDArray[Any]:
     if rows.mixed:
         assert model.encoding is not None
         found = np.array(data, object)
-        for fill in fills_of(model, data):
+        for fill in fills_of(model, data, rows):
             found[fill.missing, model.encoding.names.index(fill.feature.name)] = fill.values
         return found
     filled = np.where(np.isnan(rows.cells), model.scaling.undo(model.reconstructed(rows.cells)), rows.cells)

@@ -14,7 +14,7 @@ from autoenc.system.outputs import is_regular, write_output
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_row_file", "kept_columns", "write_rows"]
+__all__ = ["as_parquet", "check_row_file", "is_parquet", "kept_columns", "write_rows"]
 
 _CSV, _PARQUET = ".csv", (".parquet", ".pq")
 
@@ -84,14 +84,24 @@ def write_rows(option: str, output: str, kept: pd.DataFrame, answers: pd.DataFra
     twice = [name for name in kept.columns if name in answers.columns]
     if twice:
         raise InputError(f"--keep: {listed(twice)} is the name of a column of the output, too")
-    if is_regular(output) and Path(output).suffix.lower() in _PARQUET:
-        content = _parquet(option, output, pd.concat([kept, answers], axis=1))
+    if is_parquet(output):
+        content = as_parquet(option, output, pd.concat([kept, answers], axis=1))
     else:
         content = plain_frame(pd.concat([kept, answers], axis=1)).to_csv(index=False).encode()
     write_output(option, output, content)
 
 
-def _parquet(option: str, output: str, frame: pd.DataFrame) -> bytes:
+def is_parquet(output: str) -> bool:
+    """Whether an output is given Parquet."""
+    return is_regular(output) and Path(output).suffix.lower() in _PARQUET
+
+
+def as_parquet(option: str, output: str, frame: pd.DataFrame) -> bytes:
+    """A frame as Parquet.
+
+    Raises:
+        InputError: If a cell fits no Parquet column.
+    """
     import pyarrow
 
     buffer = io.BytesIO()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from autoenc.data.division import Division
 from autoenc.data.labels import label_warnings, separate_groups
-from autoenc.data.read import ReadTable, as_written, read_table, with_markers
-from autoenc.data.recognition import is_mixed
+from autoenc.data.read import ReadTable, read_table, with_markers
+from autoenc.data.recognition import read_mixed
 from autoenc.data.table import TEST_SHARE, Table, label_fingerprint, table_of
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
@@ -61,8 +61,7 @@ def prepare_inputs(
             read = with_markers(read, labels, settings.na_values)
         n_categories = settings.max_categories if settings.encode else 0
         if n_categories:
-            mixed = [name for name in read.frame.columns if is_mixed(read.frame[name]) and name not in labels]
-            read = as_written(read, settings.data_path, mixed)
+            read = read_mixed(read, settings.data_path, labels)
         table = table_of(read, settings.columns, labels, settings.exclude, n_categories)
         table.warnings.extend(label_warnings(table.labels, settings.stratify, settings.group))
     except InputError as error:

@@ -8,7 +8,8 @@ from autoenc.settings.shared import FolderSettings, FoldersSettings, KeepSetting
 from autoenc.settings.training import TrainingSettings
 
 __all__ = [
-    "AnalyzeSettings", "CompareSettings", "EncodeSettings", "MergeSettings", "PredictSettings",
+    "AnalyzeSettings", "CompareSettings", "EncodeSettings", "ImputeSettings", "MergeSettings",
+    "PredictSettings",
     "RepairSettings",
 ]  # fmt: skip
 
@@ -36,8 +37,8 @@ class MergeSettings(Settings):
     )
 
 
-class _RowsSettings(KeepSettings):
-    """How the rows that a model is shown are read, and what is written beside its answer."""
+class _ReadSettings(Settings):
+    """How the rows that a model is shown are read."""
 
     na_values: NamesOrNone = again(
         DataSettings,
@@ -45,6 +46,10 @@ class _RowsSettings(KeepSettings):
         description="words and numbers that stand for a missing cell; by default those that the table of the "
         "model was read with",
     )
+
+
+class _RowsSettings(KeepSettings, _ReadSettings):
+    """How the rows that a model is shown are read, and what is written beside its answer."""
 
 
 class EncodeSettings(_RowsSettings):
@@ -56,6 +61,23 @@ class EncodeSettings(_RowsSettings):
         "latents.csv",
         role="place",
         description="file for the latent points, a row per row, .csv or .parquet; - for standard output",
+    )
+
+
+class ImputeSettings(_ReadSettings):
+    """Options of ``impute``."""
+
+    model: PathText = again(
+        EncodeSettings, "model", description="model or ensemble file, e.g. output/best_model_latent3.pth"
+    )
+    data_path: PathText = again(
+        DataSettings, "data_path", ..., description="table with missing cells, CSV or Parquet"
+    )
+    output: PathText = again(
+        EncodeSettings,
+        "output",
+        "imputed.csv",
+        description="file for the filled table, .csv or .parquet; - for standard output",
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from autoenc.data.features import Category, Number
@@ -19,7 +20,7 @@ from autoenc.system.text import warn
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Rows", "features_of", "read_rows"]
+__all__ = ["Rows", "features_of", "read_rows", "told_of"]
 
 
 class Rows(NamedTuple):
@@ -31,16 +32,22 @@ class Rows(NamedTuple):
 
     def put_through(self, answer: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
         """A model's answers; what it warns of and refuses is told of the table."""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            try:
-                answers = answer(self.features)
-            except InputError as error:
-                raise InputError([f"{self.table}: {problem}" for problem in error.problems]) from None
-            finally:
-                for warning in caught:
-                    warn(*(f"warning: {self.table}: {text}" for text in str(warning.message).split("; ")))
-        return answers
+        with told_of(self.table):
+            return answer(self.features)
+
+
+@contextmanager
+def told_of(table: str) -> Iterator[None]:
+    """What a model warns of and refuses is told of the table."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        except InputError as error:
+            raise InputError([f"{table}: {problem}" for problem in error.problems]) from None
+        finally:
+            for warning in caught:
+                warn(*(f"warning: {table}: {text}" for text in str(warning.message).split("; ")))
 
 
 def read_rows(model: FittedAutoencoder, settings: EncodeSettings | PredictSettings) -> Rows:

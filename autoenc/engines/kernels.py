@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from autoenc.engines import randomness, simd
+from autoenc.engines import randomness, simd, smooth
 from autoenc.engines.compiling import compiled
 from autoenc.engines.randomness import CORRUPTION, NOISE, combine, layer_key, standard_normal
 from autoenc.engines.simd import INNER, VECTOR_BYTES, matmul
@@ -48,7 +48,7 @@ def _sources_digest() -> int:
     Numba renews a cached function when its own file changes, but not when a file does that it calls into;
     what a function closes over is part of the cache's key.
     """
-    files = (Path(str(module.__file__)) for module in (simd, randomness))
+    files = (Path(str(module.__file__)) for module in (simd, smooth, randomness))
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
     return int(digest.hexdigest()[:12], 16)
 
@@ -179,27 +179,20 @@ def _relu(h, at, size):
 def _smooth(h, at, size, slopes, slopes_at, activation):
     """Any activation but ReLU, in place, with its derivative into ``slopes``."""
     simd.outlined()
-    for i in range(size):
-        y = h[at + i]
+    for i in range(0, size, VECTOR_BYTES // h.itemsize):
+        y = simd.load(h, at + i)
         if activation == LEAKY_RELU:
-            s = 1.0 if y > 0 else 0.01
-            f = y * s
+            f, s = smooth.leaky_relu(y)
         elif activation == ELU:
-            s = 1.0 if y > 0 else math.exp(y)
-            f = y if y > 0 else math.expm1(y)
+            f, s = smooth.elu(y)
         elif activation == GELU:
-            cdf = 0.5 * (1.0 + math.erf(y * math.sqrt(0.5)))
-            s = cdf + y * math.exp(-0.5 * y * y) / math.sqrt(2.0 * math.pi)
-            f = y * cdf
+            f, s = smooth.gelu(y)
         elif activation == SILU:
-            sigmoid = 1.0 / (1.0 + math.exp(-y))
-            s = sigmoid * (1.0 + y * (1.0 - sigmoid))
-            f = y * sigmoid
+            f, s = smooth.silu(y)
         else:
-            f = math.tanh(y)
-            s = 1.0 - f * f
-        h[at + i] = f
-        slopes[slopes_at + i] = s
+            f, s = smooth.tanh(y)
+        simd.store(h, at + i, f)
+        simd.store(slopes, slopes_at + i, s)
 
 
 @njit(**INNER)

@@ -56,7 +56,7 @@ def _llvm_vector(dtype: types.Float) -> ir.VectorType:
     return ir.VectorType(scalar, VECTOR_BYTES * 8 // dtype.bitwidth)
 
 
-def _constant(vector: ir.VectorType, value: float) -> ir.Constant:
+def constant(vector: ir.VectorType, value: float) -> ir.Constant:
     return ir.Constant(vector, [ir.Constant(vector.element, value)] * vector.count)
 
 
@@ -67,7 +67,7 @@ def _splat(builder: Any, scalar: Any, count: int) -> Any:
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_INT32, count), [0] * count))
 
 
-def _call(builder: Any, name: str, vector: ir.VectorType, *args: Any) -> Any:
+def call(builder: Any, name: str, vector: ir.VectorType, *args: Any) -> Any:
     """Call the LLVM intrinsic ``name`` (``fma``, ``sqrt``) on whole vectors."""
     width = 32 if isinstance(vector.element, ir.FloatType) else 64
     signature = ir.FunctionType(vector, [vector] * len(args))
@@ -145,7 +145,7 @@ def where_number(typing: Any, condition: Any, value: Any) -> Any:
     """``value`` in lanes whose ``condition`` is not NaN, 0 elsewhere."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        zero = _constant(_llvm_vector(value.dtype), 0.0)
+        zero = constant(_llvm_vector(value.dtype), 0.0)
         return builder.select(builder.fcmp_ordered("ord", args[0], args[0]), args[1], zero)
 
     return value(condition, value), codegen
@@ -156,7 +156,7 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _call(builder, "fma", _llvm_vector(a.dtype), *args)
+        return call(builder, "fma", _llvm_vector(a.dtype), *args)
 
     return a(a, b, c), codegen
 
@@ -166,7 +166,7 @@ def sqrt(typing: Any, a: Any) -> Any:
     """The square root of each lane."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _call(builder, "sqrt", _llvm_vector(a.dtype), *args)
+        return call(builder, "sqrt", _llvm_vector(a.dtype), *args)
 
     return a(a), codegen
 
@@ -176,7 +176,7 @@ def where_positive(typing: Any, condition: Any, value: Any) -> Any:
     """``value`` in lanes whose ``condition`` is above zero or NaN, 0 elsewhere."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        zero = _constant(_llvm_vector(value.dtype), 0.0)
+        zero = constant(_llvm_vector(value.dtype), 0.0)
         return builder.select(builder.fcmp_unordered(">", args[0], zero), args[1], zero)
 
     return value(condition, value), codegen
@@ -187,7 +187,7 @@ def where_nonzero(typing: Any, condition: Any, value: Any) -> Any:
     """``value`` in lanes whose ``condition`` differs from zero, 0 elsewhere."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        zero = _constant(_llvm_vector(value.dtype), 0.0)
+        zero = constant(_llvm_vector(value.dtype), 0.0)
         return builder.select(builder.fcmp_unordered("!=", args[0], zero), args[1], zero)
 
     return value(condition, value), codegen
@@ -237,7 +237,7 @@ def drop(typing: Any, value: Any, key: Any, row: Any, threshold: Any, scale: Any
         word = builder.mul(fold(word, 16), every(0x85EBCA6B))
         word = fold(builder.mul(fold(word, 13), every(0xC2B2AE35)), 16)
         kept = builder.icmp_unsigned(">=", word, _splat(builder, args[3], vector.count))
-        return builder.select(kept, builder.fmul(args[0], args[4]), _constant(vector, 0.0))
+        return builder.select(kept, builder.fmul(args[0], args[4]), constant(vector, 0.0))
 
     return value(value, types.uint32, types.intp, types.uint32, value), codegen
 
@@ -345,14 +345,14 @@ def _tile(n_rows: int, n_vectors: int) -> Any:
                 left = builder.load(builder.gep(a_data, [builder.add(start, across)]), typ=vector.element)
                 left = _splat(builder, left, vector.count)
                 results.append(
-                    [_call(builder, "fma", vector, left, r, s) for r, s in zip(right, row, strict=True)]
+                    [call(builder, "fma", vector, left, r, s) for r, s in zip(right, row, strict=True)]
                 )
             following = builder.add(k, ir.Constant(k.type, 1))
             k.add_incoming(ir.Constant(k.type, 0), before)
             k.add_incoming(following, loop)
             for row, result in zip(sums, results, strict=True):
                 for phi, value in zip(row, result, strict=True):
-                    phi.add_incoming(_constant(vector, 0.0), before)
+                    phi.add_incoming(constant(vector, 0.0), before)
                     phi.add_incoming(value, loop)
             builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
             builder.position_at_end(after)

@@ -29,3 +29,18 @@ def test_importing_the_package_does_not_import_torch(root):
 
 def test_the_package_says_that_it_is_typed(root):
     assert (root / "autoenc" / "py.typed").exists()
+
+
+@pytest.mark.slow
+def test_a_strictly_typed_script_uses_the_public_names(root, tmp_path):
+    settings = tmp_path / "mypy.ini"
+    # Of the package itself and its dependencies only the types matter here.
+    settings.write_text("[mypy]\nstrict = True\n[mypy-autoenc.*]\nfollow_imports = silent\n")
+    options = [
+        f"--config-file={settings}",
+        f"--python-executable={sys.executable}",
+        f"--cache-dir={tmp_path}",
+    ]
+    command = [sys.executable, "-m", "mypy", *options, "tests/typed/script.py"]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert run.stdout == "Success: no issues found in 1 source file\n", run.stdout + run.stderr

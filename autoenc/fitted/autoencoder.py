@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -76,6 +77,11 @@ class FittedAutoencoder:
         >>> list(model.encode(frame[["c", "a", "b"]]))  # columns are matched by name
         ['latent_1', 'latent_2']
         >>> list(model.reconstruct(frame))
+        ['a', 'b', 'c']
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/model.pth")
+        ...     autoenc.load_model(f"{folder}/model.pth").columns
         ['a', 'b', 'c']
     """
 
@@ -171,6 +177,18 @@ class FittedAutoencoder:
         rows = rows_of(points, [f"latent_{i + 1}" for i in range(latent_dim)], latent_dim)
         rows = dataclasses.replace(rows, mixed=self.encoding is not None)
         return given_back(self, rows, self.decoded(rows.cells))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a file that :func:`autoenc.load_model` reads; it holds tensors and plain values.
+
+        Args:
+            path: The file; an earlier one of this name is replaced.
+
+        Raises:
+            ValueError: If the model does not know its columns or its recipe.
+            OSError: If the file cannot be written; an earlier one is then as it was.
+        """
+        save_model(Path(path), self)
 
     def reconstruct_scaled(self, data: Any) -> NDArray[np.floating]:
         """The same in scaled units, where the loss is measured, as an array."""

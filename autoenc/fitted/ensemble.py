@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -86,6 +87,10 @@ class FittedEnsemble:
     def rows(self, data: Any, stacklevel: int = 3) -> Rows:
         """Rows as :meth:`reconstruct` takes them; see :meth:`FittedAutoencoder.rows`."""
         return self.members[0].rows(data, stacklevel + 1)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the members to one file; as :meth:`FittedAutoencoder.save`."""
+        save_ensemble(Path(path), self)
 
     def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
         """The same in scaled units, as an array: the mean is taken there."""

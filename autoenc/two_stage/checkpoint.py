@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,10 @@ class FittedTransfer(FittedAutoencoder):
         rows = self.rows(data)
         parts = [self._columns(self.fitted.outputs(scaled)) for scaled in self.scaled_blocks(rows.cells)]
         return rows.frame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write encoder and heads to one file; as :meth:`FittedAutoencoder.save`."""
+        save_transfer(Path(path), self)
 
     def _columns(self, outputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
         columns: dict[str, NDArray[Any]] = {}

@@ -264,8 +264,9 @@ def scaled_split(
         test: Rows to test on.
     """
     if scaling.curves or scaling.left_out.any():
-        return Split(scaled, train, test, values, scaling.undo)
-    return Split(scaled, train, test)
+        original = scaling.without_unseen(values)
+        return Split(scaled, train, test, original, scaling.undo, scaling.groups)
+    return Split(scaled, train, test, groups=scaling.groups)
 
 
 def _refuse(problem: str | None) -> None:

@@ -168,10 +168,27 @@ class Scaling:
                 scaled[:, j] = np.nan if left_out else (column - self.center[j]) / self.scale[j]
                 if not left_out and (differs := self._differs(column, j)) is not None:
                     scaled[differs, j] = np.nan
-        for j in np.flatnonzero(self.unseen).tolist():
-            assert self.groups is not None
-            scaled[np.ix_(values[:, j] == 1, self.groups == self.groups[j])] = np.nan
+        for rows, columns in self._unseen_cells(values):
+            scaled[np.ix_(rows, columns)] = np.nan
         return scaled
+
+    def without_unseen(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values with categories that the rows lack as missing cells; the same array where there are none."""
+        cells = self._unseen_cells(values)
+        if cells:
+            values = values.copy()
+        for rows, columns in cells:
+            values[np.ix_(rows, columns)] = np.nan
+        return values
+
+    def _unseen_cells(
+        self, values: NDArray[np.floating]
+    ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+        """Rows that have a category which the training rows lack, and the indicators of that column."""
+        if self.groups is None:
+            return []
+        unseen = np.flatnonzero(self.unseen).tolist()
+        return [(values[:, j] == 1, self.groups == self.groups[j]) for j in unseen]
 
     def undo(self, scaled: NDArray[np.floating]) -> NDArray[np.float64]:
         """Values in the original units, a new array; of a column without a scale the center."""

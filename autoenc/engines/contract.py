@@ -220,6 +220,8 @@ class Split:
         original: ``[rows, columns]`` before scaling, where that is needed to judge: where a column is bent,
             or left out of the loss though it varies. None where columns are only moved and stretched.
         undo: Takes scaled values back to the original units; None without ``original``.
+        groups: int64 ``[columns]``, for indicators of categories a number that those of one column share, for
+            others a negative one; None where there are no indicators.
     """
 
     values: NDArray[np.float32]
@@ -227,6 +229,7 @@ class Split:
     test: NDArray[np.int64]
     original: NDArray[np.floating] | None = None
     undo: Callable[[NDArray[np.floating]], NDArray[np.float64]] | None = None
+    groups: NDArray[np.int64] | None = None
 
     def target(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """What reconstructions are judged by, ``[n, columns]``; see ``original``."""

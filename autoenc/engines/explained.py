@@ -2,8 +2,9 @@
 
 Of a column it is 1 minus the squared error over the squared deviation from the mean of the training rows,
 both over the observed cells of the rows that judge and in the column's own units: 1 is perfect, 0 as good as
-that mean. Of a table it is the mean over its columns. Where the rows that judge have the mean of the training
-rows it is what scikit-learn calls ``r2_score``.
+that mean. Of a table it is the mean over its columns; indicators of categories that stand for one column of
+text count as one, their squared errors and deviations added up after scaling. Where the rows that judge have
+the mean of the training rows it is what scikit-learn calls ``r2_score``.
 """
 
 from __future__ import annotations
@@ -34,6 +35,17 @@ def explained_by_column(split: Split, reconstruct: Reconstruct) -> NDArray[np.fl
         ``[columns]``; NaN of columns that are constant in the training rows or in the rows that judge, of
         which nothing can be explained, and 0 of others that are left out of the loss.
     """
+    error, total, is_judged = _errors(split, reconstruct)
+    explained = np.full(error.size, np.nan)
+    np.divide(total - error, total, out=explained, where=is_judged)
+    explained[is_judged & split.is_left_out] = 0.0
+    return explained
+
+
+def _errors(
+    split: Split, reconstruct: Reconstruct
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Squared errors, squared deviations, and which columns can be judged, each ``[columns]``."""
     mean, total, is_judged = split.deviations
     error = np.zeros(mean.size)
     for rows in _chunks(split):
@@ -42,10 +54,7 @@ def explained_by_column(split: Split, reconstruct: Reconstruct) -> NDArray[np.fl
             reconstruction = split.undo(reconstruction)
         with np.errstate(over="ignore", invalid="ignore"):
             error += np.nansum(np.square(reconstruction - target), axis=0)
-    explained = np.full(mean.size, np.nan)
-    np.divide(total - error, total, out=explained, where=is_judged)
-    explained[is_judged & split.is_left_out] = 0.0
-    return explained
+    return error, total, is_judged
 
 
 def _chunks(split: Split) -> list[NDArray[np.int64]]:
@@ -61,4 +70,18 @@ def mean_explained(by_column: NDArray[np.float64]) -> float | None:
 
 def explained_variance(split: Split, reconstruct: Reconstruct) -> float | None:
     """The mean explained variance over the columns of a split; see :func:`explained_by_column`."""
-    return mean_explained(explained_by_column(split, reconstruct))
+    if split.groups is None:
+        return mean_explained(explained_by_column(split, reconstruct))
+    error, total, is_judged = _errors(split, reconstruct)
+    error = np.where(split.is_left_out, total, error)
+    if split.original is not None:  # in shares of rows; scaled indicators are divided by the roots of theirs
+        share = np.where((split.groups >= 0) & is_judged, split.deviations[0], 1.0)
+        error, total = error / share, total / share
+    explained = []
+    for group in np.unique(split.groups[is_judged]).tolist():
+        ours = is_judged & (split.groups == group)
+        if group >= 0:
+            explained.append(1 - error[ours].sum() / total[ours].sum())
+        else:
+            explained += (1 - error[ours] / total[ours]).tolist()
+    return mean_explained(np.array(explained, np.float64))

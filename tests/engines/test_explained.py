@@ -119,3 +119,31 @@ def test_a_schedule_cut_after_no_epoch_keeps_the_start(make_split, engine) -> No
     recipe = Recipe(epochs=5, patience=2, start="pca").stopped_after(0)
     outcome = engine().fit(split, Fit((8,), 3, recipe))
     assert outcome.final_test_loss == outcome.start_loss
+
+
+@pytest.mark.parametrize("kind", ["standard", "quantile"])
+def test_indicators_of_a_column_count_as_one(kind):
+    """Against the definition, written out: squared errors over squared deviations of scaled indicators."""
+    from autoenc.data.division import scaled_split
+    from autoenc.data.scaling import BY_KIND, Scaling
+
+    rng = np.random.default_rng(0)
+    n = 300
+    code = rng.choice(4, n, p=[0.55, 0.35, 0.1, 0])
+    code[n - 1] = 3  # a category that the training rows lack
+    values = np.column_stack([rng.normal(size=n), *(code == k for k in range(4))]).astype(float)
+    groups = np.array([BY_KIND, 0, 0, 0, 0])
+    train, test = np.arange(200), np.arange(200, n)
+    scaling = Scaling.fit(kind, values, train, groups)
+    split = scaled_split(values, scaling, scaling.apply(values), train, test)
+    answer = rng.normal(size=(n, 5)).astype(np.float32)
+    found = explained_variance(split, lambda rows: answer[rows])
+
+    share = (code[:200, None] == np.arange(3)).mean(axis=0)
+    known = test[:-1]
+    target = ((code[known, None] == np.arange(3)) - share) / np.sqrt(share)
+    words = 1 - np.square(answer[known, 1:4] - target).sum() / np.square(target).sum()
+    number = scaling.undo(answer)[test, 0]
+    mean = values[train, 0].mean()
+    numbers = 1 - np.square(number - values[test, 0]).sum() / np.square(values[test, 0] - mean).sum()
+    assert found == pytest.approx((words + numbers) / 2, rel=1e-5)

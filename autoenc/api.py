@@ -123,13 +123,13 @@ def fit(
         path, read = given_table(data)
         options = {"latent_dim": latent_dim, "budget": budget, **options}
         settings = _settings(FitSettings, path, output_dir, quiet, options)
-        found = []
+        results = []
         for job in prepare_fits(settings, read, is_on_disk=output_dir is not None):
             run = run_fit(job, Python(quiet))
             if run.signals.number:
                 raise Interrupted(run.results)
-            found.append(run.results)
-    return chosen_size(found)
+            results.append(run.results)
+    return chosen_size(results)
 
 
 def tune(

@@ -28,7 +28,9 @@ class InputError(ValueError):
     """
 
     def __init__(self, problems: str | Sequence[str]) -> None:
-        self.problems = [escaped(each) for each in ([problems] if isinstance(problems, str) else problems)]
+        self.problems = [
+            escaped(problem) for problem in ([problems] if isinstance(problems, str) else problems)
+        ]
         super().__init__("\n".join(self.problems))
 
 

@@ -75,8 +75,8 @@ def _spellings(name: str, field: Any) -> list[str]:
     words = words_of(field)
     names = [words.get("flag", name), *words.get("aliases", ())] if not name.startswith("no_") else [name]
     if words.get("name") in names:  # as other commands call it, before its own older name
-        names = sorted(names, key=lambda each: each != words["name"])
-    return list(dict.fromkeys(f"--{each}" for one in names for each in (one, one.replace("_", "-"))))
+        names = sorted(names, key=lambda spelling: spelling != words["name"])
+    return list(dict.fromkeys(f"--{spelling}" for one in names for spelling in (one, one.replace("_", "-"))))
 
 
 def _negations(name: str, field: Any) -> list[str]:

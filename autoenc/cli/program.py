@@ -93,8 +93,8 @@ def main_by_mode(argv: Sequence[str], prog: str) -> int:
     if options.mode not in MODES:
         warn(f"error: --mode must be one of {', '.join(MODES)}, got {options.mode!r}")
         return 2
-    told = f"--mode is one of {', '.join(MODES)}, by default search; this is the help for {options.mode}"
-    return main([MODES[options.mode], *rest], prog, told)
+    epilog = f"--mode is one of {', '.join(MODES)}, by default search; this is the help for {options.mode}"
+    return main([MODES[options.mode], *rest], prog, epilog)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -151,13 +151,13 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
             problems = [*problems, *error.problems]
     resolution = resolve(settings, layers, given, environment)
     # What follows an unknown flag is its value, and no second problem.
-    told = [
+    unknown_words = [
         unknown_word(word, flags)
         for before, word in zip([None, *unknown], unknown, strict=False)
         if word.startswith("-") or not (before and before.startswith("-") and "=" not in before)
     ]
-    if told or problems or resolution.problems:
-        raise InputError([*told, *problems, *resolution.problems])
+    if unknown_words or problems or resolution.problems:
+        raise InputError([*unknown_words, *problems, *resolution.problems])
     for entry in resolution.unused:
         # A search file is named for this command; other files serve several, and may hold more.
         if search is not None and Path(entry.path) == Path(search) and entry.key in SPACE_OPTIONS:

@@ -27,17 +27,17 @@ def fit(settings: FitSettings) -> int:
     Raises:
         InputError: If data, device, record or output folder cannot be used.
     """
-    jobs, found = prepare_fits(settings), list[SearchResults]()
+    jobs, results = prepare_fits(settings), list[SearchResults]()
     for job in jobs:
-        code = _fit_one(job, settings, found)
+        code = _fit_one(job, settings, results)
         if code:
             return code
-    if len(found) > 1 and not settings.quiet:
-        say("", *latent_size_lines(found))
+    if len(results) > 1 and not settings.quiet:
+        say("", *latent_size_lines(results))
     return 0
 
 
-def _fit_one(job: FitJob, settings: FitSettings, found: list[SearchResults]) -> int:
+def _fit_one(job: FitJob, settings: FitSettings, results: list[SearchResults]) -> int:
     try:
         run = run_fit(job, Terminal(settings.quiet))
     except Exception as error:
@@ -49,7 +49,7 @@ def _fit_one(job: FitJob, settings: FitSettings, found: list[SearchResults]) -> 
             f"resume with: {same_command(settings)}",
         )
         return run.signals.exit_code
-    found.append(run.results)
+    results.append(run.results)
     if not settings.quiet:
         files: list[tuple[str, Path | str]] = [*run.written, ("record", job.record_place)]
         say("", *fit_lines(run.results), "", *files_lines(files))

@@ -25,8 +25,8 @@ def impute(settings: ImputeSettings) -> int:
     imputed = impute_file(load_model(settings.model), settings.data_path, output, settings.na_values)
     write_output("--output", output, imputed.content)
     n_cells, n_columns = sum(imputed.n_cells.values()), len(imputed.n_cells)
-    told = f"{n_cells:,} cell{'s' * (n_cells != 1)} of {n_columns} column{'s' * (n_columns != 1)} filled"
-    say(f"{imputed.n_rows:,} rows, {told}: {output}", file=summary_stream(output))
+    filled = f"{n_cells:,} cell{'s' * (n_cells != 1)} of {n_columns} column{'s' * (n_columns != 1)} filled"
+    say(f"{imputed.n_rows:,} rows, {filled}: {output}", file=summary_stream(output))
     if imputed.n_left:
         names = listed(list(imputed.n_left))
         say(

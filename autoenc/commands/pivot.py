@@ -61,15 +61,15 @@ def pivot(settings: PivotSettings) -> int:
 def _problems(seen: Observations, settings: PivotSettings, metric: str) -> list[str]:
     metrics = list(dict.fromkeys(name for trial in seen.trials for name in trial.metrics))
     parameters = list(dict.fromkeys(name for trial in seen.trials for name in trial.parameters))
-    found = []
+    problems = []
     if metric not in metrics:
-        found.append(_unknown("--metric", settings.metric, metrics))
+        problems.append(_unknown("--metric", settings.metric, metrics))
     for flag, name in (("--rows", settings.rows_), ("--columns", settings.columns_)):
         if name not in parameters:
-            found.append(_unknown(flag, name, parameters))
+            problems.append(_unknown(flag, name, parameters))
     if settings.rows_ == settings.columns_:
-        found.append(f"--rows and --columns must be two hyperparameters, got {settings.rows_} twice")
-    return found
+        problems.append(f"--rows and --columns must be two hyperparameters, got {settings.rows_} twice")
+    return problems
 
 
 def _unknown(flag: str, name: str, known: list[str]) -> str:

@@ -21,20 +21,20 @@ def verify(fits: Sequence[Fit], n_wanted: int, split_of: Callable[[Fit], Split])
     chosen = [fits[i] for i in spread(len(fits), n_wanted)]
     say(f"{len(chosen)} of {len(fits)} stacks, {chosen[0].recipe.epochs} epochs, by both engines on one core")
     say(f"{'stack':>20}  precision  {'native':>14}  {'torch':>14}  difference  speed-up")
-    found = []
+    comparisons = []
     for one in compare_engines(chosen, split_of):
-        found.append(one)
+        comparisons.append(one)
         say(
             f"{_name(one.fit):>20}  {one.precision}    "
             f"{one.native_loss:14.10f}  {one.torch_loss:14.10f}  {one.difference:10.1e}  "
             f"{one.torch_s / one.native_s:7.1f}x{'' if one.agrees else '  TOO LARGE'}"
         )
-    agree = all(one.agrees for one in found)
+    agree = all(one.agrees for one in comparisons)
     limits = ", ".join(f"{limit:g} in {precision}" for precision, limit in TOLERANCES.items())
     verdict = "agree" if agree else "DISAGREE"
     say(f"the engines {verdict}: relative differences of the final test loss up to {limits}")
-    if not agree and all(one.agrees for one in found if one.precision == "float64"):
-        say(*_rounding(found))
+    if not agree and all(one.agrees for one in comparisons if one.precision == "float64"):
+        say(*_rounding(comparisons))
     return 0 if agree else 1
 
 
@@ -42,10 +42,10 @@ def _name(fit: Fit) -> str:
     return format_architecture(fit.architecture) + (", warm start" if fit.recipe.warm_start else "")
 
 
-def _rounding(found: Sequence[Comparison]) -> list[str]:
+def _rounding(comparisons: Sequence[Comparison]) -> list[str]:
     """What rounding alone does to one engine, to hold the differences in single precision against."""
-    exact = {one.fit: one for one in found if one.precision == "float64"}
-    single = [one for one in found if one.precision == "float32"]
+    exact = {one.fit: one for one in comparisons if one.precision == "float64"}
+    single = [one for one in comparisons if one.precision == "float32"]
     torch, native = (
         max(abs(getattr(one, side) / getattr(exact[one.fit], side) - 1) for one in single)
         for side in ("torch_loss", "native_loss")

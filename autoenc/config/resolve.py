@@ -83,10 +83,10 @@ def resolve(
     silent = {name: value for name, value in (environment or {}).items() if name not in {*flags, *chosen}}
     origins |= dict.fromkeys(silent, "environment")
     given, problems = _expanded(kind, chosen)
-    settings, found = check_settings(kind, {**silent, **given, **flags})
-    problems += [problem for problem in found if not {*problem.names} & {p.names[0] for p in problems}]
-    told = [_located(problem, chosen) + _from_environment(problem, silent) for problem in problems]
-    return Resolution(None if told else settings, told, origins, unused, chosen)
+    settings, of_values = check_settings(kind, {**silent, **given, **flags})
+    problems += [problem for problem in of_values if not {*problem.names} & {p.names[0] for p in problems}]
+    messages = [_located(problem, chosen) + _from_environment(problem, silent) for problem in problems]
+    return Resolution(None if messages else settings, messages, origins, unused, chosen)
 
 
 def _expanded(kind: type[S], chosen: Mapping[str, Entry]) -> tuple[dict[str, Any], list[Problem]]:

@@ -274,8 +274,8 @@ def check_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, l
             settings = kind.model_validate({name: given[name] for name in given if name not in wrong})
         except ValidationError:  # a required option is missing
             return None, problems
-    found = settings.contradictions()
-    problems += [Problem(names, text) for names, text in found if not wrong.intersection(names)]
+    contradictions = settings.contradictions()
+    problems += [Problem(names, text) for names, text in contradictions if not wrong.intersection(names)]
     return (None if problems else settings), problems
 
 

@@ -46,17 +46,19 @@ class AutoencoderSettings(FamilySettings, RecipeSettings, DeviceSettings):
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`.Settings.contradictions`."""
-        found: list[tuple[tuple[str, ...], str]] = [
+        problems: list[tuple[tuple[str, ...], str]] = [
             ((name,), f"--{name} must be one value, got {', '.join(map(str, values))}")
             for name, values in self.varied.items()
         ]
-        if not found and self.eta_min > self.initial_lr[0]:
+        if not problems and self.eta_min > self.initial_lr[0]:
             text = f"{self.eta_min:g} and {self.initial_lr[0]:g}"
-            found.append((("eta_min", "initial_lr"), f"--eta_min must not be above --initial_lr, got {text}"))
+            problems.append(
+                (("eta_min", "initial_lr"), f"--eta_min must not be above --initial_lr, got {text}")
+            )
         if self.engine == "native" and self.device == "cuda":
             text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
-            found.append((("engine", "device"), text))
-        return found
+            problems.append((("engine", "device"), text))
+        return problems
 
     def one_recipe(self) -> Recipe:
         """How the stack is trained."""

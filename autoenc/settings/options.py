@@ -114,5 +114,5 @@ def options_that_need(kind: type[BaseModel], need: Need) -> tuple[str, ...]:
 def aliases_of(kind: type[BaseModel]) -> dict[str, str]:
     """Other names by which options may be given, and the options that they stand for."""
     fields = kind.model_fields
-    found = {alias: name for name in fields for alias in words_of(fields[name]).get("aliases", ())}
-    return {alias: name for alias, name in found.items() if alias not in fields}
+    aliases = {alias: name for name in fields for alias in words_of(fields[name]).get("aliases", ())}
+    return {alias: name for alias, name in aliases.items() if alias not in fields}

@@ -101,28 +101,28 @@ class SearchSettings(RecipeSettings, ScheduleSettings, WarmStartSettings, Ensemb
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""
-        found: list[tuple[tuple[str, ...], str]] = []
+        problems: list[tuple[tuple[str, ...], str]] = []
         lowest = min(self.initial_lr)
         if self.eta_min > lowest:
             text = f"--eta_min must not be above --initial_lr, got {self.eta_min:g} and {lowest:g}"
-            found.append((("eta_min", "initial_lr"), text))
+            problems.append((("eta_min", "initial_lr"), text))
         if self.engine == "native" and self.device == "cuda":
             text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
-            found.append((("engine", "device"), text))
+            problems.append((("engine", "device"), text))
         if self.score is not None and self.select != "best":
-            found.append((("select", "score"), "--score decides by itself; leave out --select"))
+            problems.append((("select", "score"), "--score decides by itself; leave out --select"))
         if self.strategy == "halving" and self.shard is not None:
             text = "--strategy halving needs all results to go on and cannot be divided with --shard"
-            found.append((("strategy", "shard"), text))
+            problems.append((("strategy", "shard"), text))
         if self.strategy == "halving" and len(self.epochs) > 1:
             text = "--strategy halving cuts all trials to the same epochs; give one value of --epochs"
-            found.append((("strategy", "epochs"), text))
+            problems.append((("strategy", "epochs"), text))
         if self.warm_start and "pca" in self.start:
             text = "--warm_start begins from the parent's trained layers, and --start pca from PCA; give one"
-            found.append((("warm_start", "start"), text))
+            problems.append((("warm_start", "start"), text))
         if self.ensemble and len(self.scaling) > 1:
             text = "--ensemble averages models of one scaling; give one value of --scaling"
-            found.append((("ensemble", "scaling"), text))
+            problems.append((("ensemble", "scaling"), text))
         n_trials = self.grid.n_stacks * len(self.recipes())
         n_warm = (self.grid.n_stacks - len(self.grid.widths)) * len(self.recipes()) * self.warm_start
         n_fits = (n_trials + n_warm) * max(self.folds, 1) * self.seeds
@@ -131,17 +131,17 @@ class SearchSettings(RecipeSettings, ScheduleSettings, WarmStartSettings, Ensemb
                 f"--max_layers {self.max_layers} with these widths and recipes makes {n_fits:,} fits; "
                 f"at most {MOST_FITS:,} can be searched, so give fewer layers or widths"
             )
-            found.append((("hidden_dims_search", "max_layers", "folds", "seeds"), text))
+            problems.append((("hidden_dims_search", "max_layers", "folds", "seeds"), text))
         if self.folds == 1:
-            found.append((("folds",), "--folds must be 0 or at least 2, got 1"))
+            problems.append((("folds",), "--folds must be 0 or at least 2, got 1"))
         if self.seed + self.seeds > 2**32:
-            found.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
+            problems.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
         if self.quiet and self.verbose:
-            found.append((("quiet", "verbose"), "--quiet and --verbose exclude each other"))
-        found += self.warm_start_contradictions(self.strategy, self.max_layers)
+            problems.append((("quiet", "verbose"), "--quiet and --verbose exclude each other"))
+        problems += self.warm_start_contradictions(self.strategy, self.max_layers)
         n_compared = n_trials + n_warm * self.compare_warm
-        found += self.ensemble_contradictions(n_compared, self.folds, self.seeds)
-        return found
+        problems += self.ensemble_contradictions(n_compared, self.folds, self.seeds)
+        return problems
 
     @property
     def latent_size(self) -> int:

@@ -104,7 +104,7 @@ class SlurmSettings(SearchSettings):
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""
-        found = super().contradictions()
+        problems = super().contradictions()
         reasons = {
             "jobs": "--cpus says how many fits a task trains at once",
             "shard": "--array divides the grid",
@@ -114,12 +114,12 @@ class SlurmSettings(SearchSettings):
             "verify": "it is a matter of seconds; run `autoenc search --verify`",
         }
         given = self.model_fields_set
-        found += [
+        problems += [
             ((name,), f"--{name} does not go with an array: {why}")
             for name, why in reasons.items()
             if name in given
         ]
         if self.strategy == "halving":
             text = "--strategy halving needs all results to go on and cannot be divided into an array"
-            found.append((("strategy",), text))
-        return found
+            problems.append((("strategy",), text))
+        return problems

@@ -272,51 +272,53 @@ class TransferSettings(
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""
-        found: list[tuple[tuple[str, ...], str]] = []
+        problems: list[tuple[tuple[str, ...], str]] = []
         names = ("regression_target", "classification_target")
         if self.fresh and self.resume is not None:
-            found.append((("fresh", "resume"), "--fresh starts over, and --resume goes on; give one of them"))
+            problems.append(
+                (("fresh", "resume"), "--fresh starts over, and --resume goes on; give one of them")
+            )
         if self.storage is not None and self.resume is not None:
             text = "--resume names a file; a record at --storage goes on with the same options and --name"
-            found.append((("storage", "resume"), text))
+            problems.append((("storage", "resume"), text))
         if not self.regression_target and not self.classification_target:
             text = "--regression_target and --classification_target are both empty; name at least one"
-            found.append((names, text))
+            problems.append((names, text))
         elif self.regression_target == self.classification_target:
             text = f"--regression_target and --classification_target are both {self.regression_target!r}"
-            found.append((names, text))
+            problems.append((names, text))
         if self.positive_class is not None and not self.classification_target:
             text = "--positive_class needs a --classification_target"
-            found.append((("positive_class", "classification_target"), text))
+            problems.append((("positive_class", "classification_target"), text))
         if self.seed + self.seeds > 2**32:
-            found.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
+            problems.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
         probability = f"{self.classification_target}_probability"
         if self.classification_target and self.regression_target == probability:
             text = (
                 f"--regression_target must not be {probability!r}, which predictions call the class's column"
             )
-            found.append((names, text))
+            problems.append((names, text))
         taken = [name for name in self.targets.values() if self.columns and name in self.columns]
         if taken:
             text = f"--columns must not hold what is to be predicted, got {', '.join(taken)}"
-            found.append((("columns", *names), text))
+            problems.append((("columns", *names), text))
         for name in ("stratify", "group"):
             if getattr(self, name) not in self.targets.values():
                 continue
             text = f"--{name} must not be what is to be predicted, got {getattr(self, name)!r}"
             if name == "stratify" and self.stratify == self.classification_target:
                 text += "; the shares of its classes are kept anyway"
-            found.append(((name, *names), text))
+            problems.append(((name, *names), text))
         weights = ["stage1_weight"]
         weights += ["mae_weight"] if self.regression_target else []
         weights += ["f1_weight", "recall_weight"] if self.classification_target else []
         if not any(getattr(self, name) for name in weights):
             named = ", ".join(f"--{name}" for name in weights)
-            found.append((tuple(weights), f"the weights of the objective must not all be 0: {named}"))
+            problems.append((tuple(weights), f"the weights of the objective must not all be 0: {named}"))
         if self.engine == "native" and self.device == "cuda":
             text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
-            found.append((("engine", "device"), text))
-        return found
+            problems.append((("engine", "device"), text))
+        return problems
 
     @property
     def targets(self) -> dict[str, str]:

@@ -53,14 +53,14 @@ class WarmStartSettings(Settings):
 
     def warm_start_contradictions(self, strategy: str, max_layers: int) -> list[Contradiction]:
         """What does not go together with warm starts."""
-        found: list[Contradiction] = []
+        problems: list[Contradiction] = []
         if self.compare_warm and not self.warm_start:
             text = "--compare_warm compares what --warm_start trains; give both"
-            found.append((("compare_warm", "warm_start"), text))
+            problems.append((("compare_warm", "warm_start"), text))
         if self.warm_start and strategy == "halving":
             text = "--warm_start extends stacks that are trained in full; leave out --strategy halving"
-            found.append((("warm_start", "strategy"), text))
+            problems.append((("warm_start", "strategy"), text))
         if self.warm_start and max_layers == 1:
             text = "--warm_start needs stacks that extend others; --max_layers 1 has none"
-            found.append((("warm_start", "max_layers"), text))
-        return found
+            problems.append((("warm_start", "max_layers"), text))
+        return problems

@@ -116,26 +116,26 @@ class TuneSettings(
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""
-        found: list[tuple[tuple[str, ...], str]] = []
+        problems: list[tuple[tuple[str, ...], str]] = []
         if self.strategy == "grid" and len(self.families) > 1:
             text = "--strategy grid tries one family; run it once for each of --families"
-            found.append((("strategy", "families"), text))
+            problems.append((("strategy", "families"), text))
         if self.scheduler is not None and self.pruner != "none":
             text = f"--pruner {self.pruner} looks at every epoch, which a cluster does not tell; leave it out"
-            found.append((("scheduler", "pruner"), text))
+            problems.append((("scheduler", "pruner"), text))
         if self.folds == 1:
-            found.append((("folds",), "--folds must be 0 or at least 2, got 1"))
+            problems.append((("folds",), "--folds must be 0 or at least 2, got 1"))
         if self.seed + self.seeds > 2**32:
-            found.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
+            problems.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
         if self.n_trials < len(self.families):
             text = f"--n_trials must give each of the {len(self.families)} families one, got {self.n_trials}"
-            found.append((("n_trials", "families"), text))
+            problems.append((("n_trials", "families"), text))
         names = ("good_threshold", "excellent_threshold", "breakthrough_threshold")
         values = [getattr(self, name) for name in names]
         if values != sorted(values, reverse=True):
-            found.append((names, f"{', '.join(f'--{name}' for name in names)} must descend, got {values}"))
+            problems.append((names, f"{', '.join(f'--{name}' for name in names)} must descend, got {values}"))
         for name in ("conservative_widths", "conservative_layers"):
             low, high = getattr(self, name)
             if low > high:
-                found.append(((name,), f"--{name} must be an ascending range, got {low},{high}"))
-        return found
+                problems.append(((name,), f"--{name} must be an ascending range, got {low},{high}"))
+        return problems

@@ -66,9 +66,9 @@ class ReplayedCmaEsSampler(BaseSampler):
         with _LOCK:
             shared = _memory(study).shared.calculate(study)
         return {
-            name: each
-            for name, each in shared.items()
-            if isinstance(each, FloatDistribution | IntDistribution) and not each.single()
+            name: distribution
+            for name, distribution in shared.items()
+            if isinstance(distribution, FloatDistribution | IntDistribution) and not distribution.single()
         }
 
     def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: Space) -> dict[str, Any]:

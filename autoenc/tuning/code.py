@@ -35,10 +35,10 @@ def _parts(value: Any) -> Iterator[str]:
         yield from _parts(value.func)
         yield from map(_plain, [*value.args, *sorted(value.keywords.items())])
     elif inspect.isclass(value):
-        for each in value.__mro__:
-            if each.__flags__ & _HEAP_TYPE and not _of_library(each):
-                yield each.__qualname__
-                for name, member in sorted(vars(each).items()):
+        for part in value.__mro__:
+            if part.__flags__ & _HEAP_TYPE and not _of_library(part):
+                yield part.__qualname__
+                for name, member in sorted(vars(part).items()):
                     yield from _member(name, member)
     elif isinstance(value, FunctionType):
         if not _of_library(value):
@@ -74,7 +74,9 @@ def _source(function: FunctionType) -> str:
 
 
 def _bytecode(code: CodeType) -> tuple[Any, ...]:
-    constants = [_bytecode(each) if isinstance(each, CodeType) else each for each in code.co_consts]
+    constants = [
+        _bytecode(constant) if isinstance(constant, CodeType) else constant for constant in code.co_consts
+    ]
     return code.co_name, code.co_code, code.co_names, constants
 
 

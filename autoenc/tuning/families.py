@@ -52,9 +52,9 @@ def modes(study: optuna.Study) -> dict[str, dict[str, Any]]:
     """What the resilient strategy does next in each family, by the study alone."""
     note = study.user_attrs[TUNE]
     settings = TuneSettings.model_validate(note["settings"])
-    found: dict[str, dict[str, Any]] = {}
+    by_family: dict[str, dict[str, Any]] = {}
     for family in settings.families:
         now = situation(study, settings, note["thresholds"], family)
         counts = {"stagnation": now.stagnation, "local_left": now.local_left}
-        found[family] = {"mode": str(now.mode), **counts}
-    return found
+        by_family[family] = {"mode": str(now.mode), **counts}
+    return by_family

@@ -109,11 +109,11 @@ class TuneJob:
         """Losses of ``pca`` and ``mean`` on the rows that judge trials."""
         from autoenc.analysis.baselines import baseline_losses
 
-        found = [
+        by_fold = [
             baseline_losses(self.division.split(fold), self.settings.latent_dim, Recipe())
             for fold in self.folds
         ]
-        return {name: fmean(losses[name] for losses in found) for name in ("pca", "mean")}
+        return {name: fmean(losses[name] for losses in by_fold) for name in ("pca", "mean")}
 
     @cached_property
     def thresholds(self) -> dict[str, float]:

@@ -51,10 +51,10 @@ def opened(place: str | Path | None) -> Iterator[tuple[BaseStorage, bool]]:
 
 
 def _kind(name: str) -> Kind:
-    def differences(found: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
-        words = [key for key in about if key != "code" and found.get(key) != about[key]]
+    def differences(noted: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
+        words = [key for key in about if key != "code" and noted.get(key) != about[key]]
         # Earlier records do not know the code; of torch's own there is no hash, its name tells it.
-        code, known = about["code"], found.get("code", {})
+        code, known = about["code"], noted.get("code", {})
         return words + [f"the code of {key}" for key in code if known.get(key, code[key]) != code[key]]
 
     def refusal(words: str) -> str:

@@ -81,12 +81,13 @@ class ModuleSpace:
             )
         self._name = getattr(model_class, "__name__", repr(model_class))
         self._parameters = {
-            name: each
-            for name, each in inspect.signature(model_class).parameters.items()
-            if each.kind in _NAMED
+            name: parameter
+            for name, parameter in inspect.signature(model_class).parameters.items()
+            if parameter.kind in _NAMED
         }
         self._takes_all = any(
-            each.kind is each.VAR_KEYWORD for each in inspect.signature(model_class).parameters.values()
+            parameter.kind is parameter.VAR_KEYWORD
+            for parameter in inspect.signature(model_class).parameters.values()
         )
         self._model_options = dict(model_options)
         self._labels: dict[str, dict[str, Any]] = {}
@@ -114,27 +115,27 @@ class ModuleSpace:
     def suggest(self, trial: Any) -> dict[str, Any]:
         """Take a trial's parameters, sampling those that it does not have yet."""
         params: dict[str, Any] = {}
-        for name, each in self.distributions.items():
+        for name, distribution in self.distributions.items():
             is_width = self._stacked and name.startswith("hidden_size_")
             if not is_width or int(name.removeprefix("hidden_size_")) <= params["num_layers"]:
-                params[name] = take(trial, name, each)
+                params[name] = take(trial, name, distribution)
         return params
 
     def values(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The open options by the names under which constructor and training take them."""
-        found = {name: self._labels.get(name, {}).get(value, value) for name, value in params.items()}
+        options = {name: self._labels.get(name, {}).get(value, value) for name, value in params.items()}
         if self._stacked:
-            found = {name: each for name, each in found.items() if not name.startswith("hidden_size_")}
-            found["hidden_dims"] = stack_of(params)
+            options = {name: chosen for name, chosen in options.items() if not name.startswith("hidden_size_")}
+            options["hidden_dims"] = stack_of(params)
             if "num_layers" not in self._parameters:  # the stack says it
-                del found["num_layers"]
-        return {name: each for name, each in found.items() if self._takes(name) or name in TRAINING}
+                del options["num_layers"]
+        return {name: chosen for name, chosen in options.items() if self._takes(name) or name in TRAINING}
 
     def options(self, params: Mapping[str, Any]) -> Options:
         """What parameters mean, with everything that stays the same."""
         values = {**self.fixed, **self.values(params)}
-        model = {name: each for name, each in values.items() if self._goes_to_model(name)}
-        training = {name: each for name, each in values.items() if name in TRAINING}
+        model = {name: value for name, value in values.items() if self._goes_to_model(name)}
+        training = {name: value for name, value in values.items() if name in TRAINING}
         return Options({**self._model_options, **model}, {**TRAINING, **training})
 
     def _takes(self, name: str) -> bool:
@@ -159,10 +160,13 @@ class ModuleSpace:
                     f"from it; {self._taken()}"
                 )
         self.fixed = {"num_epochs": space.num_epochs}
-        return {name: each for name, each in known.items() if name in wanted}, {*names, *TRAINING}
+        return {name: distribution for name, distribution in known.items() if name in wanted}, {
+            *names,
+            *TRAINING,
+        }
 
     def _given(self, space: Mapping[str, Any]) -> dict[str, BaseDistribution]:
-        found: dict[str, BaseDistribution] = {}
+        distributions: dict[str, BaseDistribution] = {}
         for name, given in space.items():
             if not (self._takes(name) or name in TRAINING):
                 self._problems.append(
@@ -173,10 +177,10 @@ class ModuleSpace:
                 self._problems.append(f"search_space: {name} is given in model_options too; leave out one")
             else:
                 try:
-                    found[name] = self._distribution(name, given)
+                    distributions[name] = self._distribution(name, given)
                 except ValueError as error:
                     self._problems.append(f"search_space: {name} {error}")
-        return found
+        return distributions
 
     def _distribution(self, name: str, given: Any) -> BaseDistribution:
         if isinstance(given, tuple) or (isinstance(given, list) and name in _COUNTS):
@@ -218,8 +222,10 @@ class ModuleSpace:
                 self._problems.append(f"model_options: {self._name} takes no {name}; {self._taken()}")
         missing = [
             name
-            for name, each in self._parameters.items()
-            if each.default is each.empty and name not in offered and name not in self._model_options
+            for name, parameter in self._parameters.items()
+            if parameter.default is parameter.empty
+            and name not in offered
+            and name not in self._model_options
         ]
         if missing:
             self._problems.append(

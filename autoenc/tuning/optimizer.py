@@ -127,10 +127,10 @@ class HyperparameterOptimizer:
         self._about = {
             "model_class": told(model_class),
             "search_space": {
-                name: distribution_to_json(each) for name, each in self.space.distributions.items()
+                name: distribution_to_json(value) for name, value in self.space.distributions.items()
             },
             "num_epochs": self.space.fixed.get("num_epochs"),
-            "model_options": {name: told(each) for name, each in (model_options or {}).items()},
+            "model_options": {name: told(value) for name, value in (model_options or {}).items()},
             "loss": told(loss), "strategy": strategy, "seed": seed, "threads": threads,
             "pruner": type(self._pruner).__name__,
             "resilient": told(self._resilient) if strategy == "resilient" else None,
@@ -141,7 +141,7 @@ class HyperparameterOptimizer:
         """Hashes of the code that trials depend on, by what is made of it; none of what is torch's own."""
         used = {"model_class": self.model_class, "loss": self.loss, **self.space.objects(), **model_options}
         hashes = {name: code_hash(value) for name, value in used.items()}
-        return {name: found for name, found in hashes.items() if found is not None}
+        return {name: digest for name, digest in hashes.items() if digest is not None}
 
     @single_precision()
     @training_state()

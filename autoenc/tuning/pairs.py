@@ -103,8 +103,8 @@ def _pair_of(given: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
     pieces = given if isinstance(given, tuple | list) else (given, given)
     if len(pieces) != 2 or not all(isinstance(piece, _WHOLE) for piece in pieces):
         kinds = ", ".join(type(piece).__name__ for piece in pieces)
-        found = f"({kinds})" if isinstance(given, tuple | list) else type(given).__name__
-        raise InputError(f"{name} {_EXPECTED}, got {found}")
+        kind = f"({kinds})" if isinstance(given, tuple | list) else type(given).__name__
+        raise InputError(f"{name} {_EXPECTED}, got {kind}")
     inputs, targets = (_tensor(piece, name) for piece in pieces)
     return inputs, targets
 

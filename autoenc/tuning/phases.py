@@ -58,11 +58,11 @@ class Plan(NamedTuple):
 
     def adaptive(self, phase: Phase, search_file: str) -> TuneSettings:
         """Options of an adaptive phase by its search file."""
-        found, problems = load_layers(None, search_file, os.environ)
+        of_phase, problems = load_layers(None, search_file, os.environ)
         if problems:
             raise InputError(problems)
         flags = {**self.flags, "output_dir": str(self.folder(phase))}
-        return _required(resolve(TuneSettings, [*self.layers, *found], flags))
+        return _required(resolve(TuneSettings, [*self.layers, *of_phase], flags))
 
 
 def plan_phases(settings: PhasesSettings) -> Plan:
@@ -99,11 +99,11 @@ def _check(plan: Plan) -> None:
     for phase in plan.phases:
         if phase in checks:
             try:
-                found = checks[phase]()
+                settings = checks[phase]()
             except InputError as error:
                 problems += [f"{phase}: {problem}" for problem in error.problems]
                 continue
-            if found.storage is not None:
+            if settings.storage is not None:
                 problems.append(f"{phase}: each phase keeps a record in its own folder; leave out storage")
     needed = plan.fine_file.exists() or "coarse" in plan.phases or plan.folder("coarse").exists()
     if "fine" in plan.phases and not needed:

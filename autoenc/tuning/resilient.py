@@ -215,11 +215,15 @@ class ResilientSampler(BaseSampler):
         if len(study.directions) > 1 or study.direction != optuna.study.StudyDirection.MINIMIZE:
             raise ValueError("ResilientSampler minimizes one value; this study does not")
         if self._space is not None:
-            return {name: each for name, each in self._space.items() if not each.single()}
+            return {
+                name: distribution for name, distribution in self._space.items() if not distribution.single()
+            }
         known: dict[str, BaseDistribution] = {}
-        for each in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            known |= each.distributions
-        return {name: each for name, each in sorted(known.items()) if not each.single()}
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            known |= trial.distributions
+        return {
+            name: distribution for name, distribution in sorted(known.items()) if not distribution.single()
+        }
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -235,7 +239,11 @@ class ResilientSampler(BaseSampler):
             limit = self.options.most_growth * self._size_of(now.best.params)
         base = _complete(now.best, search_space)
         # What has one value is not proposed, but it counts for the size.
-        fixed = {name: drawn(each, 0) for name, each in (self._space or {}).items() if each.single()}
+        fixed = {
+            name: drawn(distribution, 0)
+            for name, distribution in (self._space or {}).items()
+            if distribution.single()
+        }
         is_known = self._known(fixed, trials)
         proposal = base
         for attempt in range(_DRAWS):
@@ -278,18 +286,21 @@ class ResilientSampler(BaseSampler):
         if now.mode is Mode.STARTUP:
             if now.best is None and reach == 1:  # the very first is no gamble
                 return base
-            return {name: drawn(each, rng.random()) for name, each in space.items()}
+            return {name: drawn(distribution, rng.random()) for name, distribution in space.items()}
         if now.mode is Mode.LOCAL:
             around, reached = _complete(now.anchor, space), options.reach
-            return {name: near(base[name], around[name], each, rng, reached) for name, each in space.items()}
+            return {
+                name: near(base[name], around[name], distribution, rng, reached)
+                for name, distribution in space.items()
+            }
         if now.mode is Mode.JUMP and reach == 1 and rng.random() < options.jump_probability:
-            return {name: self._jump(name, base[name], each) for name, each in space.items()}
+            return {name: self._jump(name, base[name], distribution) for name, distribution in space.items()}
         growth = reach * (1 + now.stagnation / options.stagnation_trials)
         moved = self._some(list(space), 0.35)
         return {
-            name: stepped(base[name], each, rng, growth) if name in moved else base[name]
+            name: stepped(base[name], distribution, rng, growth) if name in moved else base[name]
             for name in space
-            for each in [space[name]]
+            for distribution in [space[name]]
         }
 
     def _some(self, names: list[str], share: float) -> set[str]:
@@ -308,8 +319,8 @@ def _complete(trial: FrozenTrial | None, space: Mapping[str, BaseDistribution]) 
     """A trial's parameters; the middle of the range for those that it does not have."""
     known = {} if trial is None else trial.params
     return {
-        name: clipped(known[name], each) if name in known else drawn(each, 0.5)
-        for name, each in space.items()
+        name: clipped(known[name], distribution) if name in known else drawn(distribution, 0.5)
+        for name, distribution in space.items()
     }
 
 

@@ -109,7 +109,9 @@ class HyperparameterSearchSpace(SpaceSettings):
         stacks = ArchitectureGrid(sorted(powers or {low}), self.num_layers_range[1])
         least = self.num_layers_range[0]
         n_stacks = stacks.n_stacks - (ArchitectureGrid(stacks.widths, least - 1).n_stacks if least > 1 else 0)
-        values = {name: _grid_values(each) for name, each in self._recipe_distributions().items()}
+        values = {
+            name: _grid_values(distribution) for name, distribution in self._recipe_distributions().items()
+        }
         n_points = n_stacks
         for choices in values.values():
             n_points *= len(choices)

@@ -46,8 +46,8 @@ def _kind(settings: TuneSettings) -> Kind:
     def differences(note: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
         if note.get("identity") is None:  # of a version that noted none
             return []
-        found = {**_usual(), **note["identity"]}
-        return [_difference(key, found.get(key), wanted.get(key)) for key in differing(found, wanted)]
+        noted = {**_usual(), **note["identity"]}
+        return [_difference(key, noted.get(key), wanted.get(key)) for key in differing(noted, wanted)]
 
     return Kind(
         TUNE,
@@ -88,8 +88,8 @@ def open_tune_record(storage: BaseStorage, job: TuneJob, is_alone: bool) -> Reco
     return record
 
 
-def _difference(key: str, found: Any, wanted: Any) -> str:
-    return "the data" if key == "data" else f"--{key} ({_short(found)}, now {_short(wanted)})"
+def _difference(key: str, noted: Any, wanted: Any) -> str:
+    return "the data" if key == "data" else f"--{key} ({_short(noted)}, now {_short(wanted)})"
 
 
 def _short(value: Any) -> str:

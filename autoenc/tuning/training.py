@@ -149,6 +149,6 @@ def _value(loss: Loss, output: torch.Tensor, target: torch.Tensor) -> torch.Tens
 
 def _checked(value: Any) -> torch.Tensor:
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
-        found = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
-        raise ValueError(f"loss must give one number as a tensor, got {found}")
+        shape = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+        raise ValueError(f"loss must give one number as a tensor, got {shape}")
     return value

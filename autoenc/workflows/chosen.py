@@ -53,8 +53,8 @@ def chosen_trial(folder: Path, storage: str | None, number: int | None) -> Chose
     Raises:
         InputError: If there is no record, no finished trial, or no trial of this number.
     """
-    found = last_search(folder, storage, f"--from {folder}")
-    return chosen_of_study(found, number) if isinstance(found, optuna.Study) else _of_record(found, number)
+    search = last_search(folder, storage, f"--from {folder}")
+    return chosen_of_study(search, number) if isinstance(search, optuna.Study) else _of_record(search, number)
 
 
 def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Study | FitRecord:

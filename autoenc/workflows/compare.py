@@ -21,26 +21,26 @@ __all__ = ["latest_records", "size_rows"]
 def latest_records(folders: list[Path]) -> list[FitRecord]:
     """The last search for each latent size."""
     problems: list[str] = []
-    found: dict[int, FitRecord] = {}
+    latest: dict[int, FitRecord] = {}
     for folder in folders:
         journal = journal_path(folder)
         if not journal.exists():
             problems.append(f"{folder}: there is no {journal.name} here")
             continue
         for record in Searches.read(journal).exhaustive:
-            found[record.context.latent_dim] = record
-    kinds = {dataclasses.replace(record.context, latent_dim=0) for record in found.values()}
+            latest[record.context.latent_dim] = record
+    kinds = {dataclasses.replace(record.context, latent_dim=0) for record in latest.values()}
     if len(kinds) > 1:
         problems.append(
             "the searches are of different data, columns, scaling or split and cannot be compared; "
             "name folders of one kind"
         )
-    elif len({record.search["settings"].get("folds", 0) for record in found.values()}) > 1:
-        judged = ", ".join(f"size {size} by {_judges(found[size])}" for size in sorted(found))
+    elif len({record.search["settings"].get("folds", 0) for record in latest.values()}) > 1:
+        judged = ", ".join(f"size {size} by {_judges(latest[size])}" for size in sorted(latest))
         problems.append(f"other rows judge other latent sizes ({judged}); search them with the same --folds")
     if problems:
         raise InputError(problems)
-    return [found[size] for size in sorted(found)]
+    return [latest[size] for size in sorted(latest)]
 
 
 def _judges(record: FitRecord) -> str:
@@ -54,12 +54,12 @@ def size_rows(records: list[FitRecord]) -> list[SizeRow]:
     for record in records:
         results = SearchResults.of(search_settings(record.search["settings"]), record)
         if results.ranked:
-            found, pca = results.selection, results.baselines["pca"]
-            kept, size, measure = found.chosen, record.context.latent_dim, loss_name(results)
+            selection, pca = results.selection, results.baselines["pca"]
+            kept, size, measure = selection.chosen, record.context.latent_dim, loss_name(results)
             above = above_pca(kept.loss, results.baselines)
             rows.append(
                 SizeRow(
-                    size, kept.trial.name, kept.loss, kept.standard_error, pca, found.rule, measure, above
+                    size, kept.trial.name, kept.loss, kept.standard_error, pca, selection.rule, measure, above
                 )
             )
     return rows

@@ -37,16 +37,16 @@ def write_ensemble(
         return []
     try:
         members = _members(job, _candidates(job, results), stop)
-        found = _compare(job, results, members, stop)
+        comparison = _compare(job, results, members, stop)
     except Stopped:
         return []
-    record.note_search({**record.search, "ensemble": found})
-    results.search["ensemble"] = found
+    record.note_search({**record.search, "ensemble": comparison})
+    results.search["ensemble"] = comparison
     if len(members) < 2:
         return []
     from autoenc.fitted.ensemble import FittedEnsemble, save_ensemble
 
-    info = {**job.table.model_info(), **found}
+    info = {**job.table.model_info(), **comparison}
     save_ensemble(job.paths.best_ensemble, FittedEnsemble(list(members.values()), info))
     return [("ensemble", job.paths.best_ensemble)]
 
@@ -74,7 +74,7 @@ def _members(job: SearchJob, candidates: list[Fit], stop: StopFlag) -> Members:
 
 def _compare(job: SearchJob, results: SearchResults, members: Members, stop: StopFlag) -> dict[str, Any]:
     """Members, losses on the test rows, and whether the difference is more than chance; plain values."""
-    found: dict[str, Any] = {
+    comparison: dict[str, Any] = {
         "members": [_member(fit, list(job.settings.factors)) for fit in members],
         "test_loss": None,
         "single_test_loss": None,
@@ -85,7 +85,7 @@ def _compare(job: SearchJob, results: SearchResults, members: Members, stop: Sto
     chosen = results.selection.chosen
     fit = chosen.trial.refit(chosen)
     if len(members) < 2:
-        return found
+        return comparison
     single = members.get(fit) or trained_model(job, fit, stop)
     from autoenc.analysis.baselines import reconstruction_loss
     from autoenc.analysis.bootstrap import loss_difference_interval
@@ -94,17 +94,17 @@ def _compare(job: SearchJob, results: SearchResults, members: Members, stop: Sto
     split, recipe = job.division.split(HOLDOUT, chosen.trial.recipe.scaling), chosen.trial.recipe
     rows, target = job.table.values[split.test], split.values[split.test]
     together = FittedEnsemble(list(members.values()), {}).reconstruct_scaled(rows)
-    found["test_loss"] = reconstruction_loss(together, target, recipe)
+    comparison["test_loss"] = reconstruction_loss(together, target, recipe)
     if single is None:  # with folds: its fit on all training rows failed
-        return found
+        return comparison
     alone = single.reconstruct_scaled(rows)
-    found["single_test_loss"] = reconstruction_loss(alone, target, recipe)
+    comparison["single_test_loss"] = reconstruction_loss(alone, target, recipe)
     interval = loss_difference_interval(together, alone, target, recipe)
     if interval is not None:
         low, high = interval
-        found["difference_interval"] = [low, high]
-        found["better"] = True if high < 0 else False if low > 0 else None
-    return found
+        comparison["difference_interval"] = [low, high]
+        comparison["better"] = True if high < 0 else False if low > 0 else None
+    return comparison
 
 
 def _member(fit: Fit, factors: list[str]) -> dict[str, Any]:

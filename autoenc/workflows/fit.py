@@ -135,9 +135,9 @@ def chosen_size(results: Sequence[SearchResults]) -> SearchResults:
     Args:
         results: A search for each size, ascending.
     """
-    found = {r.settings.latent_size: r for r in results if r.finished}
-    size = enough_units([(size, 1 - result.ranked[0].loss) for size, result in found.items()])
-    return results[0] if size is None else found[size]
+    by_size = {r.settings.latent_size: r for r in results if r.finished}
+    size = enough_units([(size, 1 - result.ranked[0].loss) for size, result in by_size.items()])
+    return results[0] if size is None else by_size[size]
 
 
 def _race(job: FitJob, training: Training) -> None:

@@ -59,9 +59,9 @@ def impute_file(
         InputError: If the table cannot be read, lacks a column, or cannot be written in that format.
     """
     table = source_name(path)
-    for each in getattr(model, "members", [model]):
-        na_values = na_values or each.info.get("na_values", ())
-        each.info["na_values"] = list(na_values)
+    for member in getattr(model, "members", [model]):
+        na_values = na_values or member.info.get("na_values", ())
+        member.info["na_values"] = list(na_values)
     read = read_table(path, (), na_values)
     for odd in read.warnings:
         warn(f"warning: {table}: {odd}")

@@ -110,16 +110,16 @@ def _place_of(study: optuna.Study, folder: Path | None) -> Path:
 
 def _database(folder: Path) -> Path:
     """The record of the transfer-aware search of a folder, or of the one folder in it that has one."""
-    found = [path for path in [folder / "study.db", *sorted(folder.glob("*/study.db"))] if path.is_file()]
-    if not found:
+    databases = [path for path in [folder / "study.db", *sorted(folder.glob("*/study.db"))] if path.is_file()]
+    if not databases:
         raise InputError(
             f"{folder}: there is no study.journal or study.db here; search, tune and transfer make one; "
             "a record in a database is named by storage="
         )
-    if found[0].parent != folder and len(found) > 1:
-        names = ", ".join(path.parent.name for path in found)
+    if databases[0].parent != folder and len(databases) > 1:
+        names = ", ".join(path.parent.name for path in databases)
         raise InputError(f"{folder}: holds several searches, name the folder of one: {names}")
-    return found[0]
+    return databases[0]
 
 
 def _transfer(path: Path, storage: str | None, data: Any, labelled: Any) -> TransferResults:

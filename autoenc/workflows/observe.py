@@ -59,7 +59,7 @@ def _of_study(study: optuna.Study) -> Observations:
     outcomes = {fit: outcome for record in records for fit, outcome in record.outcomes().items()}
     folds, seeds = judging_folds(settings.folds), tuple(range(settings.seed, settings.seed + settings.seeds))
     several = len(settings.families) > 1
-    found = []
+    observations = []
     for trial in ranked_trials(study):
         attributes = trial.user_attrs
         recipe = Recipe(**attributes["recipe"])
@@ -69,12 +69,12 @@ def _of_study(study: optuna.Study) -> Observations:
             continue
         own = {name: value for name, value in attributes.items() if _is_number(value)}
         seen = _observed(f"trial {trial.number}", result, len(context.columns), own)
-        found.append(
+        observations.append(
             seen._replace(parameters=_with_family(seen, recipe.family) if several else seen.parameters)
         )
     space = {name: getattr(settings, name) for name in SpaceSettings.model_fields}
     return Observations(
-        study.study_name, found, space | ({"families": settings.families} if several else {}),
+        study.study_name, observations, space | ({"families": settings.families} if several else {}),
         settings.model_dump(mode="json"), True, note["baselines"]["pca"],
     )  # fmt: skip
 
@@ -82,7 +82,7 @@ def _of_study(study: optuna.Study) -> Observations:
 def _of_record(record: FitRecord) -> Observations:
     settings = search_settings(record.search["settings"])
     results = SearchResults.of(settings, record)
-    found = [
+    observations = [
         _observed(f"stack {result.trial.name}", result, len(results.columns)) for result in results.ranked
     ]
     widths, depth = settings.hidden_dims_search, settings.max_layers
@@ -98,7 +98,7 @@ def _of_record(record: FitRecord) -> Observations:
     }
     name = f"the exhaustive search for latent size {settings.latent_size}"
     options = settings.model_dump(mode="json")
-    return Observations(name, found, space, options, False, results.baselines["pca"])
+    return Observations(name, observations, space, options, False, results.baselines["pca"])
 
 
 def _observed(

@@ -39,11 +39,11 @@ def begin_with(plan: Plan, before: Phase, settings: TuneSettings) -> Sequence[Ma
     space = HyperparameterSearchSpace.model_validate(own).distributions()
     if len(settings.families) > 1:
         space["family"] = CategoricalDistribution(settings.families[:1])
-    found = [
+    best = [
         {name: value for name, value in trial.parameters.items() if name != "family" or name in space}
         for trial in seen.trials
     ]
-    inside = [params for params in found if all(_has(space.get(name), params[name]) for name in params)]
+    inside = [params for params in best if all(_has(space.get(name), params[name]) for name in params)]
     return inside[: min(_STARTUP, settings.n_trials // (2 * len(settings.families)))]
 
 

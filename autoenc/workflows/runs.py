@@ -46,16 +46,16 @@ def find_run(word: str, output_dir: Path) -> Path:
     if Path(word).is_file():
         return Path(word)
     folder, begin = (Path(word).parent, Path(word).name) if "/" in word else (output_dir / FOLDER, word)
-    found = [path for path in sorted(folder.glob("*.json")) if path.name.startswith(begin)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    paths = [path for path in sorted(folder.glob("*.json")) if path.name.startswith(begin)]
+    if len(paths) == 1:
+        return paths[0]
+    if not paths:
         raise InputError(
             f"{word}: no run in {folder} begins so; `autoenc runs {output_dir}` lists them, and --output_dir "
             "names another folder"
         )
-    names = ", ".join(path.stem for path in found[:5]) + (", ..." if len(found) > 5 else "")
-    raise InputError(f"{word}: {len(found)} runs begin so: {names}")
+    names = ", ".join(path.stem for path in paths[:5]) + (", ..." if len(paths) > 5 else "")
+    raise InputError(f"{word}: {len(paths)} runs begin so: {names}")
 
 
 _COMPARE = {

@@ -117,6 +117,6 @@ def _submit(script: Path, *options: str) -> str:
     """Submit a script; returns the job's id."""
     run = subprocess.run(["sbatch", "--parsable", *options, str(script)], capture_output=True, text=True)
     if run.returncode:
-        told = "; ".join(run.stderr.strip().splitlines()) or f"exit code {run.returncode}"
-        raise InputError(f"SLURM refuses {script.name}: {told}")
+        reason = "; ".join(run.stderr.strip().splitlines()) or f"exit code {run.returncode}"
+        raise InputError(f"SLURM refuses {script.name}: {reason}")
     return run.stdout.strip().split(";")[0]

@@ -61,8 +61,8 @@ def search_metrics(results: SearchResults, values: NDArray[np.float64], engine: 
 
     With folds also the loss on the test rows, and with an ensemble that of the ensemble, once they are known.
     """
-    found, holdout, together = results.selection, results.holdout_outcome, results.ensemble
-    metrics = metrics_of(found.chosen, values, engine, found.best, found.rule)
+    selection, holdout, together = results.selection, results.holdout_outcome, results.ensemble
+    metrics = metrics_of(selection.chosen, values, engine, selection.best, selection.rule)
     if holdout is not None and holdout.failure is None:
         metrics["test_loss"] = holdout.final_test_loss
     if results.settings.ensemble and together and together["test_loss"] is not None:

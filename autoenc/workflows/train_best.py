@@ -131,16 +131,16 @@ def _overridden(chosen: Chosen, settings: TrainBestSettings) -> dict[str, Any]:
     changed = {name: value for name, value in given.items() if value is not None}
     if "epochs" in changed:
         changed["stop_after"] = 0
-    found: dict[str, Any] = {"recipe": replace(chosen.recipe, **changed)}
-    if found["recipe"].eta_min > found["recipe"].initial_lr:
-        text = f"{found['recipe'].eta_min:g} and {found['recipe'].initial_lr:g}"
+    changes: dict[str, Any] = {"recipe": replace(chosen.recipe, **changed)}
+    if changes["recipe"].eta_min > changes["recipe"].initial_lr:
+        text = f"{changes['recipe'].eta_min:g} and {changes['recipe'].initial_lr:g}"
         raise InputError(f"--eta_min must not be above --initial_lr, got {text}")
     if settings.hidden_dims:
         if list(settings.hidden_dims) != sorted(settings.hidden_dims, reverse=True):
             got = ",".join(map(str, settings.hidden_dims))
             raise InputError(f"--hidden_dims must not increase, got {got}")
-        found["architecture"] = settings.hidden_dims
-    return found
+        changes["architecture"] = settings.hidden_dims
+    return changes
 
 
 def _data_settings(chosen: Chosen, settings: TrainBestSettings) -> ScaledSettings:

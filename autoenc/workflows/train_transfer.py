@@ -44,7 +44,7 @@ def train_both(job: TransferJob, study: optuna.Study) -> FittedTransfer:
 
 
 def train_trial(
-    job: TransferJob, settings: TransferSettings, best: FrozenTrial, told: str = ""
+    job: TransferJob, settings: TransferSettings, best: FrozenTrial, origin: str = ""
 ) -> tuple[FittedTransfer, Scores]:
     """Train both stages of a trial and measure them once on the test rows.
 
@@ -52,7 +52,7 @@ def train_trial(
         job: Tables and rows; which are held out is what the seed of the search says.
         settings: Of the training, which may have a seed of its own.
         best: The trial.
-        told: What a problem begins with.
+        origin: What a problem begins with.
 
     Raises:
         InputError: If the training fails.
@@ -62,7 +62,7 @@ def train_trial(
     try:
         fitted = stages.fit(fold, configured, stages.pretrain(fold, configured))
     except TrainingFailed as error:
-        raise InputError(f"{told}trial {best.number} cannot be trained: {error}") from None
+        raise InputError(f"{origin}trial {best.number} cannot be trained: {error}") from None
     outputs = stages.outputs(fold, fitted)
     scores = score(job.data, fold.validation, outputs, fitted.units, fitted.stage1_loss)
     beside = compare_with_baselines(stages, job.data, fold, configured.heads, settings, scores, outputs)
@@ -75,7 +75,7 @@ def train_trial(
         "search_value": best.value,
         "test_scores": scores.as_dict(settings),
         "test_objective": scores.objective(settings),
-        "baselines": {name: _plain(each, settings) for name, each in beside.items()},
+        "baselines": {name: _plain(baseline, settings) for name, baseline in beside.items()},
         "stage2_epochs": settings.stage2_epochs,
         "head_recipe": configured.heads._asdict(),
         "encoder_frozen": not settings.unfreeze,

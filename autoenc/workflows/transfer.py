@@ -159,8 +159,8 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
 
 def _warnings(job: TransferJob) -> Iterator[str]:
     table = job.data.table
-    for each in (table, job.data.labelled):
-        yield from (f"{each.path}: {text}" for text in each.warnings)
+    for read in (table, job.data.labelled):
+        yield from (f"{read.path}: {text}" for text in read.warnings)
     of_columns = scaling_warnings(table.columns, table.varying, job.scalings, job.data.all_values)
     of_columns += sign_warnings(table, job.settings.norm_options, "norm_options")
     yield from (f"{table.path}: {text}" for text in of_columns)
@@ -329,13 +329,13 @@ def _left_out(data: TransferData) -> str:
     if not data.n_overlapping:
         return ""
     of_groups = "" if data.group is None else f" or of their groups by {data.group}"
-    told = f"{data.n_overlapping:,} of them are labelled rows, too{of_groups}"
-    return f"; {told}, and left out, as such rows judge"
+    counted = f"{data.n_overlapping:,} of them are labelled rows, too{of_groups}"
+    return f"; {counted}, and left out, as such rows judge"
 
 
 def _told_target(kind: str, target: Target) -> str:
-    found = f"; to be found: {target.class_name(1)}" if target.classes else ""
-    return f"{target.name} ({kind}, {target.known.sum():,} known{found})"
+    positive = f"; to be found: {target.class_name(1)}" if target.classes else ""
+    return f"{target.name} ({kind}, {target.known.sum():,} known{positive})"
 
 
 def _estimate(job: TransferJob, stages: Stages, n_left: int) -> str:

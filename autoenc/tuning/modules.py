@@ -125,7 +125,9 @@ class ModuleSpace:
         """The open options by the names under which constructor and training take them."""
         options = {name: self._labels.get(name, {}).get(value, value) for name, value in params.items()}
         if self._stacked:
-            options = {name: chosen for name, chosen in options.items() if not name.startswith("hidden_size_")}
+            options = {
+                name: chosen for name, chosen in options.items() if not name.startswith("hidden_size_")
+            }
             options["hidden_dims"] = stack_of(params)
             if "num_layers" not in self._parameters:  # the stack says it
                 del options["num_layers"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from autoenc.analysis.error import combined, components, losses_of, test_train_ratio
 from autoenc.searching.trials import TrialResult
 
 __all__ = ["Effect", "factor_effects"]
@@ -36,33 +38,43 @@ def factor_effects(results: Sequence[TrialResult], factors: dict[str, tuple[Any,
     """Effects of all options that vary.
 
     Trials are paired that differ in this option alone, so what a stack is worth cancels. The interval is
-    Student's over the pairs: it speaks of stacks like those of the grid, on this split.
+    Student's; its variance is that over the pairs, so that it speaks of stacks like those of the grid, and,
+    where there are several folds or seeds, which are common to all pairs, what
+    :func:`autoenc.analysis.error.components` finds for these.
 
     Args:
         results: Finished trials.
         factors: Options that vary, with their values.
     """
     found = []
-    by_key = {(r.trial.architecture, tuple(r.trial.varied.items())): r.loss for r in results}
+    by_key = {(r.trial.architecture, tuple(r.trial.varied.items())): r for r in results}
     for factor, (first, *others) in factors.items():
         for value in others:
             pairs = []
-            for (architecture, varied), loss in by_key.items():
+            for (architecture, varied), result in by_key.items():
                 options = dict(varied)
                 if options[factor] == value:
                     partner = by_key.get((architecture, tuple({**options, factor: first}.items())))
-                    if partner:
-                        pairs.append(loss / partner - 1)
+                    if partner and partner.loss:
+                        pairs.append((result, partner))
             if pairs:
                 found.append(_effect(factor, value, first, pairs))
     return found
 
 
-def _effect(factor: str, value: Any, against: Any, pairs: list[float]) -> Effect:
-    mean = fmean(pairs)
+def _effect(factor: str, value: Any, against: Any, pairs: list[tuple[TrialResult, TrialResult]]) -> Effect:
+    changes = [result.loss / partner.loss - 1 for result, partner in pairs]
+    mean = fmean(changes)
     if len(pairs) < 2:
         return Effect(factor, value, against, mean, None, None, len(pairs))
     from scipy import stats
 
-    half = float(stats.t.ppf(0.975, len(pairs) - 1)) * stdev(pairs) / sqrt(len(pairs))
+    of_pairs, of_others = (losses_of(side) for side in zip(*pairs, strict=True))
+    # The mean over pairs, as each fold and seed has it, in units of the pair's own mean loss.
+    scale = of_others.mean(axis=(1, 2), keepdims=True)
+    by_fit = ((of_pairs - of_others) / scale).mean(axis=0, keepdims=True)
+    parts = components(by_fit, test_train_ratio(pairs[0][0].trial), pool=False)
+    variances = [np.array([np.var(changes, ddof=1) / len(pairs)]), *(part.variance for part in parts)]
+    variance, free = combined(variances, [np.array([len(pairs) - 1.0]), *(part.degrees for part in parts)])
+    half = float(stats.t.ppf(0.975, free[0]) * np.sqrt(variance[0]))
     return Effect(factor, value, against, mean, mean - half, mean + half, len(pairs))

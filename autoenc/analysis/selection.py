@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from math import log
 from statistics import fmean
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autoenc.data.division import HOLDOUT
+from autoenc.analysis.ties import ties
 from autoenc.searching.trials import TrialResult
 from autoenc.settings.scores import score_parts
 
-__all__ = ["ALPHA", "Selection", "elbow", "knee", "loss_matrix", "pareto_front", "select", "tied_with_best"]
-
-ALPHA = 0.05
+__all__ = ["Selection", "elbow", "knee", "pareto_front", "select"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def select(
     limit = ranked[0].loss + (ranked[0].standard_error or 0.0)
     within = [i for i, result in enumerate(ranked) if result.loss <= limit]
     one_se = ranked[min(within, key=lambda i: (sizes[i], i))]
-    tied, method = _ties(ranked)
+    tied, method = ties(ranked)
     if score is not None:
         rule, chosen = f"score {score}", ranked[_lowest_score(ranked, sizes, score)]
     elif rule == "pareto_knee":
@@ -68,67 +65,6 @@ def select(
     else:
         chosen = one_se if rule == "one_se" else ranked[0]
     return Selection(rule, chosen, ranked[0], tied, one_se, pareto, method)
-
-
-def loss_matrix(results: Sequence[TrialResult]) -> NDArray[np.float64]:
-    """Losses that may be compared in pairs, those of :attr:`.TrialResult.repetitions`.
-
-    Returns:
-        ``[trials, folds or seeds]``.
-    """
-    return np.array([result.repetitions for result in results], float)
-
-
-def _ties(ranked: Sequence[TrialResult]) -> tuple[list[TrialResult] | None, str]:
-    if len(ranked) < 2:
-        return None, "not tested: no other stack was compared"
-    losses = loss_matrix(ranked)
-    n = losses.shape[1]
-    if n < 3:
-        return None, "not tested: that takes at least 3 folds, or 3 seeds"
-    folds = ranked[0].trial.folds
-    over_folds = folds != (HOLDOUT,)
-    ratio = 1 / (len(folds) - 1) if over_folds else 0.0
-    what = f"{n} folds" if over_folds else f"{n} seeds on this one split"
-    method = f"{1 - ALPHA:.0%}: paired corrected t over {what}, Holm over all pairs"
-    return [ranked[i] for i in tied_with_best(losses, ratio)], method
-
-
-def tied_with_best(losses: NDArray[np.float64], test_train_ratio: float, alpha: float = ALPHA) -> list[int]:
-    """Rows that the row with the lowest mean is not shown to beat.
-
-    One-sided paired t tests of every row against the lowest, with the variance of Nadeau and Bengio (Machine
-    Learning 52, 2003), which allows for training sets that overlap: 1/n + n_test/n_train instead of 1/n. The
-    lowest row was itself picked among all, so the p values are adjusted by Holm's method for all pairs of
-    rows and not only for those with the lowest. With probability 1 - alpha at least the truly best row is
-    among the result, and where all rows are equal, all are.
-
-    Args:
-        losses: ``[rows, n]``, paired by column, n at least 2.
-        test_train_ratio: n_test / n_train of a column; 0 for repetitions on the same rows.
-        alpha: Chance that a row is wrongly left out.
-
-    Returns:
-        Indices, lowest mean first.
-    """
-    from scipy import stats
-
-    n_rows, n = losses.shape
-    means = losses.mean(axis=1)
-    order = np.argsort(means, kind="stable")
-    differences = losses - losses[order[0]]
-    spread = differences.std(axis=1, ddof=1) * sqrt(1 / n + test_train_ratio)
-    gap = means - means[order[0]]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(gap > 0, gap / spread, 0.0)
-    p = stats.t.sf(t, n - 1)
-    n_pairs = n_rows * (n_rows - 1) // 2
-    beaten: set[int] = set()
-    for step, i in enumerate(i for i in np.argsort(p, kind="stable") if i != order[0]):
-        if p[i] * (n_pairs - step) >= alpha:
-            break
-        beaten.add(int(i))
-    return [int(i) for i in order if int(i) not in beaten]
 
 
 def pareto_front(points: Sequence[tuple[int, float]]) -> list[int]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from autoenc.analysis.baselines import above_pca
 from autoenc.analysis.effects import Effect
+from autoenc.analysis.error import corrected_error
 from autoenc.data.division import HOLDOUT
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared, tie_lines
+from autoenc.searching.trials import TrialResult
 
 __all__ = ["answer_lines", "baselines_line", "compared_with_pca"]
 
@@ -25,9 +27,7 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
         return []
     found, settings = results.selection, results.settings
     best = found.chosen
-    error = best.standard_error
-    what = "folds" if settings.folds else "seeds"
-    spread = f" +- {error:.6f} over {len(best.repetitions)} {what}" if error is not None else ""
+    spread = _spread(best)
     compared = compared_with_pca(best.loss, results.baselines)
     lines = [f"{'best stack' if best is found.best else 'chosen stack':<13} {best.trial.name}"]
     if best is not found.best:
@@ -71,6 +71,16 @@ def _explained(results: SearchResults) -> list[str]:
         return []
     beside = "" if pca is None else f"; PCA of standardized columns {100 * pca:.1f} %"
     return [f"{'explains':<13} {100 * explained:.1f} % of the variance, the mean over columns{beside}"]
+
+
+def _spread(best: TrialResult) -> str:
+    """The standard error of a mean loss, and over what."""
+    error, trial = corrected_error(best), best.trial
+    if error is None:
+        return ""
+    n_folds, n_seeds = 0 if trial.folds == (HOLDOUT,) else len(trial.folds), len(trial.seeds)
+    counts = [f"{n_folds} folds"] * (n_folds > 0) + [f"{n_seeds} seeds"] * (n_seeds > 1)
+    return f" +- {error:.6f} over {' and '.join(counts)}"
 
 
 def _effect_line(effect: Effect) -> str:

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from autoenc.analysis.effects import Effect, factor_effects
+from autoenc.analysis.error import corrected_error
 from autoenc.analysis.selection import Selection, select
 from autoenc.analysis.warm_starts import compare_warm_starts, warm_start_document
 from autoenc.data.division import HOLDOUT
@@ -370,6 +371,7 @@ def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:
         "seconds": result.seconds,
         "mean_test_loss": result.loss,
         "standard_error": result.standard_error,
+        "corrected_standard_error": corrected_error(result),
         "fits": [
             {
                 "fold": fit.fold,

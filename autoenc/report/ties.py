@@ -9,13 +9,13 @@ __all__ = ["not_compared", "tie_lines", "tied_names"]
 
 def tie_lines(results: SearchResults) -> list[str]:
     """What was tested, and what came of it; there must be a finished trial."""
-    found = results.selection
+    found, n_others = results.selection, len(results.finished) - 1
     if found.tied is None:
         if found.rule == "one_se" and found.best.standard_error is None:
             told = "one_se needs a standard error, of folds or seeds; the lowest loss was kept"
             return [f"{'rule':<13} {told}"]
-        return []
-    n_others, n_tied = len(results.finished) - 1, len(found.tied) - 1
+        return [f"{'ties':<13} {found.method}"] if results.settings.folds and n_others else []
+    n_tied = len(found.tied) - 1
     if n_tied:
         verdict = f"{n_tied:,} of the {n_others:,} others that were compared may be as good as the best"
     elif n_others == 1:

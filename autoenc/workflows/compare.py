@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from autoenc.analysis.baselines import above_pca
+from autoenc.analysis.error import corrected_error
 from autoenc.errors import InputError
 from autoenc.record.fits import FitRecord
 from autoenc.record.searches import Searches
@@ -59,7 +60,14 @@ def size_rows(records: list[FitRecord]) -> list[SizeRow]:
             above = above_pca(kept.loss, results.baselines)
             rows.append(
                 SizeRow(
-                    size, kept.trial.name, kept.loss, kept.standard_error, pca, selection.rule, measure, above
+                    size,
+                    kept.trial.name,
+                    kept.loss,
+                    corrected_error(kept),
+                    pca,
+                    selection.rule,
+                    measure,
+                    above,
                 )
             )
     return rows

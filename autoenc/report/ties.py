@@ -30,7 +30,8 @@ def tied_names(results: SearchResults, most: int = 8) -> list[str]:
     """Names of the stacks that may be as good as the best, or why that is not tested."""
     found = results.selection
     if found.tied is None:
-        return [f"{'ties':<13} {found.method}"]
+        told = "\n".join(tie_lines(results))
+        return [] if found.method in told else [f"{'ties':<13} {found.method}"]
     names = [result.trial.name for result in found.tied if result is not found.best]
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return [f"{'tied':<13} {'; '.join(names[:most])}{more}"] if names else []

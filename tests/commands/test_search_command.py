@@ -90,7 +90,7 @@ def test_json_has_the_promised_keys(document):
         assert list(entry) == [
             "config", "final_test_loss", "best_test_loss", "final_train_loss", "explained_variance",
             "model_params", "num_layers", "train_losses", "test_losses", "seconds", "mean_test_loss",
-            "standard_error", "fits",
+            "standard_error", "corrected_standard_error", "fits",
         ]  # fmt: skip
     assert {"versions", "device", "seed", "data_fingerprint", "git_commit"} <= set(document["environment"])
 

@@ -36,7 +36,8 @@ def test_folds_choose_and_the_test_rows_measure_once(search) -> None:
         assert entry["standard_error"] == pytest.approx(by_fold.sem())
     best = document["best_configuration"]
     (chosen,) = (entry for entry in document["all_results"] if entry["config"] == best["config"])
-    assert f"{chosen['mean_test_loss']:.6f} +- {chosen['standard_error']:.6f} over 3 folds" in answer.out
+    error = chosen["corrected_standard_error"]
+    assert f"{chosen['mean_test_loss']:.6f} +- {error:.6f} over 3 folds and 2 seeds" in answer.out
     same = next(entry for entry in plain["all_results"] if entry["config"] == best["config"])
     assert best["holdout_test_loss"] == same["final_test_loss"]  # the very fit of the plain search
     assert set(document["selection"]) >= {"rule", "best", "tied", "one_se", "pareto"}

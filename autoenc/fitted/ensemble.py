@@ -128,5 +128,5 @@ def ensemble_of_content(content: Mapping[str, Any]) -> FittedEnsemble:
     """The ensemble that a file's content describes; raises as :func:`.model_of_content`."""
     check_keys(content, ("format", "version", "members", "info"))
     return FittedEnsemble(
-        [model_of_content(each) for each in content["members"]], info_of(content["info"], ())
+        [model_of_content(member) for member in content["members"]], info_of(content["info"], ())
     )

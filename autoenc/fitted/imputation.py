@@ -70,10 +70,10 @@ def _encoding(model: FittedAutoencoder | FittedEnsemble) -> Encoding:
 def _imputed_array(model: FittedAutoencoder | FittedEnsemble, data: Any, rows: Rows) -> NDArray[Any]:
     if rows.mixed:
         assert model.encoding is not None
-        found = np.array(data, object)
+        values = np.array(data, object)
         for fill in fills_of(model, data, rows):
-            found[fill.missing, model.encoding.names.index(fill.feature.name)] = fill.values
-        return found
+            values[fill.missing, model.encoding.names.index(fill.feature.name)] = fill.values
+        return values
     filled = np.where(np.isnan(rows.cells), model.scaling.undo(model.reconstructed(rows.cells)), rows.cells)
     kind = data.numpy(force=True).dtype if isinstance(data, torch.Tensor) else getattr(data, "dtype", None)
     return filled.astype(kind) if isinstance(kind, np.dtype) and kind.kind == "f" else filled

@@ -31,7 +31,7 @@ def far_outside(
         scaling: Of the columns, with the range that it was fitted on where that is known.
         columns: Their names.
     """
-    found: list[str] = []
+    texts: list[str] = []
     without = scaling.without_information
     for j in range(cells.shape[1]):
         low, high = _limits(scaling, j)
@@ -41,15 +41,15 @@ def far_outside(
         far = np.flatnonzero((column < low) | (column > high))
         if not far.size:
             continue
-        if len(found) == _MOST_COLUMNS:
-            return [*found, "cells of more columns are far outside, too"]
+        if len(texts) == _MOST_COLUMNS:
+            return [*texts, "cells of more columns are far outside, too"]
         row = int(far[0])
         more = f" (and {far.size - 1} more cells of it)" if far.size > 1 else ""
-        found.append(
+        texts.append(
             f"row {row + 1}, column {_name(columns, j)}: {column[row]:g} is far outside of what the model "
             f"learned from{_told_range(scaling, j)}{more}"
         )
-    return found
+    return texts
 
 
 def _limits(scaling: Scaling, j: int) -> tuple[float, float]:

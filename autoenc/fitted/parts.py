@@ -51,7 +51,7 @@ def parameters_of(state: Any, dtypes: Collection[torch.dtype] = (torch.float32,)
     """
     if not isinstance(state, Mapping):
         raise ValueError("it must hold tensors by name, and does not")
-    found = {}
+    tensors = {}
     for name, value in state.items():
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
             raise ValueError("it must hold tensors by name, and does not")
@@ -63,8 +63,8 @@ def parameters_of(state: Any, dtypes: Collection[torch.dtype] = (torch.float32,)
         single = value.detach().to(torch.float32, copy=True)
         if not torch.isfinite(single).all():
             raise ValueError(f"{name} must hold finite numbers, got NaN or infinite ones")
-        found[name] = single
-    return found
+        tensors[name] = single
+    return tensors
 
 
 def bare_parameters_of(state: Any) -> dict[str, torch.Tensor]:

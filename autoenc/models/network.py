@@ -184,13 +184,13 @@ def shape_of_state_dict(state: Mapping[str, torch.Tensor]) -> NetworkShape:
         input_norm="same" if input_norm == norm else input_norm,
     )
     expected = _expected_shapes(shape)
-    found = {name: tuple(value.shape) for name, value in state.items()}
-    if found != expected:
-        names = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    if shapes != expected:
+        names = sorted(name for name in {*expected, *shapes} if expected.get(name) != shapes.get(name))
         first = names[0]
         raise ValueError(
             f"{first} must be of shape {expected.get(first, 'none (unknown name)')}, "
-            f"got {found.get(first, 'nothing')}"
+            f"got {shapes.get(first, 'nothing')}"
         )
     return shape
 

@@ -160,8 +160,8 @@ class Checked(_Base):
                 since = self._since(study_id) if since is None else since
                 known = self._shown[trial_id(trial)] = (trial, self._checked(trial, name, since))
             shown.append(known[1])
-        found = [trial for trial in shown if states is None or trial.state in states]
-        return copy.deepcopy(found) if deepcopy else found
+        wanted = [trial for trial in shown if states is None or trial.state in states]
+        return copy.deepcopy(wanted) if deepcopy else wanted
 
     def _since(self, study_id: int) -> int:
         """The number of the first trial that must have a digest."""

@@ -95,7 +95,7 @@ def _check_file(path: Path, told: str, kind: str) -> None:
     mode = "rw" if os.access(path, os.W_OK) else "ro"
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=_WAIT_S)
     try:
-        (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     except sqlite3.OperationalError as error:
         raise InputError(f"{told}: cannot be read: {error}") from None
@@ -103,8 +103,8 @@ def _check_file(path: Path, told: str, kind: str) -> None:
         raise MalformedError(told, path, str(error)) from None
     finally:
         connection.close()
-    if found != "ok":
-        raise MalformedError(told, path, str(found))
+    if verdict != "ok":
+        raise MalformedError(told, path, str(verdict))
     if not {"studies", "trials"} <= tables:
         raise InputError(f"{told}: is not the record of {kind}")
 
@@ -143,10 +143,10 @@ class _Backend(Database):
             KeyError: If there is no such study.
         """
         query = f"SELECT key, value_json FROM study_{kind}_attributes WHERE study_id = :study"
-        found = {str(key): _loaded(text) for key, text in self.rows(query, study=study_id)}
-        if not found:
+        values = {str(key): _loaded(text) for key, text in self.rows(query, study=study_id)}
+        if not values:
             self.get_study_name_from_id(study_id)
-        return found
+        return values
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         """See Optuna's ``BaseStorage``."""
@@ -154,8 +154,8 @@ class _Backend(Database):
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """See Optuna's ``BaseStorage``; what cannot be read is left out."""
-        found = self.attributes("system", study_id)
-        return {key: value for key, value in found.items() if value is not _UNREADABLE}
+        values = self.attributes("system", study_id)
+        return {key: value for key, value in values.items() if value is not _UNREADABLE}
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         """See Optuna's ``BaseStorage``."""
@@ -181,8 +181,8 @@ class _Backend(Database):
         self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int
     ) -> list[FrozenTrial]:
         """See :class:`~autoenc.record.private.Database`; what cannot be read is left out."""
-        found = self._readable(study_id, states, included_trial_ids, trial_id_greater_than)
-        return found if trial_id_greater_than >= 0 else self._numbered(found)
+        trials = self._readable(study_id, states, included_trial_ids, trial_id_greater_than)
+        return trials if trial_id_greater_than >= 0 else self._numbered(trials)
 
     def _numbered(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         """All trials of a study by their ids; those whose number does not follow are lost."""
@@ -236,11 +236,11 @@ def _increasing(numbers: list[int]) -> set[int]:
             before[place] = places[length - 1]
         places[length : length + 1] = [place]
     place = places[-1] if places else -1
-    found = set()
+    increasing = set()
     while place >= 0:
-        found.add(place)
+        increasing.add(place)
         place = before.get(place, -1)
-    return found
+    return increasing
 
 
 def _unreadable(number: Any, trial_id: int) -> FrozenTrial:

@@ -56,7 +56,8 @@ def trial_digest(study: str, trial: FrozenTrial, numbered: bool) -> str:
         numbered: Whether its number counts, as it does where samplers draw by it.
     """
     distributions = {
-        name: json.loads(distribution_to_json(each)) for name, each in trial.distributions.items()
+        name: json.loads(distribution_to_json(distribution))
+        for name, distribution in trial.distributions.items()
     }
     attributes = {key: value for key, value in trial.user_attrs.items() if key != DIGEST}
     # Optuna's CMA-ES left its state in records of earlier versions; nothing reads it.

@@ -73,10 +73,10 @@ class FitRecord(Record):
         Raises:
             InputError: If it holds none.
         """
-        found = self._fit(self.study.get_trials(deepcopy=False)[number])
-        if found is None:
+        recorded = self._fit(self.study.get_trials(deepcopy=False)[number])
+        if recorded is None:
             raise InputError(f"trial {number} of {self.study.study_name} holds no fit")
-        return found[0]
+        return recorded[0]
 
     def holds(self, trial: FrozenTrial) -> bool:
         """Whether a trial is a whole fit of this record, or somebody else's."""
@@ -103,16 +103,16 @@ class FitRecord(Record):
 
         A fit whose record contradicts itself is told and left out.
         """
-        found: dict[Fit, Outcome] = {}
+        outcomes: dict[Fit, Outcome] = {}
         for trial in self.study.get_trials(deepcopy=False):
             held = self._fit(trial)
             if held is None:
                 continue
             fit, outcome = held
-            known = found.get(fit)
+            known = outcomes.get(fit)
             if known is None or known.failure is not None:
-                found[fit] = outcome
-        return found
+                outcomes[fit] = outcome
+        return outcomes
 
     def merge(self, parts: Sequence[FitRecord], wanted: Iterable[Fit]) -> int:
         """Add fits of other records of the same search; doing it again changes nothing.
@@ -133,22 +133,22 @@ class FitRecord(Record):
         for part in parts:
             if part.context != self.context:
                 raise InputError(f"{part.study.study_name} is no part of the search {self.context.name}")
-        found, n_twice, engines = _collect(parts)
+        outcomes, n_twice, engines = _collect(parts)
         known = self.outcomes()
         for fit in wanted:
-            if fit in found and (fit not in known or (known[fit].failure and not found[fit].failure)):
-                self.add(fit, found[fit], engines[fit])
+            if fit in outcomes and (fit not in known or (known[fit].failure and not outcomes[fit].failure)):
+                self.add(fit, outcomes[fit], engines[fit])
         return n_twice
 
 
 def _collect(parts: Sequence[FitRecord]) -> tuple[dict[Fit, Outcome], int, dict[Fit, str]]:
     """Every fit of the parts once, how many stand in more than one, and which engine trained each."""
-    found: dict[Fit, Outcome] = {}
+    outcomes: dict[Fit, Outcome] = {}
     engines: dict[Fit, str] = {}
     twice: set[Fit] = set()
     for part in parts:
         for fit, outcome in part.outcomes().items():
-            earlier = found.get(fit)
+            earlier = outcomes.get(fit)
             if earlier is not None and earlier.failure is None and outcome.failure is None:
                 twice.add(fit)
                 if earlier.test_losses != outcome.test_losses and engines[fit] == part.search["engine"]:
@@ -158,8 +158,8 @@ def _collect(parts: Sequence[FitRecord]) -> tuple[dict[Fit, Outcome], int, dict[
                         "the first is kept",
                     )
             elif earlier is None or earlier.failure is not None:
-                found[fit], engines[fit] = outcome, part.search["engine"]
-    return found, len(twice), engines
+                outcomes[fit], engines[fit] = outcome, part.search["engine"]
+    return outcomes, len(twice), engines
 
 
 def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> FrozenTrial:

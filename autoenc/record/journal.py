@@ -125,10 +125,10 @@ class _Backend(JournalFileBackend):
         if all(one.number < other.number for one, other in pairwise(lines)):
             return lines
         self.last_number = max(line.number for line in lines)
-        found: dict[tuple[int, bytes], _Line] = {}
+        lines_by_number: dict[tuple[int, bytes], _Line] = {}
         for line in sorted(lines, key=lambda line: line.number):
-            found.setdefault((line.number, line.text), line)
-        return list(found.values())
+            lines_by_number.setdefault((line.number, line.text), line)
+        return list(lines_by_number.values())
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """See Optuna's ``BaseJournalBackend``."""

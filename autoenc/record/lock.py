@@ -118,9 +118,9 @@ class JournalLock(JournalFileOpenLock):
         """
         with naming(self._path):
             super().acquire()
-        found = self._identity()
-        self._known = self._known or found
-        if found is None or found != self._known:
+        identity = self._identity()
+        self._known = self._known or identity
+        if identity is None or identity != self._known:
             with suppress(FileNotFoundError):
                 self.release()
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._path))
@@ -135,10 +135,10 @@ class JournalLock(JournalFileOpenLock):
 
     def _identity(self) -> tuple[int, int] | None:
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except OSError:
             return None
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
 
 def is_held(journal: Path) -> bool:

@@ -61,9 +61,9 @@ class Kind(NamedTuple):
     unnamed: str = ""
 
 
-def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def differing(noted: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Keys of values that are not the same, in alphabetical order."""
-    return [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
+    return [key for key in sorted({*noted, *wanted}) if noted.get(key) != wanted.get(key)]
 
 
 def keep_n_trials(settings: dict[str, Any], n_trials: int, recorded: Mapping[str, Any]) -> None:
@@ -185,12 +185,12 @@ class Record:
 
     def check(self, kind: Kind, wanted: Mapping[str, Any]) -> None:
         """See that it is the record of a search; raises as :meth:`open`."""
-        found = self.study.user_attrs.get(kind.key)
-        if found is None:
+        noted = self.study.user_attrs.get(kind.key)
+        if noted is None:
             if kind.unnamed and self.trials():
                 raise InputError(kind.unnamed)
             return
-        if words := kind.differences(found, wanted):
+        if words := kind.differences(noted, wanted):
             raise InputError(kind.refusal(", ".join(words)))
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
@@ -204,7 +204,7 @@ class Record:
 
     def note_use(self) -> None:
         """Note that it is the one that was used last of its storage."""
-        turns = [each.user_attrs.get(_TURN, 0) for each in storage_of(self.study).get_all_studies()]
+        turns = [study.user_attrs.get(_TURN, 0) for study in storage_of(self.study).get_all_studies()]
         self.study.set_user_attr(_TURN, 1 + max(turns))
         self.study.set_user_attr(_USED, datetime.now(UTC).isoformat())
 

@@ -33,10 +33,10 @@ def records_of_folder(folder: Path) -> list[Path]:
         InputError: If there is none.
     """
     names = ("study.journal", "study.shard-*-of-*.journal", "study.db")
-    found = [path for name in names for path in sorted(folder.glob(name))]
-    if not found:
+    paths = [path for name in names for path in sorted(folder.glob(name))]
+    if not paths:
         raise InputError(f"{folder}: there is no study.journal or study.db here")
-    return found
+    return paths
 
 
 def repair_file(path: Path) -> list[str]:

@@ -74,10 +74,10 @@ def _in_memory(url: str) -> bool:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        found = make_url(url)
+        parsed = make_url(url)
     except (ArgumentError, ValueError):  # which is told when it is opened
         return False
-    return found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:")
+    return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
 
 
 def _database(url: str, read_only: bool) -> BaseStorage:

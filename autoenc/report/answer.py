@@ -25,13 +25,15 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
     """
     if not results.ranked:
         return []
-    found, settings = results.selection, results.settings
-    best = found.chosen
+    selection, settings = results.selection, results.settings
+    best = selection.chosen
     spread = _spread(best)
     compared = compared_with_pca(best.loss, results.baselines)
-    lines = [f"{'best stack' if best is found.best else 'chosen stack':<13} {best.trial.name}"]
-    if best is not found.best:
-        lines[0] += f" by {found.rule}; the lowest loss has {found.best.trial.name}, {found.best.loss:.6f}"
+    lines = [f"{'best stack' if best is selection.best else 'chosen stack':<13} {best.trial.name}"]
+    if best is not selection.best:
+        lines[0] += (
+            f" by {selection.rule}; the lowest loss has {selection.best.trial.name}, {selection.best.loss:.6f}"
+        )
     by_loss = settings.measure == "loss"
     if settings.folds:
         lines.append(f"{'fold loss' if by_loss else 'unexplained':<13} {best.loss:.6f}{spread}, {compared}")
@@ -55,7 +57,7 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
     if results.halving:
         spent, full = results.halving["epochs_spent"], results.halving["epochs_of_the_grid"]
         lines.append(f"halving       {spent:,} epochs instead of {full:,} of the whole grid")
-        if not found.tied and results.n_dropped:
+        if not selection.tied and results.n_dropped:
             lines.append(f"              {'; '.join(not_compared(results))}")
     lines += [*tie_lines(results), *map(_effect_line, results.effects)]
     return [*lines, *warm_start_lines(results)] + ([] if shard else ensemble_lines(results))
@@ -84,10 +86,10 @@ def _spread(best: TrialResult) -> str:
 
 
 def _effect_line(effect: Effect) -> str:
-    told = f"{effect.factor} {effect.value} against {effect.against}: loss {100 * effect.difference:+.1f} %"
+    text = f"{effect.factor} {effect.value} against {effect.against}: loss {100 * effect.difference:+.1f} %"
     if effect.low is not None and effect.high is not None:
-        told += f" (95 %: {100 * effect.low:+.1f} to {100 * effect.high:+.1f})"
-    return f"{'effect':<13} {told} over {effect.n_pairs} pairs"
+        text += f" (95 %: {100 * effect.low:+.1f} to {100 * effect.high:+.1f})"
+    return f"{'effect':<13} {text} over {effect.n_pairs} pairs"
 
 
 def baselines_line(baselines: Mapping[str, float]) -> str:

@@ -9,54 +9,55 @@ __all__ = ["ensemble_lines", "warm_start_lines"]
 
 def ensemble_lines(results: SearchResults) -> list[str]:
     """Whether the ensemble beats the single best on the test rows; nothing where none was asked for."""
-    wanted, found = results.settings.ensemble, results.ensemble
+    wanted, comparison = results.settings.ensemble, results.ensemble
     if not wanted:
         return []
-    if found is None:
+    if comparison is None:
         return ["ensemble      not made yet; the search makes it at its end"]
-    n_members = len(found["members"])
+    n_members = len(comparison["members"])
     if n_members < 2:
         return [f"ensemble      none was made: {n_members} fit(s) succeeded, and it takes two"]
     count = f"of {n_members}"
     if n_members != wanted:  # some failed, or halving dropped them
         count += f" ({wanted} were asked for, no more came to the end)"
-    lines = [f"ensemble      {count}: test loss {found['test_loss']:.6f}, {_against_single(found)}"]
-    if found["optimistic"]:
+    lines = [f"ensemble      {count}: test loss {comparison['test_loss']:.6f}, {_against_single(comparison)}"]
+    if comparison["optimistic"]:
         lines.append("              the test rows chose both, so both losses are optimistic")
     return lines
 
 
-def _against_single(found: dict[str, object]) -> str:
-    loss, single, interval = found["test_loss"], found["single_test_loss"], found["difference_interval"]
+def _against_single(comparison: dict[str, object]) -> str:
+    loss, single = comparison["test_loss"], comparison["single_test_loss"]
+    interval = comparison["difference_interval"]
     assert isinstance(loss, float)
     if not isinstance(single, float):
         return "the single best failed on all training rows"
     if single == 0:
         return "and the single best loses nothing"
     below = 100 * (1 - loss / single)
-    told = f"{abs(below):.1f} % {'below' if below >= 0 else 'ABOVE'} the single best"
+    text = f"{abs(below):.1f} % {'below' if below >= 0 else 'ABOVE'} the single best"
     if not isinstance(interval, list):
-        return f"{told} (no interval: a single test row)"
+        return f"{text} (no interval: a single test row)"
     sign = -1 if below >= 0 else 1
     low, high = sorted(sign * 100 * bound / single for bound in interval)
-    verdict = "" if found["better"] is not None else ", which may be chance"
-    return f"{told} (95 %: {low:.1f} to {high:.1f}){verdict}"
+    verdict = "" if comparison["better"] is not None else ", which may be chance"
+    return f"{text} (95 %: {low:.1f} to {high:.1f}){verdict}"
 
 
 def warm_start_lines(results: SearchResults) -> list[str]:
     """How many stacks reach their cold loss earlier; nothing where warm starts were not asked for."""
-    found = results.warm_start
-    if found is None:
+    comparison = results.warm_start
+    if comparison is None:
         return []
     n_failed = len(results.failed_beside)
     failed = f"; {n_failed} failed" if n_failed else ""
-    if not found["pairs"]:
+    if not comparison["pairs"]:
         return [f"warm start    no stack is trained both ways yet{failed}"]
-    if not found["reached"]:
-        return [f"warm start    none of {found['pairs']} stacks reaches its cold loss{failed}"]
-    saved = found["median_epochs_saved"]
+    if not comparison["reached"]:
+        return [f"warm start    none of {comparison['pairs']} stacks reaches its cold loss{failed}"]
+    saved = comparison["median_epochs_saved"]
     when = f"{abs(saved):g} epochs {'earlier' if saved >= 0 else 'LATER'}"
     return [
-        f"warm start    {found['reached']} of {found['pairs']} stacks reach their cold loss, in the median "
-        f"{when}; their parents took {found['parent_epochs']:g}{failed}"
+        f"warm start    {comparison['reached']} of {comparison['pairs']} stacks reach their cold loss, "
+        f"in the median {when}; their parents took {comparison['parent_epochs']:g}{failed}"
     ]

@@ -92,14 +92,14 @@ def _ties(results: SearchResults) -> list[str]:
 
 def _limits(results: SearchResults) -> list[str]:
     n_train, n_columns = results.search["n_train"], len(results.columns)
-    found = []
+    limits = []
     if n_train < 60:
-        found.append(f"only {n_train} rows to learn from")
+        limits.append(f"only {n_train} rows to learn from")
     if n_columns > n_train:
-        found.append(f"more columns ({n_columns:,}) than rows ({n_train:,})")
+        limits.append(f"more columns ({n_columns:,}) than rows ({n_train:,})")
     if results.finished and results.selection.chosen.trial.recipe.is_pca:
-        found.append("no network was shown to explain more than PCA")
-    return [f"{'limits':<13} {'; '.join(found)}"] if found else []
+        limits.append("no network was shown to explain more than PCA")
+    return [f"{'limits':<13} {'; '.join(limits)}"] if limits else []
 
 
 def _cost(results: SearchResults) -> str:
@@ -115,32 +115,32 @@ def latent_size_lines(results: Sequence[SearchResults]) -> list[str]:
     Args:
         results: A search for each size, ascending.
     """
-    found = [(r.settings.latent_size, 1 - r.ranked[0].loss) for r in results if r.finished]
+    by_size = [(r.settings.latent_size, 1 - r.ranked[0].loss) for r in results if r.finished]
     lines = [f"{'latent size':<13} {'explained':>9}  {'PCA':>7}  (folds)"]
     for result in results:
         if result.finished:
             pca = result.pca_explained
-            told = "" if pca is None else _share(pca)
+            of_pca = "" if pca is None else _share(pca)
             lines.append(
-                f"{result.settings.latent_size:>11}   {_share(1 - result.ranked[0].loss):>9}  {told:>7}"
+                f"{result.settings.latent_size:>11}   {_share(1 - result.ranked[0].loss):>9}  {of_pca:>7}"
             )
-    size = enough_units(found)
+    size = enough_units(by_size)
     if size is not None:
         lines.append(f"more than {size} latent units add less than {100 * _ALMOST:.0f} point each")
     return lines
 
 
-def enough_units(found: Sequence[tuple[int, float]]) -> int | None:
+def enough_units(by_size: Sequence[tuple[int, float]]) -> int | None:
     """The latent size beyond which more units stop paying.
 
     Args:
-        found: Size and explained variance of each, ascending.
+        by_size: Size and explained variance of each, ascending.
 
     Returns:
         The smallest size after which a unit adds less than a hundredth on average; None without sizes.
     """
-    for i, (size, explained) in enumerate(found):
-        gains = [(later - explained) / (bigger - size) for bigger, later in found[i + 1 :]]
+    for i, (size, explained) in enumerate(by_size):
+        gains = [(later - explained) / (bigger - size) for bigger, later in by_size[i + 1 :]]
         if not gains or max(gains) < _ALMOST:
             return size
     return None

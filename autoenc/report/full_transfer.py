@@ -31,11 +31,11 @@ def full_transfer_lines(result: FullTransfer) -> list[str]:
     """The result for people, beside the same heads on baselines."""
     info, scores = result.model.info, result.scores
     named = {"MAE (in standard deviations)": scores.mae, "F1": scores.f1, "recall": scores.recall}
-    told = [f"{name} {value:.4f}" for name, value in named.items() if value is not None]
+    shown = [f"{name} {value:.4f}" for name, value in named.items() if value is not None]
     epochs = f"{info['recipe']['epochs']} and {info['stage2_epochs']} epochs"
     return [
         f"trained       trial {info['trial']}, both stages, {epochs}",
-        f"test rows     {', '.join(told)}, stage 1 loss {scores.stage1_loss:.5f}; they chose nothing",
+        f"test rows     {', '.join(shown)}, stage 1 loss {scores.stage1_loss:.5f}; they chose nothing",
         *beside_lines(info),
         "",
         f"best model    {result.path}",
@@ -56,9 +56,9 @@ def beside_lines(info: Mapping[str, Any]) -> list[str]:
 
 def _told_beside(beside: dict[str, Any]) -> str:
     """How the same heads do on a baseline."""
-    told = f"{beside['stage2_objective']:.4f} with the same heads: {beside['above']:+.4f}"
+    text = f"{beside['stage2_objective']:.4f} with the same heads: {beside['above']:+.4f}"
     if beside["above_interval"] is None:
-        return told
+        return text
     low, high = beside["above_interval"]
     verdict = "the encoder is better" if low > 0 else "the encoder is worse" if high < 0 else "undecided"
-    return f"{told} (95 %: {low:+.4f} to {high:+.4f}), {verdict}"
+    return f"{text} (95 %: {low:+.4f} to {high:+.4f}), {verdict}"

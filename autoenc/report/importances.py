@@ -37,10 +37,10 @@ def study_importances(study: optuna.Study) -> Importances:
     if not parameter_names(trials):
         return Importances({}, "no complete trial with parameters yet")
     if len({trial.value for trial in trials}) < 2:
-        told = (
+        reason = (
             "one complete trial" if len(trials) == 1 else f"{len(trials):,} complete trials, all of one value"
         )
-        return Importances({}, f"{told}: nothing to compare")
+        return Importances({}, f"{reason}: nothing to compare")
     # In a study of their own: an infinite value would otherwise enter the computation.
     with quiet_optuna(), warnings.catch_warnings():
         finite = optuna.create_study()
@@ -48,10 +48,12 @@ def study_importances(study: optuna.Study) -> Importances:
         warnings.simplefilter("ignore")  # that there are few trials is said below
         evaluated = optuna.importance.get_param_importances(finite, normalize=False)
     # Optuna's order among equals is that of a set, which differs from process to process.
-    found = {name: evaluated[name] for name in parameter_names(trials) if name in evaluated}
-    total = sum(found.values())
+    evaluated_shares = {name: evaluated[name] for name in parameter_names(trials) if name in evaluated}
+    total = sum(evaluated_shares.values())
     if total <= 0:
         return Importances({}, "no parameter made a difference")
-    shares = {name: value / total for name, value in sorted(found.items(), key=lambda item: -item[1])}
+    shares = {
+        name: value / total for name, value in sorted(evaluated_shares.items(), key=lambda item: -item[1])
+    }
     caution = f"only {len(trials)} complete trials: these shares say little yet" if len(trials) < _FEW else ""
     return Importances(shares, caution)

@@ -78,7 +78,7 @@ class LiveView:
         n_left = sum(fit not in results.outcomes for trial in missing for fit in trial.fits)
         n_here = len(results.outcomes) - self._n_before
         n_failed = len(results.failed) + len(results.failed_beside)
-        found = results.selection if results.finished else None
+        selection = results.selection if results.finished else None
         return {
             "state": state,
             "updated": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -90,13 +90,13 @@ class LiveView:
             "elapsed_s": round(elapsed_s, 3),
             "remaining_s": round(elapsed_s / n_here * n_left, 1) if n_here and state == "running" else None,
             "best_configuration": None
-            if found is None
+            if selection is None
             else {
-                "config": list(found.chosen.trial.architecture),
-                "name": found.chosen.trial.name,
-                "final_test_loss": found.chosen.loss,
-                "model_params": results.n_parameters(found.chosen.trial),
-                "rule": found.rule,
+                "config": list(selection.chosen.trial.architecture),
+                "name": selection.chosen.trial.name,
+                "final_test_loss": selection.chosen.loss,
+                "model_params": results.n_parameters(selection.chosen.trial),
+                "rule": selection.rule,
             },
             "baselines": results.baselines,
         }

@@ -22,7 +22,9 @@ def importances_of(seen: Observations, metric: str) -> ImportancesPlot:
     """How much each hyperparameter that was open had to do with low values of a metric."""
     with quiet_optuna():
         study = optuna.create_study()
-    space = {name: each for name, each in seen.distributions.items() if not each.single()}
+    space = {
+        name: distribution for name, distribution in seen.distributions.items() if not distribution.single()
+    }
     study.add_trials(
         [
             create_trial(
@@ -34,8 +36,8 @@ def importances_of(seen: Observations, metric: str) -> ImportancesPlot:
             if metric in trial.metrics
         ]
     )
-    found = importances_plot(study)
-    return found._replace(title=f"Which parameters, as built, decided about the lowest {metric}")
+    plot = importances_plot(study)
+    return plot._replace(title=f"Which parameters, as built, decided about the lowest {metric}")
 
 
 def importances_csv(plot: ImportancesPlot) -> str:

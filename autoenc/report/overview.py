@@ -35,10 +35,10 @@ def _rungs(results: SearchResults) -> list[str]:
     if results.halving is None:
         return []
     rungs = [(rung["trials"], rung["epochs"]) for rung in results.halving["rungs"]]
-    told = ", ".join(f"{trials:,} stacks for {epochs} epochs" for trials, epochs in rungs)
+    rung_texts = ", ".join(f"{trials:,} stacks for {epochs} epochs" for trials, epochs in rungs)
     epochs, full = rungs[-1][1], results.settings.epochs[0]
     early = "" if epochs == full else f"; not at its end, so losses are those after {epochs} of {full} epochs"
-    return [f"halving: {told}{early}"]
+    return [f"halving: {rung_texts}{early}"]
 
 
 def _row(results: SearchResults, result: TrialResult) -> str:
@@ -65,18 +65,21 @@ def _by_depth(results: SearchResults) -> list[str]:
 
 
 def _efficiency(results: SearchResults) -> list[str]:
-    found = results.selection
-    told = "parameter efficiency: no smaller stack has a lower loss than these"
-    lines = ["", told, _HEADER, *(_row(results, result) for result in found.pareto)]
-    if found.chosen is not found.best:
-        lines += ["", f"chosen by {found.rule}: {found.chosen.trial.name}, {found.chosen.loss:.6f}"]
+    selection = results.selection
+    heading = "parameter efficiency: no smaller stack has a lower loss than these"
+    lines = ["", heading, _HEADER, *(_row(results, result) for result in selection.pareto)]
+    if selection.chosen is not selection.best:
+        lines += [
+            "",
+            f"chosen by {selection.rule}: {selection.chosen.trial.name}, {selection.chosen.loss:.6f}",
+        ]
     left_out = "".join(f"; {words}" for words in not_compared(results))
-    if found.tied is None:
-        return [*lines, "", f"ties with the best: {found.method}{left_out}"]
-    names = [result.trial.name for result in found.tied]
+    if selection.tied is None:
+        return [*lines, "", f"ties with the best: {selection.method}{left_out}"]
+    names = [result.trial.name for result in selection.tied]
     lines += ["", f"tied with the best of {len(results.finished):,} compared{left_out}: {'; '.join(names)}"]
-    lines.append(f"({found.method})")
-    return [*lines, f"smallest within one standard error of the best: {found.one_se.trial.name}"]
+    lines.append(f"({selection.method})")
+    return [*lines, f"smallest within one standard error of the best: {selection.one_se.trial.name}"]
 
 
 def _beside(results: SearchResults) -> list[str]:

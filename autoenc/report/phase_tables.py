@@ -52,11 +52,11 @@ def phases_table(plan: Plan, results: list[PhaseResult]) -> list[str]:
     lines = [
         f"{heads[0]:<9} {heads[1]:>10} {heads[2]:>8} {heads[3]:>7} {heads[4]:>6} {heads[5]:>8}  {heads[6]}"
     ]
-    for each in results:
-        change = "" if each.change is None else f"{100 * each.change:+.1f} %"
+    for row in results:
+        change = "" if row.change is None else f"{100 * row.change:+.1f} %"
         lines.append(
-            f"{each.phase:<9} {each.best_loss:>10.6f} {change:>8} {each.n_trials:>7,} {each.epochs:>6} "
-            f"{each.seconds:>8.1f}  {each.stack}"
+            f"{row.phase:<9} {row.best_loss:>10.6f} {change:>8} {row.n_trials:>7,} {row.epochs:>6} "
+            f"{row.seconds:>8.1f}  {row.stack}"
         )
     return [
         *lines,

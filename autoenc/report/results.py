@@ -165,14 +165,14 @@ class SearchResults(Results):
         return self._pca_explained(self.trials[0].folds)
 
     def _pca_explained(self, folds: Sequence[str]) -> float | None:
-        found = [self.search["baselines"][fold].get("pca_explained") for fold in folds]
-        return None if None in found else fmean(found)
+        shares = [self.search["baselines"][fold].get("pca_explained") for fold in folds]
+        return None if None in shares else fmean(shares)
 
     @property
     def complete(self) -> list[TrialResult]:
         """Trials whose fits are all done, in the order of the grid."""
-        found = (trial.result(self.outcomes) for trial in self.trials)
-        return [result for result in found if result is not None]
+        trial_results = (trial.result(self.outcomes) for trial in self.trials)
+        return [result for result in trial_results if result is not None]
 
     @property
     def finished(self) -> list[TrialResult]:
@@ -189,8 +189,8 @@ class SearchResults(Results):
         """Trials of which a fit failed, among those that are trained without being compared."""
         if self.settings.compare_warm or not self.settings.warm_start:
             return []
-        found = (trial.result(self.outcomes) for trial in self.trained if trial.recipe.warm_start)
-        return [result for result in found if result is not None and result.failure is not None]
+        trial_results = (trial.result(self.outcomes) for trial in self.trained if trial.recipe.warm_start)
+        return [result for result in trial_results if result is not None and result.failure is not None]
 
     @property
     def missing(self) -> list[Trial]:
@@ -337,19 +337,19 @@ def _best(results: SearchResults) -> dict[str, Any] | None:
 def _selection(results: SearchResults) -> dict[str, Any] | None:
     if not results.finished:
         return None
-    found = results.selection
+    selection = results.selection
 
     def configs(chosen: list[TrialResult]) -> list[list[int]]:
         return [list(result.trial.architecture) for result in chosen]
 
     return {
-        "rule": found.rule,
-        "chosen": list(found.chosen.trial.architecture),
-        "best": list(found.best.trial.architecture),
-        "tied": None if found.tied is None else configs(found.tied),
-        "one_se": list(found.one_se.trial.architecture),
-        "pareto": configs(found.pareto),
-        "method": found.method,
+        "rule": selection.rule,
+        "chosen": list(selection.chosen.trial.architecture),
+        "best": list(selection.best.trial.architecture),
+        "tied": None if selection.tied is None else configs(selection.tied),
+        "one_se": list(selection.one_se.trial.architecture),
+        "pareto": configs(selection.pareto),
+        "method": selection.method,
         "compared": len(results.finished),
         "dropped_untested": results.n_dropped,
     }

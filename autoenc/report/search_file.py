@@ -49,13 +49,13 @@ def search_file(
     ]
     if seen.settings.get("timeout_hours") is not None:
         lines.append(f"budget_hours: {_scalar(seen.settings['timeout_hours'])}")
-    families = [each for each in narrowed if each.option == "families"]
-    for each in families:
-        lines += [*_origin(each), f"{each.option}: {_value(each.value)}"]
+    families = [option for option in narrowed if option.option == "families"]
+    for option in families:
+        lines += [*_origin(option), f"{option.option}: {_value(option.value)}"]
     lines += ["", "# The rows that judge a trial, and how: as they were.", *_kept(seen), "", "search_space:"]
-    for each in narrowed:
-        if each not in families:
-            lines += [*_origin(each, "  "), f"  {each.option}: {_value(each.value)}"]
+    for option in narrowed:
+        if option not in families:
+            lines += [*_origin(option, "  "), f"  {option.option}: {_value(option.value)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -81,8 +81,8 @@ def _kept(seen: Observations) -> list[str]:
     return lines
 
 
-def _origin(each: Narrowed, indent: str = "") -> list[str]:
-    text = f"was {_shown(each.coarse)}; best {_shown(each.winner, '-')}; {each.reason}"
+def _origin(option: Narrowed, indent: str = "") -> list[str]:
+    text = f"was {_shown(option.coarse)}; best {_shown(option.winner, '-')}; {option.reason}"
     return [indent + line for line in _comment(text)]
 
 
@@ -99,11 +99,12 @@ def _shown(values: Sequence[Any], between: str = ", ") -> str:
 def narrowed_table(narrowed: Sequence[Narrowed]) -> list[str]:
     """Return a line per option: what it was, the best trial's value, what it is now, and why."""
     rows = [
-        (each.option, _shown(each.coarse), _shown(each.winner, "-"), _shown(each.value)) for each in narrowed
+        (option.option, _shown(option.coarse), _shown(option.winner, "-"), _shown(option.value))
+        for option in narrowed
     ]
     heads = ("option", "coarse", "best", "fine")
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-    lines = [[*heads, "why"], *([*row, each.reason] for row, each in zip(rows, narrowed, strict=True))]
+    lines = [[*heads, "why"], *([*row, option.reason] for row, option in zip(rows, narrowed, strict=True))]
     return [
         "  ".join([*(f"{c:<{w}}" for c, w in zip(line, widths, strict=False)), line[-1]]) for line in lines
     ]

@@ -145,9 +145,9 @@ class ImportancesPlot(NamedTuple):
 
 def importances_plot(study: optuna.Study) -> ImportancesPlot:
     """What the picture of the importances will show."""
-    found = study_importances(study)
+    importances = study_importances(study)
     return ImportancesPlot(
-        "Which parameters, as drawn, decided about the best values", found.shares, found.caution
+        "Which parameters, as drawn, decided about the best values", importances.shares, importances.caution
     )
 
 

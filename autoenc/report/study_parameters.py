@@ -84,23 +84,23 @@ def draw_parallel(plot: ParallelPlot) -> Figure:
             places, plot.heights[:, trial], color=line_colours[trial], marker="o",
             markersize=5 if best else 2.5, linewidth=3 if best else 1, alpha=1 if best else 0.55,
         )  # fmt: skip
-    for place, each in zip(places, plot.axes, strict=True):
+    for place, parameter in zip(places, plot.axes, strict=True):
         axis.axvline(place, color="black", linewidth=0.9)
-        values, labels = each.ticks()
-        for height, label in zip(each.positions(values), labels, strict=True):
+        values, labels = parameter.ticks()
+        for height, label in zip(parameter.positions(values), labels, strict=True):
             axis.annotate(
                 label, (place, height), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7.5,
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}, zorder=4,
             )  # fmt: skip
-    axis.set_xticks(places, [each.label for each in plot.axes], rotation=25, ha="right")
+    axis.set_xticks(places, [parameter.label for parameter in plot.axes], rotation=25, ha="right")
     axis.set_xlim(-0.15, len(plot.axes) - 0.35)
     axis.set_ylim(-0.05, 1.05)
     for side in ("top", "right", "left", "bottom"):
         axis.spines[side].set_visible(False)
     axis.tick_params(axis="x", length=0)
     figure.colorbar(colours, ax=axis, label="value of the objective (lower is better)", extend=extend)
-    told = "the best trial" if plot.kept == 0 else "the trial that is kept, though another's value is lower"
-    axis.set_xlabel(f"the thick line is {told}", fontsize=9)
+    kept = "the best trial" if plot.kept == 0 else "the trial that is kept, though another's value is lower"
+    axis.set_xlabel(f"the thick line is {kept}", fontsize=9)
     return figure
 
 
@@ -154,26 +154,26 @@ def draw_slices(plot: SlicesPlot) -> Figure:
         )
         return figure
     norm = Normalize(min(plot.numbers), max(max(plot.numbers), min(plot.numbers) + 1))
-    for panel, each in zip(panels.flat, plot.axes, strict=False):
-        known = [i for i, value in enumerate(each.values) if isfinite(value)]
+    for panel, parameter in zip(panels.flat, plot.axes, strict=False):
+        known = [i for i, value in enumerate(parameter.values) if isfinite(value)]
         panel.scatter(
-            [each.values[i] for i in known], [plot.losses[i] for i in known],
+            [parameter.values[i] for i in known], [plot.losses[i] for i in known],
             c=[plot.numbers[i] for i in known], norm=norm, cmap="Blues", s=26, edgecolor="#333333",
             linewidth=0.4,
         )  # fmt: skip
-        panel.set_xlabel(each.label)
+        panel.set_xlabel(parameter.label)
         panel.grid(alpha=0.3)
-        if each.choices:
-            values, labels = each.ticks()
+        if parameter.choices:
+            values, labels = parameter.ticks()
             crowded = sum(map(len, labels)) > 22
             panel.set_xticks(values, labels, rotation=60 if crowded else 0, fontsize=8)
-            panel.set_xlim(-0.5, len(each.choices) - 0.5)
-        elif each.log:
+            panel.set_xlim(-0.5, len(parameter.choices) - 0.5)
+        elif parameter.log:
             panel.set_xscale("log")
-            values, labels = each.ticks()
+            values, labels = parameter.ticks()
             panel.set_xticks(values[::2], labels[::2])
             panel.xaxis.set_minor_formatter(NullFormatter())
-        elif each.whole:
+        elif parameter.whole:
             panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     if len(set(plot.losses)) > 1:
         log_scale(panels[0, 0], plot.losses)

@@ -94,8 +94,8 @@ class StudyResults(Results):
 
     def _counted(self) -> str:
         counts = count_states(study_trials(self.study))
-        told = [f"{counts[state]:,} {word}" for state, word in _STATES.items() if counts[state]]
-        return ", ".join(told) or "no trial"
+        counted = [f"{counts[state]:,} {word}" for state, word in _STATES.items() if counts[state]]
+        return ", ".join(counted) or "no trial"
 
 
 _STATES = {"complete": "complete", "pruned": "pruned", "fail": "failed", "running": "unfinished"}

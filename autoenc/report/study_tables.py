@@ -79,7 +79,8 @@ def study_document(study: optuna.Study, settings: Mapping[str, Any], total_time_
             "trial_states": count_states(trials),
             **best_document(study, total_time_s),
             "search_space": {
-                name: describe_distribution(each) for name, each in search_space(trials).items()
+                name: describe_distribution(distribution)
+                for name, distribution in search_space(trials).items()
             },
             "trials": [_entry(trial) for trial in trials],
         }
@@ -132,10 +133,10 @@ def _csv(shown: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> str:
 
 def _scalar_attributes(trials: Iterable[FrozenTrial]) -> list[str]:
     """Names of user attributes that hold one value, in the order in which they first appear."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for trial in trials:
-        found.update((name, None) for name, value in trial.user_attrs.items() if _scalar(value) is not None)
-    return list(found)
+        names.update((name, None) for name, value in trial.user_attrs.items() if _scalar(value) is not None)
+    return list(names)
 
 
 def _scalar(value: Any) -> bool | int | float | str | None:

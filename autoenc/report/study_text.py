@@ -28,9 +28,13 @@ def report_text(study: optuna.Study, settings: Mapping[str, Any], total_time_s: 
     """
     trials, ranked = study_trials(study), ranked_trials(study)
     counts = count_states(trials)
-    told = [f"{counts['complete']:,} complete", f"{counts['pruned']:,} pruned", f"{counts['fail']:,} failed"]
-    told += [f"{counts[state]:,} {state}" for state in ("running", "waiting") if counts[state]]
-    lines = [f"Search {study.study_name}", "", f"trials      {len(trials):,}: {', '.join(told)}"]
+    counted = [
+        f"{counts['complete']:,} complete",
+        f"{counts['pruned']:,} pruned",
+        f"{counts['fail']:,} failed",
+    ]
+    counted += [f"{counts[state]:,} {state}" for state in ("running", "waiting") if counts[state]]
+    lines = [f"Search {study.study_name}", "", f"trials      {len(trials):,}: {', '.join(counted)}"]
     n_infinite = counts["complete"] - len(ranked)
     if n_infinite:
         lines.append(f"            not ranked, as their value is not finite: {n_infinite:,} of the complete")
@@ -57,9 +61,13 @@ def _space(trials: list[FrozenTrial]) -> list[str]:
 
 
 def _importance(study: optuna.Study) -> list[str]:
-    found = study_importances(study)
-    lines = ["", "Importance of the parameters", *([f"  {found.caution}"] if found.caution else [])]
-    return lines + _aligned({name: f"{100 * share:5.1f} %" for name, share in found.shares.items()})
+    importances = study_importances(study)
+    lines = [
+        "",
+        "Importance of the parameters",
+        *([f"  {importances.caution}"] if importances.caution else []),
+    ]
+    return lines + _aligned({name: f"{100 * share:5.1f} %" for name, share in importances.shares.items()})
 
 
 def _table(ranked: list[FrozenTrial]) -> list[str]:

@@ -15,10 +15,10 @@ def search_lines(study: optuna.Study) -> list[str]:
     """What a search came to, for people and for its log."""
     counts = count_states(study_trials(study))
     best = kept_trial(study)
-    told = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
+    counted = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
     lines = [
-        f"trials        {told}",
-        *(f"finalist      {_told_finalist(each)}" for each in compare(study)),
+        f"trials        {counted}",
+        *(f"finalist      {_told_finalist(finalist)}" for finalist in compare(study)),
     ]
     if best is None:
         return lines
@@ -30,19 +30,21 @@ def search_lines(study: optuna.Study) -> list[str]:
     return lines
 
 
-def _told_finalist(each: Finalist) -> str:
-    told = f"trial {each.number}: {each.mean:.4f} over {each.n_folds} folds"
-    if not each.above_standard_error:
-        return told
-    return f"{told}, {each.above:+.4f} +- {each.above_standard_error:.4f} beside the first on the same folds"
+def _told_finalist(judged: Finalist) -> str:
+    text = f"trial {judged.number}: {judged.mean:.4f} over {judged.n_folds} folds"
+    if not judged.above_standard_error:
+        return text
+    return (
+        f"{text}, {judged.above:+.4f} +- {judged.above_standard_error:.4f} beside the first on the same folds"
+    )
 
 
 def _told_best(study: optuna.Study, best: FrozenTrial) -> str:
     """Which trial is kept, and why where it is not the one with the lowest value."""
     lowest = ranked_trials(study)[0]
-    told = f"trial {best.number}, value {best.value:.6f} in the search"
+    text = f"trial {best.number}, value {best.value:.6f} in the search"
     if finalists := compare(study):
-        told += f", {finalists[0].mean:.4f} over all its folds"
+        text += f", {finalists[0].mean:.4f} over all its folds"
     if lowest.number == best.number:
-        return told
-    return f"{told}; the last round put it before trial {lowest.number}, whose was {lowest.value:.6f}"
+        return text
+    return f"{text}; the last round put it before trial {lowest.number}, whose was {lowest.value:.6f}"

@@ -101,13 +101,13 @@ def stages_plot(study: optuna.Study) -> StagesPlot:
     correlation = None
     if len(trials) > 2 and np.ptp(stage1) > 0 and np.ptp(stage2) > 0:
         correlation = float(spearmanr(stage1, stage2).statistic)
-    told = (
+    with_rank = (
         "too few to correlate" if correlation is None else f"rank correlation (Spearman) {correlation:+.2f}"
     )
     count = counted(len(trials), "trial")
     best = kept_trial(study)
     chosen = next((i for i, trial in enumerate(trials) if best and trial.number == best.number), 0)
-    title = f"Does a good reconstruction help? {count}, {told}"
+    title = f"Does a good reconstruction help? {count}, {with_rank}"
     return StagesPlot(title, stage1, stage2, correlation, chosen)
 
 

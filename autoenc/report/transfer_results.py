@@ -83,8 +83,8 @@ class TransferResults(StudyResults):
         table = super().leaderboard
         compared = {finalist.number: finalist for finalist in compare(self.study)}
         for place, name in enumerate(("mean", "standard_error"), 3):
-            found = [getattr(compared.get(number), name, nan) for number in table["trial"]]
-            table.insert(place, f"finalist_{name}", found)
+            column = [getattr(compared.get(number), name, nan) for number in table["trial"]]
+            table.insert(place, f"finalist_{name}", column)
         return table
 
     @property

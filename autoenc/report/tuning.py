@@ -76,8 +76,8 @@ def steps_of(study: optuna.Study) -> list[TrialStep]:
 def among_all(steps: Sequence[TrialStep], number: int) -> TrialStep:
     """The step of a trial, held against all that have ended: with several at once later ones may have."""
     step = next(step for step in steps if step.trial.number == number)
-    others = [each for each in steps if each.trial.number != number and each.value is not None]
-    best = min(others, key=lambda each: each.value or 0.0, default=None)
+    others = [other for other in steps if other.trial.number != number and other.value is not None]
+    best = min(others, key=lambda other: other.value or 0.0, default=None)
     if best is None or step.value is None:
         return step
     return step._replace(best=best.trial, improved=step.value < (best.value or 0.0))
@@ -88,8 +88,8 @@ def changes(step: TrialStep) -> str:
     if step.best is None:
         return ""
     old, new = step.best.params, step.trial.params
-    told = [f"{n} {_shown(old.get(n))} -> {_shown(new[n])}" for n in new if new[n] != old.get(n)]
-    return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+    changed = [f"{n} {_shown(old.get(n))} -> {_shown(new[n])}" for n in new if new[n] != old.get(n)]
+    return ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
 
 
 def step_line(step: TrialStep, baselines: Mapping[str, float]) -> str:
@@ -101,15 +101,15 @@ def step_line(step: TrialStep, baselines: Mapping[str, float]) -> str:
     head = f"{when} {step.trial.number:>4} {step.family:<3} {step.stack:<20} {words:<66}"
     if step.value is None:
         return f"{head} {step.trial.user_attrs.get('failure', 'ended early by the pruner')}"
-    told = f"{head} {step.value:.5f}"
+    text = f"{head} {step.value:.5f}"
     if step.improved and step.best is not None and step.best.value:
-        told += f"  improved by {100 * (1 - step.value / step.best.value):.1f} %"
+        text += f"  improved by {100 * (1 - step.value / step.best.value):.1f} %"
     elif step.improved:
         above = above_pca(step.value, baselines)
-        told += "  first" if above is None else f"  first, {100 * above:+.0f} % against PCA"
+        text += "  first" if above is None else f"  first, {100 * above:+.0f} % against PCA"
     if step.improved and step.level:
-        told += f", {step.level}"
-    return f"{told}  [{step.mode}]" if step.mode else told
+        text += f", {step.level}"
+    return f"{text}  [{step.mode}]" if step.mode else text
 
 
 def progress_csv(study: optuna.Study) -> str:

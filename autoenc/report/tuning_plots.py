@@ -144,7 +144,7 @@ def draw_analysis(plot: AnalysisPlot) -> Figure:
     figure = new_figure(12.0, 8.0)
     loss, size, rate, waited = figure.subplots(2, 2, sharex=True).flat
     for i, mode in enumerate(dict.fromkeys((*_MODES, *plot.modes))):  # a mode unknown here is drawn, too
-        at = [k for k, each in enumerate(plot.modes) if each == mode]
+        at = [k for k, mode_of_trial in enumerate(plot.modes) if mode_of_trial == mode]
         if at:
             loss.scatter(
                 [plot.numbers[k] for k in at], [plot.losses[k] for k in at], s=30, alpha=0.85,

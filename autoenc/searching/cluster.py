@@ -146,8 +146,10 @@ class DaskCluster(Generic[U, O]):
                 return None
             return __version__, FORMAT_VERSION
 
-        found = self._client.run(version, on_error="return")
-        wrong = [_mismatch(worker, said) for worker, said in found.items() if said is None or said != _here()]
+        versions = self._client.run(version, on_error="return")
+        wrong = [
+            _mismatch(worker, said) for worker, said in versions.items() if said is None or said != _here()
+        ]
         if wrong:
             raise InputError(wrong)
 
@@ -175,8 +177,10 @@ class DaskCluster(Generic[U, O]):
             elif (reason := trouble(error)) is not None:
                 answer.set_exception(MachineError(f"--scheduler {self.address}: a worker: {reason}"))
             else:  # the engine's errors are outcomes, so this is a worker that cannot work
-                told = f"--scheduler {self.address}: a worker cannot train: {type(error).__name__}: {error}"
-                answer.set_exception(InputError(told))
+                message = (
+                    f"--scheduler {self.address}: a worker cannot train: {type(error).__name__}: {error}"
+                )
+                answer.set_exception(InputError(message))
 
 
 async def _ask(address: str) -> None:

@@ -50,8 +50,8 @@ def estimate_seconds(
     measured = [_seconds_of(fits[i], split_of(fits[i]), engine, jobs) for i in probes]
     seconds = np.interp(work, work[probes], measured)
     loads = [0.0] * jobs
-    for each in sorted(seconds, reverse=True):
-        heapq.heappush(loads, heapq.heappop(loads) + float(each))
+    for duration in sorted(seconds, reverse=True):
+        heapq.heappush(loads, heapq.heappop(loads) + float(duration))
     return max(loads)
 
 

@@ -139,15 +139,15 @@ def table_warnings(
     """
     table = division.table
     signs = sign_warnings(table, norms, norm_option)
-    found = [
+    warnings = [
         f"{table.path}: {text}" for text in [*table.warnings, *division.warnings(folds, scalings), *signs]
     ]
     n_columns = len(table.columns)
     if latent_dim >= n_columns:
-        found.append(
+        warnings.append(
             f"latent size {latent_dim} is not below the {n_columns} columns: nothing has to be compressed"
         )
-    return found
+    return warnings
 
 
 def open_cluster(

@@ -67,12 +67,12 @@ class Running(Generic[U, O]):
 
     def first_outcomes(self) -> list[O]:
         """Outcomes of the first units, up to the first one that is not measured yet."""
-        found: list[O] = []
+        outcomes: list[O] = []
         for unit in self.units:
             if unit not in self.outcomes:
                 break
-            found.append(self.outcomes[unit])
-        return found
+            outcomes.append(self.outcomes[unit])
+        return outcomes
 
 
 class End(NamedTuple):

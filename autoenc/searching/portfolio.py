@@ -59,7 +59,7 @@ def portfolio(profile: TableProfile) -> list[Candidate]:
         profile: Of the table.
     """
     bent = "auto" if profile.has_long_tails else "standard"
-    found: list[tuple[Architecture, dict[str, Any]]] = [
+    candidates: list[tuple[Architecture, dict[str, Any]]] = [
         ((128, 64), {"initial_lr": 3e-3}),
         ((32,), {"initial_lr": 1e-2, "activation": "relu", "dropout": 0.1, "weight_decay": 0.1}),
         ((128, 64), {"initial_lr": 1e-3, "dropout": 0.1, "weight_decay": 1e-2}),
@@ -71,8 +71,8 @@ def portfolio(profile: TableProfile) -> list[Candidate]:
         ((128, 64, 32), {"initial_lr": 3e-3, "activation": "silu", "dropout": 0.05}),
     ]  # fmt: skip
     if profile.zero_share >= _MANY_ZEROS:
-        found.insert(3, ((128, 64), {"initial_lr": 3e-3, "loss": "sparse"}))
-    return [Candidate(stack, _recipe(profile, **options)) for stack, options in found]
+        candidates.insert(3, ((128, 64), {"initial_lr": 3e-3, "loss": "sparse"}))
+    return [Candidate(stack, _recipe(profile, **options)) for stack, options in candidates]
 
 
 def variations(best: Candidate, n: int, profile: TableProfile, seed: Sequence[int]) -> list[Candidate]:
@@ -84,26 +84,26 @@ def variations(best: Candidate, n: int, profile: TableProfile, seed: Sequence[in
         profile: Of the table.
         seed: What the changes follow from.
     """
-    rng, found = np.random.default_rng(list(seed)), list[Candidate]()
+    rng, candidates = np.random.default_rng(list(seed)), list[Candidate]()
     for _ in range(20 * n):
         candidate = best
         for _ in range(int(rng.integers(1, 3))):
             candidate = _changed(candidate, profile, rng)
-        if candidate != best and candidate not in found:
-            found.append(candidate)
-        if len(found) == n:
+        if candidate != best and candidate not in candidates:
+            candidates.append(candidate)
+        if len(candidates) == n:
             break
-    return found
+    return candidates
 
 
 def fresh(n: int, profile: TableProfile, seed: Sequence[int]) -> list[Candidate]:
     """Candidates drawn from all that there are."""
     rng = np.random.default_rng([*seed, 1])
-    found = []
+    candidates = []
     for _ in range(n):
         options = {name: _drawn(values, rng) for name, values in _CHOICES.items()}
-        found.append(Candidate(_drawn(_STACKS, rng), _recipe(profile, **options)))
-    return found
+        candidates.append(Candidate(_drawn(_STACKS, rng), _recipe(profile, **options)))
+    return candidates
 
 
 def _recipe(profile: TableProfile, **options: Any) -> Recipe:

@@ -72,17 +72,17 @@ class Race:
 
     def compared(self, outcomes: Outcomes) -> list[Trial]:
         """The trials that were measured on all folds, PCA first."""
-        found = [trial for bracket in self._brackets(outcomes) for trial in bracket.kept]
-        return [self.pca, *(trial for trial in found if all(fit in outcomes for fit in trial.fits))]
+        kept = [trial for bracket in self._brackets(outcomes) for trial in bracket.kept]
+        return [self.pca, *(trial for trial in kept if all(fit in outcomes for fit in trial.fits))]
 
     def trained(self, outcomes: Outcomes) -> list[Trial]:
         """All trials so far, each on the folds that it came to."""
-        found = [self.pca]
+        trials = [self.pca]
         for bracket in self._brackets(outcomes):
             kept = {(trial.architecture, trial.recipe) for trial in bracket.kept}
-            found += [t for t in bracket.all if (t.architecture, t.recipe) not in kept]
-            found += bracket.kept
-        return [trial for trial in found if all(fit in outcomes for fit in trial.fits)]
+            trials += [t for t in bracket.all if (t.architecture, t.recipe) not in kept]
+            trials += bracket.kept
+        return [trial for trial in trials if all(fit in outcomes for fit in trial.fits)]
 
     def _brackets(self, outcomes: Outcomes) -> list[_Bracket]:
         """The brackets so far, the last of them open unless there are as many as can be."""

@@ -81,14 +81,14 @@ class Halving:
     def rungs(self, outcomes: Outcomes) -> list[Rung]:
         """The rungs that are reached: the last one may still be in training."""
         alive = self.trials
-        found = []
+        schedule = []
         full = alive[0].recipe.epochs
         for epochs in sorted({max(1, full // 9), max(1, full // 3), full}):
             if epochs < full:
                 cut = [replace(t, recipe=replace(t.recipe, stop_after=epochs, patience=0)) for t in alive]
             else:
                 cut = alive
-            found.append(Rung(epochs, cut))
+            schedule.append(Rung(epochs, cut))
             results = [trial.result(outcomes) for trial in cut]
             if any(result is None for result in results):
                 break
@@ -98,7 +98,7 @@ class Halving:
             alive = [trial for i, trial in enumerate(alive) if i in kept]
             if not alive:
                 break
-        return found
+        return schedule
 
     def propose(self, outcomes: Outcomes) -> list[Fit]:
         """See :class:`Strategy`."""

@@ -133,8 +133,8 @@ class TrialResult:
     @property
     def explained(self) -> float | None:
         """Mean explained variance of the rows that judge; None where earlier versions recorded none."""
-        found = [outcome.explained for outcome in self.outcomes]
-        return None if None in found else fmean(value for value in found if value is not None)
+        shares = [outcome.explained for outcome in self.outcomes]
+        return None if None in shares else fmean(value for value in shares if value is not None)
 
     @property
     def best_test_loss(self) -> float:

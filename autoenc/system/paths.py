@@ -298,7 +298,7 @@ def _remove_abandoned(path: Path) -> None:
     """Remove what processes that are gone had begun to write of a file."""
     beginning = f".{path.name}."
     with os.scandir(path.parent) as entries:
-        names = [each.name for each in entries if each.name.startswith(beginning)]
+        names = [entry.name for entry in entries if entry.name.startswith(beginning)]
     if not names:
         return
     import psutil

@@ -51,9 +51,9 @@ def masked_storage(text: str) -> str:
 
 
 def _without_values(text: str) -> str:
-    def shown(found: re.Match[str]) -> str:
-        is_secret = _is_secret(found["name"]) or _SECRET_INSIDE.search(unquote(found["value"]).lower())
-        return f"{found['name']}={MASK}" if found["value"] and is_secret else found[0]
+    def shown(match: re.Match[str]) -> str:
+        is_secret = _is_secret(match["name"]) or _SECRET_INSIDE.search(unquote(match["value"]).lower())
+        return f"{match['name']}={MASK}" if match["value"] and is_secret else match[0]
 
     return _NAMED.sub(shown, text)
 
@@ -66,7 +66,7 @@ def masked(text: str) -> str:
     """A text that may hold URLs, with their secrets masked."""
     if "://" not in text:
         return text
-    return _URL.sub(lambda found: masked_url(found[0]), _SPACED.sub(rf"\1:{MASK}@", text))
+    return _URL.sub(lambda match: masked_url(match[0]), _SPACED.sub(rf"\1:{MASK}@", text))
 
 
 def masked_error(error: BaseException, url: str) -> str:
@@ -75,8 +75,8 @@ def masked_error(error: BaseException, url: str) -> str:
     Drivers quote what they could not make sense of, decoded and cut at any special character.
     """
     text = str(error).strip().replace(url, masked_url(url))
-    words = [found["password"] for found in [_LOGIN.search(url)] if found]
-    words += [found["value"] for found in _NAMED.finditer(url) if _is_secret(found["name"])]
+    words = [match["password"] for match in [_LOGIN.search(url)] if match]
+    words += [match["value"] for match in _NAMED.finditer(url) if _is_secret(match["name"])]
     whole = [word for given in words for word in (given, unquote(given)) if word]
     pieces = [piece for word in whole for piece in re.split(r"[@:/?#\s]", word) if len(piece) > 2]
     for word in sorted({*whole, *pieces}, key=len, reverse=True):
@@ -94,9 +94,9 @@ def masked_values(value: Any) -> Any:
     if isinstance(value, str):
         return masked_url(value)
     if isinstance(value, dict):
-        return {key: masked_values(each) for key, each in value.items()}
+        return {key: masked_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(masked_values(each) for each in value)
+        return type(value)(masked_values(item) for item in value)
     return value
 
 

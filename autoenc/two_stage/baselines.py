@@ -50,12 +50,12 @@ def representations(scaled: Points) -> dict[str, Callable[[Points], Points]]:
     def raw(rows: Points) -> Points:
         return np.nan_to_num(rows, nan=0.0)
 
-    found: dict[str, Callable[[Points], Points]] = {"raw features": raw}
+    by_name: dict[str, Callable[[Points], Points]] = {"raw features": raw}
     filled = raw(scaled)
     if filled.var(axis=0).any():
         pca = PCA(_VARIANCE, random_state=0).fit(filled)
-        found["PCA"] = lambda rows: pca.transform(raw(rows)).astype(np.float32)
-    return found
+        by_name["PCA"] = lambda rows: pca.transform(raw(rows)).astype(np.float32)
+    return by_name
 
 
 def compare_with_baselines(
@@ -82,7 +82,7 @@ def compare_with_baselines(
         By name; heads that come to nothing are left out.
     """
     split, labelled = stages.split(fold), stages.scaled_labelled(fold)
-    found = {}
+    compared = {}
     for name, transform in representations(split.values[split.train]).items():
         try:
             heads, units = stages.fit_heads(fold, transform(labelled[fold.train]), recipe)
@@ -90,12 +90,12 @@ def compare_with_baselines(
             continue
         others = heads.outputs(transform(labelled[fold.validation]))
         beside = score(data, fold.validation, others, units)
-        found[name] = Beside(
+        compared[name] = Beside(
             beside,
             beside.stage2(settings) - scores.stage2(settings),
             _interval(data, fold.validation, units, settings, (others, outputs)),
         )
-    return found
+    return compared
 
 
 def _interval(
@@ -110,7 +110,7 @@ def _interval(
     n = len(counts[0])
 
     def difference(*given: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-        sums = [each.sum(axis) for each in given]
+        sums = [part.sum(axis) for part in given]
         return _stage2(sums[:n], settings) - _stage2(sums[n:], settings)
 
     return percentile_interval((*counts[0], *counts[1]), difference)
@@ -127,9 +127,11 @@ def _counts(
         counts[0] = np.nan_to_num(np.abs(outputs["regression"] - target), nan=0.0)
         counts[1] = (~np.isnan(target)).astype(float)
     if "classification" in outputs:
-        target, found = data.targets["classification"].values[rows], outputs["classification"] >= 0
+        target, predicted = data.targets["classification"].values[rows], outputs["classification"] >= 0
         positive, negative = target == 1, target == 0
-        counts[2:] = [each.astype(float) for each in (positive & found, negative & found, positive & ~found)]
+        counts[2:] = [
+            mask.astype(float) for mask in (positive & predicted, negative & predicted, positive & ~predicted)
+        ]
     return counts
 
 

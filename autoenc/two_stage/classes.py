@@ -83,11 +83,11 @@ def two_classes(
         )
     low, high = order
     if positive is not None:
-        found = [one for one in order if _is_called(one, positive)]
-        if not found:
-            told = ", ".join(map(repr, order))
-            raise InputError(f"{where}: --positive_class must be one of {told}, got {positive!r}")
-        if found[0] == low:
+        matches = [one for one in order if _is_called(one, positive)]
+        if not matches:
+            names = ", ".join(map(repr, order))
+            raise InputError(f"{where}: --positive_class must be one of {names}, got {positive!r}")
+        if matches[0] == low:
             low, high = high, low
     values = np.full(len(column), np.nan)
     values[known] = [one == high for one in items]

@@ -265,5 +265,5 @@ def _told_missing(written: pd.Series, column: pd.Series) -> str:
     words = missing_words(written)
     if not words or known.empty or not isinstance(known.iloc[0], str):
         return ""
-    told = ", ".join(f"{word} ({count:,} rows)" for word, count in words.items())
-    return f"read as missing: {told}; if that is a class, call it something else"
+    counted = ", ".join(f"{word} ({count:,} rows)" for word, count in words.items())
+    return f"read as missing: {counted}; if that is a class, call it something else"

@@ -40,7 +40,7 @@ def estimate_trial_s(
     fits = [size.fit(settings.seed, fold.pretraining) for size in sizes]
     together_s = estimate_seconds(fits, lambda name: stages.split(fold), engine, n_threads)
     stage1_s = together_s * n_threads / len(fits)
-    n_pretrainings = len({each.pretraining for each in folds})
+    n_pretrainings = len({one.pretraining for one in folds})
     middle = sizes[len(sizes) // 2]
     brief = Stages(data, settings.model_copy(update={"stage2_epochs": _EPOCHS}), engine)
     pretrained = brief.pretrain(fold, replace(middle, recipe=replace(middle.recipe, stop_after=1)))

@@ -207,17 +207,17 @@ def compare(study: optuna.Study) -> list[Finalist]:
     if missing or len(order) < 2:
         return []
     n_folds = len(study.get_trials(deepcopy=False)[order[0]].intermediate_values)
-    found = []
+    finalists = []
     for number in order:
         row = rows[number]
         above = row - rows[order[0]][: len(row)]
-        found.append(
+        finalists.append(
             Finalist(
                 number, len(row), float(row.mean()), _error(row, n_folds), float(above.mean()),
                 _error(above, n_folds),
             )
         )  # fmt: skip
-    return found
+    return finalists
 
 
 def _error(values: NDArray[np.float64], n_folds: int) -> float:

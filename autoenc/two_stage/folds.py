@@ -116,14 +116,14 @@ def _check_sizes(data: TransferData, n_folds: int) -> None:
             "labelled rows, and a fifth of them stays out of the search"
         )
     if data.pretrain.size < _FEWEST:
-        told = f"{data.table.path}: must have at least {_FEWEST} rows for stage 1, has {data.pretrain.size}"
+        text = f"{data.table.path}: must have at least {_FEWEST} rows for stage 1, has {data.pretrain.size}"
         if data.n_overlapping:
             of_groups = "" if data.group is None else f" or of their groups by {data.group}"
-            told += (
+            text += (
                 f" beside the {data.n_overlapping:,} that are labelled rows, too{of_groups}; if all rows "
                 "stand in one table, leave out --labelled_path"
             )
-        problems.append(told)
+        problems.append(text)
     if problems:
         raise InputError(problems)
 
@@ -146,17 +146,17 @@ def _warnings(
     data: TransferData, parts: list[tuple[Rows, Rows]], test: Rows, classes: NDArray[Any] | None
 ) -> tuple[str, ...]:
     """What the options that divide rows leave of the classes."""
-    found = []
+    warnings = []
     if data.stratify is not None and (rare := rare_class(len(parts), classes)):
-        found.append(f"--stratify {data.stratify}: {rare}")
+        warnings.append(f"--stratify {data.stratify}: {rare}")
     target = data.targets.get("classification")
     if data.group is not None and target is not None:
         judging = {**{f"fold {k}": rows for k, (_, rows) in enumerate(parts, 1)}, "the test rows": test}
         without = [name for name, rows in judging.items() if not (target.values[rows] == 1).any()]
         if without:
-            told = f"{', '.join(without)} hold no row of class {target.class_name(1)}, and find none"
-            found.append(f"--group {data.group}: {told}")
-    return tuple(f"{data.labelled.path}: {text}" for text in found)
+            lacking = f"{', '.join(without)} hold no row of class {target.class_name(1)}, and find none"
+            warnings.append(f"--group {data.group}: {lacking}")
+    return tuple(f"{data.labelled.path}: {text}" for text in warnings)
 
 
 def _strata(data: TransferData, n_folds: int) -> NDArray[np.int64] | None:

@@ -98,7 +98,9 @@ class TransferJob:
         if problems or engine is None or data is None or division is None:
             raise InputError(problems)
         job = cls(settings, place, engine, data, division, repeats, is_on_disk)
-        if data.table.varying.any() and any(each.without_information.all() for each in job.scalings.values()):
+        if data.table.varying.any() and any(
+            scaling.without_information.all() for scaling in job.scalings.values()
+        ):
             raise InputError(
                 f"{settings.data_path}: no column varies in the rows that stage 1 learns from; "
                 f"--scaling {settings.scaling} has nothing to go by"

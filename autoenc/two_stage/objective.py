@@ -90,8 +90,8 @@ def score(
     if "classification" in outputs:
         known = data.targets["classification"].known[rows]
         true = data.targets["classification"].values[rows][known] == 1
-        found = outputs["classification"][known] >= 0
-        found_of = precision_recall_fscore_support(true, found, average="binary", zero_division=0)
+        predicted = outputs["classification"][known] >= 0
+        found_of = precision_recall_fscore_support(true, predicted, average="binary", zero_division=0)
         recall, f1 = float(found_of[1]), float(found_of[2])
     return Scores(mae, f1, recall, stage1_loss)
 

@@ -110,19 +110,19 @@ def read_study(path: Path, flag: str = "--resume", storage: str | None = None) -
             names = ", ".join(studies_there) or "no other of its kind"
             raise InputError(f"--storage {masked_storage(storage)}: holds no study {name}, but {names}")
         return studies_there[name]
-    told = f"{flag} {path}".strip()
+    source = f"{flag} {path}".strip()
     if not path.is_file():
         kind = special_kind(path)
         what = f"is {kind}" if kind else "there is no such file"
-        raise InputError(f"{told}: {what}; the record is called study.db in a search's folder")
+        raise InputError(f"{source}: {what}; the record is called study.db in a search's folder")
     try:
-        opened = CheckedDatabase(sqlite_url(path), told, kind="a transfer-aware search")
+        opened = CheckedDatabase(sqlite_url(path), source, kind="a transfer-aware search")
     except RuntimeError as error:  # of another version of Optuna; it says what to do
-        raise InputError(f"{told}: {error}") from None
+        raise InputError(f"{source}: {error}") from None
     studies = opened.get_all_studies()
     if not studies or not {TRANSFER, _SETTINGS} <= studies[0].user_attrs.keys():
         broken = "what it says of itself is damaged" if opened.damage else ""
-        raise InputError(f"{told}: {broken or 'is not the record of a transfer-aware search'}")
+        raise InputError(f"{source}: {broken or 'is not the record of a transfer-aware search'}")
     return optuna.load_study(study_name=studies[0].study_name, storage=opened)
 
 
@@ -213,18 +213,18 @@ def _begin(path: Path, context: dict[str, Any], settings: dict[str, Any]) -> Non
 
 
 def _kind(place: str, of_study: str = "") -> Kind:
-    def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    def differences(noted: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
         # An option that came later has its default in the studies begun before.
         usual = require_settings(TransferSettings, {}).all_defining()
-        known, here = {**usual, **found}, {**usual, **wanted}
+        known, here = {**usual, **noted}, {**usual, **wanted}
         names = differing(known, here)
-        told = [
+        parts = [
             "other data" if name == "data" else f"{name} {known.get(name)} there, {here.get(name)} here"
             for name in names
         ]
         return (
-            ["; ".join(told[:_MOST]) + (f" and {len(told) - _MOST} more" if len(told) > _MOST else "")]
-            if told
+            ["; ".join(parts[:_MOST]) + (f" and {len(parts) - _MOST} more" if len(parts) > _MOST else "")]
+            if parts
             else []
         )
 

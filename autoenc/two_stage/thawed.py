@@ -142,12 +142,12 @@ class _Loss:
         for kind, output in outputs.items():
             known, target = self._known[kind][batch], self._filled[kind][batch]
             if kind == "regression":
-                each = nn.functional.huber_loss(output, target, reduction="none")
+                losses = nn.functional.huber_loss(output, target, reduction="none")
             else:
-                each = nn.functional.binary_cross_entropy_with_logits(
+                losses = nn.functional.binary_cross_entropy_with_logits(
                     output, target, reduction="none", pos_weight=self._positive
                 )
-            total = total + self._weights[kind] * (each * known).sum() / known.sum().clamp(min=1)
+            total = total + self._weights[kind] * (losses * known).sum() / known.sum().clamp(min=1)
         return total
 
 

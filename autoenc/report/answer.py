@@ -31,9 +31,8 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
     compared = compared_with_pca(best.loss, results.baselines)
     lines = [f"{'best stack' if best is selection.best else 'chosen stack':<13} {best.trial.name}"]
     if best is not selection.best:
-        lines[0] += (
-            f" by {selection.rule}; the lowest loss has {selection.best.trial.name}, {selection.best.loss:.6f}"
-        )
+        lowest = selection.best
+        lines[0] += f" by {selection.rule}; the lowest loss has {lowest.trial.name}, {lowest.loss:.6f}"
     by_loss = settings.measure == "loss"
     if settings.folds:
         lines.append(f"{'fold loss' if by_loss else 'unexplained':<13} {best.loss:.6f}{spread}, {compared}")

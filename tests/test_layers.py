@@ -15,6 +15,7 @@ LAYERS = [
     {"engines"},
     {"settings"},
     {"data"},
+    {"exports"},
     {"fitted"},
     {"record"},
     {"config"},

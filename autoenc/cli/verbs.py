@@ -10,6 +10,7 @@ from autoenc.settings import (
     AnalyzeSettings,
     CompareSettings,
     EncodeSettings,
+    ExportSettings,
     FitSettings,
     ImputeSettings,
     MergeSettings,
@@ -116,6 +117,12 @@ COMMANDS = {
     ),
     "predict": Command(
         "write what heads predict for a table's rows", PredictSettings, "encode:predict", memory_mib=_TORCH
+    ),
+    "export": Command(
+        "write a model for other programs: ONNX, torch.export, safetensors; and a model card",
+        ExportSettings,
+        "export:export",
+        memory_mib=_TORCH,
     ),
     "runs": Command("list earlier runs of some folders", RunsSettings, "runs:runs"),
     "runs diff": Command("show what differs between two runs", RunsDiffSettings, "runs:runs_diff"),

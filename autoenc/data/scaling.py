@@ -209,6 +209,30 @@ class Scaling:
         found = [self._differs(values[:, j], j) for j in range(values.shape[1])]
         return np.array([cells is not None and bool(cells.any()) for cells in found], bool)
 
+    def constant_limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Of columns that are constant the range of cells that are that number, ``[columns]`` each.
+
+        Cells outside, and not 0, count as missing. Other columns have no limits; None where none has.
+        """
+        if self.constant is None or self.low is None or self.high is None:
+            return None
+        near = _rounding(self.low, self.high)
+        low = np.where(self.constant, self.low - near, -np.inf)
+        return low, np.where(self.constant, self.high + near, np.inf)
+
+    def unseen_groups(self) -> list[tuple[NDArray[np.bool_], NDArray[np.int64]]]:
+        """Columns of each group of indicators with unseen ones, ``[columns]``, and the places of these.
+
+        Where one of these is 1 all indicators of the group count as missing.
+        """
+        if self.groups is None:
+            return []
+        numbers = np.unique(self.groups[self.unseen]).tolist()
+        return [
+            (self.groups == number, np.flatnonzero(self.unseen & (self.groups == number)))
+            for number in numbers
+        ]
+
     def _differs(self, column: NDArray[np.floating], j: int) -> NDArray[np.bool_] | None:
         if self.constant is None or not self.constant[j]:
             return None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ArchitectureSearch"]
 
-_OWN = ("random_state", "n_jobs", "scoring", "refit")
+_OWN = ("random_state", "n_jobs", "scoring")
 """Parameters that are no options of a search by these names."""
 
 _DEFAULTS = defaults_of(SearchSettings)
@@ -54,7 +54,8 @@ class ArchitectureSearch(TableTransformer):
             ``pareto_knee``.
         scoring: Keep the stack with the lowest weighted score instead, such as ``"0.8*loss+0.2*params"``; the
             option ``score``.
-        refit: Train the chosen stack again on all rows; False keeps the model that was measured.
+        refit: What the model learns from once its loss is known: ``all`` rows, or ``train`` for those that it
+            was measured with.
         recipe: Defaults of what follows: ``classic``, or ``plain``, which standardizes and leaves out norms,
             dropout and the weight on non-zero cells.
         epochs: Passes over the training rows.
@@ -109,7 +110,7 @@ class ArchitectureSearch(TableTransformer):
         seeds: int = _DEFAULTS["seeds"],
         select: str = _DEFAULTS["select"],
         scoring: str | None = _DEFAULTS["score"],
-        refit: bool = True,
+        refit: str = "all",
         recipe: str = _DEFAULTS["recipe"],
         epochs: int | Sequence[int] | None = None,
         batch_size: int | Sequence[int] | None = None,
@@ -207,7 +208,7 @@ class ArchitectureSearch(TableTransformer):
 
     def _chosen(self, results: SearchResults, table: Table) -> tuple[FittedAutoencoder, NDArray[np.int64]]:
         """The model of the chosen stack, and the rows that it learned from."""
-        if not self.refit or not results.finished:
+        if self.refit == "train" or not results.finished:
             return results.best_model(), divide_holdout(np.arange(len(table.values)), results.settings.seed)[
                 0
             ]

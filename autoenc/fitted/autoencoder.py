@@ -18,6 +18,9 @@ from autoenc.data.frames import Rows, encoded_rows, rows_of
 from autoenc.data.table import Scaling
 from autoenc.engines.contract import Recipe, State
 from autoenc.errors import InputError
+from autoenc.exports.card import card_of
+from autoenc.exports.files import write_export
+from autoenc.exports.quality import quality_of
 from autoenc.fitted.evaluation import evaluating
 from autoenc.fitted.imputation import impute
 from autoenc.fitted.learned_range import far_outside, refuse_beyond, refuse_no_number
@@ -31,7 +34,7 @@ from autoenc.fitted.parts import (
     scaling_content,
     scaling_of,
 )
-from autoenc.fitted.sealed import write_sealed
+from autoenc.fitted.sealed import sealed, write_sealed
 from autoenc.models.network import DynamicAutoencoder, shape_of_state_dict
 
 if TYPE_CHECKING:
@@ -189,6 +192,52 @@ class FittedAutoencoder:
             OSError: If the file cannot be written; an earlier one is then as it was.
         """
         save_model(Path(path), self)
+
+    def export(self, path: str | Path, format: str | None = None) -> None:
+        """Write the model for other programs: encoder, decoder and scaling as one, raw rows in and out.
+
+        Rows are float64 ``[rows, columns]`` in the order of ``columns``, NaN where a cell is missing; of
+        mixed columns they hold the numbers that stand for them. Heads for predictions are in
+        ``safetensors`` alone.
+
+        Args:
+            path: The file.
+            format: ``onnx``, a graph with the input ``rows`` and the outputs ``latent`` and
+                ``reconstruction``; ``torch``, a program of ``torch.export`` that takes rows and returns both;
+                or ``safetensors``, the parameters with a description as JSON, which
+                :func:`autoenc.load_model` reads. By default what the suffix says: ``.onnx``, ``.pt2`` or
+                ``.safetensors``.
+
+        Raises:
+            InputError: If format or suffix is unknown, a package is not installed, or columns or recipe are
+                not known, which ``safetensors`` needs.
+            OSError: If the file cannot be written; an earlier one is then as it was.
+        """
+        write_export(self, Path(path), format)
+
+    def card(self, data: Any = None) -> str:
+        """A description for people, in Markdown: data, recipe, quality, limits.
+
+        Args:
+            data: Rows as for :meth:`encode`, on which the quality of each column is measured.
+        """
+        if data is None:
+            return card_of(self, None)
+        cells = self.rows(data).cells
+        reconstruction = self.scaling.undo(self.reconstructed(cells))
+        return card_of(self, quality_of(self.columns, cells, reconstruction))
+
+    def content(self) -> dict[str, Any]:
+        """What a model file holds.
+
+        Raises:
+            ValueError: If the model does not know its columns or its recipe.
+        """
+        return model_content(self)
+
+    def sealed_content(self) -> dict[str, Any]:
+        """The same with its digest, which shows any change of it."""
+        return sealed(self.content())
 
     def reconstruct_scaled(self, data: Any) -> NDArray[np.floating]:
         """The same in scaled units, where the loss is measured, as an array."""

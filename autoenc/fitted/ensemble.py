@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.data.frames import Rows
+from autoenc.exports.card import card_of
+from autoenc.exports.files import write_export
+from autoenc.exports.quality import Quality, quality_of
 from autoenc.fitted.autoencoder import (
     FORMAT_VERSION,
     FittedAutoencoder,
@@ -20,7 +23,7 @@ from autoenc.fitted.autoencoder import (
 )
 from autoenc.fitted.imputation import impute
 from autoenc.fitted.parts import check_keys, info_of
-from autoenc.fitted.sealed import write_sealed
+from autoenc.fitted.sealed import sealed, write_sealed
 
 __all__ = ["ENSEMBLE_FORMAT", "FittedEnsemble", "ensemble_of_content", "save_ensemble"]
 
@@ -96,6 +99,34 @@ class FittedEnsemble:
         """The same in scaled units, as an array: the mean is taken there."""
         return self.reconstructed(self.rows(data).cells)
 
+    def export(self, path: str | Path, format: str | None = None) -> None:
+        """Write the ensemble for other programs, as :meth:`FittedAutoencoder.export` does a model.
+
+        Graphs and programs have no latent points, and average the reconstructions.
+        """
+        write_export(self, Path(path), format)
+
+    def card(self, data: Any = None) -> str:
+        """A description for people, as :meth:`FittedAutoencoder.card`."""
+        return card_of(self, None if data is None else self._quality(data))
+
+    def _quality(self, data: Any) -> Quality:
+        cells = self.rows(data).cells
+        return quality_of(self.columns, cells, self.scaling.undo(self.reconstructed(cells)))
+
+    def content(self) -> dict[str, Any]:
+        """What the file of an ensemble holds."""
+        return {
+            "format": ENSEMBLE_FORMAT,
+            "version": FORMAT_VERSION,
+            "members": [model_content(member) for member in self.members],
+            "info": self.info,
+        }
+
+    def sealed_content(self) -> dict[str, Any]:
+        """The same with its digest, which shows any change of it."""
+        return sealed(self.content())
+
     def reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
         """Reconstructions of rows in original units, in scaled units, as an array."""
         total = self.members[0].reconstructed(cells).astype(np.float64)
@@ -115,13 +146,7 @@ def save_ensemble(path: Path, ensemble: FittedEnsemble) -> None:
         ValueError: If a member does not know its columns or its recipe.
         OSError: If the file cannot be written; an earlier one is then as it was.
     """
-    content = {
-        "format": ENSEMBLE_FORMAT,
-        "version": FORMAT_VERSION,
-        "members": [model_content(member) for member in ensemble.members],
-        "info": ensemble.info,
-    }
-    write_sealed(path, content)
+    write_sealed(path, ensemble.content())
 
 
 def ensemble_of_content(content: Mapping[str, Any]) -> FittedEnsemble:

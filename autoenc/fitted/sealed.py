@@ -18,7 +18,7 @@ import torch
 from autoenc.errors import InputError
 from autoenc.system.paths import write_atomically
 
-__all__ = ["check_digest", "check_tensor", "read_archive", "write_sealed"]
+__all__ = ["check_digest", "check_tensor", "read_archive", "sealed", "write_sealed"]
 
 _DIGEST = "digest"
 _MOST_VALUES = 1_000_000
@@ -45,15 +45,24 @@ def write_sealed(path: Path, content: Mapping[str, Any], keep_earlier: bool = Fa
         ValueError: If there is anything else in ``content``, which no file could give back safely.
         OSError: If the file cannot be written; an earlier one is then as it was.
     """
-    plain = {name: _plain(value) for name, value in content.items()}
-    sealed = {**plain, _DIGEST: _digest(plain)}
+    whole = sealed(content)
 
     def write(file: Any) -> None:
         buffer = io.BytesIO()  # torch hides why a file cannot be written
-        torch.save(sealed, buffer)
+        torch.save(whole, buffer)
         file.write(buffer.getbuffer())
 
     return write_atomically(path, write, keep_earlier=keep_earlier)
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Tensors and plain values with their digest, lists for all sequences.
+
+    Raises:
+        ValueError: If there is anything else in ``content``.
+    """
+    plain = {name: _plain(value) for name, value in content.items()}
+    return {**plain, _DIGEST: _digest(plain)}
 
 
 def read_archive(path: Path) -> Any:

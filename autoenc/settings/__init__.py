@@ -12,6 +12,7 @@ from autoenc.settings.commands import (
     PredictSettings,
     RepairSettings,
 )
+from autoenc.settings.export import ExportSettings
 from autoenc.settings.fit import FitSettings, RaceSettings, search_settings
 from autoenc.settings.phases import PhasesSettings
 from autoenc.settings.pivot import PivotSettings
@@ -30,6 +31,7 @@ __all__ = [
     "DataSettings",
     "EncodeSettings",
     "ImputeSettings",
+    "ExportSettings",
     "MergeSettings",
     "PredictSettings",
     "RepairSettings",

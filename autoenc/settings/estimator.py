@@ -14,6 +14,7 @@ from autoenc.settings.recipes import RecipeSettings
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.shared import DeviceSettings, ScheduleSettings
 from autoenc.settings.space import FamilySettings
+from autoenc.settings.train_best import TrainBestSettings
 from autoenc.settings.training import TrainingSettings
 
 __all__ = ["AutoencoderSettings"]
@@ -31,8 +32,11 @@ HiddenDims = Annotated[tuple[Width, ...], SPLIT, SOME, AfterValidator(_not_incre
 class AutoencoderSettings(FamilySettings, RecipeSettings, DeviceSettings):
     """What fixes one training of one stack; each option of the recipe has one value."""
 
-    hidden_dims: HiddenDims = option(
-        (64, 32), role="space", description='hidden widths of the encoder, e.g. "64,32"'
+    hidden_dims: HiddenDims = again(
+        TrainBestSettings,
+        "hidden_dims",
+        (64, 32),
+        description='hidden widths of the encoder, e.g. "64,32"',
     )
     latent_dim: Width = again(SearchSettings, "latent_dim", 3, description="size of the latent space")
     eta_min: FiniteFloat = again(ScheduleSettings, "eta_min")

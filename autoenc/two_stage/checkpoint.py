@@ -20,7 +20,10 @@ from autoenc.fitted.sealed import write_sealed
 from autoenc.two_stage.classes import Class, plain_class
 from autoenc.two_stage.heads import FittedStages, Heads
 
-__all__ = ["TRANSFER_FORMAT", "TRANSFER_VERSIONS", "FittedTransfer", "save_transfer", "transfer_of_content"]
+__all__ = [
+    "TRANSFER_FORMAT", "TRANSFER_VERSIONS", "FittedTransfer", "save_transfer", "transfer_content",
+    "transfer_of_content",
+]  # fmt: skip
 
 TRANSFER_FORMAT = "autoenc-transfer"
 TRANSFER_VERSIONS = (1, 2)  # the first also holds the dropout of the heads, which only their training needs
@@ -68,6 +71,10 @@ class FittedTransfer(FittedAutoencoder):
         """Write encoder and heads to one file; as :meth:`FittedAutoencoder.save`."""
         save_transfer(Path(path), self)
 
+    def content(self) -> dict[str, Any]:
+        """What a model file holds, heads among it."""
+        return transfer_content(self)
+
     def _columns(self, outputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
         columns: dict[str, NDArray[Any]] = {}
         for kind, name in self.targets.items():
@@ -89,9 +96,14 @@ def save_transfer(path: Path, model: FittedTransfer, *, keep_earlier: bool = Fal
     Raises:
         OSError: If the file cannot be written; an earlier one is then as it was.
     """
+    return write_sealed(path, transfer_content(model), keep_earlier)
+
+
+def transfer_content(model: FittedTransfer) -> dict[str, Any]:
+    """What the file of a model with heads holds."""
     fitted, scaling = model.fitted, model.scaling
     plain = FittedAutoencoder(model.model, model.columns, scaling, {}).info
-    content = {
+    return {
         "format": TRANSFER_FORMAT,
         "version": TRANSFER_VERSIONS[-1],
         "state_dict": model.model.state_dict(),
@@ -109,7 +121,6 @@ def save_transfer(path: Path, model: FittedTransfer, *, keep_earlier: bool = Fal
             if name not in plain and name not in ("recipe", "targets")
         },
     }
-    return write_sealed(path, content, keep_earlier)
 
 
 def transfer_of_content(content: Mapping[str, Any]) -> FittedTransfer:

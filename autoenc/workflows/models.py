@@ -12,6 +12,7 @@ import torch
 from autoenc.data.table import Scaling
 from autoenc.engines.contract import Recipe
 from autoenc.errors import InputError
+from autoenc.exports.tensors import content_of_tensors, is_tensors_file
 from autoenc.fitted.autoencoder import (
     FORMAT_VERSION,
     MODEL_FORMAT,
@@ -30,6 +31,7 @@ __all__ = ["load_model"]
 def load_model(path: str | Path) -> FittedAutoencoder | FittedEnsemble:
     """Load a saved model or ensemble, or a bare state dict of the same names, its sizes read off its shapes.
 
+    A file that ends in ``.safetensors`` is one that ``export`` wrote.
     A bare state dict names neither columns nor scaling: it takes arrays in scaled units, and a ReLU
     is assumed.
 
@@ -49,7 +51,7 @@ def load_model(path: str | Path) -> FittedAutoencoder | FittedEnsemble:
         ([8], (5, 2))
     """
     path = Path(path)
-    content = read_archive(path)
+    content = content_of_tensors(path) if is_tensors_file(path) else read_archive(path)
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: is not a model file: it holds a {type(content).__name__}")
     name = content.get("format")

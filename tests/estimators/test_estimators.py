@@ -43,7 +43,7 @@ def test_parameters_are_the_declared_options() -> None:
     autoencoder = autoenc.Autoencoder().get_params()
     assert autoencoder.keys() - own == AutoencoderSettings.model_fields.keys() - {"seed"}
     search = autoenc.ArchitectureSearch().get_params()
-    assert search.keys() - own - {"n_jobs", "scoring", "refit"} <= SearchSettings.model_fields.keys()
+    assert search.keys() - own - {"n_jobs", "scoring"} <= SearchSettings.model_fields.keys()
     of_warm_starts = {"ensemble", "warm_start", "compare_warm"}
     assert {*options_of(SearchSettings, "training")} - of_warm_starts <= search.keys()
     for kind, given in ((AutoencoderSettings, autoencoder), (SearchSettings, search)):
@@ -51,7 +51,7 @@ def test_parameters_are_the_declared_options() -> None:
         for name in given.keys() & kind.model_fields.keys():
             declared = getattr(settings, name)
             alone = declared[0] if isinstance(declared, tuple) and len(declared) == 1 else declared
-            assert given[name] is None or given[name] == alone, name
+            assert given[name] is None or given[name] == alone or name == "refit", name
         assert given["random_state"] == settings.seed
     for kind in (autoenc.Autoencoder, autoenc.ArchitectureSearch):
         documented = inspect.getdoc(kind)
@@ -67,7 +67,7 @@ def test_a_recipe_by_name_is_the_defaults_of_the_others(frame: pd.DataFrame) -> 
 
 def test_a_search_is_that_of_the_library(frame: pd.DataFrame) -> None:
     options: dict[str, Any] = {"hidden_dims_search": (4, 8), "max_layers": 2, "folds": 3, **SMALL}
-    found = autoenc.ArchitectureSearch(**options, refit=False).fit(frame)
+    found = autoenc.ArchitectureSearch(**options, refit="train").fit(frame)
     expected = autoenc.search(frame, **options, quiet=True)
     pd.testing.assert_frame_equal(
         found.leaderboard_.drop(columns="seconds"), expected.leaderboard.drop(columns="seconds")
@@ -75,6 +75,9 @@ def test_a_search_is_that_of_the_library(frame: pd.DataFrame) -> None:
     assert_allclose(found.transform(frame), expected.best_model().encode(frame), atol=1e-5)
     assert found.best_hidden_dims_ == expected.selection.chosen.trial.architecture
     assert found.results_.plot.sizes() is not None
+    whole = autoenc.ArchitectureSearch(**options).fit(frame)
+    expected = autoenc.search(frame, **options, refit="all", quiet=True)
+    assert_allclose(whole.transform(frame), expected.best_model().encode(frame), atol=1e-5)
 
 
 @pytest.mark.parametrize("patience", [0, 2])

@@ -66,7 +66,7 @@ def run(prog: str | None = None) -> int:
 
 
 def _flushed(code: int) -> int:
-    """Write out what was printed; what fails is told here, and not by the interpreter at its end."""
+    """Flush standard output; report errors here, not in the interpreter at its exit."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output went away, which is no error of ours

@@ -141,7 +141,7 @@ def tune(
     quiet: bool = False,
     **options: Any,
 ) -> TuneResults:
-    """Search adaptively over stacks and recipes: each trial is proposed by what the earlier ones came to.
+    """Search adaptively over stacks and recipes: each trial is proposed from the results of earlier ones.
 
     Args:
         data: The table, as for :func:`search`.

@@ -1,4 +1,4 @@
-"""Errors that a user can cause: told in a line each, without a traceback."""
+"""Errors that a user can cause, shown in a line each without a traceback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class InputError(ValueError):
     """Wrong input: what is wrong, where, and what would be right.
 
     Args:
-        problems: One sentence, or several that are told together; control characters in them, of names from
+        problems: One sentence, or several that are shown together; control characters in them, of names from
             foreign files, are escaped.
 
     Example:

@@ -1,4 +1,4 @@
-"""What a search tried and what came of it, in one form for all searches."""
+"""Trials of a search and their metrics, in one form for all searches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Observation(NamedTuple):
 
 
 class Observations(NamedTuple):
-    """A search as its record tells it.
+    """The trials of a search with their metrics.
 
     Attributes:
         name: For people.

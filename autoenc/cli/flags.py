@@ -112,7 +112,7 @@ def _default_text(field: Any) -> str:
 
 
 def joined(arguments: list[str], flags: dict[str, bool]) -> list[str]:
-    """``--flag value`` as ``--flag=value``, so that a value may start with a dash (and be told as wrong)."""
+    """``--flag value`` as ``--flag=value``, so that a value may start with a dash."""
     joined: list[str] = []
     waiting = False
     for word in arguments:
@@ -126,7 +126,7 @@ def joined(arguments: list[str], flags: dict[str, bool]) -> list[str]:
 
 
 def unknown_word(word: str, flags: dict[str, bool]) -> str:
-    """What to say of a word that is none of the flags."""
+    """Return the message for a word that is none of the flags."""
     near = difflib.get_close_matches(word.split("=")[0], list(flags), 1)
     hint = f"; did you mean {near[0]}?" if near else "; --help lists them"
     return f"{word} is not an option{hint}" if word.startswith("-") else f"{word!r} was not expected"

@@ -58,7 +58,7 @@ def _main(arguments: list[str], prog: str, epilog: str) -> int:
         except InputError as error:
             raise InputError([resolution.located(problem) for problem in error.problems]) from None
         if sys.stdout is not None:
-            sys.stdout.flush()  # here its errors can be told
+            sys.stdout.flush()  # here its errors can be reported
         return code
     except InputError as error:
         warn(*(f"error: {problem}" for problem in error.problems))
@@ -98,7 +98,7 @@ def main_by_mode(argv: Sequence[str], prog: str) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells wrong usage as any other wrong input."""
+    """Reports wrong usage as any other wrong input."""
 
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ")
@@ -112,7 +112,7 @@ def _joined_verbs(arguments: list[str]) -> list[str]:
 
 
 def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Resolution[Any]]:
-    """The command and its options; everything that is wrong with words, files and values is told at once.
+    """The command and its options; everything that is wrong with words, files and values is reported at once.
 
     Raises:
         InputError: If anything is.

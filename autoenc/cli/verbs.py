@@ -1,4 +1,4 @@
-"""What the program can be told to do, by a verb each."""
+"""The commands of the program."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TRAINS, _TORCH = 1000, 1400
 
 
 class Command(NamedTuple):
-    """A verb: its help, its options, and where its function is, named so that only what runs is imported.
+    """A command: its help, its options, and where its function is, named so that only what runs is imported.
 
     Attributes:
         help: A line for ``--help``.

@@ -1,4 +1,4 @@
-"""``analyze``: a search as its record tells it, also while it runs."""
+"""``analyze``: show a search from its record, also while it runs."""
 
 from __future__ import annotations
 

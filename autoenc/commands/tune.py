@@ -57,8 +57,8 @@ def _conclude(job: TuneJob, run: TuneRun) -> int:
         return signals.exit_code
     if n_done < job.n_trials and settings.timeout_hours is not None:
         warn(
-            f"--timeout_hours {settings.timeout_hours:g} are over: {n_done} of {job.n_trials} trials are "
-            f"done; go on with: {same_command(settings)}"
+            f"time limit of {settings.timeout_hours:g} h reached (--timeout_hours): {n_done} of "
+            f"{job.n_trials} trials are done; resume with: {same_command(settings)}"
         )
     if not settings.quiet:
         say(*tune_summary(run.results, run.written))

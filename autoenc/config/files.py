@@ -49,7 +49,7 @@ class Entry(NamedTuple):
 
 @dataclass
 class ConfigFile:
-    """What a file says.
+    """The content of a file.
 
     Attributes:
         entries: Its options.
@@ -144,7 +144,7 @@ class _Reader:
         return [Entry(key, value, self.path, at.start_mark.line + 1, lines)]
 
     def _value(self, key: str, node: yaml.Node) -> tuple[Text | list[Text], tuple[int, ...]]:
-        """A value with the lines of its items; an empty list where it is wrong, which has been told."""
+        """A value with the lines of its items; an empty list where it is wrong, which is reported."""
         if isinstance(node, yaml.ScalarNode):
             return (self._text(node), ()) if self._is_plain(node) else ([], ())
         items = self._texts(key, node)
@@ -178,7 +178,7 @@ class _Reader:
                 yield key_node.value, key_node, value
 
     def _once(self, entries: list[Entry]) -> list[Entry]:
-        """The entries, told where one stands inside ``search_space`` and outside."""
+        """Return the entries; report one that stands both inside and outside ``search_space``."""
         first: dict[str, Entry] = {}
         for entry in entries:
             known = first.setdefault(entry.key, entry)

@@ -1,4 +1,4 @@
-"""The files behind a command, in the order in which they count."""
+"""The configuration files of a command, in order of precedence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Layer", "load_layers"]
 
 
 class Layer(NamedTuple):
-    """Options from one place.
+    """Options from one file.
 
     Attributes:
         entries: The options.
@@ -40,7 +40,7 @@ def load_layers(
         environment: Says whether this is a job of SLURM, where ``cluster_overrides`` count.
 
     Returns:
-        The layers, a later one going before an earlier one, and all problems, a line each.
+        The layers, of which later ones override earlier ones, and all problems, a line each.
     """
     layers: list[Layer] = []
     problems: list[str] = []

@@ -59,9 +59,9 @@ def resolve(
 
     Args:
         kind: The command's settings.
-        layers: A later one goes before an earlier one.
-        flags: Options from the command line, which go before all.
-        environment: Options that the environment gives where nobody names them; checked as flags are.
+        layers: Later ones override earlier ones.
+        flags: Options from the command line, which override all layers.
+        environment: Options from the environment, for those that no layer or flag sets.
     """
     chosen: dict[str, Entry] = {}
     origins = dict.fromkeys(kind.model_fields, "default")
@@ -104,7 +104,7 @@ def _expanded(kind: type[S], chosen: Mapping[str, Entry]) -> tuple[dict[str, Any
 
 
 def _from_environment(problem: Problem, silent: Mapping[str, str]) -> str:
-    """Say which options of a problem nobody gave, but the environment."""
+    """Say which options of a problem come from the environment."""
     names = [name for name in problem.names if name in silent]
     return "".join(f"; --{name} {silent[name]} comes from the environment" for name in names)
 

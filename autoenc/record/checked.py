@@ -57,7 +57,7 @@ class Checked(_Base):
     """What is put before one of Optuna's storages to check all that it holds.
 
     A trial whose record is damaged is shown as one that failed, so that it is never the best and no
-    sampler learns from it; an attribute of a study that is damaged is not shown. Both are told once.
+    sampler learns from it; an attribute of a study that is damaged is not shown. Both are reported once.
 
     Attributes:
         place: File or URL, for people.
@@ -72,7 +72,7 @@ class Checked(_Base):
         self.place, self.damage, self._shown = place, {}, {}
 
     def damaged(self, what: str, effect: str) -> None:
-        """Tell that something is damaged, and what that comes to."""
+        """Report damage and its consequence."""
         self.damage[what] = None
         warn_once(f"warning: {self.place}: {what} is damaged: {effect}")
 
@@ -189,7 +189,7 @@ class Checked(_Base):
             return without_digest(trial) if DIGEST in trial.user_attrs else trial
         right = holds(study, trial)
         if right is None and (trial.number < since or trial.user_attrs == {"failure": LOST}):
-            return trial  # of an earlier version; or a lost one, which was told
+            return trial  # of an earlier version; or a lost one, which was reported
         if right:
             return without_digest(trial)
         self.lose(trial, "it has no digest" if right is None else "its digest does not fit")

@@ -117,7 +117,7 @@ def has_tables(url: str) -> bool:
             return file.exists() and file.stat().st_size > 0
         engine = sqlalchemy.create_engine(url)
     except (sqlalchemy.exc.ArgumentError, ValueError, ImportError):
-        return True  # which is told when it is opened
+        return True  # which is reported when it is opened
     try:
         return bool(sqlalchemy.inspect(engine).has_table("studies"))
     except sqlalchemy.exc.SQLAlchemyError:
@@ -339,7 +339,7 @@ class CheckedDatabase(Checked, CachedDatabase):
             (study, name): self._rows.attributes("user", study).keys()
             for study, name in self._rows.rows(query, note=NOTE)
         }
-        # The fits of adaptive searches are such studies, too, which nobody asked for by themselves.
+        # The fits of adaptive searches are such studies, too, which no user asked for.
         is_tuned = any("autoenc_tune" in keys for keys in keys_of.values())
         for (_, name), keys in keys_of.items():
             if is_tuned and "autoenc_context" in keys:

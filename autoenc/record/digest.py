@@ -1,7 +1,7 @@
 """Digests of what a record holds, so that a changed byte is seen wherever the record is read.
 
-A trial that ended carries a digest of its content among its attributes, and what a study says of itself is
-kept together with a digest. Readers see neither.
+A trial that ended carries a digest of its content among its attributes, and what a study notes about itself
+is kept together with a digest. Readers see neither.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def begun_digest(study: str, number: int, params: dict[str, Any]) -> str:
 
 
 def is_as_begun(study: str, trial: FrozenTrial) -> bool:
-    """Whether a trial that has not ended has the parameters that were drawn for it, as far as it tells."""
+    """Return whether an unfinished trial has the parameters that were drawn for it, as far as is recorded."""
     stored = str(trial.user_attrs.get(DIGEST, ""))
     return not stored.startswith("begun:") or stored == begun_digest(study, trial.number, trial.params)
 

@@ -48,7 +48,7 @@ class FitRecord(Record):
 
     @classmethod
     def of(cls, storage: BaseStorage, context: Context) -> FitRecord:
-        """Open the record of this context, beginning it where there is none; its name tells what it is."""
+        """Open the record of this context, beginning it where there is none; the context names it."""
         record = cls(begun_study(storage, context.name), context)
         record.note(CONTEXT, context.as_dict())
         return record
@@ -83,7 +83,7 @@ class FitRecord(Record):
         return "identity" not in trial.user_attrs or self._fit(trial) is not None
 
     def _fit(self, trial: FrozenTrial) -> tuple[Fit, Outcome] | None:
-        """What a trial holds; None if it is somebody else's, or damaged, which is told."""
+        """What a trial holds; None if it is somebody else's, or damaged, which is reported."""
         if "identity" not in trial.user_attrs:
             return None  # e.g. one enqueued from the dashboard
         try:
@@ -99,9 +99,9 @@ class FitRecord(Record):
         return None
 
     def outcomes(self) -> dict[Fit, Outcome]:
-        """Every recorded fit's outcome; a success stands for good, else the last attempt counts.
+        """Return every recorded fit's outcome; a success is final, else the last attempt counts.
 
-        A fit whose record contradicts itself is told and left out.
+        A fit whose record contradicts itself is reported and left out.
         """
         outcomes: dict[Fit, Outcome] = {}
         for trial in self.study.get_trials(deepcopy=False):
@@ -117,8 +117,8 @@ class FitRecord(Record):
     def merge(self, parts: Sequence[FitRecord], wanted: Iterable[Fit]) -> int:
         """Add fits of other records of the same search; doing it again changes nothing.
 
-        A success stands before a failure, also before one that is recorded here. Of two successes the first
-        one stands; that they differ is told.
+        A success replaces a failure, also one that is recorded here. Of two successes the first
+        one stands; a difference is reported.
 
         Args:
             parts: The other records.

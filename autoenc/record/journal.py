@@ -1,6 +1,6 @@
 """The journal of a record: a file of lines, each numbered and with a digest of its own.
 
-Optuna's journal is replayed from its first line. A line that is damaged here is told and left out; what it
+Optuna's journal is replayed from its first line. A line that is damaged is reported and left out; what it
 would have begun is put in its place, so that the others keep their meaning. Journals that were written
 without digests are read as well.
 """
@@ -146,7 +146,7 @@ class _Replay(Replay):
     """What the lines of a journal come to; those that cannot be used are noted.
 
     Attributes:
-        bad: Places in the file of lines that cannot be used, since the last time that they were told.
+        bad: Places in the file of lines that cannot be used, since they were last reported.
         line_of: The place of the line that began a trial, by the trial's id.
     """
 

@@ -34,7 +34,7 @@ class RecordLock:
 
     Args:
         journal: The journal; lock and holder are written beside it.
-        advice: What one may do instead, told where another process holds it.
+        advice: What to do instead, shown where another process holds the lock.
 
     Raises:
         InputError: On entering, if another process holds it; it says which one and what to do.
@@ -150,7 +150,7 @@ def is_held(journal: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
-    except OSError:  # a folder that we may only read: nobody says more than the holder's file
+    except OSError:  # a read-only folder: the holder's file is all that is known
         return journal.with_name(f".{journal.name}.holder").exists()
     lock.release()
     return False

@@ -1,7 +1,7 @@
-"""The durable record of a search: an Optuna study which says of what search it is.
+"""The durable record of a search: an Optuna study that knows which search it belongs to.
 
-One class opens it, refuses that of another search, begins trials, and takes up those that a killed process
-left, whatever is searched; :class:`~autoenc.record.fits.FitRecord` holds single fits besides.
+One class opens it, refuses that of another search, begins trials, and resumes those that a killed process
+left, for every kind of search; :class:`~autoenc.record.fits.FitRecord` holds single fits besides.
 """
 
 from __future__ import annotations
@@ -39,20 +39,19 @@ PROCESS = "process"
 """The attribute that says which process is at work on a trial."""
 _TRANSFER_NAME = "transfer-"
 _USED, _TURN = "autoenc_last_used", "autoenc_turn"
-_MARKING = timedelta(seconds=30)  # after which a trial without a mark counts as abandoned
-_SILENCE = timedelta(hours=6)  # after which a trial of another host counts as abandoned
+_MARKING = timedelta(seconds=30)  # after this long a trial without a mark counts as orphaned
+_SILENCE = timedelta(hours=6)  # after this long a trial of another host counts as orphaned
 
 
 class Kind(NamedTuple):
-    """How a sort of search is told from another of its sort.
+    """How to tell one search from another of its kind.
 
     Attributes:
-        key: The attribute of a study that says what it is.
+        key: The attribute of a study that describes its search.
         differences: What differs between that attribute and what is wanted, in words; nothing where it is the
             same search.
-        refusal: What is told of another search's study, by the words of what differs.
-        unnamed: What is told of a study with trials that says nothing of itself; empty where that is no
-            problem.
+        refusal: Make the message for another search's study from the differences.
+        unnamed: The message for a study with trials but no description; empty where that is no problem.
     """
 
     key: str
@@ -82,7 +81,7 @@ def keep_n_trials(settings: dict[str, Any], n_trials: int, recorded: Mapping[str
 def begun_study(
     storage: BaseStorage, name: str, sampler: BaseSampler | None = None, pruner: BasePruner | None = None
 ) -> optuna.Study:
-    """The study of this name, begun where there is none."""
+    """Return the study of this name, creating it if there is none."""
     return optuna.create_study(
         study_name=name, storage=storage, sampler=sampler, pruner=pruner, load_if_exists=True
     )
@@ -184,7 +183,7 @@ class Record:
         return sorted(records, key=lambda record: record.last_used)
 
     def check(self, kind: Kind, wanted: Mapping[str, Any]) -> None:
-        """See that it is the record of a search; raises as :meth:`open`."""
+        """Check that it is the record of a search; raises as :meth:`open`."""
         noted = self.study.user_attrs.get(kind.key)
         if noted is None:
             if kind.unnamed and self.trials():
@@ -198,7 +197,7 @@ class Record:
         return self.study.get_trials(deepcopy=False, states=states or None)
 
     def note(self, key: str, value: Any) -> None:
-        """Note a plain value, unless it is noted already."""
+        """Store a plain value under a key, unless it is there already."""
         if self.study.user_attrs.get(key) != value:
             self.study.set_user_attr(key, value)
 
@@ -219,7 +218,7 @@ class Record:
         return int(known.get(_TURN, 0)), str(known.get(_USED, ""))
 
     def begin(self) -> optuna.Trial:
-        """Begin a trial, and note whose it is, so that others can tell whether somebody is still at it."""
+        """Begin a trial and note its process, so that others can tell whether it is still running."""
         trial = self.study.ask()
         trial.set_user_attr(PROCESS, this_process())
         return trial
@@ -232,16 +231,16 @@ class Record:
                 trial.set_user_attr(DIGEST, drawn)
 
     def take_up(self, trial: FrozenTrial) -> optuna.Trial:
-        """Go on with a trial that somebody began."""
+        """Resume a trial that was begun before."""
         return begun_trial(self.study, trial)
 
     def left(self) -> list[FrozenTrial]:
-        """Trials that a process began and cannot end, the oldest first."""
+        """Return orphaned trials: running ones whose process has ended, the oldest first."""
         running = self.trials(TrialState.RUNNING)
         return [trial for trial in running if self.is_alone or _is_abandoned(trial)]
 
     def has_unmarked(self) -> bool:
-        """Whether a trial runs of which nobody can say yet whose it is."""
+        """Return whether there is a running trial whose owner is unknown."""
         return any(PROCESS not in trial.user_attrs for trial in self.trials(TrialState.RUNNING))
 
 

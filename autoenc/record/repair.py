@@ -40,7 +40,7 @@ def records_of_folder(folder: Path) -> list[Path]:
 
 
 def repair_file(path: Path) -> list[str]:
-    """Write a record anew where it is damaged, and keep the damaged one; nobody else may use it meanwhile.
+    """Rewrite a damaged record and keep the damaged one; no other process may use it meanwhile.
 
     Returns:
         What was done, for people.

@@ -123,7 +123,7 @@ class TrackedRun:
             self.conclude("finished")
             return
         stopped = isinstance(error, KeyboardInterrupt)
-        # Where the disk is full, that is what is told, and not that this could not be written either.
+        # Where the disk is full, that is the error to report, not that this could not be written either.
         with contextlib.suppress(OSError):
             reason = None if stopped else str(error) or type(error).__name__
             self.conclude("stopped by SIGINT" if stopped else "failed", reason=reason)

@@ -27,7 +27,7 @@ def as_recorded(table: Table, holds: Callable[[str], bool]) -> Table:
 
 
 def holds_in_journal(journal: Path, storage: str | None) -> Callable[[str], bool]:
-    """What tells whether a record names a fingerprint: a journal's file, or the studies of a database."""
+    """Return a function that says whether a record names a fingerprint: a journal's or a database's."""
 
     def holds(fingerprint: str) -> bool:
         if storage is None:

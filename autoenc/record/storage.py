@@ -75,7 +75,7 @@ def _in_memory(url: str) -> bool:
 
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError):  # which is told when it is opened
+    except (ArgumentError, ValueError):  # which is reported when it is opened
         return False
     return parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:")
 

@@ -19,7 +19,7 @@ def ensemble_lines(results: SearchResults) -> list[str]:
         return [f"ensemble      none was made: {n_members} fit(s) succeeded, and it takes two"]
     count = f"of {n_members}"
     if n_members != wanted:  # some failed, or halving dropped them
-        count += f" ({wanted} were asked for, no more came to the end)"
+        count += f" ({wanted} were asked for, no more finished)"
     lines = [f"ensemble      {count}: test loss {comparison['test_loss']:.6f}, {_against_single(comparison)}"]
     if comparison["optimistic"]:
         lines.append("              the test rows chose both, so both losses are optimistic")

@@ -1,4 +1,4 @@
-"""What a merge of shards came to: the certificate that nothing is missing or doubled."""
+"""The result of merging shards: a certificate that nothing is missing or doubled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training in full: what it came to, beside the baselines, as words, JSON and a picture."""
+"""The result of a full training beside the baselines, as text, JSON and a picture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FullResult:
         origin: The trial that was trained, for people.
         by_test_rows: Whether the test rows had a part in choosing it; None where that is not known.
         fit: What was trained.
-        outcome: What it came to.
+        outcome: Its losses and times.
         baselines: Losses of the column mean and of PCA on the test rows.
         n_parameters: Of the model.
     """

@@ -14,7 +14,7 @@ __all__ = ["PhaseResult", "phases_table", "suggestion_lines", "write_phases"]
 
 
 class PhaseResult(NamedTuple):
-    """What a phase came to.
+    """The result of a phase.
 
     Attributes:
         phase: Its name.

@@ -52,7 +52,7 @@ class ModelSource(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class SearchResults(Results):
-    """A search as its record tells it: the one source of every report.
+    """The results of an exhaustive search: the one source of every report.
 
     Attributes:
         settings: The options.
@@ -194,7 +194,7 @@ class SearchResults(Results):
 
     @property
     def missing(self) -> list[Trial]:
-        """Trials that want for a fit, compared or not, in the order of the grid."""
+        """Trials with unfinished fits, compared or not, in the order of the grid."""
         return [trial for trial in self.trained if any(fit not in self.outcomes for fit in trial.fits)]
 
     @property
@@ -257,7 +257,7 @@ class SearchResults(Results):
 
     @property
     def ensemble(self) -> dict[str, Any] | None:
-        """What the ensemble of the best fits came to, as the search noted it; None where it made none."""
+        """Results of the ensemble of the best fits, as the search noted them; None without an ensemble."""
         return self.search.get("ensemble")
 
     @property

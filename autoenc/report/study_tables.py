@@ -53,7 +53,7 @@ def best_document(study: optuna.Study, total_time_s: float) -> dict[str, Any]:
     """The best trial, for ``best_hyperparameters.json``; nulls where no trial is complete.
 
     ``n_trials`` counts those that ended, whatever their state. Where a trial says what stack it built,
-    ``best_stack`` tells it: no layer is wider than the one before, whatever widths were drawn.
+    ``best_stack`` is as built: no layer is wider than the one before, whatever widths were drawn.
     """
     ranked = ranked_trials(study)
     best = ranked[0] if ranked else None

@@ -12,7 +12,7 @@ __all__ = ["search_lines"]
 
 
 def search_lines(study: optuna.Study) -> list[str]:
-    """What a search came to, for people and for its log."""
+    """Results of a two-stage search as text, for people and for its log."""
     counts = count_states(study_trials(study))
     best = kept_trial(study)
     counted = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"

@@ -74,7 +74,7 @@ def write_pictures(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
 
 
 class StagesPlot(NamedTuple):
-    """What the stages of complete trials came to, best trial first.
+    """Results of both stages of complete trials, best trial first.
 
     Attributes:
         title: Says how many there are, and how the two are correlated.

@@ -49,7 +49,7 @@ class TuneReports:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and self._resilient:
-            with contextlib.suppress(OSError):  # the first error is the one to tell
+            with contextlib.suppress(OSError):  # the first error is the one to report
                 self._write_state("failed")
 
     def refresh(self, state: str) -> None:

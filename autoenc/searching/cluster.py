@@ -50,12 +50,12 @@ class DaskCluster(Generic[U, O]):
         remote: What a worker needs for a unit, and how it measures it.
 
     Raises:
-        InputError: If nobody answers there, or a worker runs another version.
+        InputError: If no scheduler answers there, or a worker runs another version.
     """
 
     def __init__(self, address: str, remote: Remote[U, O]) -> None:
         self.address, self._remote = address, remote
-        # What it would log about a lost connection is told as an error instead.
+        # A lost connection is reported as an error instead of being logged.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
             asyncio.run(asyncio.wait_for(_ask(address), CONNECT_S))
@@ -107,7 +107,7 @@ class DaskCluster(Generic[U, O]):
         task = self._client.submit(
             _measure_batch, _here(), self._client.id, self._remote.measure, named, pure=False
         )
-        # Whoever gives up the answer gives up the task; one that is already running ends for nobody.
+        # Cancelling the future cancels the task; one that is already running ends without a receiver.
         answer.add_done_callback(lambda done: task.release() if done.cancelled() else None)
         task.add_done_callback(lambda done: self._hand_over(done, answer))
         return answer

@@ -18,7 +18,7 @@ def connect(address: str, remote: Remote[U, O]) -> DaskCluster[U, O]:
     """A Dask cluster to measure on; see :class:`~autoenc.searching.cluster.DaskCluster`.
 
     Raises:
-        InputError: If Dask is not installed, nobody answers there, or a worker runs another version.
+        InputError: If Dask is not installed, no scheduler answers there, or a worker runs another version.
     """
     try:
         from autoenc.searching.cluster import DaskCluster

@@ -105,7 +105,7 @@ def train_one(
 ) -> Outcome:
     """Train a fit; an error of the engine becomes its failure, and its parameters are left out.
 
-    What is no failure of the fit, as :func:`failure_of` tells, is raised as it is.
+    What is no failure of the fit, see :func:`failure_of`, is raised as it is.
 
     Raises:
         Stopped: If ``stop`` was set before the end.

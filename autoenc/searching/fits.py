@@ -90,7 +90,7 @@ class FitBatches:
         self._on_done(unit, outcome)
 
     def watch(self, trial: FitTrial, unit: Fit) -> Watch | None:
-        """None: nobody watches."""
+        """None: there is no observer."""
         return None
 
     def end(self, trial: FitTrial, end: End) -> None:
@@ -131,13 +131,13 @@ class FitsInTime:
         """Hand the outcome over, and learn from it how long fits take."""
         self._in_training.discard(unit)
         if outcome.test_losses and unit.recipe.last_epoch > 1:
-            # Early stopping may end it sooner, but nobody knows of the next one.
+            # Early stopping may end it sooner, but that is not known of the next one.
             per_epoch = outcome.seconds / len(outcome.test_losses)
             self._seconds_per_work = per_epoch * unit.recipe.last_epoch / self._work(unit)
         self._on_done(unit, outcome)
 
     def watch(self, trial: FitTrial, unit: Fit) -> Watch | None:
-        """None: nobody watches."""
+        """None: there is no observer."""
         return None
 
     def end(self, trial: FitTrial, end: End) -> None:

@@ -148,7 +148,7 @@ class Objective(Protocol[U, O]):
 
 
 class BatchLost(Exception):  # noqa: N818  (no error of the search: the units can be sent again)
-    """Raised out of a batch that came to nothing because whatever measured it kept dying."""
+    """Raised for a batch that has no result because its workers kept dying."""
 
 
 class Executor(Protocol[_U, O]):
@@ -263,7 +263,7 @@ def run(
                     if trial in running:
                         settle(trial)
     finally:
-        if pending:  # left early: nobody waits for what is still in training
+        if pending:  # left early: what is still in training is not waited for
             stop.set()
         for future in pending:
             future.cancel()

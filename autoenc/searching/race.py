@@ -1,4 +1,4 @@
-"""The strategy behind ``fit``: brackets of candidates, halved over folds, until the time is over.
+"""The strategy behind ``fit``: brackets of candidates, halved over folds, until the time limit.
 
 Every candidate of a bracket is fitted on the first fold, the better third of them on all folds. The next
 bracket varies the best candidate so far. What is wanted next follows from the outcomes alone; time only says
@@ -76,7 +76,7 @@ class Race:
         return [self.pca, *(trial for trial in kept if all(fit in outcomes for fit in trial.fits))]
 
     def trained(self, outcomes: Outcomes) -> list[Trial]:
-        """All trials so far, each on the folds that it came to."""
+        """All trials so far, each on the folds that it has reached."""
         trials = [self.pca]
         for bracket in self._brackets(outcomes):
             kept = {(trial.architecture, trial.recipe) for trial in bracket.kept}

@@ -1,4 +1,4 @@
-"""Trials of an Optuna study: asked of its sampler, told what came of them."""
+"""Trials of an Optuna study: its sampler proposes them, the study records their results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StudyTrials(Generic[U, O]):
     """Trials of a study, as the loop wants them; those that a killed process left come first.
 
     Args:
-        record: Asked for trials, and told what became of them.
+        record: Proposes trials and records their results.
         n_trials: Trials in all, those of earlier runs counted.
         prepare: Takes a trial's parameters and says what measures it. It is called in the thread of the
             loop, so that with one trial at a time the sequence of trials is always the same.
@@ -66,7 +66,7 @@ class StudyTrials(Generic[U, O]):
         self._waiting = self.left()
 
     def left(self) -> list[FrozenTrial]:
-        """Trials in nobody's hands; asked as the search begins, and again before it ends."""
+        """Orphaned trials; looked up as the search begins, and again before it ends."""
         left = self.record.left()
         while self._stop is not None and not left and self.record.has_unmarked():
             if self._stop.is_set():
@@ -105,7 +105,7 @@ class StudyTrials(Generic[U, O]):
         return self.record.take_up(self._waiting.pop(0)) if self._waiting else None
 
     def add(self, trial: Running[U, O], unit: U, outcome: O) -> None:
-        """Nothing: what a trial comes to is recorded when it ends."""
+        """Nothing: a trial's result is recorded when it ends."""
 
     def watch(self, trial: Running[U, O], unit: U) -> Watch | None:
         """Report each epoch of a trial's first unit, and end the trial where the pruner says so."""
@@ -114,7 +114,7 @@ class StudyTrials(Generic[U, O]):
         reported = set(self.record.trials()[trial.number].intermediate_values)
 
         def watch(epoch: int, loss: float) -> None:
-            if epoch not in reported:  # a trial that is taken up again comes to the same values
+            if epoch not in reported:  # a resumed trial has the same values
                 trial.handle.report(loss, epoch)
             if trial.handle.should_prune():
                 raise optuna.TrialPruned

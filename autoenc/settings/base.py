@@ -1,7 +1,7 @@
-"""What all options share: their types, how they are checked, and how a problem is told.
+"""Types of options, their checks, and the messages for wrong ones.
 
 Command line and Python both read the options from here. Problems are collected, so that all wrong options
-are told at once.
+are reported at once.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def available_cores() -> int:
 
 
 def comma_list(value: Any) -> Any:
-    """``"16,32"`` as ``["16", "32"]``; empty pieces stay, to be told as wrong."""
+    """``"16,32"`` as ``["16", "32"]``; empty pieces stay, to be reported as wrong."""
     if isinstance(value, str):
         return [piece.strip() for piece in value.split(",")]
     return value if isinstance(value, list | tuple) else [value]
@@ -269,7 +269,7 @@ def check_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, l
                 known.text for known in problems
             ]:  # both ends of a range may be wrong alike
                 problems.append(problem)
-        # What contradicts what is still told, among the options that are right by themselves.
+        # Contradictions among the options that are right by themselves are reported, too.
         try:
             settings = kind.model_validate({name: given[name] for name in given if name not in wrong})
         except ValidationError:  # a required option is missing

@@ -9,14 +9,14 @@ __all__ = ["LayerSettings"]
 
 
 class LayerSettings(Settings):
-    """Where options come from that are not flags; no part of what a command is told."""
+    """Files with options; they are no options of a command themselves."""
 
     config: str | None = option(
         None,
         role="place",
-        description="YAML file with options, e.g. configs/copus.yaml; flags go before it, and --no_NAME "
+        description="YAML file with options, e.g. configs/copus.yaml; flags override it, and --no_NAME "
         "turns off what it turns on",
     )
     search_config: str | None = option(
-        None, role="place", description="YAML file with a search space and method, which goes before --config"
+        None, role="place", description="YAML file with a search space and method, which overrides --config"
     )

@@ -1,4 +1,4 @@
-"""How an option is declared: once, with a role from which lists of options follow."""
+"""Declaration of options: once each, with a role from which lists of options follow."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def option(
     """Declare an option of a command.
 
     Args:
-        default: Its value where nobody gives one; ``...`` where somebody must.
+        default: Its default; ``...`` for a required option.
         role: What it decides.
         description: Its help.
         words: What the command line makes of it: ``positional``; ``positional_too`` where the flag may be

@@ -31,7 +31,7 @@ Stack = Annotated[tuple[Width, ...], SPLIT]
 
 
 class TrainBestSettings(QuietSettings, DeviceSettings, RecordSettings):
-    """What is trained, and what is to be other than in its trial; by default all is as it was there."""
+    """Overrides of a trial that is trained in full; defaults are the trial's own values."""
 
     from_: PathText = again(RefineSettings, "from_", description="folder of a search")
     trial: int | None = option(

@@ -75,7 +75,7 @@ def read_regular(path: Path, told: str) -> bytes:
 
     Args:
         path: The file.
-        told: What a problem is told about.
+        told: What an error message begins with.
 
     Raises:
         InputError: If it is no regular file, or cannot be read.

@@ -78,7 +78,7 @@ class EscapingStream:
 
     Args:
         stream: Where the text goes; it answers everything else.
-        name: What an error of it is told about.
+        name: What an error message begins with.
     """
 
     def __init__(self, stream: IO[str], name: str = OUTPUT) -> None:
@@ -100,7 +100,7 @@ class EscapingStream:
     def _named(self, do: Callable[[], object]) -> None:
         """Do something that fails, if it does, in the name of the stream.
 
-        What cannot be told on standard error can be told nowhere, and ends nothing.
+        Text that cannot be written to standard error is dropped, and ends nothing.
         """
         try:
             do()

@@ -1,4 +1,4 @@
-"""What a machine could not do: told in a sentence, and never taken for a result."""
+"""Failures of the machine: reported in a sentence, and never taken for a result."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class MachineError(RuntimeError):
 def trouble(error: BaseException) -> str | None:
     """Say what the machine could not do; None for an error that has another reason.
 
-    This is the one place where a machine's failure (memory, disk, file descriptors, threads) is told from a
-    training's: the latter is a result and recorded, the former ends the search, which can be resumed.
+    This is the one place where a failure of the machine (memory, disk, file descriptors, threads) is
+    distinguished from one of a training: the latter is a result and recorded, the former ends the search, which can be resumed.
 
     Args:
         error: What was raised; what it was raised from counts as well.

@@ -1,7 +1,7 @@
 """CMA-ES as an Optuna sampler whose state follows from the recorded trials.
 
 Optuna's own sampler keeps its state as a pickle in the trials' attributes, and loading a pickle runs whatever
-code its writer put there. Here the optimizer is told the recorded trials again, in the order of their
+code its writer put there. Here the optimizer learns the recorded trials again, in the order of their
 numbers, and nothing but parameters and values is read.
 """
 
@@ -44,7 +44,7 @@ class ReplayedCmaEsSampler(BaseSampler):
     may lie far away, each moves the distribution by no more than a likely draw of its own would.
 
     Args:
-        seed: Of this trial's draws; what the trials before came to does not depend on it.
+        seed: Of this trial's draws; results of earlier trials do not depend on it.
 
     Raises:
         ValueError: If the study has several objectives.

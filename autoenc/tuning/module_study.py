@@ -32,7 +32,7 @@ def told(value: Any) -> str:
 
 @contextmanager
 def opened(place: str | Path | None) -> Iterator[tuple[BaseStorage, bool]]:
-    """Open a storage to write, and tell whether no other process can write to it meanwhile.
+    """Open a storage to write, and say whether no other process can write to it meanwhile.
 
     Args:
         place: An Optuna URL, a journal's path, or None for memory.
@@ -53,7 +53,7 @@ def opened(place: str | Path | None) -> Iterator[tuple[BaseStorage, bool]]:
 def _kind(name: str) -> Kind:
     def differences(noted: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
         words = [key for key in about if key != "code" and noted.get(key) != about[key]]
-        # Earlier records do not know the code; of torch's own there is no hash, its name tells it.
+        # Earlier records do not know the code; of torch's own there is no hash; its name identifies it.
         code, known = about["code"], noted.get("code", {})
         return words + [f"the code of {key}" for key in code if known.get(key, code[key]) != code[key]]
 

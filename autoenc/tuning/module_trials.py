@@ -32,7 +32,7 @@ class ModuleUnit:
 
 
 class ModuleOutcome(NamedTuple):
-    """What a training came to; see :class:`~autoenc.searching.loop.Measured`."""
+    """The result of a training; see :class:`~autoenc.searching.loop.Measured`."""
 
     val_loss: float | None
     failure: str | None = None
@@ -89,7 +89,7 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
     """Trials of modules until there are enough.
 
     Args:
-        record: Asked for trials, and told what became of them.
+        record: Proposes trials and records their results.
         n_trials: Trials in all, those of earlier runs counted.
         space: What is open.
         on_trial: Called with each trial that ended.

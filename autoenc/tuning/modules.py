@@ -63,7 +63,7 @@ class ModuleSpace:
         fixed: Options of the training that the space has but that are not open.
 
     Raises:
-        InputError: With every option that nobody takes, that is given twice, or that is missing.
+        InputError: With every option that has no taker, that is given twice, or that is missing.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class ModuleSpace:
         return self._takes_all or name in self._parameters
 
     def _goes_to_model(self, name: str) -> bool:
-        # A constructor that names an option of the training, as some do, is told it too.
+        # A constructor that names an option of the training, as some do, receives it too.
         return name in self._parameters or (self._takes_all and name not in TRAINING)
 
     def _asked_of(self, space: HyperparameterSearchSpace) -> tuple[dict[str, BaseDistribution], set[str]]:

@@ -71,7 +71,7 @@ class HyperparameterOptimizer:
 
     Raises:
         InputError: A ``ValueError``, with everything that is wrong: an option that neither constructor nor
-            training takes, an argument that the constructor needs and nobody gives, ...
+            training takes, a required argument of the constructor that is not given, ...
 
     Example:
         >>> data = torch.linspace(-1, 1, 64).reshape(-1, 1)
@@ -237,14 +237,14 @@ class HyperparameterOptimizer:
         try:
             with torch.random.fork_rng([]):
                 model = self.model_class(**self.space.options(params).model)
-        except Exception:  # whatever the class objects to; a trial that comes to it records the reason
+        except Exception:  # whatever the class objects to; a trial with it records the reason
             return inf
         return sum(parameter.numel() for parameter in model.parameters())
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search came to.
+    """The results of a search.
 
     Attributes:
         study: Its Optuna study.
@@ -262,7 +262,7 @@ class SearchResult:
         """The best trial's options, as constructor and training take them.
 
         Raises:
-            InputError: If no trial has succeeded; it tells how the last one failed.
+            InputError: If no trial has succeeded; it says how the last one failed.
         """
         return self.optimizer.space.values(lowest_trial(self.study).params)
 
@@ -307,7 +307,7 @@ def lowest_trial(study: optuna.Study) -> FrozenTrial:
     """The complete trial with the lowest value, the first of several.
 
     Raises:
-        InputError: If there is none; it tells how the last trial failed.
+        InputError: If there is none; it says how the last trial failed.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if complete:

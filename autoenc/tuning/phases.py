@@ -32,7 +32,7 @@ class Plan(NamedTuple):
         phases: In the order in which they run.
         output_dir: Holds a folder for each phase.
         layers: The experiment's files.
-        flags: Options that go before all files, in every phase.
+        flags: Options that override all files, in every phase.
     """
 
     settings: PhasesSettings

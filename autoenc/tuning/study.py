@@ -1,4 +1,4 @@
-"""The Optuna study of an adaptive search: begun, found again, refused where it is another search's."""
+"""The Optuna study of an adaptive search: created, opened again, refused if it is another search's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autoenc.tuning.job import TuneJob
 
 __all__ = ["identity_of", "open_tune_record", "study_name", "tune_studies"]
 
-# Options that do not change what a trial comes to, or that may grow while a study goes on.
+# Options that do not change a trial's value, or that may grow while a study goes on.
 _FREE = {*options_of(TuneSettings, "data", "progress", "place", "display")}
 
 

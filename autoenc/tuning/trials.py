@@ -34,7 +34,7 @@ def run_tuning(
     cluster: FitExecutor | None = None,
     deadline_s: float = inf,
 ) -> None:
-    """Run trials until all are done, ``stop`` is set, or the time is over.
+    """Run trials until all are done, ``stop`` is set, or the time limit is reached.
 
     A trial that is given up stays unfinished in the study, and is the first one of the next run.
 
@@ -61,7 +61,7 @@ def run_tuning(
 
 
 class TuneObjective(FitObjective):
-    """The mean test loss of a trial's fits, and what else its record tells."""
+    """The mean test loss of a trial's fits, and what else is recorded about it."""
 
     def judge(self, trial: FitTrial) -> End | None:
         """See :class:`~autoenc.searching.fits.FitObjective`."""

@@ -2,8 +2,8 @@
 
 Sequential halving (Karnin, Koren and Somekh, "Almost optimal exploration in multi-armed bandits", ICML 2013):
 in each round all that are left are judged by as many further cross-validations as there were before, and the
-better half goes on. Those that are hard to tell apart get most of the work. What a repeat came to is kept in
-the study, so that a search that was killed does not repeat it.
+better half goes on. Those that are hard to tell apart get most of the work. The results of a repeat are
+kept in the study, so that a search that was killed does not repeat it.
 """
 
 from __future__ import annotations

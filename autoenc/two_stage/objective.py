@@ -122,7 +122,7 @@ class FoldUnit(NamedTuple):
 
 
 class FoldOutcome(NamedTuple):
-    """What a fold came to.
+    """The result of a fold.
 
     Attributes:
         scores: Of both stages; None if one failed.

@@ -47,7 +47,7 @@ __all__ = [
 _SETTINGS = "autoenc_transfer_settings"
 _N_COLUMNS = "autoenc_transfer_n_columns"
 _NAME = "transfer"
-_MOST = 4  # differences that are told
+_MOST = 4  # differences that are listed
 
 
 def transfer_context(
@@ -87,7 +87,7 @@ def recorded_data(path: Path, storage: str | None = None) -> str | None:
     """The fingerprint of the data of a study; None where there is no such study."""
     try:
         return data_of(read_study(path, storage=storage))
-    except InputError:  # told by whoever needs the study
+    except InputError:  # reported by whoever needs the study
         return None
 
 

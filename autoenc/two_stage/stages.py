@@ -29,7 +29,7 @@ Units = tuple[float, float] | None
 
 
 class TrainingFailed(Exception):  # noqa: N818  (no error of the program: some configurations diverge)
-    """Stage 1 or 2 of a trial came to no finite result; says why."""
+    """Raised where stage 1 or 2 of a trial has no finite result; says why."""
 
 
 class Stages:

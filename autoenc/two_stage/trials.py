@@ -23,7 +23,7 @@ class TransferTrials(StudyTrials[FoldUnit, FoldOutcome]):
     """Trials until the study has ``n_trials``, those of earlier runs counted.
 
     Args:
-        record: Asked for trials, and told what became of them.
+        record: Proposes trials and records their results.
         settings: What is open, and how many trials.
         objective: What trials are worth.
         on_end: Called with the number of each trial that ended.

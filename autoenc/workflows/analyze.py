@@ -1,4 +1,4 @@
-"""The searches of a folder as their records tell them, and their reports made again."""
+"""Show the searches of a folder from their records, and write their reports again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def where_it_can_write(folder: Path) -> Iterator[None]:
 
 
 def show_study(study: optuna.Study, folder: Path, running: bool) -> None:
-    """An adaptive search, as the report for people tells it; the last used one writes its files last."""
+    """Show an adaptive search as its report does; the last used one writes its files last."""
     note = study.user_attrs[TUNE]
     steps = steps_of(study)
     done = [step for step in steps if step.value is not None]

@@ -1,7 +1,7 @@
 """The batch scripts of a search as a SLURM job array, and of the merge behind it.
 
 They are plain sbatch scripts, made to be read, kept and submitted again, whole or for some tasks. submitit,
-which was tried first, runs a pickled function named after the job: its script tells nobody what runs, no
+which was tried first, runs a pickled function named after the job: its script does not show what runs, no
 single task of it can be submitted again, and for a job's state it needs SLURM's accounting.
 """
 

@@ -51,7 +51,7 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
 def trained_model(job: SearchJob, fit: Fit, stop: StopFlag | None = None) -> FittedAutoencoder | None:
     """The model of a fit, trained on all rows where that is asked for; None if the fit fails.
 
-    The record keeps no parameters: a fit trained again comes to the same ones, bit for bit.
+    The record keeps no parameters: a fit trained again has the same ones, bit for bit.
 
     Raises:
         Stopped: If ``stop`` was set before the end.

@@ -63,7 +63,7 @@ def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Stud
     Args:
         folder: Where it left its record.
         storage: The record, where it is not there.
-        asked_by: What a problem is told about.
+        asked_by: What an error message begins with.
 
     Raises:
         InputError: If there is none.

@@ -72,7 +72,7 @@ class FullTraining:
         return self.engine.fit(self.division.split_of(self.fit), self.fit, stop)
 
     def model(self, outcome: Outcome) -> FittedAutoencoder:
-        """The model that a training came to."""
+        """Return the trained model."""
         return model_of(self.fit, outcome, self.table, self.division)
 
 

@@ -34,7 +34,7 @@ def observe_folder(folder: Path, storage: str | None, asked_by: str) -> Observat
     Args:
         folder: Where it left its record.
         storage: The record, where it is not there.
-        asked_by: What a problem is told about.
+        asked_by: What an error message begins with.
 
     Raises:
         InputError: If there is none.
@@ -65,7 +65,7 @@ def _of_study(study: optuna.Study) -> Observations:
         recipe = Recipe(**attributes["recipe"])
         measured = Trial(parse_architecture(attributes["stack"]), settings.latent_dim, recipe, folds, seeds)
         result = measured.result(outcomes)
-        if result is None:  # a fit of it is damaged, which is told
+        if result is None:  # a fit of it is damaged, which is reported
             continue
         own = {name: value for name, value in attributes.items() if _is_number(value)}
         seen = _observed(f"trial {trial.number}", result, len(context.columns), own)

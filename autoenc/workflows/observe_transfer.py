@@ -1,4 +1,4 @@
-"""What a transfer-aware search tried and what came of it, in the form of all searches."""
+"""Trials of a transfer-aware search and their metrics, in the form of all searches."""
 
 from __future__ import annotations
 

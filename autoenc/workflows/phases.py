@@ -1,4 +1,4 @@
-"""What a phase begins with, and what it came to."""
+"""Initial trials and results of a phase."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STARTUP = 10  # trials that TPE draws at random unless it is given some
 def begin_with(plan: Plan, before: Phase, settings: TuneSettings) -> Sequence[Mapping[str, Any]]:
     """The best trials of the phase before, at most half of the trials of the first family.
 
-    A phase that begins with them comes to no higher loss than the one before, where the epochs are the same,
+    A phase that begins with them has no higher loss than the one before, where the epochs are the same,
     and has learned what that one did. A grid has points of its own.
     """
     if settings.strategy == "grid" or not plan.folder(before).exists():
@@ -56,7 +56,7 @@ def _has(distribution: BaseDistribution | None, value: Any) -> bool:
 
 
 def result_of(plan: Plan, phase: Phase, before: PhaseResult | None) -> PhaseResult:
-    """What a phase came to, by its record, against the one before it."""
+    """Return the result of a phase from its record, compared with the one before it."""
     folder = plan.folder(phase)
     seen = observe_folder(folder, None, str(folder))
     best = seen.trials[0]

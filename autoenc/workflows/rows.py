@@ -31,14 +31,14 @@ class Rows(NamedTuple):
     kept: pd.DataFrame
 
     def put_through(self, answer: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-        """A model's answers; what it warns of and refuses is told of the table."""
+        """Return a model's answers; its warnings and errors name the table."""
         with told_of(self.table):
             return answer(self.features)
 
 
 @contextmanager
 def told_of(table: str) -> Iterator[None]:
-    """What a model warns of and refuses is told of the table."""
+    """Let a model's warnings and errors name the table."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
@@ -53,7 +53,7 @@ def told_of(table: str) -> Iterator[None]:
 def read_rows(model: FittedAutoencoder, settings: EncodeSettings | PredictSettings) -> Rows:
     """Read the columns that a model takes, and those that are to be kept beside its answers.
 
-    What is odd about the table is told.
+    Oddities of the table are reported.
 
     Raises:
         InputError: If the table cannot be read or lacks a column, or the model does not name its columns.

@@ -18,7 +18,7 @@ __all__ = ["find_run", "matching", "read_folders"]
 
 
 def read_folders(folders: list[Path]) -> list[dict[str, Any]]:
-    """The runs of the folders; what is damaged is told and passed over."""
+    """Return the runs of the folders; damaged ones are reported and skipped."""
     problems, documents = [], []
     for folder in folders:
         paths = sorted((folder / FOLDER).glob("*.json"))

@@ -121,7 +121,9 @@ class TuneSettings(
             text = "--strategy grid tries one family; run it once for each of --families"
             problems.append((("strategy", "families"), text))
         if self.scheduler is not None and self.pruner != "none":
-            text = f"--pruner {self.pruner} needs every epoch's loss, which a cluster does not report; leave it out"
+            text = (
+                f"--pruner {self.pruner} looks at every epoch, which a cluster does not report; leave it out"
+            )
             problems.append((("scheduler", "pruner"), text))
         if self.folds == 1:
             problems.append((("folds",), "--folds must be 0 or at least 2, got 1"))

@@ -34,7 +34,8 @@ def trouble(error: BaseException) -> str | None:
     """Say what the machine could not do; None for an error that has another reason.
 
     This is the one place where a failure of the machine (memory, disk, file descriptors, threads) is
-    distinguished from one of a training: the latter is a result and recorded, the former ends the search, which can be resumed.
+    distinguished from one of a training: the latter is a result and recorded, the former ends the
+    search, which can be resumed.
 
     Args:
         error: What was raised; what it was raised from counts as well.

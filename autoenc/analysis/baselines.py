@@ -1,4 +1,4 @@
-"""What an autoencoder must beat: the column mean and PCA of the same latent size."""
+"""What an autoencoder must beat: the column mean, and PCA and a linear autoencoder of its latent size."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.analysis.linear_baseline import linear_reconstruction
 from autoenc.engines import Recipe, Split
 from autoenc.engines.explained import explained_variance
 from autoenc.engines.pca_start import column_means, pca_of_rows
 
-__all__ = ["above_pca", "baseline_losses", "pca_explained", "reconstruction_loss"]
+__all__ = [
+    "BASELINES", "above_pca", "baseline_losses", "best_baseline", "pca_explained", "reconstruction_loss",
+]  # fmt: skip
+
+BASELINES = {
+    "pca": "PCA of the same latent size",
+    "linear": "a linear autoencoder of the same latent size, fitted to the same loss",
+    "mean": "the column mean",
+}
+"""By name, in words."""
 
 _ROUNDING = 1e-10  # of the column mean's loss: squares of single precision's rounding
 
@@ -35,10 +45,12 @@ def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, 
     the training rows. As everywhere, only observed cells enter the loss.
 
     Returns:
-        ``mean`` and ``pca``.
+        ``mean`` and ``pca``; and ``linear``, the linear autoencoder fitted to the weighted loss
+        (:func:`autoenc.analysis.linear_baseline.linear_reconstruction`), where the table is not too large.
     """
     train, test = split.values[split.train], split.values[split.test]
     means = column_means(train)
+    linear = linear_reconstruction(train, test, latent_dim, recipe)
     train, filled = (np.where(np.isnan(rows), means, rows) for rows in (train, test))
     pca = pca_of_rows(train, latent_dim)
     if pca.mean_.dtype == np.float64:
@@ -46,7 +58,15 @@ def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, 
     return {
         "mean": reconstruction_loss(np.broadcast_to(means, test.shape), test, recipe),
         "pca": reconstruction_loss(pca.inverse_transform(pca.transform(filled)), test, recipe),
+        **({} if linear is None else {"linear": reconstruction_loss(linear, test, recipe)}),
     }
+
+
+def best_baseline(baselines: Mapping[str, float]) -> str:
+    """Return the name of the baseline with the lowest loss; PCA where that loses nothing but rounding."""
+    if baselines["pca"] <= _ROUNDING * baselines["mean"]:
+        return "pca"
+    return min((name for name in BASELINES if name in baselines), key=lambda name: baselines[name])
 
 
 def pca_explained(split: Split, latent_dim: int) -> float | None:
@@ -76,15 +96,16 @@ def pca_explained(split: Split, latent_dim: int) -> float | None:
     return explained_variance(split, reconstruct)
 
 
-def above_pca(loss: float, baselines: Mapping[str, float]) -> float | None:
-    """How much higher a loss is than that of PCA, as a share of it; below 0 where it is lower.
+def above_pca(loss: float, baselines: Mapping[str, float], name: str = "pca") -> float | None:
+    """How much higher a loss is than that of a baseline, as a share of it; below 0 where it is lower.
 
     Args:
         loss: Of an autoencoder.
         baselines: What :func:`baseline_losses` gave on the same rows.
+        name: Of the baseline.
 
     Returns:
-        None where PCA loses nothing but rounding, of which no share can be told.
+        None where the baseline loses nothing but rounding, of which no share can be told.
     """
-    pca = baselines["pca"]
-    return loss / pca - 1 if pca > _ROUNDING * baselines["mean"] and pca > 0 else None
+    beside = baselines[name]
+    return loss / beside - 1 if beside > _ROUNDING * baselines["mean"] and beside > 0 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from autoenc.analysis.baselines import above_pca
+from autoenc.analysis.baselines import BASELINES, above_pca, best_baseline
 from autoenc.analysis.effects import Effect
 from autoenc.analysis.error import corrected_error
 from autoenc.data.division import HOLDOUT
@@ -13,7 +13,7 @@ from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared, tie_lines
 from autoenc.searching.trials import TrialResult
 
-__all__ = ["answer_lines", "baselines_line", "compared_with_pca"]
+__all__ = ["answer_lines", "baselines_line", "compared_with_baseline", "worse_lines"]
 
 
 def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
@@ -28,7 +28,7 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
     selection, settings = results.selection, results.settings
     best = selection.chosen
     spread = _spread(best)
-    compared = compared_with_pca(best.loss, results.baselines)
+    compared = compared_with_baseline(best.loss, results.baselines)
     lines = [f"{'best stack' if best is selection.best else 'chosen stack':<13} {best.trial.name}"]
     if best is not selection.best:
         lowest = selection.best
@@ -43,7 +43,7 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
             baselines, loss = results.search["baselines"][HOLDOUT], best.trial.value_of(holdout)
             word = "test loss" if by_loss else "test rows"
             lines.append(
-                f"{word:<13} {loss:.6f} on rows that chose nothing, {compared_with_pca(loss, baselines)}"
+                f"{word:<13} {loss:.6f} on rows that chose nothing, {compared_with_baseline(loss, baselines)}"
             )
     else:
         word = "test loss" if by_loss else "unexplained"
@@ -58,6 +58,7 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
         lines.append(f"halving       {spent:,} epochs instead of {full:,} of the whole grid")
         if not selection.tied and results.n_dropped:
             lines.append(f"              {'; '.join(not_compared(results))}")
+    lines += worse_lines(results)
     lines += [*tie_lines(results), *map(_effect_line, results.effects)]
     return [*lines, *warm_start_lines(results)] + ([] if shard else ensemble_lines(results))
 
@@ -92,16 +93,30 @@ def _effect_line(effect: Effect) -> str:
 
 
 def baselines_line(baselines: Mapping[str, float]) -> str:
-    """Losses of both baselines."""
-    pca, mean = baselines["pca"], baselines["mean"]
-    return f"baselines     PCA of the same latent size {pca:.6f}, column mean {mean:.6f}"
+    """Losses of all baselines."""
+    parts = [f"PCA of the same latent size {baselines['pca']:.6f}"]
+    if "linear" in baselines:
+        parts.append(f"linear autoencoder fitted to this loss {baselines['linear']:.6f}")
+    return f"baselines     {', '.join(parts)}, column mean {baselines['mean']:.6f}"
 
 
-def compared_with_pca(loss: float, baselines: Mapping[str, float]) -> str:
-    """The best loss in relation to PCA of the same latent size, in words."""
-    above, pca = above_pca(loss, baselines), baselines["pca"]
+def compared_with_baseline(loss: float, baselines: Mapping[str, float]) -> str:
+    """A loss in relation to the best of the baselines, in words."""
+    name = best_baseline(baselines)
+    above, beside = above_pca(loss, baselines, name), f"{BASELINES[name]} ({baselines[name]:.6f})"
     if above is None:
-        return "PCA of the same latent size loses nothing"
+        return f"{BASELINES[name]} loses nothing"
     if above > 0:
-        return f"{100 * above:.0f} % ABOVE PCA of the same latent size ({pca:.6f}): PCA is better"
-    return f"{-100 * above:.0f} % below PCA of the same latent size ({pca:.6f})"
+        return f"{100 * above:.0f} % ABOVE {beside}: that is better"
+    return f"{-100 * above:.0f} % below {beside}"
+
+
+def worse_lines(results: SearchResults) -> list[str]:
+    """A line that says that even the best loss is worse than a baseline; none where it is not."""
+    found, baselines = results.selection, results.baselines
+    name = best_baseline(baselines)
+    if not found.best.loss > baselines[name]:
+        return []
+    what = "every stack that was compared is" if len(results.finished) > 1 else "the stack is"
+    tail = "; the ties only tell which of them are least so" if found.tied else ""
+    return [f"{'worse':<13} {what} worse than {BASELINES[name]}{tail}"]

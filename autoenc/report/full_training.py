@@ -9,7 +9,7 @@ from typing import Any
 from autoenc.engines import Fit, Outcome
 from autoenc.models.grid import format_architecture
 from autoenc.record.environment import describe_environment
-from autoenc.report.answer import compared_with_pca
+from autoenc.report.answer import compared_with_baseline
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.training_plot import TrainingPlot, draw_training
 from autoenc.system.paths import png_content, write_atomically
@@ -47,7 +47,7 @@ class FullResult:
 def full_lines(result: FullResult) -> list[str]:
     """The result for people."""
     fit, outcome = result.fit, result.outcome
-    compared = compared_with_pca(outcome.final_test_loss, result.baselines)
+    compared = compared_with_baseline(outcome.final_test_loss, result.baselines)
     name = f"{fit.recipe.family} {format_architecture(fit.architecture)}"
     return [
         f"trained       {result.origin}: {name}, latent size {fit.latent_dim}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autoenc.report.answer import baselines_line, worse_lines
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.labels import listed_values
 from autoenc.report.results import SearchResults
@@ -51,9 +52,8 @@ _HEADER = f"{'stack':>20}  {'loss':>8}  {'parameters':>10}  {'time':>10}"
 
 def _best(results: SearchResults, n_best: int) -> list[str]:
     ranked = results.ranked
-    pca = results.baselines["pca"]
     shown = [_row(results, result) for result in ranked[:n_best]]
-    compared = f"PCA of the same latent size {pca:.6f}, column mean {results.baselines['mean']:.6f}"
+    compared = baselines_line(results.baselines).removeprefix("baselines").strip()
     return ["", "best configurations", _HEADER, *shown, f"{'':>20}  ({compared})"]
 
 
@@ -74,6 +74,8 @@ def _efficiency(results: SearchResults) -> list[str]:
             f"chosen by {selection.rule}: {selection.chosen.trial.name}, {selection.chosen.loss:.6f}",
         ]
     left_out = "".join(f"; {words}" for words in not_compared(results))
+    if worse := worse_lines(results):
+        lines += ["", *worse]
     if selection.tied is None:
         return [*lines, "", f"ties with the best: {selection.method}{left_out}"]
     names = [result.trial.name for result in selection.tied]

@@ -198,10 +198,10 @@ def draw_complexity(plot: ComplexityPlot) -> Figure:
         [plot.parameters[j] for j in plot.front], [plot.losses[j] for j in plot.front],
         color="black", linewidth=0.9, alpha=0.6, zorder=1, label="Pareto front",
     )  # fmt: skip
-    for name, style, colour in (("pca", "--", "black"), ("mean", ":", "grey")):
+    for name, style, colour in (("pca", "--", "black"), ("linear", "-.", "black"), ("mean", ":", "grey")):
         # A baseline far above all points would squeeze them together.
-        if plot.baselines[name] < 2 * max(plot.losses):
-            label = {"pca": "PCA, same size", "mean": "column mean"}[name]
+        if name in plot.baselines and plot.baselines[name] < 2 * max(plot.losses):
+            label = {"pca": "PCA, same size", "linear": "linear, same loss", "mean": "column mean"}[name]
             axis.axhline(plot.baselines[name], linestyle=style, color=colour, linewidth=1.2, label=label)
     plain_ticks(axis.xaxis, axis.yaxis)
     legend_beside(axis, title="hidden layers")

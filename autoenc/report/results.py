@@ -10,6 +10,7 @@ from math import isfinite
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from autoenc.analysis.baselines import BASELINES
 from autoenc.analysis.effects import Effect, factor_effects
 from autoenc.analysis.error import corrected_error
 from autoenc.analysis.selection import Selection, select
@@ -69,7 +70,7 @@ class SearchResults(Results):
         >>> results.leaderboard["loss"].is_monotonic_increasing, results.best_model().info["latent_dim"]
         (True, 2)
         >>> sorted(results.baselines)
-        ['mean', 'pca']
+        ['linear', 'mean', 'pca']
     """
 
     settings: SearchSettings
@@ -154,10 +155,11 @@ class SearchResults(Results):
 
     @property
     def baselines(self) -> dict[str, float]:
-        """Losses of ``pca`` and ``mean`` on the rows that compare the trials: means over the folds."""
+        """Losses of the baselines on the rows that compare the trials: means over the folds."""
         by_fold = self.search["baselines"]
         folds = self.trials[0].folds
-        return {name: fmean(by_fold[fold][name] for fold in folds) for name in ("pca", "mean")}
+        names = [name for name in BASELINES if all(name in by_fold[fold] for fold in folds)]
+        return {name: fmean(by_fold[fold][name] for fold in folds) for name in names}
 
     @property
     def pca_explained(self) -> float | None:

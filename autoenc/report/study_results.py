@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
 from autoenc.errors import InputError
 from autoenc.record.record import TUNE
-from autoenc.report.answer import baselines_line, compared_with_pca
+from autoenc.report.answer import baselines_line, compared_with_baseline
 from autoenc.report.base import Results
 from autoenc.report.trials_table import trials_table
 
@@ -141,7 +141,7 @@ def best_lines(results: TuneResults, advice: str) -> list[str]:
         return []
     note = results.study.user_attrs[TUNE]
     family = best.params.get("family", note["settings"]["families"][0])
-    compared = compared_with_pca(best.value or 0.0, note["baselines"])
+    compared = compared_with_baseline(best.value or 0.0, note["baselines"])
     return [
         f"best trial    {best.number}: {family} {best.user_attrs['stack']}",
         f"loss          {best.value:.6f} on validation rows, {compared}",

@@ -107,13 +107,14 @@ class TuneJob:
     @cached_property
     def baselines(self) -> dict[str, float]:
         """Losses of ``pca`` and ``mean`` on the rows that judge trials."""
-        from autoenc.analysis.baselines import baseline_losses
+        from autoenc.analysis.baselines import BASELINES, baseline_losses
 
         by_fold = [
             baseline_losses(self.division.split(fold), self.settings.latent_dim, Recipe())
             for fold in self.folds
         ]
-        return {name: fmean(losses[name] for losses in by_fold) for name in ("pca", "mean")}
+        names = [name for name in BASELINES if all(name in losses for losses in by_fold)]
+        return {name: fmean(losses[name] for losses in by_fold) for name in names}
 
     @cached_property
     def thresholds(self) -> dict[str, float]:

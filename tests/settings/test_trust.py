@@ -41,7 +41,7 @@ def test_folds_choose_and_the_test_rows_measure_once(search) -> None:
     same = next(entry for entry in plain["all_results"] if entry["config"] == best["config"])
     assert best["holdout_test_loss"] == same["final_test_loss"]  # the very fit of the plain search
     assert set(document["selection"]) >= {"rule", "best", "tied", "one_se", "pareto"}
-    assert set(document["baselines"]) == {"pca", "mean"}
+    assert set(document["baselines"]) == {"pca", "linear", "mean"}
 
 
 def test_without_folds_the_optimism_is_told(search) -> None:

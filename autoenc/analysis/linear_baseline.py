@@ -68,7 +68,8 @@ def _weights(observed: NDArray[np.bool_], cells: NDArray[np.floating], recipe: R
     """What each cell's squared error counts in the loss; 0 where it is missing."""
     nonzero = observed & (cells != 0)
     weights: NDArray[np.float64] = recipe.all_weight * observed / observed.sum()
-    return weights + recipe.nonzero_weight * nonzero / max(nonzero.sum(), 1)
+    weights += recipe.nonzero_weight * nonzero / max(nonzero.sum(), 1)
+    return weights
 
 
 def _minimized(

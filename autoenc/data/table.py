@@ -17,6 +17,7 @@ from autoenc.data.encoding import Encoding
 from autoenc.data.features import Number
 from autoenc.data.oddities import odd_columns
 from autoenc.data.read import (
+    COPUS_COLUMNS,
     ReadTable,
     choose_columns,
     chosen_names,
@@ -222,6 +223,8 @@ def _encoded(
 
     frame, name, asked = read.frame, read.name, columns is not None
     names = chosen_names(features, name, columns, exclude)
+    if not asked and {*COPUS_COLUMNS} <= {*features.columns}:
+        names = [column for column in COPUS_COLUMNS if column in names]
     encoding, left_out = recognize(frame, names, name, read.truth, max_categories, asked)
     numbers = [feature.name for feature in encoding.features if isinstance(feature, Number)]
     as_numbers = {column: numeric_column(frame, column, name) for column in numbers}

@@ -189,3 +189,11 @@ def test_the_day_of_a_datetime_is_not_lost():
     feature = recognize(frame, ["d"], "t", (), 20, False).encoding.features[0]
     assert feature.resolution == "s"
     assert feature.decode(feature.encode(frame["d"]), np.ones(1, bool)).tolist() == stamps
+
+
+def test_of_a_table_with_the_copus_columns_these_are_learned_from(root):
+    from autoenc.data.read import COPUS_COLUMNS
+
+    table = table_of(read_table(root / "data" / "stains.csv"), max_categories=20)
+    assert {*table.columns} <= {*COPUS_COLUMNS}
+    assert len(table.columns) > 20

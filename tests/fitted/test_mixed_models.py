@@ -265,3 +265,11 @@ def test_a_model_without_names_says_what_it_takes(tmp_path):
     torch.save(autoenc.DynamicAutoencoder(4, 2, (8,)).state_dict(), tmp_path / "bare.pth")
     with pytest.raises(InputError, match="pass an array"):
         load_model(tmp_path / "bare.pth").impute(pd.DataFrame(np.zeros((3, 4))))
+
+
+def test_the_example_of_the_readme_runs(root):
+    section = (root / "README.md").read_text().split("### Mixed columns\n")[1]
+    found = {}
+    exec(compile(section.split("```python\n")[1].split("```")[0], "README.md", "exec"), found)
+    assert found["model"].encoding.names == ["species", "mass", "seen"]
+    assert found["model"].impute(found["birds"]).notna().all(axis=None)

@@ -134,3 +134,12 @@ def test_private_names_of_optuna_stand_in_one_file(name: str) -> None:
         private = isinstance(node, ast.Attribute) and node.attr[0] == "_" and node.attr[:2] != "__"
         if private and node.attr not in ALLOWED | OWN:
             pytest.fail(f"{name}, line {node.lineno}: {ast.unparse(node)}")
+
+
+def test_commands_are_thin():
+    files = [
+        path for name, path in MODULES.items() if name.startswith("commands.") and path.stem != "__init__"
+    ]
+    lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+    assert lengths[len(lengths) // 2] < 60
+    assert lengths[-1] <= 120

@@ -256,6 +256,13 @@ def _loaded(text: Any) -> Any:
         return _UNREADABLE
 
 
+def _raise_machines(text: str, file: Path) -> None:
+    """Raise what SQLite says of the machine as the error of the operating system that it is."""
+    for words, number in (("is full", errno.ENOSPC), ("readonly", errno.EROFS), ("disk I/O", errno.EIO)):
+        if words in text:
+            raise OSError(number, os.strerror(number), str(file)) from None
+
+
 def _in_words(place: str, context: Any) -> None:
     """Say in one sentence what the machine or the file lacks.
 
@@ -264,13 +271,10 @@ def _in_words(place: str, context: Any) -> None:
     """
     text = str(context.original_exception)
     file = sqlite_file(str(context.engine.url)) if context.engine else None
-    numbers = {
-        "is full": errno.ENOSPC, "readonly": errno.EROFS, "disk I/O": errno.EIO,
-        "unable to open": errno.EACCES,
-    }  # fmt: skip
-    for words, number in numbers.items():
-        if words in text and file is not None:
-            raise OSError(number, os.strerror(number), str(file))
+    if file is not None:
+        _raise_machines(text, file)
+        if "unable to open" in text:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(file))
     if "locked" in text and file is not None:
         raise OSError(errno.EBUSY, f"another program has held it for {_WAIT_S} s", str(file))
     if any(words in text for words in _DAMAGED):
@@ -298,7 +302,12 @@ class CheckedDatabase(Checked, CachedDatabase):
         options: dict[str, Any] = {} if file is None else {"connect_args": {"timeout": _WAIT_S}}
         if read_only and not has_tables(url):
             raise InputError(f"{place}: holds no search yet")
-        backend = _Backend(url, options)
+        try:
+            backend = _Backend(url, options)
+        except Exception as error:  # no listener is there yet; Optuna makes another error of some
+            if file is not None:
+                _raise_machines(f"{error} {error.__cause__}", file)
+            raise
         backend.place = place
         self._rows = backend
         sqlalchemy.event.listen(backend.engine, "handle_error", partial(_in_words, place))

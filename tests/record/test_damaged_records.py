@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import random
 import re
@@ -14,8 +15,10 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from sqlalchemy.exc import OperationalError
 
 import autoenc
+from autoenc.record import database
 from autoenc.record.fits import records_in
 from autoenc.record.lock import RecordLock
 from autoenc.record.record import Record, begun_study
@@ -431,6 +434,16 @@ def test_lines_in_another_order_mean_the_same(records, shown, tmp_path) -> None:
     ):  # fmt: skip
         path.write_bytes(content)
         assert shown(path.parent) == right
+
+
+def test_a_disk_that_is_full_while_a_database_is_made_is_told(tmp_path, monkeypatch) -> None:
+    def full(*given: object) -> None:
+        raise OperationalError("CREATE TABLE", {}, sqlite3.OperationalError("database or disk is full"))
+
+    monkeypatch.setattr(database.Database, "__init__", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        open_storage(f"sqlite:///{tmp_path}/study.db")
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, f"{tmp_path}/study.db")
 
 
 def test_commands_that_read_make_no_database(call, tmp_path, monkeypatch) -> None:

@@ -326,3 +326,15 @@ def test_a_transfer_takes_groups_of_a_frame(table: pd.DataFrame) -> None:
     assert list(results.best_model().columns) == NAMES[:-1]
     with pytest.raises(autoenc.InputError, match="has no column 'team'"):
         autoenc.transfer(frame, **{**options, "group": "team"})
+
+
+def test_an_adaptive_search_says_which_trials_may_be_as_good_as_the_best(table: pd.DataFrame) -> None:
+    results = autoenc.tune(table, **{**TUNE, "n_trials": 4}, folds=3, seeds=2)
+    tied, method = results.ties()
+    assert tied is not None
+    assert tied[0] == results.best_trial.number
+    assert set(tied) <= {*range(4)}
+    assert "3 folds and 2 seeds" in method
+    assert method in repr(results)
+    untested, reason = autoenc.tune(table, **TUNE).ties()
+    assert (untested, reason.split(":")[0]) == (None, "not tested")

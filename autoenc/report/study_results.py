@@ -9,11 +9,14 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
+from autoenc.analysis.ties import ties
 from autoenc.errors import InputError
 from autoenc.record.record import TUNE
 from autoenc.report.answer import baselines_line, compared_with_baseline
 from autoenc.report.base import Results
+from autoenc.report.ties import trial_tie_lines
 from autoenc.report.trials_table import trials_table
+from autoenc.tuning.results import trial_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +118,20 @@ class TuneResults(StudyResults):
         'trial'
     """
 
+    def ties(self) -> tuple[list[int] | None, str]:
+        """Return the trials that are not shown to be worse than the best, and how that was tested.
+
+        The test is that of an exhaustive search: as if all trials had been chosen before any was measured.
+
+        Returns:
+            Their numbers, the best first; None where it cannot be tested, and why.
+        """
+        measured = trial_results(self.study)
+        tied, method = ties([result for _, result in measured])
+        if tied is None:
+            return None, method
+        return [trial.number for trial, result in measured if any(result is other for other in tied)], method
+
     def _title(self) -> str:
         settings = self.study.user_attrs[TUNE]["settings"]
         return (
@@ -126,7 +143,8 @@ class TuneResults(StudyResults):
         if self.best_trial is None:
             return ["no trial has succeeded"]
         baselines = self.study.user_attrs[TUNE]["baselines"]
-        return [*best_lines(self, "best_model() measures it on test rows"), baselines_line(baselines)]
+        advice = "best_model() measures it on test rows"
+        return [*best_lines(self, advice), *trial_tie_lines(self), baselines_line(baselines)]
 
 
 def best_lines(results: TuneResults, advice: str) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from autoenc.record.record import TUNE
 from autoenc.report.answer import answer_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults, best_lines
+from autoenc.report.ties import trial_tie_lines
 
 __all__ = ["files_lines", "search_summary", "tune_summary"]
 
@@ -43,7 +45,9 @@ def search_summary(results: SearchResults, files: Files, shard: tuple[int, int] 
 def tune_summary(results: TuneResults, files: Files) -> list[str]:
     """Summarize an adaptive search; the arguments are those of :func:`search_summary`."""
     best = best_lines(results, "train-best measures it on the test rows")
-    return ["", *best, "", *files_lines(files)]
+    settings = results.study.user_attrs[TUNE]["settings"]
+    is_repeated = best and (settings["folds"] or settings["seeds"] > 1)
+    return ["", *best, *(trial_tie_lines(results) if is_repeated else []), "", *files_lines(files)]
 
 
 def files_lines(files: Files) -> list[str]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from autoenc.report.results import SearchResults
 
-__all__ = ["not_compared", "tie_lines", "tied_names"]
+if TYPE_CHECKING:
+    from autoenc.report.study_results import TuneResults
+
+__all__ = ["not_compared", "tie_lines", "tied_names", "trial_tie_lines"]
 
 
 def tie_lines(results: SearchResults) -> list[str]:
@@ -35,6 +40,24 @@ def tied_names(results: SearchResults, most: int = 8) -> list[str]:
     names = [result.trial.name for result in selection.tied if result is not selection.best]
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return [f"{'tied':<13} {'; '.join(names[:most])}{more}"] if names else []
+
+
+def trial_tie_lines(results: TuneResults, most: int = 8) -> list[str]:
+    """Return which trials of an adaptive search may be as good as the best, or why that is not tested."""
+    tied, method = results.ties()
+    if tied is None:
+        return [f"{'ties':<13} {method}"]
+    others, n_others = tied[1:], len(results.ranked) - 1
+    if not others:
+        verdict = f"none: each of the {n_others:,} other trials is shown to be worse"
+    else:
+        names = ", ".join(map(str, others[:most]))
+        more = f" and {len(others) - most:,} more" if len(others) > most else ""
+        verdict = (
+            f"{len(others):,} of the {n_others:,} other trials may be as good as the best: {names}{more}"
+        )
+    lines = [f"{'ties':<13} {verdict}"]
+    return [*lines, f"{'':<13} ({method})"]
 
 
 def _simplest(results: SearchResults) -> list[str]:

@@ -9,20 +9,16 @@ from typing import Any
 import optuna
 
 from autoenc.analysis.observations import Observation, Observations
-from autoenc.analysis.study import ranked_trials
-from autoenc.engines import Recipe
-from autoenc.models.grid import format_architecture, parse_architecture
-from autoenc.record.fits import FitRecord, records_in
-from autoenc.record.identity import Context
-from autoenc.record.private import storage_of
+from autoenc.models.grid import format_architecture
+from autoenc.record.fits import FitRecord
 from autoenc.record.record import TUNE
 from autoenc.record.runs import convergence_epoch
 from autoenc.record.searches import holds_transfer
 from autoenc.report import SearchResults
-from autoenc.searching.trials import Trial, TrialResult
+from autoenc.searching.trials import TrialResult
 from autoenc.settings import TuneSettings, search_settings
 from autoenc.settings.space import SpaceSettings
-from autoenc.tuning.job import judging_folds
+from autoenc.tuning.results import trial_results
 from autoenc.workflows.chosen import last_search
 
 __all__ = ["observe", "observe_folder"]
@@ -54,23 +50,15 @@ def observe(search: optuna.Study | FitRecord) -> Observations:
 def _of_study(study: optuna.Study) -> Observations:
     note = study.user_attrs[TUNE]
     settings = TuneSettings.model_validate(note["settings"])
-    context = Context.from_dict(note["context"])
-    records = [record for record in records_in(storage_of(study)) if record.context == context]
-    outcomes = {fit: outcome for record in records for fit, outcome in record.outcomes().items()}
-    folds, seeds = judging_folds(settings.folds), tuple(range(settings.seed, settings.seed + settings.seeds))
+    n_columns = len(note["context"]["columns"])
     several = len(settings.families) > 1
     observations = []
-    for trial in ranked_trials(study):
-        attributes = trial.user_attrs
-        recipe = Recipe(**attributes["recipe"])
-        measured = Trial(parse_architecture(attributes["stack"]), settings.latent_dim, recipe, folds, seeds)
-        result = measured.result(outcomes)
-        if result is None:  # a fit of it is damaged, which is reported
-            continue
+    for trial, result in trial_results(study):
+        attributes, family = trial.user_attrs, result.trial.recipe.family
         own = {name: value for name, value in attributes.items() if _is_number(value)}
-        seen = _observed(f"trial {trial.number}", result, len(context.columns), own)
+        seen = _observed(f"trial {trial.number}", result, n_columns, own)
         observations.append(
-            seen._replace(parameters=_with_family(seen, recipe.family) if several else seen.parameters)
+            seen._replace(parameters=_with_family(seen, family) if several else seen.parameters)
         )
     space = {name: getattr(settings, name) for name in SpaceSettings.model_fields}
     return Observations(

@@ -250,7 +250,7 @@ def _settings(
     quiet: bool,
     options: dict[str, Any],
 ) -> S:
-    """The settings of a call.
+    """Return the settings of a call.
 
     Args:
         kind: Which ones.

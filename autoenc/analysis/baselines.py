@@ -97,7 +97,7 @@ def pca_explained(split: Split, latent_dim: int) -> float | None:
 
 
 def above_pca(loss: float, baselines: Mapping[str, float], name: str = "pca") -> float | None:
-    """How much higher a loss is than that of a baseline, as a share of it; below 0 where it is lower.
+    """Return how much higher a loss is than that of a baseline, as a share of it; below 0 where it is lower.
 
     Args:
         loss: Of an autoencoder.

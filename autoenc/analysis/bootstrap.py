@@ -44,7 +44,7 @@ def loss_difference_interval(
     target: NDArray[np.floating],
     recipe: Recipe,
 ) -> tuple[float, float] | None:
-    """The 95 % percentile interval of the difference of two losses; below 0 the first one is lower.
+    """Return the 95 % percentile interval of the difference of two losses; below 0 the first one is lower.
 
     Both models meet the same rows in each resample, so what makes a row hard for both cancels. The loss is
     that of :func:`~autoenc.analysis.baselines.reconstruction_loss`, computed anew for each

@@ -54,7 +54,7 @@ class _Bounds(NamedTuple):
 
 
 def best_of(seen: Observations, top: int | None) -> list[Observation]:
-    """The trials that count: by default the best tenth, and three at least.
+    """Return the trials that count: by default the best tenth, and three at least.
 
     Raises:
         InputError: If there are fewer than three, or than ``top``.
@@ -67,7 +67,7 @@ def best_of(seen: Observations, top: int | None) -> list[Observation]:
 
 
 def narrow(seen: Observations, settings: NarrowingSettings) -> list[Narrowed]:
-    """Every option of the space, narrowed to what the best trials have in common.
+    """Return every option of the space, narrowed to what the best trials have in common.
 
     A range becomes the span of the best trials' values with a margin, on a log scale where it is drawn on
     one, within the old range. Where the best trial itself lies at an end of the old range the optimum may lie
@@ -88,7 +88,7 @@ def narrow(seen: Observations, settings: NarrowingSettings) -> list[Narrowed]:
 
 
 def _values(trial: Observation, option: str) -> tuple[Any, ...]:
-    """The trial's values of an option, those of widths by layer."""
+    """Return the trial's values of an option, those of widths by layer."""
     if option == "hidden_size_range":
         return tuple(value for name, value in trial.parameters.items() if name.startswith("hidden_size_"))
     name = "family" if option == "families" else option.removesuffix("_range").removesuffix("_options")
@@ -153,7 +153,7 @@ def _moved_up(option: str, high: float, factor: float) -> float:
 
 
 def _possible(found: Narrowed) -> Narrowed:
-    """The same within the option's bounds; a grid may have had a value that no range has."""
+    """Return the same within the option's bounds; a grid may have had a value that no range has."""
     bounds, (low, high) = _bounds(found.option), found.value
     if not (bounds.low_open and low <= bounds.low):
         return found
@@ -163,7 +163,7 @@ def _possible(found: Narrowed) -> Narrowed:
 
 
 def _rounded(option: str, value: float, direction: str) -> float:
-    """A number for people to read: whole, or of three digits."""
+    """Return a number for people to read: whole, or of three digits."""
     # Logarithms there and back leave a last digit that must not make 100 of 99.99.
     nudged = value * (1 + 1e-9) if direction == ROUND_FLOOR else value * (1 - 1e-9)
     if option in _WHOLE:
@@ -175,7 +175,7 @@ def _rounded(option: str, value: float, direction: str) -> float:
 
 
 def _bounds(option: str) -> _Bounds:
-    """The bounds that the settings declare for the values of a range."""
+    """Return the bounds that the settings declare for the values of a range."""
     annotation: Any = _FIELDS[option].annotation
     rules = [rule for field in annotation.__args__[0].__metadata__ for rule in getattr(field, "metadata", [])]
     told = {

@@ -68,7 +68,7 @@ def select(
 
 
 def pareto_front(points: Sequence[tuple[int, float]]) -> list[int]:
-    """Indices of the points that no other beats in size and loss at once, smallest first.
+    """Return indices of the points that no other beats in size and loss at once, smallest first.
 
     Args:
         points: Size and loss of each; smaller is better in both.
@@ -100,7 +100,7 @@ def elbow(points: Sequence[tuple[int, float]]) -> int | None:
 
 
 def _farthest_below(points: Sequence[tuple[float, float]]) -> int | None:
-    """The point farthest below the line between the ends, both axes scaled to the unit interval.
+    """Return the point farthest below the line between the ends, both axes scaled to the unit interval.
 
     This is the idea of Satopaa et al. (ICDCS Workshops 2011). None without a point below that line.
     """

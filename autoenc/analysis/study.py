@@ -16,7 +16,7 @@ __all__ = [
 
 
 def study_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """All trials in the order of their numbers, not copied; not to be changed."""
+    """Return all trials in the order of their numbers, not copied; not to be changed."""
     return sorted(study.get_trials(deepcopy=False), key=lambda trial: trial.number)
 
 
@@ -31,7 +31,7 @@ def _value(trial: FrozenTrial) -> float:
 
 
 def parameter_names(trials: Iterable[FrozenTrial]) -> list[str]:
-    """Names of all parameters, in the order in which they first appear."""
+    """Return names of all parameters, in the order in which they first appear."""
     return list(dict.fromkeys(name for trial in trials for name in trial.params))
 
 
@@ -44,7 +44,7 @@ def search_space(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
 
 
 def count_states(trials: Iterable[FrozenTrial]) -> dict[str, int]:
-    """How many trials there are in each state, by Optuna's names of states in lower case."""
+    """Return how many trials there are in each state, by Optuna's names of states in lower case."""
     counts = {state.name.lower(): 0 for state in TrialState}
     for trial in trials:
         counts[trial.state.name.lower()] += 1

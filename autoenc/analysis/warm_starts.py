@@ -81,7 +81,7 @@ def _first_at(losses: Sequence[float], target: float) -> int | None:
 
 
 def warm_start_document(found: Sequence[WarmStart]) -> dict[str, Any]:
-    """The comparison as plain values, for the JSON document."""
+    """Return the comparison as plain values, for the JSON document."""
     saved = [one.epochs_saved for one in found if one.epochs_saved is not None]
     return {
         "pairs": len(found),

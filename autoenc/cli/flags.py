@@ -13,7 +13,7 @@ __all__ = ["add_options", "flags_of", "joined", "unknown_word"]
 
 
 def flags_of(settings: type[Settings]) -> dict[str, bool]:
-    """Every spelling of every flag, and whether a value follows it."""
+    """Return every spelling of every flag, and whether a value follows it."""
     return {
         spelling: field.annotation is not bool
         for name, field in settings.model_fields.items()
@@ -71,7 +71,7 @@ def _help(field: Any) -> str:
 
 
 def _spellings(name: str, field: Any) -> list[str]:
-    """A flag with ``_`` and with ``-``; some are words that no Python name can be."""
+    """Return a flag with ``_`` and with ``-``; some are words that no Python name can be."""
     words = words_of(field)
     names = [words.get("flag", name), *words.get("aliases", ())] if not name.startswith("no_") else [name]
     if words.get("name") in names:  # as other commands call it, before its own older name
@@ -80,7 +80,7 @@ def _spellings(name: str, field: Any) -> list[str]:
 
 
 def _negations(name: str, field: Any) -> list[str]:
-    """The flags that turn a switch off."""
+    """Return the flags that turn a switch off."""
     return _spellings(f"no_{name}", field) if field.annotation is bool else []
 
 

@@ -106,7 +106,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _joined_verbs(arguments: list[str]) -> list[str]:
-    """The arguments with a command of two words as one."""
+    """Return the arguments with a command of two words as one."""
     verb = " ".join(arguments[:2])
     return [verb, *arguments[2:]] if verb in {*COMMANDS, SHOW} else arguments
 

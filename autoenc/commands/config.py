@@ -13,7 +13,7 @@ _WIDEST_VALUE = 40
 
 
 def show(command: str, resolution: Resolution[Settings]) -> list[str]:
-    """A line per option, and a line per key of the files that this command has no use for."""
+    """Return a line per option, and a line per key of the files that this command has no use for."""
     options = {name: _text(getattr(resolution.settings, name)) for name in resolution.origins}
     name_width = max(map(len, options), default=0)
     value_width = min(max(map(len, options.values()), default=0), _WIDEST_VALUE)

@@ -70,7 +70,7 @@ def _place(settings: TransferSettings, database: Path) -> str:
 
 
 def _resume(settings: TransferSettings, database: Path) -> str:
-    """The command that goes on with the search."""
+    """Return the command that goes on with the search."""
     if settings.storage is not None:
         return same_command(settings)
     return shlex.join([*program_words(), "transfer", "--resume", str(database)])

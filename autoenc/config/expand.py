@@ -12,7 +12,7 @@ _VARIABLE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w*)\})", re.ASCII)
 
 
 def expanded_path(text: str, environment: Mapping[str, str]) -> str:
-    """A path with home folder and variables filled in; ``$$`` is a dollar sign.
+    """Return a path with home folder and variables filled in; ``$$`` is a dollar sign.
 
     Args:
         text: As it stands in the file.

@@ -114,7 +114,7 @@ class _Reader:
         self.file.entries = self._once(self.file.entries)
 
     def _options(self, name: str, node: yaml.Node) -> list[Entry]:
-        """The entries of a mapping inside the file."""
+        """Return the entries of a mapping inside the file."""
         if not isinstance(node, yaml.MappingNode):
             if node.tag != _NULL:
                 self._tell(node, f"{name} must hold options as `name: value`")
@@ -124,7 +124,7 @@ class _Reader:
         )
 
     def _entries(self, key: str, at: yaml.Node, node: yaml.Node, inside: str = "") -> list[Entry]:
-        """The options that a key gives: one, those of ``search_space``, or none if it is wrong."""
+        """Return the options that a key gives: one, those of ``search_space``, or none if it is wrong."""
         if inside == "search_space":
             known, kind = set(SPACE_OPTIONS), "no part of search_space"
         else:
@@ -144,7 +144,7 @@ class _Reader:
         return [Entry(key, value, self.path, at.start_mark.line + 1, lines)]
 
     def _value(self, key: str, node: yaml.Node) -> tuple[Text | list[Text], tuple[int, ...]]:
-        """A value with the lines of its items; an empty list where it is wrong, which is reported."""
+        """Return a value with the lines of its items; an empty list where it is wrong, which is reported."""
         if isinstance(node, yaml.ScalarNode):
             return (self._text(node), ()) if self._is_plain(node) else ([], ())
         items = self._texts(key, node)

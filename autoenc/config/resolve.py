@@ -90,7 +90,7 @@ def resolve(
 
 
 def _expanded(kind: type[S], chosen: Mapping[str, Entry]) -> tuple[dict[str, Any], list[Problem]]:
-    """The values of entries, paths written out, and what is wrong with these."""
+    """Return the values of entries, paths written out, and what is wrong with these."""
     given: dict[str, Any] = {}
     problems = []
     for name, entry in chosen.items():
@@ -110,7 +110,7 @@ def _from_environment(problem: Problem, silent: Mapping[str, str]) -> str:
 
 
 def _option(entry: Entry, kind: type[Settings]) -> str | None:
-    """The option of a command that an entry sets; None where the command has no use for it."""
+    """Return the option of a command that an entry sets; None where the command has no use for it."""
     if entry.key in kind.model_fields:
         return entry.key
     return aliases_of(kind).get(entry.key) if _means_the_same(entry, kind) else None
@@ -127,7 +127,7 @@ def _means_the_same(entry: Entry, kind: type[Settings]) -> bool:
 
 
 def _located(problem: Problem, chosen: Mapping[str, Entry]) -> str:
-    """A problem in the words of the file that caused it."""
+    """Return a problem in the words of the file that caused it."""
     blamed = [chosen[name] for name in problem.names if name in chosen]
     if not blamed:
         return problem.text

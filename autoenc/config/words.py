@@ -30,7 +30,7 @@ SPACE_OPTIONS = frozenset(SpaceSettings.model_fields) | frozenset(TransferSpaceS
 
 @cache
 def all_options() -> frozenset[str]:
-    """Names of the options of all commands; what must stand on the command line is left out."""
+    """Return names of the options of all commands; what must stand on the command line is left out."""
     kinds = (getattr(autoenc.settings, name) for name in autoenc.settings.__all__)
     return frozenset(
         name

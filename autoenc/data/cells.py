@@ -75,7 +75,7 @@ def _column(column: pd.Series, rule: str) -> NDArray[np.float64]:
 
 
 def _array(data: Any, rule: str) -> NDArray[Any]:
-    """The data as an array of any type, masked where it was."""
+    """Return the data as an array of any type, masked where it was."""
     if isinstance(data, torch.Tensor):
         tensor = data.detach().cpu()
         tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor

@@ -133,7 +133,7 @@ class CsvRows:
         self._n_bytes += len(data)
 
     def _find_header(self) -> tuple[list[str], bytes]:
-        """The first row that is not blank, and what is left of its piece."""
+        """Return the first row that is not blank, and what is left of its piece."""
         data, unclosed = b"", 0
         for piece in self._pieces:
             data += piece
@@ -182,7 +182,7 @@ class CsvRows:
                 raise self.no_csv(f"the quote that is opened in the row of line {line} is not closed")
 
     def _counted(self, data: bytes) -> Piece:
-        """The whole rows that text begins with."""
+        """Return the whole rows that text begins with."""
         if b'"' not in data:
             return _count_plain(data)
         text, n_read, n_whole = data.decode(), 0, 0
@@ -229,7 +229,7 @@ class CsvRows:
 
 
 def _are_cells(names: Sequence[str], beside_text: bool) -> bool:
-    """Whether the names of columns of numbers may be the first row of a file without a header.
+    """Return whether the names of columns of numbers may be the first row of a file without a header.
 
     Beside columns of text whole numbers in ascending order are names, such as years.
     """
@@ -262,7 +262,7 @@ def _check_separator(name: str, text: str, header: Sequence[str]) -> None:
 
 
 def _has_decimal_commas(rows: Sequence[Sequence[str]], only: bool = False) -> bool:
-    """Whether there are commas, and below the header in numbers alone.
+    """Return whether there are commas, and below the header in numbers alone.
 
     Args:
         rows: First rows, the header among them.

@@ -106,7 +106,7 @@ class _Columns:
         self.only_truth: dict[int, bool] = {}
 
     def with_text(self) -> set[int]:
-        """Columns in which text was found, or which are kept as text."""
+        """Return columns in which text was found, or which are kept as text."""
         kept = {j for j, name in enumerate(self.names) if name in self.as_text} if self.as_text else set()
         return kept | self.found_words.keys()
 
@@ -153,7 +153,7 @@ class _Columns:
             self.only_truth[j] = self.only_truth.get(j, True) and truth
 
     def cell(self, cell: Any) -> tuple[float, str]:
-        """A cell as number and, where it is none for sure, as text."""
+        """Return a cell as number and, where it is none for sure, as text."""
         if isinstance(cell, bool):
             return float(cell), str(cell)
         if not isinstance(cell, str):
@@ -166,7 +166,7 @@ class _Columns:
         return (float(text in _TRUE) if text in _TRUE | _FALSE else np.nan), cell
 
     def frame(self) -> pd.DataFrame:
-        """The table."""
+        """Return the table."""
         self.values.resize((self.n_rows, len(self.names)), refcheck=False)
         mixed = {j: column for j in self.found_words if (column := self._mixed(j)) is not None}
         frame = pd.DataFrame(self.values, columns=pd.Index(self.names), copy=False)
@@ -176,7 +176,7 @@ class _Columns:
         return frame
 
     def truth(self) -> frozenset[str]:
-        """Names of the columns that hold truth values and nothing else, as numbers."""
+        """Return names of the columns that hold truth values and nothing else, as numbers."""
         return frozenset(self.names[j] for j in self.found_words if self._is_truth(j))
 
     def _is_truth(self, j: int) -> bool:
@@ -184,7 +184,7 @@ class _Columns:
         return self.only_truth[j] and n_words == np.count_nonzero(~np.isnan(self.values[:, j]))
 
     def _mixed(self, j: int) -> NDArray[np.object_] | None:
-        """A column with text in it; None where its words are truth values only."""
+        """Return a column with text in it; None where its words are truth values only."""
         values = self.values[:, j]
         if self._is_truth(j):
             return None

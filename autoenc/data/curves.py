@@ -42,7 +42,7 @@ class Curve:
     knots: Floats | None = None
 
     def bend(self, column: Floats) -> Floats:
-        """The bent cells of a column; NaN stays."""
+        """Return the bent cells of a column; NaN stays."""
         if self.kind == "log1p":
             return cast("Floats", np.sign(column) * np.log1p(np.abs(column) / self.unit))
         from scipy.special import ndtri
@@ -54,7 +54,7 @@ class Curve:
         return cast("Floats", ndtri(np.clip((up - down) / 2, _EDGE, 1 - _EDGE)))
 
     def unbend(self, bent: Floats) -> Floats:
-        """The cells of which :meth:`bend` makes these; beyond the last knots the last knots."""
+        """Return the cells of which :meth:`bend` makes these; beyond the last knots the last knots."""
         if self.kind == "log1p":
             with np.errstate(over="ignore"):
                 return np.sign(bent) * np.expm1(np.abs(bent)) * self.unit
@@ -71,7 +71,7 @@ class Curve:
 
 
 def fit_curve(kind: str, column: Floats) -> Curve | None:
-    """The curve of one column.
+    """Return the curve of one column.
 
     Args:
         kind: One of ``BENDING``.

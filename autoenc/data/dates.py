@@ -84,7 +84,7 @@ def _datetime64(cell: Any) -> np.datetime64:
 
 
 def resolution_of(days: NDArray[np.float64]) -> str:
-    """The coarsest resolution in which all dates are whole.
+    """Return the coarsest resolution in which all dates are whole.
 
     Shape:
         days: ``[rows]``, NaN where a cell is missing.

@@ -56,7 +56,7 @@ def folds_problem(n_folds: int, n_rows: int, classes: Labels, groups: Labels) ->
 
 
 def rare_class(n_folds: int, classes: Labels) -> str | None:
-    """A warning where some classes are too rare to be in every fold; None where all are."""
+    """Return a warning where some classes are too rare to be in every fold; None where all are."""
     if classes is None:
         return None
     names, counts = np.unique(classes, return_counts=True)

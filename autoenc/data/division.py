@@ -145,7 +145,7 @@ class Division:
         self._values = lru_cache(maxsize=N_KEPT)(self._scaled)
 
     def split(self, fold: str = HOLDOUT, kind: str = "") -> Split:
-        """The scaled data of a fold.
+        """Return the scaled data of a fold.
 
         Args:
             fold: Its name.
@@ -157,21 +157,21 @@ class Division:
         return self._split(fold, kind or self._scaling_kind)
 
     def split_of(self, fit: Fit) -> Split:
-        """The data that a fit is trained on; raises as :meth:`split`."""
+        """Return the data that a fit is trained on; raises as :meth:`split`."""
         return self.split(fit.fold, fit.recipe.scaling)
 
     def standardized(self, fold: str = HOLDOUT) -> Split:
-        """The standardized data of a fold, which are not kept in memory."""
+        """Return the standardized data of a fold, which are not kept in memory."""
         values, (train, test) = self.table.values, self.rows(fold)
         scaling = Scaling.fit("standard", values, train, self.table.groups)
         return scaled_split(values, scaling, scaling.apply(values), train, test)
 
     def scaling(self, fold: str = HOLDOUT, kind: str = "") -> Scaling:
-        """The scaling that a fold's training rows gave; see :meth:`split`."""
+        """Return the scaling that a fold's training rows gave; see :meth:`split`."""
         return self._fitted(fold, kind)[0]
 
     def _fitted(self, fold: str, kind: str = "") -> tuple[Scaling, int]:
-        """A fold's scaling, and of how many rows."""
+        """Return a fold's scaling, and of how many rows."""
         key = fold, kind or self._scaling_kind
         if key not in self._scalings:
             train, _ = self.rows(fold)
@@ -192,7 +192,7 @@ class Division:
         return list(told)
 
     def n_scaled_tables(self, folds: Iterable[str], kinds: Iterable[str] = ("",)) -> int:
-        """How many scaled copies of the table are kept when all these folds and kinds are used."""
+        """Return how many scaled copies of the table are kept when all these folds and kinds are used."""
         return min(len({self.scaling(fold, kind).key for kind in kinds for fold in folds}), N_KEPT)
 
     def _make(self, fold: str, kind: str) -> Split:
@@ -254,7 +254,7 @@ class Division:
 def scaled_split(
     values: NDArray[np.float64], scaling: Scaling, scaled: NDArray[np.float32], train: Rows, test: Rows
 ) -> Split:
-    """A split that knows its original units where explained variance depends on them.
+    """Return a split that knows its original units where explained variance depends on them.
 
     Args:
         values: The table, ``[rows, columns]``.
@@ -275,6 +275,6 @@ def _refuse(problem: str | None) -> None:
 
 
 def split_table(table: Table, scaling_kind: ScalingKind, seed: int) -> tuple[Split, Scaling]:
-    """The plain holdout, 80/20, with its scaling; raises as :class:`Division` does."""
+    """Return the plain holdout, 80/20, with its scaling; raises as :class:`Division` does."""
     division = Division(table, scaling_kind, seed)
     return division.split(), division.scaling()

@@ -60,7 +60,7 @@ class Encoding:
         return hashlib.sha256(repr(self.as_plain()).encode()).hexdigest()[:16]
 
     def encode(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """The columns of a frame as numbers ``[rows, columns]``, NaN where a cell is missing.
+        """Return the columns of a frame as numbers ``[rows, columns]``, NaN where a cell is missing.
 
         Raises:
             InputError: If a column is not there or there twice, or a cell is nothing of its kind.
@@ -125,7 +125,7 @@ class Encoding:
 
     @classmethod
     def of_plain(cls, plain: Any) -> Encoding:
-        """The encoding of :meth:`as_plain`.
+        """Return the encoding of :meth:`as_plain`.
 
         Raises:
             ValueError, KeyError: If that makes no sense.

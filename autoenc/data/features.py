@@ -115,7 +115,7 @@ class Truth(Feature):
 
 
 def truth_of(cell: Any) -> float:
-    """A cell as 1 or 0; NaN where it is neither true nor false."""
+    """Return a cell as 1 or 0; NaN where it is neither true nor false."""
     if isinstance(cell, bool | np.bool_ | int | float | np.number):
         return float(cell) if float(cell) in (0.0, 1.0) else math.nan
     return _TRUTH.get(cell.strip().lower(), math.nan) if isinstance(cell, str) else math.nan
@@ -177,14 +177,14 @@ class Category(Feature):
         return cells
 
     def codes(self, column: pd.Series) -> NDArray[np.int64]:
-        """The place of each cell's category, -1 where it is missing, -2 where it is none of these."""
+        """Return the place of each cell's category, -1 where it is missing, -2 where it is none of these."""
         place_of = {key_of(label): place for place, label in enumerate(self.labels)}
         numbers, distinct = pd.factorize(column.to_numpy(object))
         places = [-1 if _is_blank(cell) else place_of.get(key_of(cell), -2) for cell in distinct]
         return np.array([*places, -1], np.int64)[numbers]
 
     def decode(self, cells: Cells, possible: NDArray[np.bool_]) -> NDArray[Any]:
-        """The label of the largest indicator among those that were learned from."""
+        """Return the label of the largest indicator among those that were learned from."""
         if not possible.any():
             possible = np.ones_like(possible)
         largest = np.where(possible, cells, -np.inf).argmax(axis=1)
@@ -213,21 +213,21 @@ def _is_blank(cell: Any) -> bool:
 
 
 def key_of(label: Any) -> str:
-    """A category as CSV would have it: 1, 1.0 and "1" are one."""
+    """Return a category as CSV would have it: 1, 1.0 and "1" are one."""
     if isinstance(label, float | np.floating) and float(label).is_integer() and abs(float(label)) < 2**53:
         return str(int(label))
     return str(label)
 
 
 def plain_label(cell: Any) -> Label:
-    """A category as a plain value, which a model file can hold."""
+    """Return a category as a plain value, which a model file can hold."""
     if isinstance(cell, np.generic):
         cell = cell.item()
     return cell if type(cell) in (str, int, float, bool) else str(cell)
 
 
 def feature_of(plain: Any) -> Feature:
-    """The feature of :meth:`Feature.as_plain`.
+    """Return the feature of :meth:`Feature.as_plain`.
 
     Raises:
         ValueError, KeyError: If that makes no sense.

@@ -30,7 +30,7 @@ class Fill(NamedTuple):
 
 
 def filled_pandas(frame: pd.DataFrame, fills: Sequence[Fill]) -> pd.DataFrame:
-    """A copy of a frame with cells filled; whole numbers are rounded where the type has no others."""
+    """Return a copy of a frame with cells filled; whole numbers are rounded where the type has no others."""
     found = frame.copy()
     for fill in fills:
         place = frame.columns.get_loc(fill.feature.name)
@@ -67,7 +67,7 @@ def _filled(column: pd.Series, fill: Fill) -> pd.Series:
 
 
 def _like(column: pd.Series, fill: Fill) -> NDArray[Any]:
-    """Values as the objects that a column holds: text where it holds text."""
+    """Return values as the objects that a column holds: text where it holds text."""
     observed = column[~fill.missing]
     cells = np.empty(len(fill.values), object)
     if len(observed) and all(isinstance(cell, str) for cell in observed):
@@ -82,7 +82,7 @@ def _like(column: pd.Series, fill: Fill) -> NDArray[Any]:
 
 
 def as_text(fill: Fill, observed: Sequence[str]) -> list[str]:
-    """Values as they are written in CSV, in the manner of the other cells of their column."""
+    """Return values as they are written in CSV, in the manner of the other cells of their column."""
     if isinstance(fill.feature, Category):
         return [key_of(value) for value in fill.values.tolist()]
     if isinstance(fill.feature, Truth):
@@ -99,7 +99,7 @@ def as_text(fill: Fill, observed: Sequence[str]) -> list[str]:
 
 
 def filled_polars(frame: Any, fills: Sequence[Fill]) -> Any:
-    """The same of polars, of a lazy frame its collected one."""
+    """Return the same of polars, of a lazy frame its collected one."""
     import polars
 
     if isinstance(frame, polars.LazyFrame):

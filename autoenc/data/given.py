@@ -22,7 +22,7 @@ FRAME = "(data)"
 
 
 def given_table(data: Any, labels: Collection[str] = ()) -> tuple[str, ReadTable | None]:
-    """A table as it was handed over, with its path.
+    """Return a table as it was handed over, with its path.
 
     Args:
         data: A path; a frame of pandas, polars, Arrow or any library that narwhals knows; or an array, a
@@ -55,7 +55,7 @@ def given_table(data: Any, labels: Collection[str] = ()) -> tuple[str, ReadTable
 
 
 def _numbers(frame: pd.DataFrame, labels: Collection[str]) -> tuple[pd.DataFrame, frozenset[str]]:
-    """The frame with truth values and sparse columns as numbers, and which are the former.
+    """Return the frame with truth values and sparse columns as numbers, and which are the former.
 
     Others are left for the reader.
     """

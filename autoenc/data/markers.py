@@ -39,7 +39,7 @@ class Markers:
         return bool(self.words)
 
     def mark(self, cell: Any) -> bool:
-        """Whether a cell is one of them."""
+        """Return whether a cell is one of them."""
         if isinstance(cell, str):
             text = cell.strip()
             return text in self.words or (is_number(text) and float(text) in self.numbers)
@@ -53,7 +53,7 @@ class Markers:
 
 
 def without_markers(frame: pd.DataFrame, as_text: Collection[str], markers: Markers) -> pd.DataFrame:
-    """A frame whose marked cells are missing; columns ``as_text`` keep the others as they are."""
+    """Return a frame whose marked cells are missing; columns ``as_text`` keep the others as they are."""
     changed = {}
     for column in frame.columns if markers else ():
         marked = _marked(frame[column], markers)

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?|nan)",
 
 
 def is_number(text: str) -> bool:
-    """Whether text is a number with a decimal point, infinite or not a number included."""
+    """Return whether text is a number with a decimal point, infinite or not a number included."""
     return _NUMBER.fullmatch(text) is not None
 
 

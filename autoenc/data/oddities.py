@@ -54,7 +54,7 @@ def odd_columns(
 
 
 def is_identifier(column: NDArray[np.floating]) -> bool:
-    """Whether all cells are whole, different and in order, or all numbers of a range in any order."""
+    """Return whether all cells are whole, different and in order, or all numbers of a range in any order."""
     if column.size < _FEWEST_ROWS or not (column == np.floor(column)).all():  # NaN is not equal to itself
         return False
     steps = np.diff(column)

@@ -112,7 +112,7 @@ def read_table(path: str | Path, as_text: Collection[str] = (), missing: Collect
 
 
 def as_written(read: ReadTable, path: str | Path, names: Collection[str]) -> ReadTable:
-    """The table with the text of some columns as it is written; in CSV 01 may else have become 1.
+    """Return the table with the text of some columns as it is written; in CSV 01 may else have become 1.
 
     Args:
         read: The table.
@@ -128,13 +128,13 @@ def as_written(read: ReadTable, path: str | Path, names: Collection[str]) -> Rea
 
 
 def csv_header(path: str | Path) -> list[str]:
-    """The names of the columns of a CSV file as they stand there, blank ones too."""
+    """Return the names of the columns of a CSV file as they stand there, blank ones too."""
     with open_table(path) as (start, file):
         return CsvRows(source_name(path), start, file).header
 
 
 def without_missing_words(column: pd.Series, typed: bool = False) -> pd.Series:
-    """A column that was read as it is written, None for a missing cell.
+    """Return a column that was read as it is written, None for a missing cell.
 
     Args:
         column: The column.
@@ -146,7 +146,7 @@ def without_missing_words(column: pd.Series, typed: bool = False) -> pd.Series:
 
 
 def with_markers(read: ReadTable, as_text: Collection[str], missing: Collection[str]) -> ReadTable:
-    """A table that was no file, with markers of missing cells taken for what they are.
+    """Return a table that was no file, with markers of missing cells taken for what they are.
 
     Args:
         read: The table.
@@ -208,7 +208,7 @@ def choose_columns(
 def chosen_names(
     frame: pd.DataFrame, path: str | Path, wanted: Sequence[str] | None, exclude: Sequence[str] = ()
 ) -> list[str]:
-    """Columns that may be learned from, whatever they hold; see :func:`choose_columns`."""
+    """Return columns that may be learned from, whatever they hold; see :func:`choose_columns`."""
     names = [str(name) for name in frame.columns]
     left_out = frozenset(_named_columns(names, path, exclude, "--exclude"))
     if wanted is not None:
@@ -249,7 +249,7 @@ def _wanted_columns(
 
 
 def _named_columns(names: Sequence[str], path: str | Path, wanted: Sequence[str], flag: str) -> list[str]:
-    """Columns that somebody named, each of them there."""
+    """Return columns that somebody named, each of them there."""
     repeated = sorted(name for name, count in Counter(wanted).items() if count > 1)
     if repeated:
         raise InputError(f"{flag} must not repeat a name, got {listed(repeated)} twice")
@@ -274,7 +274,7 @@ def _is_numeric(column: pd.Series) -> bool:
 
 
 def _coerced(column: pd.Series) -> pd.Series:
-    """A column as numbers, with NaN for what is none."""
+    """Return a column as numbers, with NaN for what is none."""
     try:
         numbers: pd.Series = pd.to_numeric(column, errors="coerce")
     except OverflowError:  # a whole number past all floating ones
@@ -314,7 +314,7 @@ def too_large(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> NDArray[np.object_]:
-    """A column of classes or groups as text, just as it is written; ``""`` where a cell is empty.
+    """Return a column of classes or groups as text, just as it is written; ``""`` where a cell is empty.
 
     What was read ``as_text`` keeps all that tells two labels apart: 01 and 1 are two, and so are 1 and 1.0.
     In a frame text is told from what else is written like it.

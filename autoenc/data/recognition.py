@@ -164,7 +164,7 @@ def _category(name: str, cells: Sequence[object]) -> Category:
 
 
 def _row_index(column: pd.Series, feature: Feature) -> str | None:
-    """Whether a column counts rows from 0 or 1, or has no name."""
+    """Return whether a column counts rows from 0 or 1, or has no name."""
     nameless = feature.name.startswith("Unnamed: ") or not feature.name.strip()
     if isinstance(feature, Number) and len(column) > 1:
         cells = _numbers(column)
@@ -198,7 +198,7 @@ def _numbers(column: pd.Series) -> NDArray[np.float64]:
 
 
 def _codes(column: pd.Series, feature: Feature) -> NDArray[np.int64]:
-    """The same number for equal cells, in the order in which they come; -1 for missing ones."""
+    """Return the same number for equal cells, in the order in which they come; -1 for missing ones."""
     if isinstance(feature, Category):
         keys = np.array([key_of(cell) for cell in column.to_numpy(object)], object)
         keys[blanks(column)] = None
@@ -234,7 +234,7 @@ class _Seen:
 
 
 def read_mixed(read: ReadTable, path: str | Path, labels: Collection[str] = ()) -> ReadTable:
-    """A table whose columns of text and numbers together are text, as it is written: 01 is not 1.
+    """Return a table whose columns of text and numbers together are text, as it is written: 01 is not 1.
 
     Args:
         read: The table.

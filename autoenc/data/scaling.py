@@ -191,7 +191,7 @@ class Scaling:
         return [(values[:, j] == 1, self.groups == self.groups[j]) for j in unseen]
 
     def undo(self, scaled: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Values in the original units, a new array; of a column without a scale the center."""
+        """Return values in the original units, a new array; of a column without a scale the center."""
         values = scaled * self.scale
         values += self.center
         values[:, self.left_out] = self.center[self.left_out]
@@ -244,7 +244,7 @@ class Scaling:
         return differs
 
     def scaled_otherwise_before(self, n_rows: int) -> NDArray[np.bool_]:
-        """Columns that earlier versions gave a scale that is none, ``[columns]``.
+        """Return columns that earlier versions gave a scale that is none, ``[columns]``.
 
         Args:
             n_rows: How many rows the scaling was fitted on.

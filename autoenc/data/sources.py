@@ -42,12 +42,12 @@ _kept: ContextVar[dict[str, IO[bytes]] | None] = ContextVar("kept", default=None
 
 
 def source_name(path: str | Path) -> str:
-    """A table's name for people."""
+    """Return a table's name for people."""
     return "standard input" if str(path) in STANDARD_INPUT else str(path)
 
 
 def is_stream(path: str | Path) -> bool:
-    """Whether a table comes through a pipe or another device, so that it can be read only once."""
+    """Return whether a table comes through a pipe or another device, so that it can be read only once."""
     if str(path) in STANDARD_INPUT or str(path).startswith(_DESCRIPTORS):
         return True
     try:
@@ -58,7 +58,7 @@ def is_stream(path: str | Path) -> bool:
 
 
 def table_stem(path: str | Path) -> str:
-    """A table's name without folder and suffix, for what is named after it."""
+    """Return a table's name without folder and suffix, for what is named after it."""
     return "table" if is_stream(path) else Path(path).stem
 
 
@@ -179,7 +179,7 @@ def _telling(path: str | Path) -> Iterator[None]:
 
 
 def _copied(path: str | Path) -> IO[bytes]:
-    """All that comes through a pipe: in memory, or in a temporary file where it is much."""
+    """Return all that comes through a pipe: in memory, or in a temporary file where it is much."""
     copy: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
     try:
         with _begun(path) as (start, file):

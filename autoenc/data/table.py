@@ -96,7 +96,7 @@ class Table:
         return self._digest(np.float32)
 
     def in_single_precision(self) -> Table:
-        """The same with every cell rounded to single precision, as tables once were read."""
+        """Return the same with every cell rounded to single precision, as tables once were read."""
         with np.errstate(over="ignore"):
             return replace(self, values=self.values.astype(np.float32).astype(np.float64))
 
@@ -122,7 +122,7 @@ class Table:
 
 
 def fits_single(cells: NDArray[np.float64]) -> bool:
-    """Whether every cell is a single-precision number or missing."""
+    """Return whether every cell is a single-precision number or missing."""
     with np.errstate(over="ignore"):
         return bool(((cells.astype(np.float32) == cells) | np.isnan(cells)).all())
 
@@ -172,7 +172,7 @@ def table_of(
     exclude: Sequence[str] = (),
     max_categories: int = 0,
 ) -> Table:
-    """The columns to learn from of a table that has been read; see :func:`load_table`.
+    """Return the columns to learn from of a table that has been read; see :func:`load_table`.
 
     Args:
         read: The table.
@@ -218,7 +218,7 @@ def _encoded(
     labels: dict[str, NDArray[np.object_]],
     max_categories: int,
 ) -> Table:
-    """The table of mixed columns, made numbers."""
+    """Return the table of mixed columns, made numbers."""
     from autoenc.data.recognition import recognize
 
     frame, name, asked = read.frame, read.name, columns is not None
@@ -265,7 +265,7 @@ def _values(
 
 
 def _collected(frame: pd.DataFrame, name: str, names: list[str]) -> NDArray[np.float64]:
-    """The cells of some columns, many at a time, as each column costs."""
+    """Return the cells of some columns, many at a time, as each column costs."""
     values = np.empty((len(frame), len(names)))
     place_of = {column_name: place for place, column_name in enumerate(frame.columns)}
     places = np.array([place_of[column_name] for column_name in names])
@@ -281,7 +281,7 @@ def _collected(frame: pd.DataFrame, name: str, names: list[str]) -> NDArray[np.f
 
 
 def _whole(frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64] | None:
-    """The cells of a frame that is learned from as it is, not copied; None where that cannot be."""
+    """Return the cells of a frame that is learned from as it is, not copied; None where that cannot be."""
     if list(frame.columns) != names or any(dtype != np.float64 for dtype in frame.dtypes):
         return None
     values = frame.to_numpy()

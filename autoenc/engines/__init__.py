@@ -37,7 +37,7 @@ def make_engine(
     device: Literal["auto", "cuda", "cpu"] = "auto",
     precision: Literal["float32", "float64"] = "float32",
 ) -> Engine:
-    """The engine for these options.
+    """Return the engine for these options.
 
     ``auto`` is the native engine wherever it can run: on models this small one CPU core is faster than
     a GPU that is fed one operation at a time. Only ``device="cuda"`` asks for the torch engine.

@@ -123,7 +123,7 @@ class _TemporaryLocator(caching._SourceFileBackedLocatorMixin, caching._CacheLoc
 
 
 def private_folder() -> Path:
-    """The user's own folder for compiled code below the temporary one, made if it is not there.
+    """Return the user's own folder for compiled code below the temporary one, made if it is not there.
 
     Raises:
         OSError: If it cannot be made, or what is there is no folder of this user alone.

@@ -69,7 +69,7 @@ def run_epochs(
 def outcome_of(
     epochs: Epochs, final_train_loss: float, seconds: float, state: State, explained: float | None
 ) -> Outcome:
-    """The outcome of a fit with these epochs, whose kept parameters are ``state``."""
+    """Return the outcome of a fit with these epochs, whose kept parameters are ``state``."""
     return Outcome(
         epochs.train_losses, epochs.test_losses, final_train_loss, seconds, state, epochs.kept_epoch,
         epochs.failure, epochs.start_loss, None if epochs.failure else explained,
@@ -100,7 +100,7 @@ class _EarlyStopping:
         return better
 
     def is_over(self, epoch: int) -> bool:
-        """Whether training stops after ``epoch``."""
+        """Return whether training stops after ``epoch``."""
         patience = self._recipe.patience
         waited = epoch - max(self.best_epoch, -1)
         return patience > 0 and waited >= patience and epoch + 1 >= self._recipe.min_epochs

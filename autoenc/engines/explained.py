@@ -63,13 +63,13 @@ def _chunks(split: Split) -> list[NDArray[np.int64]]:
 
 
 def mean_explained(by_column: NDArray[np.float64]) -> float | None:
-    """The mean over the columns that can be judged; None where there is none."""
+    """Return the mean over the columns that can be judged; None where there is none."""
     judged = by_column[~np.isnan(by_column)]
     return float(judged.mean()) if judged.size else None
 
 
 def explained_variance(split: Split, reconstruct: Reconstruct) -> float | None:
-    """The mean explained variance over the columns of a split; see :func:`explained_by_column`."""
+    """Return the mean explained variance over the columns of a split; see :func:`explained_by_column`."""
     if split.groups is None:
         return mean_explained(explained_by_column(split, reconstruct))
     error, total, is_judged = _errors(split, reconstruct)

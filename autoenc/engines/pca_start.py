@@ -59,7 +59,7 @@ def pca_of_rows(rows: NDArray[np.floating], latent_dim: int) -> PCA:
 
 
 def fit_pca(split: Split, latent_dim: int) -> LinearFit:
-    """The PCA of a split's training rows; a missing cell is given its column's mean over them."""
+    """Return the PCA of a split's training rows; a missing cell is given its column's mean over them."""
     train = split.values[split.train]
     mean = column_means(train)
     pca = pca_of_rows(np.where(np.isnan(train), mean, train), latent_dim)
@@ -73,7 +73,7 @@ _lock = threading.Lock()
 
 
 def _pca_of(split: Split, latent_dim: int) -> LinearFit:
-    """The PCA of a split, which all its fits begin from: computed once while the split is in use."""
+    """Return the PCA of a split, which all its fits begin from: computed once while the split is in use."""
     with _lock:
         found = _kept.get(id(split))
         if found is None or found[0]() is not split:

@@ -75,7 +75,7 @@ def standard_normal(unit_key, row):  # type: ignore[no-untyped-def]
 
 
 def latent_noise(seed: int, epoch: int, step: int, n_rows: int, n_units: int) -> NDArray[np.float64]:
-    """The noise of a variational autoencoder's step, ``[n_rows, n_units]``, standard normal."""
+    """Return the noise of a variational autoencoder's step, ``[n_rows, n_units]``, standard normal."""
     key = np.full(n_units, layer_key(seed, epoch, step, NOISE), dtype=np.uint32)
     unit_keys = row_hash(key, np.arange(n_units, dtype=np.uint32))[None, :]
     rows = np.arange(n_rows, dtype=np.uint32)[:, None]
@@ -86,12 +86,12 @@ def latent_noise(seed: int, epoch: int, step: int, n_rows: int, n_units: int) ->
 
 
 def row_hash(key: NDArray[np.uint32], row: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """The last hash step, over rows; broadcasts."""
+    """Return the last hash step, over rows; broadcasts."""
     return np.asarray(_combine(key, row), dtype=np.uint32)
 
 
 def keep_threshold(dropout: float) -> int:
-    """A hash at or above this keeps its unit."""
+    """Return the lowest hash that keeps its unit."""
     return min(round(dropout * 2**32), 2**32 - 1)
 
 
@@ -119,7 +119,7 @@ def dropout_mask(
 
 
 def batch_order(seed: int, epoch: int, n_rows: int) -> NDArray[np.int64]:
-    """The order in which ``epoch`` visits ``n_rows`` training rows."""
+    """Return the order in which ``epoch`` visits ``n_rows`` training rows."""
     return np.random.default_rng([seed, epoch]).permutation(n_rows)
 
 

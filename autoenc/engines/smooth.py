@@ -103,7 +103,7 @@ class _Lanes:
         self.precision = _SINGLE if isinstance(value.type.element, ir.FloatType) else _DOUBLE
 
     def of(self, number: _Lanes | float) -> _Lanes:
-        """A number in every lane."""
+        """Return a number in every lane."""
         if isinstance(number, _Lanes):
             return number
         return _Lanes(self.builder, simd.constant(self.vector, number))
@@ -149,7 +149,7 @@ class _Lanes:
         return self._call("copysign", other)
 
     def polynomial(self, coefficients: tuple[float, ...]) -> _Lanes:
-        """The polynomial with these coefficients, lowest power first (Horner)."""
+        """Return the polynomial with these coefficients, lowest power first (Horner)."""
         result = self.of(coefficients[-1])
         for coefficient in coefficients[-2::-1]:
             result = result.times_plus(self, coefficient)

@@ -41,7 +41,7 @@ class Comparison(NamedTuple):
 
 
 def spread(n_all: int, n_wanted: int) -> list[int]:
-    """Indices of ``n_wanted`` of ``n_all`` things, evenly spread, first and last among them."""
+    """Return indices of ``n_wanted`` of ``n_all`` things, evenly spread, first and last among them."""
     return sorted({round(i) for i in np.linspace(0, n_all - 1, min(n_wanted, n_all))})
 
 

@@ -43,7 +43,7 @@ class TableTransformer(TransformerMixin, BaseEstimator):
         return tags
 
     def transform(self, X: Any) -> Any:
-        """Latent points of rows.
+        """Return latent points of rows.
 
         Args:
             X: ``[rows, columns]``: an array, a frame, or a SciPy sparse matrix; NaN is missing.
@@ -64,7 +64,7 @@ class TableTransformer(TransformerMixin, BaseEstimator):
         return points.astype(dtype, copy=False)
 
     def inverse_transform(self, X: Any) -> NDArray[np.floating]:
-        """Rows in the original units from latent points.
+        """Return rows in the original units from latent points.
 
         Args:
             X: Latent points, ``[rows, latent_dim]``.
@@ -107,7 +107,7 @@ class TableTransformer(TransformerMixin, BaseEstimator):
             return explained_score(learned, self.model_.reconstruct(learned), self._means, weights)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Names of the latent columns: ``latent_1``, ``latent_2``, ...
+        """Return names of the latent columns: ``latent_1``, ``latent_2``, ...
 
         Args:
             input_features: Not used, but must be the names of the columns of ``fit`` if given.
@@ -120,7 +120,7 @@ class TableTransformer(TransformerMixin, BaseEstimator):
         return np.array([f"latent_{i + 1}" for i in range(latent_dim)], dtype=object)
 
     def _table(self, X: Any, n_least: int) -> Table:
-        """The rows of ``fit`` as a table, of the columns that have an observed cell."""
+        """Return the rows of ``fit`` as a table, of the columns that have an observed cell."""
         X = validate_data(
             self, X, accept_sparse=_SPARSE, dtype=np.float64, ensure_all_finite="allow-nan",
             ensure_min_samples=n_least,
@@ -143,7 +143,7 @@ class TableTransformer(TransformerMixin, BaseEstimator):
         self._means[judged] = np.nanmean(rows[:, judged], axis=0)
 
     def _cells(self, X: Any) -> tuple[NDArray[np.float64], Any]:
-        """Rows in double precision, and the type of numbers that they are wanted in."""
+        """Return rows in double precision, and the type of numbers that they are wanted in."""
         X = validate_data(
             self, X, accept_sparse=_SPARSE, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan",
             reset=False,

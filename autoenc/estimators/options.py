@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
 
 
 def seed_of(random_state: Any) -> Any:
-    """A seed from a ``random_state``: a number, a generator, or None for NumPy's own generator."""
+    """Return a seed from a ``random_state``: a number, a generator, or None for NumPy's own generator."""
     from sklearn.utils import check_random_state
 
     if random_state is None or isinstance(random_state, np.random.RandomState):

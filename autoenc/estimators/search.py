@@ -207,7 +207,7 @@ class ArchitectureSearch(TableTransformer):
         super().__setstate__({**state, **results})
 
     def _chosen(self, results: SearchResults, table: Table) -> tuple[FittedAutoencoder, NDArray[np.int64]]:
-        """The model of the chosen stack, and the rows that it learned from."""
+        """Return the model of the chosen stack, and the rows that it learned from."""
         if self.refit == "train" or not results.finished:
             return results.best_model(), divide_holdout(np.arange(len(table.values)), results.settings.seed)[
                 0

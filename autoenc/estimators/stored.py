@@ -26,7 +26,7 @@ def stored_model(model: FittedAutoencoder) -> dict[str, Any]:
 
 
 def model_from(content: dict[str, Any]) -> FittedAutoencoder:
-    """The model that :func:`stored_model` took apart."""
+    """Return the model that :func:`stored_model` took apart."""
     from autoenc.fitted.autoencoder import model_of_content
 
     return model_of_content(_tensors(content))
@@ -48,7 +48,7 @@ def stored_results(results: SearchResults) -> dict[str, Any]:
 
 
 def results_from(content: dict[str, Any]) -> SearchResults:
-    """The results that :func:`stored_results` took apart."""
+    """Return the results that :func:`stored_results` took apart."""
     outcomes = {}
     for fit, outcome in content["outcomes"]:
         own = {**fit, "architecture": tuple(fit["architecture"]), "recipe": Recipe(**fit["recipe"])}

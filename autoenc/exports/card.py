@@ -29,7 +29,7 @@ _LOSSES = {
 
 
 def card_of(model: FittedAutoencoder | FittedEnsemble, quality: Quality | None) -> str:
-    """The card.
+    """Return the card.
 
     Args:
         model: What it describes.
@@ -153,7 +153,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _text(value: Any) -> str:
-    """A name as text in Markdown, whatever it holds."""
+    """Return a name as text in Markdown, whatever it holds."""
     return _SPECIAL.sub(r"\\\1", escaped(value))
 
 

@@ -15,7 +15,7 @@ __all__ = ["description", "members_of"]
 
 
 def members_of(model: FittedAutoencoder | FittedEnsemble) -> list[FittedAutoencoder]:
-    """The networks of an ensemble, or the model itself."""
+    """Return the networks of an ensemble, or the model itself."""
     members: list[FittedAutoencoder] = getattr(model, "members", [model])
     return members
 

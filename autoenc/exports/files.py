@@ -20,7 +20,7 @@ SUFFIXES = {".onnx": "onnx", ".pt2": "torch", ".safetensors": "safetensors"}
 
 
 def format_of(path: str, given: str | None) -> str:
-    """The format of a file: the one that is given, else what the suffix says.
+    """Return the format of a file: the one that is given, else what the suffix says.
 
     Raises:
         InputError: If that is none.

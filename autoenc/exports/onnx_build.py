@@ -17,7 +17,7 @@ _IR_VERSION = 8
 
 
 def onnx_package() -> Any:
-    """The package onnx.
+    """Return the package onnx.
 
     Raises:
         InputError: If it is not installed.
@@ -44,7 +44,7 @@ class Graph:
         self._tensors: list[Any] = []
 
     def constant(self, value: ArrayLike, dtype: Any = None) -> str:
-        """The name of an array; equal ones are stored once."""
+        """Return the name of an array; equal ones are stored once."""
         array = np.ascontiguousarray(np.asarray(value, dtype))
         array = array.reshape(np.shape(value))
         key = str(array.dtype), array.tobytes(), array.shape
@@ -55,7 +55,7 @@ class Graph:
         return self._constants[key]
 
     def parameter(self, name: str, value: NDArray[Any]) -> str:
-        """An array under a name of its own, as the state dict has it."""
+        """Return an array under a name of its own, as the state dict has it."""
         self._tensors.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
@@ -70,7 +70,7 @@ class Graph:
         self._nodes.append(self._onnx.helper.make_node(kind, list(inputs), [output], **attributes))
 
     def cast(self, value: str, dtype: Any) -> str:
-        """The same numbers of another type."""
+        """Return the same numbers of another type."""
         return self.op("Cast", value, to=self._type_of(dtype))
 
     def model(
@@ -79,7 +79,7 @@ class Graph:
         outputs: dict[str, tuple[Any, list[int | str]]],
         notes: dict[str, str],
     ) -> Any:
-        """The checked model, an ``onnx.ModelProto``.
+        """Return the checked model, an ``onnx.ModelProto``.
 
         Args:
             inputs: Type and shape by name; texts in a shape are sizes that are open.

@@ -20,7 +20,7 @@ __all__ = ["onnx_bytes"]
 
 
 def onnx_bytes(model: FittedAutoencoder | FittedEnsemble) -> bytes:
-    """A file of ONNX.
+    """Return a file of ONNX.
 
     Its input ``rows`` are float64 ``[rows, columns]`` in the original units, NaN where a cell is missing; its
     outputs ``latent``, float32 ``[rows, latent_dim]``, and ``reconstruction``, float64 ``[rows, columns]``.

@@ -46,7 +46,7 @@ class NetworkNodes:
         self._prefix = prefix
 
     def encoded(self, scaled: str) -> str:
-        """Latent points of scaled rows, NaN where a cell is missing."""
+        """Return latent points of scaled rows, NaN where a cell is missing."""
         graph, shape = self._graph, self._shape
         missing, zero = graph.op("IsNaN", scaled), graph.constant(0.0, np.float32)
         x = graph.op("Where", missing, zero, scaled)

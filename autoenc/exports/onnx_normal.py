@@ -56,7 +56,7 @@ def normal_quantile(graph: Graph, share: str) -> str:
 
 
 def normal_share(graph: Graph, value: str) -> str:
-    """The probability that a standard normal variable is below a value."""
+    """Return the probability that a standard normal variable is below a value."""
     x = graph.op("Div", value, _number(graph, sqrt(2)))
     square, size = graph.op("Mul", x, x), graph.op("Abs", x)
     erf = graph.op("Mul", x, _ratio(graph, _ERF, square))

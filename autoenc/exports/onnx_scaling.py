@@ -59,7 +59,7 @@ def unscaled_rows(graph: Graph, scaled: str, scaling: Scaling) -> str:
 
 
 def _by_curves(graph: Graph, values: str, scaling: Scaling, is_bending: bool) -> str:
-    """The columns that have a curve bent by it, or unbent; the others as they are."""
+    """Return the columns that have a curve bent by it, or unbent; the others as they are."""
     curves = {j: curve for j, curve in enumerate(scaling.curves) if curve is not None and scaling.scale[j]}
     units = {j: curve.unit for j, curve in curves.items() if curve.kind == "log1p"}
     knots = {j: curve.knots for j, curve in curves.items() if curve.knots is not None}
@@ -78,7 +78,7 @@ def _columns(graph: Graph, values: str, places: Iterable[int]) -> str:
 
 
 def _put_back(graph: Graph, values: str, part: str, places: list[int]) -> str:
-    """The values with the columns at these places replaced."""
+    """Return the values with the columns at these places replaced."""
     zero, one = (graph.constant([k], np.int64) for k in (0, 1))
     n_rows = graph.op("Slice", graph.op("Shape", values), zero, one)
     shape = graph.op("Concat", n_rows, graph.constant([len(places)], np.int64), axis=0)
@@ -114,7 +114,7 @@ class _Knots:
         self.lasts = graph.constant(self.last, np.int64)
 
     def at(self, index: str) -> str:
-        """The knots at these places of their columns."""
+        """Return the knots at these places of their columns."""
         return self.graph.op("Gather", self.flat, self.graph.op("Add", index, self.offsets))
 
     def limited(self, index: str, last: str) -> str:

@@ -25,7 +25,7 @@ SUFFIX = ".safetensors"
 
 
 def tensors_bytes(content: Mapping[str, Any], description: Mapping[str, Any]) -> bytes:
-    """A file of safetensors.
+    """Return a file of safetensors.
 
     Args:
         content: What a model file holds.
@@ -43,7 +43,7 @@ def tensors_bytes(content: Mapping[str, Any], description: Mapping[str, Any]) ->
 
 
 def _taken_out(value: Any, place: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """A value with the names of tensors in their stead, which are collected."""
+    """Return a value with the names of tensors in their stead, which are collected."""
     if isinstance(value, torch.Tensor):
         tensors[place] = value.detach().cpu().contiguous().clone()
         return {_PLACE: place}
@@ -56,7 +56,7 @@ def _taken_out(value: Any, place: str, tensors: dict[str, torch.Tensor]) -> Any:
 
 
 def is_tensors_file(path: Path) -> bool:
-    """Whether a file says by its name that it is one of safetensors."""
+    """Return whether a file says by its name that it is one of safetensors."""
     return path.suffix == SUFFIX
 
 

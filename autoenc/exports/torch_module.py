@@ -45,7 +45,7 @@ class RawAutoencoder(nn.Module):
         self.scaling = _Scaling(members[0].scaling)
 
     def forward(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | torch.Tensor:
-        """Latent points and reconstructions of rows; of an ensemble the mean reconstruction."""
+        """Return latent points and reconstructions of rows; of an ensemble the mean reconstruction."""
         scaled = self.scaling(rows)
         networks = cast("list[DynamicAutoencoder]", list(self.networks))
         latents = [network.encode(scaled) for network in networks]
@@ -145,7 +145,7 @@ def _share(column: torch.Tensor, knots: torch.Tensor, right: bool) -> torch.Tens
 
 
 def program_bytes(model: FittedAutoencoder | FittedEnsemble) -> bytes:
-    """A program of ``torch.export``, for any number of rows; ``autoenc.json`` in it is a description.
+    """Return a program of ``torch.export``, for any number of rows; ``autoenc.json`` in it is a description.
 
     ``torch.export.load(file).module()(rows)`` gives what :class:`RawAutoencoder` does.
     """

@@ -84,11 +84,11 @@ class FittedEnsemble:
         return given_back(self, rows, self.reconstructed(rows.cells))
 
     def impute(self, data: Any) -> Any:
-        """Rows whose missing cells are filled, as by :meth:`FittedAutoencoder.impute`."""
+        """Return rows whose missing cells are filled, as by :meth:`FittedAutoencoder.impute`."""
         return impute(self, data)
 
     def rows(self, data: Any, stacklevel: int = 3) -> Rows:
-        """Rows as :meth:`reconstruct` takes them; see :meth:`FittedAutoencoder.rows`."""
+        """Return rows as :meth:`reconstruct` takes them; see :meth:`FittedAutoencoder.rows`."""
         return self.members[0].rows(data, stacklevel + 1)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -96,7 +96,7 @@ class FittedEnsemble:
         save_ensemble(Path(path), self)
 
     def reconstruct_scaled(self, data: Any) -> NDArray[np.float32]:
-        """The same in scaled units, as an array: the mean is taken there."""
+        """Return the same in scaled units, as an array: the mean is taken there."""
         return self.reconstructed(self.rows(data).cells)
 
     def export(self, path: str | Path, format: str | None = None) -> None:
@@ -107,7 +107,7 @@ class FittedEnsemble:
         write_export(self, Path(path), format)
 
     def card(self, data: Any = None) -> str:
-        """A description for people, as :meth:`FittedAutoencoder.card`."""
+        """Return a description for people, as :meth:`FittedAutoencoder.card`."""
         return card_of(self, None if data is None else self._quality(data))
 
     def _quality(self, data: Any) -> Quality:
@@ -124,7 +124,7 @@ class FittedEnsemble:
         }
 
     def sealed_content(self) -> dict[str, Any]:
-        """The same with its digest, which shows any change of it."""
+        """Return the same with its digest, which shows any change of it."""
         return sealed(self.content())
 
     def reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -150,7 +150,7 @@ def save_ensemble(path: Path, ensemble: FittedEnsemble) -> None:
 
 
 def ensemble_of_content(content: Mapping[str, Any]) -> FittedEnsemble:
-    """The ensemble that a file's content describes; raises as :func:`.model_of_content`."""
+    """Return the ensemble that a file's content describes; raises as :func:`.model_of_content`."""
     check_keys(content, ("format", "version", "members", "info"))
     return FittedEnsemble(
         [model_of_content(member) for member in content["members"]], info_of(content["info"], ())

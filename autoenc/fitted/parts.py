@@ -68,12 +68,12 @@ def parameters_of(state: Any, dtypes: Collection[torch.dtype] = (torch.float32,)
 
 
 def bare_parameters_of(state: Any) -> dict[str, torch.Tensor]:
-    """The same of other code's state dicts, which may have any real precision."""
+    """Return the same of other code's state dicts, which may have any real precision."""
     return parameters_of(state, _REAL)
 
 
 def columns_of(columns: Any) -> list[str]:
-    """Names of columns.
+    """Return names of columns.
 
     Raises:
         ValueError: If they are no distinct texts.
@@ -98,7 +98,7 @@ def encoding_of(plain: Any, columns: Sequence[str]) -> Encoding:
 
 
 def recipe_of(values: Any) -> Recipe:
-    """A recipe.
+    """Return a recipe.
 
     Raises:
         ValueError, TypeError: If an option is unknown, or its value of the wrong type.
@@ -168,7 +168,7 @@ def _curve_of(content: Any) -> Curve | None:
 
 
 def scaling_of(content: Any, n_columns: int, groups: NDArray[np.int64] | None = None) -> Scaling:
-    """A scaling.
+    """Return a scaling.
 
     Args:
         content: As :func:`scaling_content` gave it.

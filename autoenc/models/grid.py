@@ -23,12 +23,12 @@ Architecture = tuple[int, ...]
 
 
 def format_architecture(architecture: Sequence[int]) -> str:
-    """The stack as people write it: ``64-32``."""
+    """Return the stack as people write it: ``64-32``."""
     return "-".join(str(width) for width in architecture)
 
 
 def parse_architecture(text: str) -> Architecture:
-    """The stack that :func:`format_architecture` wrote."""
+    """Return the stack that :func:`format_architecture` wrote."""
     return tuple(int(width) for width in text.split("-"))
 
 
@@ -78,7 +78,7 @@ class NetworkShape:
         return (self.norm if self.input_norm == "same" else self.input_norm) == "layer"
 
     def layers(self) -> list[LayerShape]:
-        """The linear layers from input to reconstruction, named as in the model's state dict."""
+        """Return the linear layers from input to reconstruction, named as in the model's state dict."""
         widths = (self.input_dim, *self.hidden_dims, self.latent_dim)
         modules_per_block = 4 if self.norm == "layer" else 3
         result = []

@@ -120,7 +120,7 @@ class DynamicAutoencoder(nn.Module):
         return nn.Sequential(*modules)
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
-        """Latent points ``[rows, latent_dim]`` of the rows of ``x``."""
+        """Return latent points ``[rows, latent_dim]`` of the rows of ``x``."""
         return self._encoded(x)[:, : self.shape.latent_dim]
 
     def _encoded(self, x: torch.Tensor) -> torch.Tensor:
@@ -137,7 +137,7 @@ class DynamicAutoencoder(nn.Module):
         return reconstruction + self.decoder_line(latent) if self.shape.linear_path else reconstruction
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The reconstruction and the latent points of ``x``."""
+        """Return the reconstruction and the latent points of ``x``."""
         latent = self._encoded(x)
         if self.shape.variational:
             latent = self.draw(*latent.chunk(2, dim=1)) if self.training else latent.chunk(2, dim=1)[0]
@@ -149,7 +149,7 @@ class DynamicAutoencoder(nn.Module):
 
 
 def draw_latent(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    """Latent points of a variational autoencoder, drawn from torch's generator."""
+    """Return latent points of a variational autoencoder, drawn from torch's generator."""
     return mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
 
 

@@ -35,7 +35,7 @@ NOTE = "autoenc_digests"
 
 
 def _as_read_again(trial: FrozenTrial) -> FrozenTrial:
-    """A copy of a trial with its numbers as a database gives them back: 1 as a loss is 1.0."""
+    """Return a copy of a trial with its numbers as a database gives them back: 1 as a loss is 1.0."""
     shown = without_digest(trial)
     if shown.values is not None:
         shown.values = [float(value) for value in shown.values]
@@ -81,7 +81,7 @@ class Checked(_Base):
         return f"trial {trial.number}"
 
     def study_holding(self, trial: FrozenTrial) -> int:
-        """The id of a trial's study."""
+        """Return the id of a trial's study."""
         raise NotImplementedError
 
     def lose(self, trial: FrozenTrial, why: str) -> None:
@@ -164,7 +164,7 @@ class Checked(_Base):
         return copy.deepcopy(wanted) if deepcopy else wanted
 
     def _since(self, study_id: int) -> int:
-        """The number of the first trial that must have a digest."""
+        """Return the number of the first trial that must have a digest."""
         note = super().get_study_user_attrs(study_id).get(NOTE)
         if note is None:
             trials = super().get_all_trials(study_id, deepcopy=False)
@@ -178,7 +178,7 @@ class Checked(_Base):
         return int(note["value"]["from"])
 
     def _checked(self, trial: FrozenTrial, study: str, since: int) -> FrozenTrial:
-        """A trial of a study as readers see it."""
+        """Return a trial of a study as readers see it."""
         if not trial.state.is_finished():
             if trial.datetime_complete is not None:  # which is noted together with the state
                 self.lose(trial, f"it ended, and is called {trial.state.name.lower()}")

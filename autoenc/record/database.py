@@ -49,7 +49,7 @@ class MalformedError(InputError):
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite URL; None of another database.
+    """Return the file of an SQLite URL; None of another database.
 
     Raises:
         sqlalchemy.exc.ArgumentError, ValueError: If it is no URL.
@@ -63,7 +63,7 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL of an SQLite file.
+    """Return the URL of an SQLite file.
 
     Raises:
         InputError: If the file's name is no UTF-8, which no URL can hold.
@@ -110,7 +110,7 @@ def _check_file(path: Path, told: str, kind: str) -> None:
 
 
 def has_tables(url: str) -> bool:
-    """Whether a database has Optuna's tables; none is made. True, too, where it cannot be asked."""
+    """Return whether a database has Optuna's tables; none is made. True, too, where it cannot be asked."""
     try:
         file = sqlite_file(url)
         if file is not None:
@@ -132,12 +132,12 @@ class _Backend(Database):
     place = ""
 
     def rows(self, query: str, **values: Any) -> list[Any]:
-        """The rows of a query in plain SQL."""
+        """Return the rows of a query in plain SQL."""
         with self.engine.connect() as connection:
             return list(connection.execute(sqlalchemy.text(query), values))
 
     def attributes(self, kind: str, study_id: int) -> dict[str, Any]:
-        """The attributes of a study, ``user`` or ``system``; those that cannot be read are marked.
+        """Return the attributes of a study, ``user`` or ``system``; those that cannot be read are marked.
 
         Raises:
             KeyError: If there is no such study.
@@ -185,7 +185,7 @@ class _Backend(Database):
         return trials if trial_id_greater_than >= 0 else self._numbered(trials)
 
     def _numbered(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        """All trials of a study by their ids; those whose number does not follow are lost."""
+        """Return all trials of a study by their ids; those whose number does not follow are lost."""
         if all(trial.number == place for place, trial in enumerate(trials)):
             return trials
         standing = _increasing([_possible_number(trial) for trial in trials])
@@ -217,7 +217,7 @@ class _Backend(Database):
 
 
 def _possible_number(trial: FrozenTrial) -> int:
-    """A trial's number; -1 if it cannot be that, as it counts the trials that were begun before."""
+    """Return a trial's number; -1 if it cannot be that, as it counts the trials that were begun before."""
     number: Any = trial.number
     return number if isinstance(number, int) and 0 <= number < trial_id(trial) else -1
 
@@ -365,7 +365,7 @@ class CheckedDatabase(Checked, CachedDatabase):
         self._rows.engine.dispose()
 
     def study_holding(self, trial: FrozenTrial) -> int:
-        """The id of a trial's study."""
+        """Return the id of a trial's study."""
         known = self.study_of(trial)
         if known is not None:
             return known

@@ -26,19 +26,19 @@ LOST = "its record is damaged"
 
 
 def digest_of(value: Any) -> str:
-    """A digest of plain values, 32 hexadecimal digits; the order of a dictionary does not count."""
+    """Return a digest of plain values, 32 hexadecimal digits; the order of a dictionary does not count."""
     # As it is read again: keys that are numbers become text, which sorts in another order.
     text = json.dumps(json.loads(json.dumps(value)), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def sealed(study: str, key: str, value: Any) -> dict[str, Any]:
-    """A value of a study together with its digest; the study's name and the key are part of it."""
+    """Return a value of a study together with its digest; the study's name and the key are part of it."""
     return {"value": value, DIGEST: digest_of([study, key, value])}
 
 
 def is_sealed(study: str, key: str, stored: Any) -> bool | None:
-    """Whether the digest of a stored value holds; None if it has none."""
+    """Return whether the digest of a stored value holds; None if it has none."""
     if not (isinstance(stored, dict) and stored.keys() == {"value", DIGEST}):
         return None
     try:
@@ -48,7 +48,7 @@ def is_sealed(study: str, key: str, stored: Any) -> bool | None:
 
 
 def trial_digest(study: str, trial: FrozenTrial, numbered: bool) -> str:
-    """A digest of a trial that ended: outcome, parameters, curve and attributes, but not its times.
+    """Return a digest of a trial that ended: outcome, parameters, curve and attributes, but not its times.
 
     Args:
         study: The name of its study.
@@ -70,7 +70,7 @@ def trial_digest(study: str, trial: FrozenTrial, numbered: bool) -> str:
 
 
 def begun_digest(study: str, number: int, params: dict[str, Any]) -> str:
-    """A digest of what was drawn for a trial that has not ended."""
+    """Return a digest of what was drawn for a trial that has not ended."""
     return f"begun:{digest_of([study, number, params])}"
 
 
@@ -81,7 +81,7 @@ def is_as_begun(study: str, trial: FrozenTrial) -> bool:
 
 
 def holds(study: str, trial: FrozenTrial) -> bool | None:
-    """Whether the digest of a trial holds; None if it has none."""
+    """Return whether the digest of a trial holds; None if it has none."""
     stored = trial.user_attrs.get(DIGEST)
     if stored is None:
         return None
@@ -92,7 +92,7 @@ def holds(study: str, trial: FrozenTrial) -> bool | None:
 
 
 def without_digest(trial: FrozenTrial) -> FrozenTrial:
-    """The trial as readers see it."""
+    """Return the trial as readers see it."""
     shown = copy.copy(trial)
     shown.user_attrs = {key: value for key, value in trial.user_attrs.items() if key != DIGEST}
     return shown

@@ -55,7 +55,7 @@ def _processor() -> str:
 
 
 def _gpu() -> str | None:
-    """The first NVIDIA GPU, as the driver names it: torch would take seconds to import."""
+    """Return the first NVIDIA GPU, as the driver names it: torch would take seconds to import."""
     for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("Model:"):
@@ -65,7 +65,7 @@ def _gpu() -> str | None:
 
 @cache
 def _git_state(folder: Path) -> tuple[str | None, bool | None]:
-    """The commit, and whether tracked files differ from it; None outside a checkout."""
+    """Return the commit, and whether tracked files differ from it; None outside a checkout."""
     if not (folder / ".git").exists():
         return None, None
     command = ["git", "--no-optional-locks", "-C", str(folder), "status", "--porcelain=v2", "--branch"]

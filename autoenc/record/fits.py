@@ -68,7 +68,7 @@ class FitRecord(Record):
         self.study.add_trial(_as_trial(self.context, fit, outcome, engine))
 
     def fit_of(self, number: int) -> Fit:
-        """The fit that an Optuna trial of the record holds.
+        """Return the fit that an Optuna trial of the record holds.
 
         Raises:
             InputError: If it holds none.
@@ -79,7 +79,7 @@ class FitRecord(Record):
         return recorded[0]
 
     def holds(self, trial: FrozenTrial) -> bool:
-        """Whether a trial is a whole fit of this record, or somebody else's."""
+        """Return whether a trial is a whole fit of this record, or somebody else's."""
         return "identity" not in trial.user_attrs or self._fit(trial) is not None
 
     def _fit(self, trial: FrozenTrial) -> tuple[Fit, Outcome] | None:
@@ -142,7 +142,7 @@ class FitRecord(Record):
 
 
 def _collect(parts: Sequence[FitRecord]) -> tuple[dict[Fit, Outcome], int, dict[Fit, str]]:
-    """Every fit of the parts once, how many stand in more than one, and which engine trained each."""
+    """Return every fit of the parts once, how many stand in more than one, and which engine trained each."""
     outcomes: dict[Fit, Outcome] = {}
     engines: dict[Fit, str] = {}
     twice: set[Fit] = set()
@@ -229,7 +229,7 @@ def searches_in(storage: BaseStorage) -> list[FitRecord]:
 
 
 def records_in(storage: BaseStorage) -> Iterator[FitRecord]:
-    """Every record of a storage, in the order in which they were begun.
+    """Yield every record of a storage, in the order in which they were begun.
 
     Raises:
         InputError: If one is of another format.

@@ -44,7 +44,7 @@ class Context:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Context:
-        """The context of :meth:`as_dict`.
+        """Return the context of :meth:`as_dict`.
 
         Raises:
             ValueError: If it was written under another format version, or is damaged.

@@ -57,7 +57,7 @@ def _sum_of(log: dict[str, Any]) -> str:
 
 
 def _written(log: dict[str, Any]) -> bytes:
-    """A log as its line, with its digest."""
+    """Return a log as its line, with its digest."""
     return json.dumps({**log, _SUM: _sum_of(log)}, separators=(",", ":")).encode() + b"\n"
 
 
@@ -248,7 +248,7 @@ class CheckedJournal(Checked, Journal):
         self._lines.append_logs([{**log, _AT: [self._lines.last_number + 1, *self.replay.counts()]}])
 
     def study_holding(self, trial: FrozenTrial) -> int:
-        """The id of a trial's study."""
+        """Return the id of a trial's study."""
         assert self.replay is not None
         return self.replay.study_holding(trial_id(trial))
 

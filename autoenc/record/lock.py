@@ -87,7 +87,7 @@ def _lock_path(journal: Path) -> Path:
 
 
 def file_lock(path: Path) -> FileLock:
-    """A lock on a file of the program's own.
+    """Return a lock on a file of the program's own.
 
     Raises:
         InputError: If there is a symbolic link in its place.
@@ -142,7 +142,7 @@ class JournalLock(JournalFileOpenLock):
 
 
 def is_held(journal: Path) -> bool:
-    """Whether a process uses the journal right now."""
+    """Return whether a process uses the journal right now."""
     if not _lock_path(journal).exists():
         return False
     lock = file_lock(_lock_path(journal))

@@ -27,22 +27,22 @@ SearchSpaceTransform = _SearchSpaceTransform
 
 
 def trial_id(trial: FrozenTrial) -> int:
-    """The id of a trial in its storage: all methods of storages want it, and it has no public name."""
+    """Return the id of a trial in its storage: all methods of storages want it, and it has no public name."""
     return trial._trial_id
 
 
 def study_id(study: FrozenStudy) -> int:
-    """The id of a study in its storage; see :func:`trial_id`."""
+    """Return the id of a study in its storage; see :func:`trial_id`."""
     return study._study_id
 
 
 def storage_of(study: optuna.Study) -> BaseStorage:
-    """The storage of a study: a study that somebody else opened says it by no public name."""
+    """Return the storage of a study: a study that somebody else opened says it by no public name."""
     return study._storage
 
 
 def begun_trial(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
-    """A trial that somebody began, as the one who goes on with it needs it.
+    """Return a trial that somebody began, as the one who goes on with it needs it.
 
     Optuna gives such a handle only to the process that asked for the trial.
     """
@@ -50,7 +50,7 @@ def begun_trial(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
 
 
 def spread_of(optimizer: Any) -> tuple[Any, Any]:
-    """The axes of the ellipsoid that a CMA-ES of the library ``cmaes`` draws from, and their lengths.
+    """Return the axes of the ellipsoid that a CMA-ES of the library ``cmaes`` draws from, and their lengths.
 
     It shows its mean, but neither its covariances nor its step size.
     """
@@ -72,15 +72,15 @@ class Replay(JournalStorageReplayResult):
         return self._next_study_id
 
     def counts(self) -> list[int]:
-        """How many trials every study has that ever was."""
+        """Return how many trials every study has that ever was."""
         return [len(ids) for ids in self._study_id_to_trial_ids.values()]
 
     def n_trials_of(self, study_id: Any) -> int | None:
-        """How many trials a study has; None where there is no such study, or not any more."""
+        """Return how many trials a study has; None where there is no such study, or not any more."""
         return len(self._study_id_to_trial_ids[study_id]) if study_id in self._studies else None
 
     def study_holding(self, trial_id: int) -> int:
-        """The id of a trial's study."""
+        """Return the id of a trial's study."""
         return self._trial_id_to_study_id[trial_id]
 
     def begin_study(self, log: dict[str, Any]) -> None:
@@ -135,7 +135,7 @@ class Database(RDBStorage):
     def read_trials(
         self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int
     ) -> list[FrozenTrial]:
-        """The trials whose id is greater, and those that are included, by their ids."""
+        """Return the trials whose id is greater, and those that are included, by their ids."""
         return super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
 
 
@@ -143,6 +143,6 @@ class CachedDatabase(_CachedStorage):
     """What Optuna itself puts before every database, so that trials that ended are read once."""
 
     def study_of(self, trial: FrozenTrial) -> int | None:
-        """The id of the study of a trial; None where it was not read yet."""
+        """Return the id of the study of a trial; None where it was not read yet."""
         known = self._trial_id_to_study_id_and_number.get(trial._trial_id)
         return None if known is None else known[0]

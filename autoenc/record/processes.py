@@ -18,7 +18,7 @@ def this_process() -> dict[str, Any]:
 
 
 def is_alive(process: Mapping[str, Any]) -> bool | None:
-    """Whether the process of :func:`this_process` is still there; None where that cannot be known.
+    """Return whether the process of :func:`this_process` is still there; None where that cannot be known.
 
     It cannot of a process on another host, or of one that belongs to somebody else.
     """

@@ -97,7 +97,7 @@ def transfer_name(folder: Path) -> str:
 
 
 def transfer_folder(study: optuna.Study) -> str:
-    """The name of the folder of such a search; see :func:`transfer_name`."""
+    """Return the name of the folder of such a search; see :func:`transfer_name`."""
     return study.study_name.removeprefix(_TRANSFER_NAME)
 
 
@@ -193,7 +193,7 @@ class Record:
             raise InputError(kind.refusal(", ".join(words)))
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
-        """Trials in these states, by default all; not copied, and not to be changed."""
+        """Return trials in these states, by default all; not copied, and not to be changed."""
         return self.study.get_trials(deepcopy=False, states=states or None)
 
     def note(self, key: str, value: Any) -> None:

@@ -27,7 +27,7 @@ __all__ = ["records_of_folder", "repair_file"]
 
 
 def records_of_folder(folder: Path) -> list[Path]:
-    """The records of a folder.
+    """Return the records of a folder.
 
     Raises:
         InputError: If there is none.

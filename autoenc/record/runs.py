@@ -154,7 +154,7 @@ def mark_interrupted(folder: Path) -> None:
 
 
 def convergence_epoch(test_losses: Sequence[float]) -> int | None:
-    """The first epoch, from 1, whose test loss is within 1 % of the lowest; None without epochs."""
+    """Return the first epoch, from 1, whose test loss is within 1 % of the lowest; None without epochs."""
     limit = 1.01 * min(test_losses, default=0.0)
     return next((epoch for epoch, loss in enumerate(test_losses, 1) if loss <= limit), None)
 
@@ -212,7 +212,7 @@ def _is_time(text: Any) -> bool:
 
 
 def run_state(document: Mapping[str, Any]) -> str:
-    """The state of a run; one that runs no more though its file says so was interrupted."""
+    """Return the state of a run; one that runs no more though its file says so was interrupted."""
     state = str(document["state"])
     return "interrupted" if state == "running" and is_alive(document["process"]) is False else state
 

@@ -43,7 +43,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, list[str]]:
-    """The tables of a whole database, and the columns of each."""
+    """Return the tables of a whole database, and the columns of each."""
     names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     return {name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")] for name in names}
 
@@ -59,7 +59,7 @@ def _is_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
 def _rows(
     connection: sqlite3.Connection, table: str, columns: list[str], most: int
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows of a table; after one that cannot be read, it goes on behind it, ``most`` times."""
+    """Yield the rows of a table; after one that cannot be read, it goes on behind it, ``most`` times."""
     query = f"SELECT rowid, {', '.join(columns)} FROM {table} NOT INDEXED WHERE rowid > ? ORDER BY rowid"
     last = 0
     for _ in range(most):

@@ -11,7 +11,7 @@ __all__ = ["as_recorded", "holds_in_journal"]
 
 
 def as_recorded(table: Table, holds: Callable[[str], bool]) -> Table:
-    """The table with the cells that a record was begun with, so that what is in it stays valid.
+    """Return the table with the cells that a record was begun with, so that what is in it stays valid.
 
     Args:
         table: As it was read.

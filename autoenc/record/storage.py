@@ -63,7 +63,7 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
 
 
 def is_there(place: Path | str) -> bool:
-    """Whether there is a journal or database to read; nothing is made."""
+    """Return whether there is a journal or database to read; nothing is made."""
     if isinstance(place, Path):
         return place.exists()
     return _in_memory(place) or has_tables(place)

@@ -42,7 +42,7 @@ class SearchPlots:
         return draw_progress(progress_plot(self._trained())).axes[0]
 
     def latent_space(self) -> Axes:
-        """The rows in the latent plane of the best model; the latent size must be 2."""
+        """Return the rows in the latent plane of the best model; the latent size must be 2."""
         from autoenc.report.latent import draw_latent
 
         results = self._trained()

@@ -45,7 +45,7 @@ def _against_single(comparison: dict[str, object]) -> str:
 
 
 def warm_start_lines(results: SearchResults) -> list[str]:
-    """How many stacks reach their cold loss earlier; nothing where warm starts were not asked for."""
+    """Return how many stacks reach their cold loss earlier; nothing where warm starts were not asked for."""
     comparison = results.warm_start
     if comparison is None:
         return []

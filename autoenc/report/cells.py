@@ -16,7 +16,7 @@ _BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def plain_cell(value: Any) -> Any:
-    """A cell as it may be written: text that a spreadsheet would compute begins with an apostrophe.
+    """Return a cell as it may be written: text that a spreadsheet would compute begins with an apostrophe.
 
     Names and choices come from other people's tables, and ``=HYPERLINK(...)`` in one of them would run where
     the table is opened. Numbers, also those that are text, compute nothing and stay as they are.
@@ -43,7 +43,7 @@ def csv_lines(head: Sequence[Any], lines: Iterable[Sequence[Any]]) -> str:
 
 
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame whose names and words may be written as CSV, see :func:`plain_cell`."""
+    """Return a frame whose names and words may be written as CSV, see :func:`plain_cell`."""
     import pandas as pd
     from pandas.api.types import is_object_dtype, is_string_dtype
 

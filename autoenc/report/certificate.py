@@ -8,7 +8,7 @@ __all__ = ["certificate"]
 
 
 def certificate(results: SearchResults, n_records: int, n_twice: int) -> list[str]:
-    """How much of the grid is there, and what is not.
+    """Return how much of the grid is there, and what is not.
 
     Args:
         results: Of the joined record.

@@ -26,7 +26,7 @@ class SizeRow(NamedTuple):
 
 
 def comparison_lines(rows: list[SizeRow], at: int | None) -> list[str]:
-    """A line for each latent size, and where the elbow is: ``rows[at]``, if there is one."""
+    """Return a line for each latent size, and where the elbow is: ``rows[at]``, if there is one."""
     lines = [f"{'latent size':>11}  {'best stack':<20}  {'loss':>8}  {'PCA':>8}  against PCA"]
     for row in rows:
         share = "-" if row.above_pca is None else f"{100 * row.above_pca:+.0f} %"

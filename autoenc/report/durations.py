@@ -6,7 +6,7 @@ __all__ = ["duration_text"]
 
 
 def duration_text(seconds: float) -> str:
-    """Seconds in the unit that suits them."""
+    """Return seconds in the unit that suits them."""
     if seconds < 100:
         return f"{seconds:.1f} s"
     if seconds < 6000:

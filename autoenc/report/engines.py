@@ -26,7 +26,7 @@ def comparison_head(fits: Sequence[Fit], n_all: int) -> list[str]:
 
 
 def comparison_line(one: Comparison) -> str:
-    """A row of the table."""
+    """Return a row of the table."""
     name = format_architecture(one.fit.architecture) + (", warm start" if one.fit.recipe.warm_start else "")
     return (
         f"{name:>20}  {one.precision}    "

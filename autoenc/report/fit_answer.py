@@ -18,7 +18,7 @@ _ALMOST = 0.01
 
 
 def in_words(trial: Trial) -> str:
-    """A stack and its recipe, in words."""
+    """Return a stack and its recipe, in words."""
     recipe = trial.recipe
     if recipe.is_pca:
         return "PCA itself"
@@ -37,7 +37,7 @@ def _recipe_words(recipe: Recipe) -> str:
 
 
 def fit_lines(results: SearchResults, n_next: int = 3) -> list[str]:
-    """The choice, how well it does on rows that chose nothing, runners-up, ties, limits and cost.
+    """Return the choice, how well it does on rows that chose nothing, runners-up, ties, limits and cost.
 
     Args:
         results: The search.
@@ -131,7 +131,7 @@ def latent_size_lines(results: Sequence[SearchResults]) -> list[str]:
 
 
 def enough_units(by_size: Sequence[tuple[int, float]]) -> int | None:
-    """The latent size beyond which more units stop paying.
+    """Return the latent size beyond which more units stop paying.
 
     Args:
         by_size: Size and explained variance of each, ascending.

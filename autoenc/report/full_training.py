@@ -45,7 +45,7 @@ class FullResult:
 
 
 def full_lines(result: FullResult) -> list[str]:
-    """The result for people."""
+    """Return the result for people."""
     fit, outcome = result.fit, result.outcome
     compared = compared_with_baseline(outcome.final_test_loss, result.baselines)
     name = f"{fit.recipe.family} {format_architecture(fit.architecture)}"

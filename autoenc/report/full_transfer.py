@@ -28,7 +28,7 @@ class FullTransfer(NamedTuple):
 
 
 def full_transfer_lines(result: FullTransfer) -> list[str]:
-    """The result for people, beside the same heads on baselines."""
+    """Return the result for people, beside the same heads on baselines."""
     info, scores = result.model.info, result.scores
     named = {"MAE (in standard deviations)": scores.mae, "F1": scores.f1, "recall": scores.recall}
     shown = [f"{name} {value:.4f}" for name, value in named.items() if value is not None]
@@ -43,7 +43,7 @@ def full_transfer_lines(result: FullTransfer) -> list[str]:
 
 
 def beside_lines(info: Mapping[str, Any]) -> list[str]:
-    """The heads' part of the objective on the test rows, beside the same heads on baselines.
+    """Return the heads' part of the objective on the test rows, beside the same heads on baselines.
 
     Args:
         info: Of the model.

@@ -22,7 +22,7 @@ def listed_values(values: Sequence[object]) -> str:
 
 
 def picture_name(name: object, longest: int = _LONGEST) -> str:
-    """A name for a picture.
+    """Return a name for a picture.
 
     Matplotlib takes what stands between dollar signs for mathematics, and leaves out of a legend what begins
     with an underscore.

@@ -103,14 +103,14 @@ class LiveView:
 
 
 def state_of_record(results: SearchResults, paths: OutputPaths) -> str:
-    """The state of a search that no process runs, for the reports that are made of its record."""
+    """Return the state of a search that no process runs, for the reports that are made of its record."""
     if results.missing:
         return unfinished_state(paths.state_json)
     return "failed" if results.all_failed else "finished"
 
 
 def unfinished_state(path: Path) -> str:
-    """The state of an unfinished search that no process runs.
+    """Return the state of an unfinished search that no process runs.
 
     Args:
         path: Where its last process left its state. That stands, unless it is ``running``: it was killed.

@@ -17,7 +17,7 @@ _N_ROWS = 10
 
 
 def html_of(title: str, lines: Sequence[str], table: pd.DataFrame) -> str:
-    """A heading, some sentences and the first rows of a table; names in them stay text.
+    """Return a heading, some sentences and the first rows of a table; names in them stay text.
 
     Args:
         title: What it is.

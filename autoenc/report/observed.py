@@ -19,7 +19,7 @@ MEASURES = {"loss": "loss", "params": "model_params", "time": "seconds"}
 
 
 def importances_of(seen: Observations, metric: str) -> ImportancesPlot:
-    """How much each hyperparameter that was open had to do with low values of a metric."""
+    """Return how much each hyperparameter that was open had to do with low values of a metric."""
     with quiet_optuna():
         study = optuna.create_study()
     space = {
@@ -41,7 +41,7 @@ def importances_of(seen: Observations, metric: str) -> ImportancesPlot:
 
 
 def importances_csv(plot: ImportancesPlot) -> str:
-    """A line per hyperparameter, the most important first."""
+    """Return a line per hyperparameter, the most important first."""
     return csv_lines(
         ["rank", "parameter", "share"], [[i, *item] for i, item in enumerate(plot.shares.items(), 1)]
     )

@@ -47,7 +47,7 @@ def write_phases(plan: Plan, results: list[PhaseResult]) -> None:
 
 
 def phases_table(plan: Plan, results: list[PhaseResult]) -> list[str]:
-    """A line a phase, PCA below them, and what the losses are of."""
+    """Return a line a phase, PCA below them, and what the losses are of."""
     heads = ("phase", "best loss", "change", "trials", "epochs", "seconds", "stack")
     lines = [
         f"{heads[0]:<9} {heads[1]:>10} {heads[2]:>8} {heads[3]:>7} {heads[4]:>6} {heads[5]:>8}  {heads[6]}"

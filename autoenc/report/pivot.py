@@ -74,7 +74,7 @@ class _Axis(NamedTuple):
 def pivot_plot(
     seen: Observations, metric: str, rows: str, columns: str, aggregate: str, bins: int
 ) -> PivotPlot:
-    """The table of a metric over two hyperparameters.
+    """Return the table of a metric over two hyperparameters.
 
     Trials without the metric or without one of the hyperparameters, such as a second width where there is one
     layer, are left out, and the title says how many.
@@ -146,7 +146,7 @@ def _shown(value: Any) -> str:
 
 
 def pivot_csv(plot: PivotPlot) -> str:
-    """The table, a line per row; an empty cell where there is no trial."""
+    """Return the table, a line per row; an empty cell where there is no trial."""
     lines = [
         [name, *("" if isnan(value) else value for value in values)]
         for name, values in zip(plot.row_labels, plot.values.tolist(), strict=True)
@@ -197,7 +197,7 @@ def draw_pivot(plot: PivotPlot) -> Figure:
 
 
 def _norm(known: NDArray[np.float64]) -> Normalize:
-    """The scale of the colours: logarithmic where values span more than a decade."""
+    """Return the scale of the colours: logarithmic where values span more than a decade."""
     low, high = float(known.min()), float(known.max())
     if low == high:
         room = abs(low) / 20 or 0.5

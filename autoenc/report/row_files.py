@@ -49,7 +49,7 @@ def check_row_file(option: str, output: str) -> None:
 
 
 def kept_columns(frame: pd.DataFrame, names: Sequence[str], table: str) -> pd.DataFrame:
-    """Columns that go into the output as they stand in the table.
+    """Return columns that go into the output as they stand in the table.
 
     Args:
         frame: The table, these columns read as text.
@@ -92,12 +92,12 @@ def write_rows(option: str, output: str, kept: pd.DataFrame, answers: pd.DataFra
 
 
 def is_parquet(output: str) -> bool:
-    """Whether an output is given Parquet."""
+    """Return whether an output is given Parquet."""
     return is_regular(output) and Path(output).suffix.lower() in _PARQUET
 
 
 def as_parquet(option: str, output: str, frame: pd.DataFrame) -> bytes:
-    """A frame as Parquet.
+    """Return a frame as Parquet.
 
     Raises:
         InputError: If a cell fits no Parquet column.

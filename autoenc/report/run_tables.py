@@ -33,7 +33,7 @@ def run_values(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _metrics(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics of a run; one that says of no other trial that it was chosen kept the best."""
+    """Return the metrics of a run; one that says of no other trial that it was chosen kept the best."""
     metrics = document["metrics"] or {}
     kept = {
         f"chosen_{name}": metrics[f"best_{name}"] for name in ("stack", "loss") if f"best_{name}" in metrics
@@ -46,7 +46,7 @@ def _seconds_between(started: str, ended: str) -> float:
 
 
 def runs_table(rows: list[dict[str, Any]]) -> list[str]:
-    """A line a run, under a head."""
+    """Return a line a run, under a head."""
     head = ["id", "started (UTC)", "command", "state", "best stack", "loss", "seconds", "commit"]
     lines = [
         [
@@ -65,7 +65,7 @@ def runs_table(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _kept(row: Mapping[str, Any]) -> str:
-    """The stack that a run kept, and by which rule where that is not the lowest loss."""
+    """Return the stack that a run kept, and by which rule where that is not the lowest loss."""
     by = f" (by {row['rule']})" if row.get("rule", "best") != "best" else ""
     return shown(row.get("chosen_stack")) + by
 
@@ -83,7 +83,7 @@ def _aligned(rows: list[list[str]], right: tuple[int, ...] = ()) -> list[str]:
 
 
 def shown(value: Any) -> str:
-    """A value as it is shown and compared."""
+    """Return a value as it is shown and compared."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -111,7 +111,7 @@ _PARTS = {
 
 
 def _section(title: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> list[list[str]]:
-    """A row per value that differs; a result's with the change in percent."""
+    """Return a row per value that differs; a result's with the change in percent."""
     rows = []
     for name in dict.fromkeys([*first, *second]):
         one, other = first.get(name), second.get(name)

@@ -27,7 +27,7 @@ _KEPT, _KEPT_OF_TRANSFER = (
 def search_file(
     seen: Observations, n_best: int, narrowed: Sequence[Narrowed], method: str, n_trials: int
 ) -> str:
-    """The content of a search file.
+    """Return the content of a search file.
 
     Args:
         seen: The coarse search.
@@ -71,7 +71,7 @@ def _about_rows(seen: Observations) -> str:
 
 
 def _kept(seen: Observations) -> list[str]:
-    """Options other than the defaults, a line each."""
+    """Return options other than the defaults, a line each."""
     lines = []
     kind = _KINDS[seen.command]
     for name in _KEPT if kind is TuneSettings else _KEPT_OF_TRANSFER:
@@ -91,7 +91,7 @@ def _comment(text: str) -> list[str]:
 
 
 def _shown(values: Sequence[Any], between: str = ", ") -> str:
-    """Values as people write them."""
+    """Return values as people write them."""
     distinct = list(values) if between == "-" else list(dict.fromkeys(values))
     return between.join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in distinct)
 
@@ -115,7 +115,7 @@ def _value(values: Sequence[Any]) -> str:
 
 
 def _scalar(value: Any) -> str:
-    """A number, or text that YAML reads as such again."""
+    """Return a number, or text that YAML reads as such again."""
     if isinstance(value, int | float):
         return repr(value) if isinstance(value, int) else f"{value:.10g}"
     return str(yaml.safe_dump([value], default_flow_style=True, width=float("inf"))).strip()[1:-1]

@@ -58,7 +58,7 @@ class ParameterAxis(NamedTuple):
         return result
 
     def ticks(self) -> tuple[list[float], list[str]]:
-        """Values to be marked, and what is written there."""
+        """Return values to be marked, and what is written there."""
         if self.choices:
             every = ceil(len(self.choices) / _MOST_LABELS)
             marked = range(0, len(self.choices), every)
@@ -70,7 +70,7 @@ class ParameterAxis(NamedTuple):
 
 
 def parameter_axes(trials: Sequence[FrozenTrial]) -> list[ParameterAxis]:
-    """An axis for each parameter of the trials, in the order in which parameters first appear."""
+    """Return an axis for each parameter of the trials, in the order in which parameters first appear."""
     space = search_space(trials)
     return [_axis(name, space[name], trials) for name in parameter_names(trials)]
 

@@ -190,7 +190,7 @@ class StudyPlots:
         return draw_importances(importances_plot(self._study()[0])).axes[0]
 
     def parallel(self) -> Axes:
-        """All parameters of all trials, a line a trial."""
+        """Return all parameters of all trials, a line a trial."""
         from autoenc.report.study_figures import draw_parallel, parallel_plot
 
         return draw_parallel(parallel_plot(*self._study())).axes[0]

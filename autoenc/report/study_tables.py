@@ -36,7 +36,7 @@ _LEADING = ("number", "state", "value", "duration_s")
 
 
 def describe_distribution(distribution: BaseDistribution) -> str:
-    """A parameter's range in words, e.g. ``1e-05 to 0.01, log``."""
+    """Return a parameter's range in words, e.g. ``1e-05 to 0.01, log``."""
     if isinstance(distribution, CategoricalDistribution):
         return f"one of {', '.join(map(str, distribution.choices))}"
     if not isinstance(distribution, FloatDistribution | IntDistribution):
@@ -50,7 +50,7 @@ def describe_distribution(distribution: BaseDistribution) -> str:
 
 
 def best_document(study: optuna.Study, total_time_s: float) -> dict[str, Any]:
-    """The best trial, for ``best_hyperparameters.json``; nulls where no trial is complete.
+    """Return the best trial, for ``best_hyperparameters.json``; nulls where no trial is complete.
 
     ``n_trials`` counts those that ended, whatever their state. Where a trial says what stack it built,
     ``best_stack`` is as built: no layer is wider than the one before, whatever widths were drawn.
@@ -102,13 +102,13 @@ def _entry(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def trials_csv(study: optuna.Study) -> str:
-    """A line per trial in the order of their numbers, whatever its state: ``all_trials.csv``."""
+    """Return a line per trial in the order of their numbers, whatever its state: ``all_trials.csv``."""
     trials = study_trials(study)
     return _csv(trials, trials)
 
 
 def top_trials_csv(study: optuna.Study, n: int = 20) -> str:
-    """The best complete trials, best first, in the columns of :func:`trials_csv`."""
+    """Return the best complete trials, best first, in the columns of :func:`trials_csv`."""
     return _csv(ranked_trials(study)[:n], study_trials(study))
 
 
@@ -132,7 +132,7 @@ def _csv(shown: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> str:
 
 
 def _scalar_attributes(trials: Iterable[FrozenTrial]) -> list[str]:
-    """Names of user attributes that hold one value, in the order in which they first appear."""
+    """Return names of user attributes that hold one value, in the order in which they first appear."""
     names: dict[str, None] = {}
     for trial in trials:
         names.update((name, None) for name, value in trial.user_attrs.items() if _scalar(value) is not None)

@@ -19,7 +19,7 @@ _TOP = 5
 
 
 def report_text(study: optuna.Study, settings: Mapping[str, Any], total_time_s: float) -> str:
-    """The report for ``optimization_report.txt``.
+    """Return the report for ``optimization_report.txt``.
 
     Args:
         study: What is reported.

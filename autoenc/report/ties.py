@@ -32,7 +32,7 @@ def tie_lines(results: SearchResults) -> list[str]:
 
 
 def tied_names(results: SearchResults, most: int = 8) -> list[str]:
-    """Names of the stacks that may be as good as the best, or why that is not tested."""
+    """Return names of the stacks that may be as good as the best, or why that is not tested."""
     selection = results.selection
     if selection.tied is None:
         told = "\n".join(tie_lines(results))

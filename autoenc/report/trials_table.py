@@ -26,7 +26,7 @@ def trials_table(
     size_of: Callable[[FrozenTrial], int | None],
     error_of: Callable[[FrozenTrial], float | None],
 ) -> pd.DataFrame:
-    """A row a trial that was begun, the best first, those without a value last.
+    """Return a row a trial that was begun, the best first, those without a value last.
 
     Columns:
         ``trial`` (its number); ``value`` (lower is better) and its ``standard_error``, missing where it was

@@ -49,13 +49,13 @@ class TrialStep(NamedTuple):
 
 
 def level_of(value: float | None, thresholds: dict[str, float]) -> str:
-    """The lowest threshold that a loss is below, by name; empty where it is below none."""
+    """Return the lowest threshold that a loss is below, by name; empty where it is below none."""
     below = [name for name, limit in thresholds.items() if value is not None and value < limit]
     return min(below, key=lambda name: thresholds[name], default="")
 
 
 def steps_of(study: optuna.Study) -> list[TrialStep]:
-    """The trials that ended, by their numbers."""
+    """Return the trials that ended, by their numbers."""
     note = study.user_attrs[TUNE]
     steps: list[TrialStep] = []
     best: FrozenTrial | None = None
@@ -93,7 +93,7 @@ def changes(step: TrialStep) -> str:
 
 
 def step_line(step: TrialStep, baselines: Mapping[str, float]) -> str:
-    """A trial for the screen: when, which, what, how good, what it improved, how it was proposed."""
+    """Return a trial for the screen: when, which, what, how good, what it improved, how it was proposed."""
     p = step.trial.params
     when = (step.trial.datetime_complete or datetime.now()).strftime("%H:%M:%S")
     options = f"lr {p['learning_rate']:.2g} decay {p['weight_decay']:.2g} dropout {p['dropout']:.2f}"
@@ -113,7 +113,7 @@ def step_line(step: TrialStep, baselines: Mapping[str, float]) -> str:
 
 
 def progress_csv(study: optuna.Study) -> str:
-    """A line per trial with its mode, the best so far, and all parameters."""
+    """Return a line per trial with its mode, the best so far, and all parameters."""
     steps = steps_of(study)
     names = parameter_names([step.trial for step in steps])
     head = ["number", "family", "mode", "stack", "model_params", "value", "best_so_far", "improved", "level",

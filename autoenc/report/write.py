@@ -55,7 +55,7 @@ def write_reports(
 
 
 def latent_plane(results: SearchResults, model: FittedAutoencoder, table: Table, split: Split) -> LatentPlot:
-    """The latent points of all rows under the best model; the latent space must be a plane."""
+    """Return the latent points of all rows under the best model; the latent space must be a plane."""
     name = results.selection.chosen.trial.name
     title = f"Latent plane of stack {name}, {results.search['n_rows']:,} rows"
     return latent_plot(model.encode(table.values), split.test, title, results.settings.seed)

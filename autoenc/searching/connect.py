@@ -15,7 +15,7 @@ __all__ = ["connect"]
 
 
 def connect(address: str, remote: Remote[U, O]) -> DaskCluster[U, O]:
-    """A Dask cluster to measure on; see :class:`~autoenc.searching.cluster.DaskCluster`.
+    """Return a Dask cluster to measure on; see :class:`~autoenc.searching.cluster.DaskCluster`.
 
     Raises:
         InputError: If Dask is not installed, no scheduler answers there, or a worker runs another version.

@@ -81,7 +81,7 @@ class FitBatches:
         self._wanted, self._on_done = wanted, on_done
 
     def begin(self, n_running: int) -> FitTrial | None:
-        """The fits that are wanted, once those before are done."""
+        """Return the fits that are wanted, once those before are done."""
         fits = [] if n_running else self._wanted()
         return Running(fits) if fits else None
 
@@ -119,7 +119,7 @@ class FitsInTime:
         self._seconds_per_work = 0.0
 
     def begin(self, n_running: int) -> FitTrial | None:
-        """The longest fit that is wanted and that there is time for."""
+        """Return the longest fit that is wanted and that there is time for."""
         fits = [fit for fit in self._wanted() if fit not in self._in_training]
         for fit in sorted(fits, key=self._work, reverse=True):
             if self._allows(self._seconds_per_work * self._work(fit)):

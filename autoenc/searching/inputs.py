@@ -153,7 +153,7 @@ def table_warnings(
 def open_cluster(
     stack: ExitStack, scheduler: str | None, remote: Callable[[], Remote[U, O]]
 ) -> Executor[U, O] | None:
-    """The Dask cluster of a scheduler, left when the stack is closed; None without one.
+    """Return the Dask cluster of a scheduler, left when the stack is closed; None without one.
 
     Args:
         stack: Of what is left.

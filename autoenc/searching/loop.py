@@ -139,7 +139,7 @@ class Objective(Protocol[U, O]):
         ...
 
     def name(self, unit: U) -> str:
-        """A unit, for people."""
+        """Return a unit, for people."""
         ...
 
     def judge(self, trial: Running[U, O]) -> End | None:
@@ -159,7 +159,7 @@ class Executor(Protocol[_U, O]):
         ...
 
     def batch_s(self) -> float:
-        """Seconds of training that should travel together; 0 where a unit alone costs nothing more."""
+        """Return seconds of training that should travel together; 0 where a unit alone costs nothing more."""
         ...
 
     def submit(self, units: Sequence[_U], watch: Watch | None = None) -> Future[list[O]]:
@@ -303,7 +303,7 @@ class _Queue(Generic[U, O]):
         self._open.pop(trial, None)
 
     def take(self, seconds: float, slots: int) -> list[_Entry[U, O]]:
-        """The next units that make a batch of about so many seconds; one while nothing was measured.
+        """Return the next units that make a batch of about so many seconds; one while nothing was measured.
 
         Near the end batches get smaller, so that all slots finish at about the same time.
         """

@@ -39,5 +39,5 @@ def estimate_bytes(
 
 
 def memory_text(n_bytes: float) -> str:
-    """An estimate of memory in words."""
+    """Return an estimate of memory in words."""
     return f"about {n_bytes / 2**20:,.0f} MiB"

@@ -27,7 +27,7 @@ class Strategy(Protocol):
         ...
 
     def compared(self, outcomes: Outcomes) -> list[Trial]:
-        """The trials that reports compare, in the order of the grid."""
+        """Return the trials that reports compare, in the order of the grid."""
         ...
 
     def trained(self, outcomes: Outcomes) -> list[Trial]:
@@ -79,7 +79,7 @@ class Halving:
     trials: list[Trial]
 
     def rungs(self, outcomes: Outcomes) -> list[Rung]:
-        """The rungs that are reached: the last one may still be in training."""
+        """Return the rungs that are reached: the last one may still be in training."""
         alive = self.trials
         schedule = []
         full = alive[0].recipe.epochs
@@ -131,7 +131,7 @@ class Halving:
 
 
 def make_strategy(settings: SearchSettings) -> Strategy:
-    """The strategy that these options ask for."""
+    """Return the strategy that these options ask for."""
     if isinstance(settings, RaceSettings):
         from autoenc.searching.race import Race
 

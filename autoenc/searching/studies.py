@@ -76,11 +76,11 @@ class StudyTrials(Generic[U, O]):
         return left
 
     def n_begun(self) -> int:
-        """Trials that count among ``n_trials``: all that were begun; those only enqueued do not."""
+        """Return trials that count among ``n_trials``: all that were begun; those only enqueued do not."""
         return sum(trial.state != TrialState.WAITING for trial in self.record.trials())
 
     def ask(self, n_running: int) -> optuna.Trial | None:
-        """A new trial; None while there is none to begin."""
+        """Return a new trial; None while there is none to begin."""
         with self.asking:
             return self.record.begin() if self.n_begun() < self.n_trials else None
 

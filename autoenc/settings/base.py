@@ -150,7 +150,7 @@ _NAME = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(,|$)')
 
 
 def _as_written(item: Any) -> Any:
-    """A number as text: names and markers are texts, but Python may well give numbers."""
+    """Return a number as text: names and markers are texts, but Python may well give numbers."""
     return str(item) if not isinstance(item, bool) and isinstance(item, Real) else item
 
 
@@ -178,7 +178,7 @@ NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(_name_list_or_none), DI
 
 
 def is_path(field: FieldInfo) -> bool:
-    """Whether an option is the name of a file or folder."""
+    """Return whether an option is the name of a file or folder."""
     inner = (getattr(kind, "__metadata__", ()) for kind in get_args(field.annotation))
     return _PATH in field.metadata or any(_PATH in metadata for metadata in inner)
 
@@ -201,7 +201,7 @@ class Settings(BaseModel):
             yield name, masked_values(value)
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
-        """Options that are right by themselves but not together: their names and what is wrong."""
+        """Return options that are right by themselves but not together: their names and what is wrong."""
         return []
 
 

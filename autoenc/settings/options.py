@@ -102,12 +102,12 @@ def words_of(field: FieldInfo) -> dict[str, Any]:
 
 
 def options_of(kind: type[BaseModel], *roles: Role) -> tuple[str, ...]:
-    """Names of the options that have one of these roles, in the order in which they are declared."""
+    """Return names of the options that have one of these roles, in the order in which they are declared."""
     return tuple(name for name, field in kind.model_fields.items() if words_of(field)["role"] in roles)
 
 
 def options_that_need(kind: type[BaseModel], need: Need) -> tuple[str, ...]:
-    """Names of the options that have no meaning without something, in a call from Python."""
+    """Return names of the options that have no meaning without something, in a call from Python."""
     return tuple(name for name, field in kind.model_fields.items() if words_of(field)["needs"] == need)
 
 

@@ -125,7 +125,7 @@ class RecipeSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _with_preset(cls, given: Any) -> Any:
-        """The options of the recipe that is named, below those that are given."""
+        """Return the options of the recipe that is named, below those that are given."""
         if not isinstance(given, Mapping):
             return given
         return {**PRESETS.get(str(given.get("recipe", "classic")), {}), **given}

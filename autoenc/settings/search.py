@@ -150,7 +150,7 @@ class SearchSettings(RecipeSettings, ScheduleSettings, WarmStartSettings, Ensemb
         return size
 
     def for_each_latent_size(self) -> list[SearchSettings]:
-        """The same search for each latent size alone."""
+        """Return the same search for each latent size alone."""
         return [self.model_copy(update={"latent_dim": (size,)}) for size in self.latent_dim]
 
     @property

@@ -25,7 +25,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def shard_from_environment(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
-    """The shard that a SLURM array task is to train; None outside of one, or where it stands alone.
+    """Return the shard that a SLURM array task is to train; None outside of one, or where it stands alone.
 
     Raises:
         InputError: If the variables say no shard; it names all that are wrong.

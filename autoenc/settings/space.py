@@ -80,7 +80,7 @@ class FamilySettings(Settings):
     )
 
     def of_family(self, family: Family) -> dict[str, Any]:
-        """The options of a recipe that go with a family, itself among them."""
+        """Return the options of a recipe that go with a family, itself among them."""
         own: dict[Family, dict[str, Any]] = {
             "ae": {},
             "dae": {"corruption": self.corruption},

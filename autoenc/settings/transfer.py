@@ -60,7 +60,7 @@ def _folder(name: str) -> str:
 
 
 def _written(value: Any) -> Any:
-    """A number or a truth value as it would be typed."""
+    """Return a number or a truth value as it would be typed."""
     return str(value) if isinstance(value, bool | int | float) else value
 
 
@@ -327,12 +327,12 @@ class TransferSettings(
         return {kind: name for kind, name in named.items() if name}
 
     def defining(self) -> dict[str, Any]:
-        """The options that decide what a trial's value means, as plain values; see :data:`_LATER`."""
+        """Return the options that decide what a trial's value means, as plain values; see :data:`_LATER`."""
         usual = {name: type(self).model_fields[name].default for name in _LATER}
         judging = self.all_defining().items()
         return {name: value for name, value in judging if name not in usual or value != usual[name]}
 
     def all_defining(self) -> dict[str, Any]:
-        """The same with those that came later, whatever their values."""
+        """Return the same with those that came later, whatever their values."""
         # How far, where and in what order trials are made is no matter; data count by their content.
         return self.model_dump(mode="json", include={*options_of(type(self), "judging", "training", "space")})

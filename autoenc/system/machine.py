@@ -30,7 +30,7 @@ def naming(path: object) -> Iterator[None]:
 
 
 def what_happened(error: OSError) -> str:
-    """An error of the operating system as a sentence that names its file, where one is known."""
+    """Return an error of the operating system as a sentence that names its file, where one is known."""
     where = f"{error.filename}: " if error.filename is not None else ""
     gone = _gone(error)
     if gone is not None:
@@ -39,7 +39,7 @@ def what_happened(error: OSError) -> str:
 
 
 def _gone(error: OSError) -> Path | None:
-    """The file or folder that is no longer there, where that is the reason."""
+    """Return the file or folder that is no longer there, where that is the reason."""
     if error.errno not in (errno.ENOENT, errno.ESTALE, errno.ENODEV, errno.ENXIO) or error.filename is None:
         return None
     path = Path(os.fsdecode(error.filename))

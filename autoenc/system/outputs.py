@@ -61,7 +61,7 @@ def write_output(option: str, output: str, content: Content) -> None:
 
 
 def is_regular(output: str) -> bool:
-    """Whether an output is, or will be, a regular file."""
+    """Return whether an output is, or will be, a regular file."""
     if output == STANDARD_OUTPUT or _descriptor(output) is not None:
         return False
     path = Path(output)
@@ -105,7 +105,7 @@ def _write_to_standard_output(write: Callable[[IO[bytes]], object]) -> None:
 
 
 def _descriptor(output: str) -> int | None:
-    """The number of the open descriptor that a name stands for; None for any other name."""
+    """Return the number of the open descriptor that a name stands for; None for any other name."""
     path = os.path.abspath(output)
     for _ in range(40):  # as many links as Linux follows
         folder, name = os.path.split(path)

@@ -261,7 +261,7 @@ def write_to_stream(stream: IO[bytes], write: Callable[[IO[bytes]], object]) -> 
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether there is a device, a pipe or a socket here."""
+    """Return whether there is a device, a pipe or a socket here."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -310,7 +310,7 @@ def _remove_abandoned(path: Path) -> None:
 
 
 def _mode_of(path: Path) -> int:
-    """The permissions of the file that is there, or of an ordinary new one."""
+    """Return the permissions of the file that is there, or of an ordinary new one."""
     with contextlib.suppress(OSError):
         mode = path.lstat().st_mode
         if stat.S_ISREG(mode):
@@ -321,7 +321,7 @@ def _mode_of(path: Path) -> int:
 
 
 def _keep_beside(path: Path) -> Path | None:
-    """A second name for a file that is about to be replaced; None if there is none."""
+    """Return a second name for a file that is about to be replaced; None if there is none."""
     if not os.path.lexists(path):
         return None
     kept = _free_name(path)
@@ -342,7 +342,7 @@ def keep_aside(path: Path) -> Path | None:
 
 
 def _free_name(path: Path) -> Path:
-    """A name beside a file that says when it was kept, and is not taken."""
+    """Return a name beside a file that says when it was kept, and is not taken."""
     stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
     kept, n = path.with_name(f"{path.name}.{stamp}"), 1
     while os.path.lexists(kept):

@@ -23,7 +23,7 @@ _SPACED = re.compile(r"([A-Za-z][\w.+-]*://[^:/@\s]*):(?!\d{1,5}\b)[^@\n]* [^@\n
 
 
 def masked_url(url: str) -> str:
-    """The URL with ``***`` in the place of its password and of what its query keeps secret.
+    """Return the URL with ``***`` in the place of its password and of what its query keeps secret.
 
     The password ends at the last ``@`` before the query, so that one whose special characters were not
     percent-encoded is masked as a whole. A text without ``://`` is no URL and stays as it is.
@@ -63,14 +63,14 @@ def _is_secret(name: str) -> bool:
 
 
 def masked(text: str) -> str:
-    """A text that may hold URLs, with their secrets masked."""
+    """Return a text that may hold URLs, with their secrets masked."""
     if "://" not in text:
         return text
     return _URL.sub(lambda match: masked_url(match[0]), _SPACED.sub(rf"\1:{MASK}@", text))
 
 
 def masked_error(error: BaseException, url: str) -> str:
-    """The first line of what a driver says about a URL, without any part of its password.
+    """Return the first line of what a driver says about a URL, without any part of its password.
 
     Drivers quote what they could not make sense of, decoded and cut at any special character.
     """
@@ -85,7 +85,7 @@ def masked_error(error: BaseException, url: str) -> str:
 
 
 def masked_command(words: Sequence[str]) -> str:
-    """A command line as one would type it, without secrets."""
+    """Return a command line as one would type it, without secrets."""
     return shlex.join([masked_url(word) for word in words])
 
 
@@ -101,5 +101,5 @@ def masked_values(value: Any) -> Any:
 
 
 def is_masked(url: str) -> bool:
-    """Whether a secret of this URL was masked, so that nothing can be opened with it."""
+    """Return whether a secret of this URL was masked, so that nothing can be opened with it."""
     return f":{MASK}@" in url or f"={MASK}" in url

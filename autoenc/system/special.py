@@ -71,7 +71,7 @@ def open_own(path: Path) -> TextIO:
 
 
 def read_regular(path: Path, told: str) -> bytes:
-    """The content of a file.
+    """Return the content of a file.
 
     Args:
         path: The file.

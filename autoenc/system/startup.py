@@ -35,7 +35,7 @@ def prepare_process() -> None:
 
 
 def memory_is_limited() -> bool:
-    """Whether the addresses of this process are limited, as by ``ulimit -v``."""
+    """Return whether the addresses of this process are limited, as by ``ulimit -v``."""
     try:
         import resource
     except ImportError:  # Windows

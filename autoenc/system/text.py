@@ -32,7 +32,7 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def escaped(text: object, keep: str = "") -> str:
-    """A text with its control characters visible and passwords masked; doing it again changes nothing.
+    """Return a text with its control characters visible and passwords masked; doing it again changes nothing.
 
     Args:
         text: A name or a whole line.
@@ -42,7 +42,7 @@ def escaped(text: object, keep: str = "") -> str:
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """A value as strict JSON for people: letters as they are, all control characters escaped."""
+    """Return a value as strict JSON for people: letters as they are, all control characters escaped."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, indent=indent)
     # JSON itself escapes those below a space; others can stand only inside of its strings.
     return _CONTROL.sub(lambda mark: mark[0] if mark[0] == "\n" else f"\\u{ord(mark[0]):04x}", text)

@@ -65,7 +65,7 @@ def _reason(error: BaseException) -> str | None:
 
 
 def _is_numbas(error: BaseException) -> bool:
-    """Whether it comes from a compiler that puts what happened into words of its own."""
+    """Return whether it comes from a compiler that puts what happened into words of its own."""
     return type(error).__module__.partition(".")[0] in ("numba", "llvmlite")
 
 

@@ -60,7 +60,7 @@ class ReplayedCmaEsSampler(BaseSampler):
         self._independent.reseed_rng()
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> Space:
-        """The numbers that every complete trial has, with the same range."""
+        """Return the numbers that every complete trial has, with the same range."""
         if len(study.directions) > 1:
             raise ValueError("CMA-ES optimizes one value; this study has several")
         with _LOCK:
@@ -85,7 +85,7 @@ class ReplayedCmaEsSampler(BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A random value."""
+        """Return a random value."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
 
@@ -104,7 +104,7 @@ class _Replay:
         return CMA(np.full(n, 0.5), _SIGMA, bounds=bounds, n_max_resampling=10 * n)
 
     def is_before(self, space: Mapping[str, BaseDistribution], trials: Sequence[FrozenTrial]) -> bool:
-        """Whether the state after these trials can be had from this one."""
+        """Return whether the state after these trials can be had from this one."""
         return space == self._space and self._told == [trial.number for trial in trials[: len(self._told)]]
 
     def go_on(self, trials: Sequence[FrozenTrial]) -> None:
@@ -119,7 +119,7 @@ class _Replay:
                 self._optimizer = self._fresh()
 
     def draw(self, seed: int) -> dict[str, Any]:
-        """A draw from the distribution."""
+        """Return a draw from the distribution."""
         self._optimizer.reseed_rng(seed)
         return self._transform.untransform(self._optimizer.ask())
 
@@ -129,7 +129,7 @@ class _Replay:
         return self._within_reach(at), self._sign * trial.value
 
     def _within_reach(self, at: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The point on the way from the mean that is as far as a draw is likely to come.
+        """Return the point on the way from the mean that is as far as a draw is likely to come.
 
         Source: N. Hansen, Injecting external solutions into CMA-ES (2011), equation 4.
         """

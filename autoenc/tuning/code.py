@@ -81,7 +81,7 @@ def _bytecode(code: CodeType) -> tuple[Any, ...]:
 
 
 def _plain(value: Any) -> str:
-    """A value as text; of what is no plain value its type alone, as its text may hold an address."""
+    """Return a value as text; of what is no plain value its type alone, as its text may hold an address."""
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_plain, value))})"
     return repr(value) if isinstance(value, _PLAIN) else code_hash(value) or type(value).__qualname__

@@ -18,14 +18,14 @@ __all__ = ["is_of_family", "modes", "resilient_options", "situation"]
 
 
 def is_of_family(trial: FrozenTrial, family: Family) -> bool:
-    """Whether a trial is of this family; where only one is searched, its name is no parameter."""
+    """Return whether a trial is of this family; where only one is searched, its name is no parameter."""
     return bool(trial.params.get("family", family) == family)
 
 
 def resilient_options(
     settings: TuneSettings, thresholds: Mapping[str, float], family: Family
 ) -> ResilientOptions:
-    """The numbers for a family; those after the first begin from the best, and not at random."""
+    """Return the numbers for a family; those after the first begin from the best, and not at random."""
     s = settings
     jumps = {
         "hidden_size*": Jump(s.jump_width, *s.conservative_widths),

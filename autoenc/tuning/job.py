@@ -158,7 +158,7 @@ class TuneJob:
         return min(self.settings.n_trials, n_points)
 
     def family_of(self, number: int) -> Family:
-        """The family of a trial: each has its part of the trials, one after the other."""
+        """Return the family of a trial: each has its part of the trials, one after the other."""
         families = self.settings.families
         return families[min(number * len(families) // self.n_trials, len(families) - 1)]
 

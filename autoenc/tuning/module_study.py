@@ -26,7 +26,7 @@ _IDENTITY = "autoenc_modules"
 
 
 def told(value: Any) -> str:
-    """A value as text that is the same in every process."""
+    """Return a value as text that is the same in every process."""
     return getattr(value, "__qualname__", None) or re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
@@ -109,7 +109,7 @@ def began_module_study(
 
 
 def found_module_study(place: str | Path | None, name: str, about: Mapping[str, Any]) -> optuna.Study:
-    """The study of an earlier search, to be read.
+    """Return the study of an earlier search, to be read.
 
     Raises:
         InputError: If there is none, or it is another search's.

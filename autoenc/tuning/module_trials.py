@@ -80,7 +80,7 @@ class ModuleObjective:
         return f"parameters {dict(unit.params)}"
 
     def judge(self, trial: Running[ModuleUnit, ModuleOutcome]) -> End | None:
-        """The loss of its one training."""
+        """Return the loss of its one training."""
         outcomes = trial.first_outcomes()
         return End(outcomes[0].val_loss, outcomes[0].failure) if outcomes else None
 

@@ -105,7 +105,7 @@ class ModuleSpace:
             raise InputError(self._problems)
 
     def objects(self) -> dict[str, Any]:
-        """The choices that are no plain values, by the names that a record has for them."""
+        """Return the choices that are no plain values, by the names that a record has for them."""
         return {
             f"{name} {label}": choice
             for name, choices in self._labels.items()
@@ -122,7 +122,7 @@ class ModuleSpace:
         return params
 
     def values(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The open options by the names under which constructor and training take them."""
+        """Return the open options by the names under which constructor and training take them."""
         options = {name: self._labels.get(name, {}).get(value, value) for name, value in params.items()}
         if self._stacked:
             options = {

@@ -285,7 +285,7 @@ class SearchResult:
         return {trial.number: trial.user_attrs.get("failure", "") for trial in trials}
 
     def best_model(self) -> nn.Module:
-        """The best trial's model, trained again to the same values; raises as ``best_params`` does.
+        """Return the best trial's model, trained again to the same values; raises as ``best_params`` does.
 
         Warns:
             RuntimeWarning: If its loss is another one than was recorded.
@@ -304,7 +304,7 @@ class SearchResult:
 
 
 def lowest_trial(study: optuna.Study) -> FrozenTrial:
-    """The complete trial with the lowest value, the first of several.
+    """Return the complete trial with the lowest value, the first of several.
 
     Raises:
         InputError: If there is none; it says how the last trial failed.

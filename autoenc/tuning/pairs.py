@@ -36,7 +36,7 @@ class Pairs(NamedTuple):
     targets: torch.Tensor
 
     def on(self, device: torch.device) -> Pairs:
-        """The same on a device."""
+        """Return the same on a device."""
         return Pairs(self.inputs.to(device), self.targets.to(device))
 
     @property

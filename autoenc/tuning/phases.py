@@ -51,13 +51,13 @@ class Plan(NamedTuple):
         return self.output_dir / phase
 
     def baseline(self) -> SearchSettings:
-        """Options of the exhaustive search."""
+        """Return options of the exhaustive search."""
         own = {name: value for name, value in self.flags.items() if name != "n_trials"}
         once = {"dry_run": False, "verify": 0, "output_dir": str(self.folder("baseline"))}
         return _required(resolve(SearchSettings, self.layers, {**own, **once}))
 
     def adaptive(self, phase: Phase, search_file: str) -> TuneSettings:
-        """Options of an adaptive phase by its search file."""
+        """Return options of an adaptive phase by its search file."""
         of_phase, problems = load_layers(None, search_file, os.environ)
         if problems:
             raise InputError(problems)
@@ -115,7 +115,7 @@ def _check(plan: Plan) -> None:
 
 
 def settings_within(outer: TuneSettings, inner: TuneSettings) -> TuneSettings:
-    """A search's options with the space of another one."""
+    """Return a search's options with the space of another one."""
     space = {name: getattr(inner, name) for name in SpaceSettings.model_fields}
     return outer.model_copy(update=space)
 

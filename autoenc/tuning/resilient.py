@@ -117,7 +117,7 @@ class Situation:
 
 
 def replay(trials: Sequence[FrozenTrial], options: ResilientOptions) -> Situation:
-    """The situation after these trials.
+    """Return the situation after these trials.
 
     An improvement below ``excellent`` opens a local exploration, unless one is going on already.
 
@@ -141,7 +141,7 @@ def replay(trials: Sequence[FrozenTrial], options: ResilientOptions) -> Situatio
 def situation_of(
     trials: Sequence[FrozenTrial], options: ResilientOptions, considered: Callable[[FrozenTrial], bool]
 ) -> Situation:
-    """The situation after those trials that count; of all trials, while none of those has ended."""
+    """Return the situation after those trials that count; of all trials, while none of those has ended."""
     finished = [trial for trial in trials if trial.state.is_finished()]
     return replay([trial for trial in finished if considered(trial)] or finished, options)
 
@@ -211,7 +211,7 @@ class ResilientSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Every parameter that is known: all are proposed together."""
+        """Return every parameter that is known: all are proposed together."""
         if len(study.directions) > 1 or study.direction != optuna.study.StudyDirection.MINIMIZE:
             raise ValueError("ResilientSampler minimizes one value; this study does not")
         if self._space is not None:
@@ -262,11 +262,11 @@ class ResilientSampler(BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A random value for a parameter that no earlier trial had."""
+        """Return a random value for a parameter that no earlier trial had."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
     def _known(self, fixed: Params, trials: Sequence[FrozenTrial]) -> Callable[[Params], bool]:
-        """Whether a proposal was tried, or what it means was built."""
+        """Return whether a proposal was tried, or what it means was built."""
         seen = []
         for trial in trials if self._built is not None else []:
             with suppress(KeyError):  # a trial of which not all is drawn yet
@@ -304,7 +304,7 @@ class ResilientSampler(BaseSampler):
         }
 
     def _some(self, names: list[str], share: float) -> set[str]:
-        """A random part of the parameters, never none: few at a time tell what helped."""
+        """Return a random part of the parameters, never none: few at a time tell what helped."""
         chosen = {name for name in names if self._rng.random() < share}
         return chosen or {names[int(self._rng.integers(len(names)))]}
 
@@ -316,7 +316,7 @@ class ResilientSampler(BaseSampler):
 
 
 def _complete(trial: FrozenTrial | None, space: Mapping[str, BaseDistribution]) -> Params:
-    """A trial's parameters; the middle of the range for those that it does not have."""
+    """Return a trial's parameters; the middle of the range for those that it does not have."""
     known = {} if trial is None else trial.params
     return {
         name: clipped(known[name], distribution) if name in known else drawn(distribution, 0.5)
@@ -325,6 +325,6 @@ def _complete(trial: FrozenTrial | None, space: Mapping[str, BaseDistribution]) 
 
 
 def _same_point(proposal: Params, params: Mapping[str, Any]) -> bool:
-    """Whether a trial tried this already; what it did not have made no difference to it."""
+    """Return whether a trial tried this already; what it did not have made no difference to it."""
     shared = [name for name in params if name in proposal]
     return bool(shared) and all(proposal[name] == params[name] for name in shared)

@@ -19,7 +19,7 @@ __all__ = ["PerTrialSampler", "standard_sampler"]
 
 
 def standard_sampler(strategy: str, seed: int) -> BaseSampler:
-    """The sampler for strategy ``random``, ``tpe`` or ``cmaes``; the first two are Optuna's own."""
+    """Return the sampler for strategy ``random``, ``tpe`` or ``cmaes``; the first two are Optuna's own."""
     with warnings.catch_warnings():
         # Grouped and multivariate TPE are called experimental, and have been so for years.
         warnings.simplefilter("ignore", ExperimentalWarning)

@@ -56,7 +56,7 @@ class HyperparameterSearchSpace(SpaceSettings):
     num_epochs: int = Field(20, ge=1, description="epochs of a trial")
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Every parameter that a trial may have, by name; a trial has as many widths as layers."""
+        """Return every parameter that a trial may have, by name; a trial has as many widths as layers."""
         depth, width = self.num_layers_range, self.hidden_size_range
         widths: dict[str, BaseDistribution] = {
             f"hidden_size_{i}": IntDistribution(*width, log=True) for i in range(1, depth[1] + 1)
@@ -99,7 +99,7 @@ class HyperparameterSearchSpace(SpaceSettings):
         return Configuration(stack, recipe)
 
     def grid(self) -> dict[str, list[Any]]:
-        """Values of each parameter for a grid: widths in powers of two, three values of other ranges.
+        """Return values of each parameter for a grid: widths in powers of two, three values of other ranges.
 
         Raises:
             InputError: If that makes too many points.
@@ -125,7 +125,7 @@ class HyperparameterSearchSpace(SpaceSettings):
 
 
 def stack_of(params: Mapping[str, Any]) -> Architecture:
-    """The stack that widths mean: one above the width before it counts as equal to that one."""
+    """Return the stack that widths mean: one above the width before it counts as equal to that one."""
     widths: list[int] = []
     for i in range(params["num_layers"]):
         width = params[f"hidden_size_{i + 1}"]

@@ -30,7 +30,7 @@ class Reach(NamedTuple):
 
 
 def clipped(value: Any, distribution: BaseDistribution) -> Any:
-    """The nearest value that the distribution contains; the first choice for an unknown one."""
+    """Return the nearest value that the distribution contains; the first choice for an unknown one."""
     if isinstance(distribution, CategoricalDistribution):
         return value if value in distribution.choices else distribution.choices[0]
     assert isinstance(distribution, Number)
@@ -42,7 +42,7 @@ def clipped(value: Any, distribution: BaseDistribution) -> Any:
 
 
 def drawn(distribution: BaseDistribution, share: float) -> Any:
-    """The value at this share of the distribution, from 0 to 1."""
+    """Return the value at this share of the distribution, from 0 to 1."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[
             min(int(share * len(distribution.choices)), len(distribution.choices) - 1)
@@ -53,7 +53,7 @@ def drawn(distribution: BaseDistribution, share: float) -> Any:
 
 
 def stepped(value: Any, distribution: BaseDistribution, rng: np.random.Generator, growth: float) -> Any:
-    """A small step, ``growth`` times as large as usual; a whole number moves by one at least."""
+    """Return a small step, ``growth`` times as large as usual; a whole number moves by one at least."""
     if isinstance(distribution, CategoricalDistribution):
         return _switched(value, distribution.choices, rng) if rng.random() < _SWITCH * growth else value
     assert isinstance(distribution, Number)
@@ -68,7 +68,7 @@ def stepped(value: Any, distribution: BaseDistribution, rng: np.random.Generator
 def near(
     value: Any, anchor: Any, distribution: BaseDistribution, rng: np.random.Generator, reach: Reach
 ) -> Any:
-    """A point of the close neighbourhood of ``value`` that is not far from ``anchor`` either.
+    """Return a point of the close neighbourhood of ``value`` that is not far from ``anchor`` either.
 
     A whole number moves by up to ``reach.steps`` steps; on a log scale, where one unit may be nothing, a step
     is half of ``reach.share`` of it. Another number moves by up to ``reach.share`` of it. Neither comes to

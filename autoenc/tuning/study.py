@@ -21,7 +21,7 @@ _FREE = {*options_of(TuneSettings, "data", "progress", "place", "display")}
 
 
 def study_name(strategy: str, latent_dim: int) -> str:
-    """A record holds one adaptive search for each strategy and latent size."""
+    """Return the name of a study; a record holds one for each strategy and latent size."""
     return f"tune-{strategy}-latent{latent_dim}"
 
 
@@ -35,7 +35,7 @@ def identity_of(job: TuneJob) -> dict[str, Any]:
 
 
 def _usual() -> dict[str, Any]:
-    """The defaults of options, for records that were begun before there were such options."""
+    """Return the defaults of options, for records that were begun before there were such options."""
     return require_settings(TuneSettings, {}).model_dump(mode="json", exclude=_FREE)
 
 
@@ -98,5 +98,5 @@ def _short(value: Any) -> str:
 
 
 def tune_studies(storage: BaseStorage) -> list[optuna.Study]:
-    """The adaptive searches of a record, the last used one last."""
+    """Return the adaptive searches of a record, the last used one last."""
     return [record.study for record in Record.all_of(storage, TUNE)]

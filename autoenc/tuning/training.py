@@ -133,7 +133,7 @@ def _first(output: Any) -> Any:
 
 
 def _value(loss: Loss, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """The loss, a number.
+    """Return the loss, a number.
 
     Raises:
         InputError: If torch would compare each row of the output with other rows of the target, too.

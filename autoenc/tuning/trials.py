@@ -97,7 +97,7 @@ class _Trials(StudyTrials[Fit, Outcome]):
         super().__init__(record, job.n_trials, self._prepared, on_end, deadline_s, asking, stop)
 
     def ask(self, n_running: int) -> optuna.Trial | None:
-        """A new trial of the family whose turn it is."""
+        """Return a new trial of the family whose turn it is."""
         with self.asking:
             n_begun = self.n_begun()
             if n_begun >= self.n_trials:

@@ -136,7 +136,7 @@ def _counts(
 
 
 def _stage2(sums: list[NDArray[np.float64]], settings: TransferSettings) -> NDArray[np.float64]:
-    """The heads' part of the objective out of such sums; as in the scores, 0 of nothing is 0."""
+    """Return the heads' part of the objective out of such sums; as in the scores, 0 of nothing is 0."""
     error, known, hits, alarms, misses = sums
     total = np.zeros_like(error)
     if settings.regression_target:

@@ -124,7 +124,7 @@ def transfer_content(model: FittedTransfer) -> dict[str, Any]:
 
 
 def transfer_of_content(content: Mapping[str, Any]) -> FittedTransfer:
-    """The model that a file's content describes; raises as :func:`.model_of_content`."""
+    """Return the model that a file's content describes; raises as :func:`.model_of_content`."""
     plain = {name: content[name] for name in MODEL_PARTS if name in content}
     autoencoder = model_of_content({**plain, "info": {}})
     check_keys(content, {*MODEL_PARTS, *_OWN_PARTS})

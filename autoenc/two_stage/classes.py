@@ -51,7 +51,7 @@ def missing_words(column: pd.Series) -> dict[str, int]:
 
 
 def _number(text: str) -> int | float:
-    """A number; one without digits after its point is whole, however long it is."""
+    """Return a number; one without digits after its point is whole, however long it is."""
     return int(text) if text.lstrip("+-").isdecimal() else float(text)
 
 
@@ -95,7 +95,7 @@ def two_classes(
 
 
 def _items(column: pd.Series, where: str) -> list[Any]:
-    """The cells as plain values of one kind."""
+    """Return the cells as plain values of one kind."""
     items = (
         column.astype(object).tolist() if isinstance(column.dtype, pd.CategoricalDtype) else column.tolist()
     )
@@ -119,7 +119,7 @@ def _items(column: pd.Series, where: str) -> list[Any]:
 
 
 def plain_class(one: Any) -> Class:
-    """A class as an earlier version wrote it, where all numbers were floats.
+    """Return a class as an earlier version wrote it, where all numbers were floats.
 
     Raises:
         TypeError: If it is no class.
@@ -130,7 +130,7 @@ def plain_class(one: Any) -> Class:
 
 
 def class_name(one: Class) -> str:
-    """A class as people write it."""
+    """Return a class as people write it."""
     return one if isinstance(one, str) else repr(one)
 
 

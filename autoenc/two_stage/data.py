@@ -43,7 +43,7 @@ class Target:
         return ~np.isnan(self.values)
 
     def class_name(self, which: int) -> str:
-        """A class as people write it."""
+        """Return a class as people write it."""
         assert self.classes is not None
         return class_name(self.classes[which])
 
@@ -140,7 +140,7 @@ class TransferData:
         return digest.hexdigest()
 
     def in_single_precision(self) -> TransferData:
-        """The same with features rounded to single precision, as tables once were read."""
+        """Return the same with features rounded to single precision, as tables once were read."""
         table = self.table.in_single_precision()
         labelled = table if self.shared else self.labelled.in_single_precision()
         return replace(self, table=table, labelled=labelled)
@@ -200,7 +200,7 @@ class TransferData:
 
 
 def _table(read: ReadTable, settings: TransferSettings, labels: list[str]) -> Table:
-    """The columns to learn from, without those to predict that are there."""
+    """Return the columns to learn from, without those to predict that are there."""
     targets = [target for target in settings.targets.values() if target in read.frame.columns]
     return table_of(read, settings.columns, [*targets, *labels], settings.exclude)
 
@@ -211,18 +211,18 @@ def _warn_of_labels(table: Table, stratify: str | None, group: str | None) -> No
 
 
 def _numbered(labels: NDArray[np.object_]) -> NDArray[np.int64]:
-    """A number for each label; rows without one have a number each."""
+    """Return a number for each label; rows without one have a number each."""
     return np.unique(separate_groups(labels), return_inverse=True)[1].astype(np.int64)
 
 
 def _row_keys(values: NDArray[np.floating]) -> NDArray[np.void]:
-    """A key for each row; equal rows have equal keys, ``[rows]``."""
+    """Return a key for each row; equal rows have equal keys, ``[rows]``."""
     rows = np.ascontiguousarray(one_form(values))
     return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]
 
 
 def _targets(read: ReadTable, settings: TransferSettings) -> tuple[dict[str, Target], list[str]]:
-    """The targets that can be used, and what is wrong about the others."""
+    """Return the targets that can be used, and what is wrong about the others."""
     targets: dict[str, Target] = {}
     problems: list[str] = []
     for kind, name in settings.targets.items():

@@ -31,7 +31,7 @@ def estimate_trial_s(
     engine: Engine,
     n_threads: int,
 ) -> float:
-    """Seconds of a trial whose folds are fitted ``n_threads`` at once.
+    """Return seconds of a trial whose folds are fitted ``n_threads`` at once.
 
     The mean over the sizes of the space; kinds of networks take turns over them.
     """
@@ -54,7 +54,7 @@ def estimate_trial_s(
 
 
 def sizes_of(settings: TransferSettings) -> list[TwoStageConfiguration]:
-    """A configuration of each size of the space; kinds of networks take turns over them."""
+    """Return a configuration of each size of the space; kinds of networks take turns over them."""
     sizes = product(settings.latent_dim_options, settings.hidden_dims_options)
     return [
         TwoStageConfiguration(
@@ -65,7 +65,7 @@ def sizes_of(settings: TransferSettings) -> list[TwoStageConfiguration]:
 
 
 def _recipes(settings: TransferSettings) -> list[Recipe]:
-    """A recipe of each kind of network: their operations differ, and so does their time."""
+    """Return a recipe of each kind of network: their operations differ, and so does their time."""
     return [
         Recipe(
             epochs=settings.epochs, batch_size=settings.batch_size, activation=activation, norm=norm,

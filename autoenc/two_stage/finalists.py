@@ -64,7 +64,7 @@ def repeat_seed(seed: int, repeat: int) -> int:
 
 
 def _rounds(n_finalists: int) -> Iterator[tuple[int, range]]:
-    """How many finalists each round begins with, and its repeats."""
+    """Yield how many finalists each round begins with, and its repeats."""
     done = 0
     while n_finalists > 1:
         repeats = range(done + 1, 2 * done + 2)
@@ -124,7 +124,7 @@ def _standing(study: optuna.Study) -> _Standing:
 
 
 def fold_objectives(trial: FrozenTrial) -> NDArray[np.float64]:
-    """The objective of each fold of the search, out of the means over the folds so far."""
+    """Return the objective of each fold of the search, out of the means over the folds so far."""
     means = np.array([value for _, value in sorted(trial.intermediate_values.items())])
     return np.diff(means * np.arange(1, len(means) + 1), prepend=0.0)
 
@@ -157,7 +157,7 @@ class Repeats(Objective[FoldUnit, FoldOutcome], Protocol):
     """What trials are worth in a repeat of the cross-validation."""
 
     def units_of(self, trial: FrozenTrial, repeat: int) -> Sequence[FoldUnit]:
-        """The folds of a repeat, for a trial of the search."""
+        """Return the folds of a repeat, for a trial of the search."""
         ...
 
 
@@ -202,7 +202,7 @@ def _key(trial: FrozenTrial, repeat: int) -> str:
 
 
 def compare(study: optuna.Study) -> list[Finalist]:
-    """The finalists, best first; none while they are not judged to the end."""
+    """Return the finalists, best first; none while they are not judged to the end."""
     rows, order, missing = _standing(study)
     if missing or len(order) < 2:
         return []
@@ -221,7 +221,7 @@ def compare(study: optuna.Study) -> list[Finalist]:
 
 
 def _error(values: NDArray[np.float64], n_folds: int) -> float:
-    """The standard error of a mean over the folds of cross-validations of ``n_folds`` each.
+    """Return the standard error of a mean over the folds of cross-validations of ``n_folds`` each.
 
     Folds share rows, so the variance of a mean over them is taken ``1 / folds + test rows / training rows``
     times that of a fold (Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52,
@@ -231,14 +231,14 @@ def _error(values: NDArray[np.float64], n_folds: int) -> float:
 
 
 def fold_error(trial: FrozenTrial) -> float | None:
-    """The standard error of a complete trial's value over the folds of the search; None for others."""
+    """Return the standard error of a complete trial's value over the folds of the search; None for others."""
     values = fold_objectives(trial)
     is_judged = trial.state == TrialState.COMPLETE and len(values) > 1
     return _error(values, len(values)) if is_judged else None
 
 
 def is_decided(study: optuna.Study) -> bool:
-    """Whether the finalists are judged to the end."""
+    """Return whether the finalists are judged to the end."""
     return not _standing(study).missing
 
 

@@ -101,7 +101,7 @@ def _of(labels: NDArray[Any] | None, rows: Rows) -> NDArray[Any] | None:
 
 
 def _without(rows: Rows, judging: Rows, groups: NDArray[np.int64] | None) -> Rows:
-    """The rows that do not judge and are of no group that does."""
+    """Return the rows that do not judge and are of no group that does."""
     if groups is None:
         return np.setdiff1d(rows, judging, assume_unique=True)
     return rows[~np.isin(groups[rows], groups[judging])]
@@ -160,7 +160,7 @@ def _warnings(
 
 
 def _strata(data: TransferData, n_folds: int) -> NDArray[np.int64] | None:
-    """The class of every labelled row; None without classes."""
+    """Return the class of every labelled row; None without classes."""
     target = data.targets.get("classification")
     if target is None:
         return None

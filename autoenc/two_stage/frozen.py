@@ -91,7 +91,7 @@ class _Stacked:
         return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
 
     def forward(self, point: Array, mask: Array) -> Array:
-        """The outputs, ``[rows, kinds]``; keeps what :meth:`backward` needs."""
+        """Return the outputs, ``[rows, kinds]``; keeps what :meth:`backward` needs."""
         before = point @ self._first
         before += self._first_bias
         self._open = (before > 0) * mask

@@ -70,7 +70,7 @@ class Heads(nn.Module):
 
 
 def _undrawn(n_in: int, n_out: int) -> nn.Module:
-    """A layer whose weights are set later: to draw them twice would move the caller's generator."""
+    """Return a layer whose weights are set later: to draw them twice would move the caller's generator."""
     layer: nn.Module = nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float32)
     return layer
 

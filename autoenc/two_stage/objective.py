@@ -47,7 +47,7 @@ class Scores(NamedTuple):
     stage1_loss: float | None
 
     def stage2(self, settings: TransferSettings) -> float:
-        """The part of the objective that comes from the heads."""
+        """Return the part of the objective that comes from the heads."""
         total = 0.0
         if self.mae is not None:
             total += settings.mae_weight * self.mae
@@ -56,11 +56,11 @@ class Scores(NamedTuple):
         return total
 
     def objective(self, settings: TransferSettings) -> float:
-        """The number that the search lowers."""
+        """Return the number that the search lowers."""
         return self.stage2(settings) + settings.stage1_weight * (self.stage1_loss or 0.0)
 
     def as_dict(self, settings: TransferSettings) -> dict[str, float | None]:
-        """The scores and the part of the heads, as plain values."""
+        """Return the scores and the part of the heads, as plain values."""
         return {**self._asdict(), "stage2_objective": self.stage2(settings)}
 
 
@@ -97,7 +97,7 @@ def score(
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """The mean of each score over folds."""
+    """Return the mean of each score over folds."""
 
     def mean(values: list[float | None]) -> Any:
         return None if values[0] is None else float(np.mean(np.array(values, float)))
@@ -180,7 +180,7 @@ class FoldsObjective:
         return self.units(configuration(trial.params, self._settings), repeat)
 
     def work(self, unit: FoldUnit) -> float:
-        """All folds take about the same time."""
+        """Return a cost that is the same for all folds: they take about the same time."""
         return 1.0
 
     def job(self, unit: FoldUnit, watch: Watch | None) -> Callable[[StopFlag], FoldOutcome]:
@@ -220,7 +220,7 @@ class FoldsObjective:
         return score(self._data, fold.validation, outputs, fitted.units, fitted.stage1_loss)
 
     def judge(self, trial: FoldTrial) -> End | None:
-        """The objective of the mean scores; a trial fails with the first fold that does."""
+        """Return the objective of the mean scores; a trial fails with the first fold that does."""
         outcomes = trial.first_outcomes()
         for i in range(trial.n_judged, len(outcomes)):
             trial.n_judged = i + 1

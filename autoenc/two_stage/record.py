@@ -79,12 +79,12 @@ def n_columns_of(study: optuna.Study) -> int:
 
 
 def data_of(study: optuna.Study) -> str:
-    """The fingerprint of the data that a study was begun with."""
+    """Return the fingerprint of the data that a study was begun with."""
     return str(study.user_attrs[TRANSFER]["data"])
 
 
 def recorded_data(path: Path, storage: str | None = None) -> str | None:
-    """The fingerprint of the data of a study; None where there is no such study."""
+    """Return the fingerprint of the data of a study; None where there is no such study."""
     try:
         return data_of(read_study(path, storage=storage))
     except InputError:  # reported by whoever needs the study
@@ -127,7 +127,7 @@ def read_study(path: Path, flag: str = "--resume", storage: str | None = None) -
 
 
 def stored_settings(study: optuna.Study, path: Path) -> dict[str, Any]:
-    """The options that a study was begun with, as plain values.
+    """Return the options that a study was begun with, as plain values.
 
     Raises:
         InputError: If there are no such options any more, so that its trials mean something else.

@@ -19,7 +19,7 @@ _lock = threading.Lock()
 
 
 def remote_folds(job: TransferJob) -> Remote[FoldUnit, FoldOutcome]:
-    """The folds of a job; its tables are sent once."""
+    """Return the folds of a job; its tables are sent once."""
     return Remote(lambda unit: "tables", lambda name: job, _measure)
 
 

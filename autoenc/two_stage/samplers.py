@@ -27,12 +27,12 @@ SAMPLERS: dict[SamplerName, Callable[[int, int], BaseSampler]] = {
 
 
 def make_sampler(settings: TransferSettings) -> BaseSampler:
-    """The sampler of a search; what it proposes follows from the trials before and the seed alone."""
+    """Return the sampler of a search; what it proposes follows from the trials before and the seed alone."""
     return PerTrialSampler(SAMPLERS[settings.sampler], settings.seed)
 
 
 def make_pruner(settings: TransferSettings) -> BasePruner:
-    """The pruner of a search; its steps are folds."""
+    """Return the pruner of a search; its steps are folds."""
     if settings.pruner == "median":
         return optuna.pruners.MedianPruner()
     if settings.pruner == "hyperband":

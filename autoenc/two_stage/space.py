@@ -26,7 +26,7 @@ class TwoStageConfiguration:
     heads: HeadRecipe
 
     def fit(self, seed: int, pretraining: str) -> Fit:
-        """The training of stage 1."""
+        """Return the training of stage 1."""
         return Fit(self.hidden_dims, self.latent_dim, self.recipe, seed, pretraining)
 
 
@@ -47,7 +47,7 @@ def suggest(trial: optuna.Trial, settings: TransferSettings) -> TwoStageConfigur
 
 
 def configuration(params: Mapping[str, Any], settings: TransferSettings) -> TwoStageConfiguration:
-    """The configuration that a trial's parameters stand for."""
+    """Return the configuration that a trial's parameters stand for."""
     recipe = Recipe(
         epochs=settings.epochs,
         batch_size=settings.batch_size,

@@ -61,11 +61,11 @@ class Stages:
         return other
 
     def split(self, fold: Fold) -> Split:
-        """The scaled data of a fold's stage 1."""
+        """Return the scaled data of a fold's stage 1."""
         return self._of(fold)[0]
 
     def scaled_labelled(self, fold: Fold) -> NDArray[np.float32]:
-        """The labelled table in the fold's scaling, ``[labelled rows, columns]``."""
+        """Return the labelled table in the fold's scaling, ``[labelled rows, columns]``."""
         return self._of(fold)[1]
 
     def _of(self, fold: Fold) -> tuple[Split, NDArray[np.float32], Scaling]:
@@ -159,7 +159,7 @@ class Stages:
         self, fold: Fold, recipe: HeadRecipe, autoencoder: FittedAutoencoder, rows: torch.Tensor,
         stop: StopFlag | None,
     ) -> tuple[Heads, Units]:  # fmt: skip
-        """The same on an encoder that is trained on, in place."""
+        """Return the same on an encoder that is trained on, in place."""
         targets, units = self._targets(fold.train)
         device, model = self._engine.device, autoencoder.model.to(self._engine.device)
         heads = Heads(model.shape.latent_dim, self._settings.head_hidden, list(targets)).to(device)

@@ -52,7 +52,7 @@ def steps(
     heads: Heads, n_rows: int, recipe: HeadRecipe, settings: TransferSettings, generator: torch.Generator,
     stop: StopFlag,
 ) -> Iterator[Step]:  # fmt: skip
-    """The steps of stage 2: cosine annealing, rows in a new order in each epoch, fresh masks.
+    """Yield the steps of stage 2: cosine annealing, rows in a new order in each epoch, fresh masks.
 
     Raises:
         Stopped: If ``stop`` was set before the end; it is looked at after every epoch.

@@ -48,5 +48,5 @@ class TransferTrials(StudyTrials[FoldUnit, FoldOutcome]):
         super().__init__(record, settings.n_trials, prepare, on_end, deadline_s, asking, stop)
 
     def n_begun(self) -> int:
-        """All trials, those that were only enqueued, too."""
+        """Return all trials, those that were only enqueued, too."""
         return len(self.record.trials())

@@ -26,7 +26,7 @@ __all__ = ["show_search", "show_study", "show_transfer", "where_it_can_write"]
 
 
 def show_transfer(folder: Path, storage: str | None = None) -> int:
-    """A transfer-aware search: its best trials, and its reports made again."""
+    """Show a transfer-aware search: its best trials, and its reports, written again."""
     from autoenc.report.transfer_reports import write_pictures, write_tables
     from autoenc.two_stage.record import read_study
 

@@ -86,7 +86,7 @@ def merge_script(settings: SlurmSettings, options: Sequence[str], folder: Path) 
 
 
 def _literal(path: Path) -> str:
-    """A path in which SLURM puts nothing in the place of ``%j`` and the like."""
+    """Return a path in which SLURM puts nothing in the place of ``%j`` and the like."""
     return str(path).replace("%", "%%")
 
 

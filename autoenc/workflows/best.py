@@ -49,7 +49,7 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
 
 
 def trained_model(job: SearchJob, fit: Fit, stop: StopFlag | None = None) -> FittedAutoencoder | None:
-    """The model of a fit, trained on all rows where that is asked for; None if the fit fails.
+    """Return the model of a fit, trained on all rows where that is asked for; None if the fit fails.
 
     The record keeps no parameters: a fit trained again has the same ones, bit for bit.
 

@@ -48,7 +48,7 @@ class Chosen:
 
 
 def chosen_trial(folder: Path, storage: str | None, number: int | None) -> Chosen:
-    """The best trial of the search that was last used in a folder, or the one of this number.
+    """Return the best trial of the search that was last used in a folder, or the one of this number.
 
     Raises:
         InputError: If there is no record, no finished trial, or no trial of this number.
@@ -102,7 +102,7 @@ def _best_trial(study: optuna.Study) -> FrozenTrial:
 
 
 def complete_trial(study: optuna.Study, number: int) -> FrozenTrial:
-    """The trial of this number.
+    """Return the trial of this number.
 
     Raises:
         InputError: If there is none, or it has no result.

@@ -20,7 +20,7 @@ __all__ = ["latest_records", "size_rows"]
 
 
 def latest_records(folders: list[Path]) -> list[FitRecord]:
-    """The last search for each latent size."""
+    """Return the last search for each latent size."""
     problems: list[str] = []
     latest: dict[int, FitRecord] = {}
     for folder in folders:
@@ -50,7 +50,7 @@ def _judges(record: FitRecord) -> str:
 
 
 def size_rows(records: list[FitRecord]) -> list[SizeRow]:
-    """The chosen stack of each search that has one."""
+    """Return the chosen stack of each search that has one."""
     rows = []
     for record in records:
         results = SearchResults.of(search_settings(record.search["settings"]), record)

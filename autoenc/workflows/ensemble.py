@@ -62,7 +62,7 @@ def _candidates(job: SearchJob, results: SearchResults) -> list[Fit]:
 
 
 def _members(job: SearchJob, candidates: list[Fit], stop: StopFlag) -> Members:
-    """The best candidates, as many as are wanted, trained again; the next ones for those that fail."""
+    """Return the best candidates, as many as are wanted, trained again; the next ones for those that fail."""
     members: Members = {}
     with ThreadPoolExecutor(job.settings.jobs) as pool:
         while candidates and (n_wanted := job.settings.ensemble - len(members)):

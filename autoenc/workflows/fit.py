@@ -117,7 +117,7 @@ def _profile(table: Table, division: Division) -> TableProfile:
 
 
 def _sizes(profile: TableProfile) -> tuple[int, ...]:
-    """The latent sizes that ``auto`` tries: Fibonacci's, below the number of columns."""
+    """Return the latent sizes that ``auto`` tries: Fibonacci's, below the number of columns."""
     sizes, most = [1, 2], max(1, min(profile.n_columns - 1, profile.n_train - 1))
     while len(sizes) < _MOST_SIZES:
         sizes.append(sizes[-1] + sizes[-2])
@@ -130,7 +130,7 @@ def run_fit(job: FitJob, screen: Screen) -> SearchRun:
 
 
 def chosen_size(results: Sequence[SearchResults]) -> SearchResults:
-    """The search for the latent size beyond which more units stop paying.
+    """Return the search for the latent size beyond which more units stop paying.
 
     Args:
         results: A search for each size, ascending.
@@ -177,7 +177,7 @@ class _Clock:
         self._end = begun + budget - spent - _REPORTS_S * job.share
 
     def left(self) -> float:
-        """Seconds left, without those that the last training needs."""
+        """Return seconds left, without those that the last training needs."""
         return max(0.0, self._end - time.monotonic() - self._last_training())
 
     def _last_training(self) -> float:
@@ -187,7 +187,7 @@ class _Clock:
         return 1.3 * sum(outcome.seconds for outcome in outcomes) / len(outcomes)
 
     def allows(self, seconds: float) -> bool:
-        """Whether a fit that takes about so many seconds may be begun; PCA always, and one more."""
+        """Return whether a fit that takes about so many seconds may be begun; PCA always, and one more."""
         if len(self._results.finished) < 2 and len(self._results.outcomes) <= self._n_least():
             return True
         return seconds <= self.left()

@@ -42,7 +42,7 @@ class FullTraining:
     def of(
         cls, chosen: Chosen, engine: Engine, table: Table, data: ScaledSettings, seed: int | None = None
     ) -> FullTraining:
-        """The training of a chosen trial.
+        """Return the training of a chosen trial.
 
         Args:
             chosen: The trial.

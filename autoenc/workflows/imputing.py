@@ -82,7 +82,7 @@ def impute_file(
 
 
 def _filled_csv(read: ReadTable, path: str, fills: Sequence[Fill]) -> bytes:
-    """The text of every cell as it is; a blank line becomes a row of all its cells."""
+    """Return the text of every cell as it is; a blank line becomes a row of all its cells."""
     text = read_table(path, list(read.frame.columns)).frame
     for fill in fills:
         cells = text[fill.feature.name].to_numpy(object, copy=True)
@@ -97,7 +97,7 @@ def _csv(frame: pd.DataFrame) -> bytes:
 
 
 def _from_parquet(path: str, output: str, fills: Sequence[Fill]) -> bytes:
-    """The columns with their types, of which only those with filled cells are made anew."""
+    """Return the columns with their types, of which only those with filled cells are made anew."""
     import pyarrow
     import pyarrow.parquet
 

@@ -65,7 +65,7 @@ def load(
 
 
 def _latent_dim(record: Record) -> int | None:
-    """The latent size of a search; None where it tries several."""
+    """Return the latent size of a search; None where it tries several."""
     if isinstance(record, FitRecord):
         return record.context.latent_dim
     note = record.study.user_attrs.get(TUNE)
@@ -96,20 +96,20 @@ def _tune(study: optuna.Study, at: dict[str, str], data: Any) -> TuneResults:
 def _table(
     recorded: str, given: Any, labels: Collection[str] = (), argument: str = "data"
 ) -> tuple[str, ReadTable | None]:
-    """The table that was given, else the recorded one; see :func:`given_table`."""
+    """Return the table that was given, else the recorded one; see :func:`given_table`."""
     if given is None and recorded == FRAME:
         raise InputError(f"the record does not hold the table of this search; give it as {argument}=")
     return given_table(recorded if given is None else given, labels)
 
 
 def _place_of(study: optuna.Study, folder: Path | None) -> Path:
-    """The folder of a transfer-aware search that is recorded elsewhere: this one, or the one in it."""
+    """Return the folder of a transfer-aware search that is recorded elsewhere: this one, or the one in it."""
     name = transfer_folder(study)
     return Path(name) if folder is None else folder if folder.resolve().name == name else folder / name
 
 
 def _database(folder: Path) -> Path:
-    """The record of the transfer-aware search of a folder, or of the one folder in it that has one."""
+    """Return the record of the transfer-aware search of a folder, or of the one folder in it that has one."""
     databases = [path for path in [folder / "study.db", *sorted(folder.glob("*/study.db"))] if path.is_file()]
     if not databases:
         raise InputError(

@@ -25,7 +25,7 @@ __all__ = ["observe", "observe_folder"]
 
 
 def observe_folder(folder: Path, storage: str | None, asked_by: str) -> Observations:
-    """The search that was last used in a folder.
+    """Return the search that was last used in a folder.
 
     Args:
         folder: Where it left its record.
@@ -43,7 +43,7 @@ def observe_folder(folder: Path, storage: str | None, asked_by: str) -> Observat
 
 
 def observe(search: optuna.Study | FitRecord) -> Observations:
-    """An adaptive search by its study, or an exhaustive one by its record."""
+    """Return an adaptive search by its study, or an exhaustive one by its record."""
     return _of_study(search) if isinstance(search, optuna.Study) else _of_record(search)
 
 

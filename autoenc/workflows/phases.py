@@ -27,7 +27,7 @@ _STARTUP = 10  # trials that TPE draws at random unless it is given some
 
 
 def begin_with(plan: Plan, before: Phase, settings: TuneSettings) -> Sequence[Mapping[str, Any]]:
-    """The best trials of the phase before, at most half of the trials of the first family.
+    """Return the best trials of the phase before, at most half of the trials of the first family.
 
     A phase that begins with them has no higher loss than the one before, where the epochs are the same,
     and has learned what that one did. A grid has points of its own.

@@ -14,7 +14,7 @@ __all__ = ["dry_run", "plan"]
 
 
 def plan(job: SearchJob, n_done: int) -> list[str]:
-    """How many stacks, rows, columns, which engine, how many cores, what is already done."""
+    """Return how many stacks, rows, columns, which engine, how many cores, what is already done."""
     settings, table = job.settings, job.table
     widths = ",".join(map(str, sorted(settings.hidden_dims_search)))
     part = f" (shard {job.shard[0]} of {job.shard[1]})" if job.shard else ""

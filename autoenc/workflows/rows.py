@@ -73,7 +73,7 @@ def read_rows(model: FittedAutoencoder, settings: EncodeSettings | PredictSettin
 def features_of(
     model: FittedAutoencoder | FittedEnsemble, read: ReadTable, path: str, as_text: Collection[str] = ()
 ) -> pd.DataFrame:
-    """The columns of a table that a model takes: numbers as numbers, words as they are written.
+    """Return the columns of a table that a model takes: numbers as numbers, words as they are written.
 
     Args:
         model: The model.

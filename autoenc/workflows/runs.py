@@ -42,7 +42,7 @@ def read_folders(folders: list[Path]) -> list[dict[str, Any]]:
 
 
 def find_run(word: str, output_dir: Path) -> Path:
-    """The file of the one run that a path, an id, or the beginning of either means."""
+    """Return the file of the one run that a path, an id, or the beginning of either means."""
     if Path(word).is_file():
         return Path(word)
     folder, begin = (Path(word).parent, Path(word).name) if "/" in word else (output_dir / FOLDER, word)
@@ -76,7 +76,7 @@ def _split(condition: str) -> tuple[str, str, str]:
 
 
 def _holds(values: Mapping[str, Any], name: str, sign: str, wanted: str) -> bool:
-    """Whether a condition is true of a run: as numbers where both are, else as text."""
+    """Return whether a condition is true of a run: as numbers where both are, else as text."""
     if values.get(name) is None:
         return False
     mine = shown(values[name])
@@ -97,7 +97,7 @@ def _unknown(flag: str, name: str, known: set[str]) -> str:
 
 
 def matching(values: list[dict[str, Any]], settings: RunsSettings) -> list[dict[str, Any]]:
-    """The runs of which all conditions are true, sorted; those without the value to sort by come last.
+    """Return the runs of which all conditions are true, sorted; those without the value to sort by come last.
 
     Args:
         values: What each run is known by, see :func:`~autoenc.report.run_tables.run_values`.

@@ -47,7 +47,7 @@ class Screen(Protocol):
         ...
 
     def bar(self, unit: str, total: int | None, n_done: int) -> AbstractContextManager[Any]:
-        """A progress bar as tqdm's."""
+        """Return a progress bar as tqdm's."""
         ...
 
     def trained(self, bar: Any, result: TrialResult, n_parameters: int) -> None:

@@ -12,7 +12,7 @@ __all__ = ["with_stored"]
 
 
 def with_stored(settings: TransferSettings, path: Path) -> TransferSettings:
-    """The options that the study of a file was begun with, and over them those that were given now.
+    """Return the options that the study of a file was begun with, and over them those that were given now.
 
     Raises:
         InputError: If it is no such study, or an option contradicts where it is.

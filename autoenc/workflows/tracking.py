@@ -57,7 +57,7 @@ def metrics_of(
 
 
 def search_metrics(results: SearchResults, values: NDArray[np.float64], engine: Engine) -> dict[str, Any]:
-    """The metrics of an exhaustive search, of which a trial succeeded.
+    """Return the metrics of an exhaustive search, of which a trial succeeded.
 
     With folds also the loss on the test rows, and with an ensemble that of the ensemble, once they are known.
     """

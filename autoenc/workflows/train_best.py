@@ -100,7 +100,7 @@ def train_best(settings: TrainBestSettings, screen: Screen) -> FullRun:
 def _prepared(
     chosen: Chosen, settings: TrainBestSettings, folder: Path, screen: Screen
 ) -> tuple[Chosen, FullTraining]:
-    """The training, and the trial as it is known by this table."""
+    """Return the training, and the trial as it is known by this table."""
     data = _data_settings(chosen, settings)
     engine, table = prepare_inputs(data, folder)
     table = as_recorded(table, lambda fingerprint: fingerprint == chosen.fingerprint)

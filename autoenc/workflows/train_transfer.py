@@ -34,7 +34,7 @@ __all__ = ["train_best_of_transfer", "train_best_transfer", "train_both", "train
 
 
 def train_both(job: TransferJob, study: optuna.Study) -> FittedTransfer:
-    """The model of the best trial; raises as :func:`train_trial`, and where no trial is complete."""
+    """Return the model of the best trial; raises as :func:`train_trial`, and where no trial is complete."""
     best = kept_trial(study)
     if best is None:
         raise InputError("there is no best trial: no trial is complete")

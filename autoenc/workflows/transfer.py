@@ -276,7 +276,7 @@ class TransferSearch:
 
 
 def dry_transfer(job: TransferJob) -> list[str]:
-    """The plan with an estimate of the time; nothing is trained to the end, nothing written."""
+    """Return the plan with an estimate of the time; nothing is trained to the end, nothing written."""
     path, storage, n_known = job.folder / "study.db", job.settings.storage, 0
     known = path.is_file() if storage is None else recorded_data(path, storage) is not None
     if known and not job.settings.fresh:
@@ -349,7 +349,7 @@ def _estimate(job: TransferJob, stages: Stages, n_left: int) -> str:
 
 
 def _trial_line(study: optuna.Study, number: int) -> str:
-    """A trial that ended, in a line."""
+    """Return a trial that ended, in a line."""
     trial = study.get_trials(deepcopy=False)[number]
     head = f"trial {number:<7} "
     if trial.state == TrialState.FAIL:

@@ -182,7 +182,7 @@ class TuneSearch:
         return "failed" if best is None else "finished"
 
     def _best_result(self) -> TrialResult | None:
-        """The fits of the best trial."""
+        """Return the fits of the best trial."""
         improved = [step for step in steps_of(self.study) if step.improved]
         if not improved:
             return None

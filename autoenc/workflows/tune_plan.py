@@ -62,7 +62,7 @@ def dry_tune(job: TuneJob) -> list[str]:
 
 
 def _n_recorded(job: TuneJob) -> int:
-    """Trials that the record holds."""
+    """Return trials that the record holds."""
     journal = journal_path(job.folder)
     if job.settings.fresh or (job.settings.storage is None and not journal.exists()):
         return 0
@@ -73,7 +73,7 @@ def _n_recorded(job: TuneJob) -> int:
 
 @quiet_optuna()
 def _sample(job: TuneJob) -> list[Fit]:
-    """The fits of some trials, drawn at random from the space."""
+    """Return the fits of some trials, drawn at random from the space."""
     study = optuna.create_study(sampler=RandomSampler(seed=job.settings.seed))
     stacks = None if job.grid is None else job.grid["hidden_dims"]
     families: tuple[Family, ...] = job.settings.families

@@ -356,6 +356,22 @@ class Engine(Protocol):
         """
         ...
 
+    def reconstruct(
+        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
+    ) -> NDArray[np.floating]:
+        """Return what a trained network makes of rows, without dropout.
+
+        Args:
+            split: The data.
+            fit: The training.
+            state: The parameters that it kept.
+            rows: Which rows of the data, ``[n]``.
+
+        Returns:
+            ``[n, columns]``, scaled.
+        """
+        ...
+
 
 def check_initial(fit: Fit, initial: State | None) -> None:
     """See that a fit was given parameters to begin from exactly if its recipe says so.

@@ -275,6 +275,11 @@ class NativeEngine:
         state = training.layout.unpack(training.p)
         return outcome_of(epochs, final_train_loss, time.perf_counter() - started, state, explained)
 
+    def reconstruct(self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]) -> Floats:
+        """Reconstruct rows; see :class:`autoenc.engines.contract.Engine`."""
+        self.prepare()
+        return _Training(split, fit, self.dtype, StopFlag(), state).reconstruct(rows)
+
     def seconds_per_row(self, values: NDArray[np.float32], fit: Fit) -> float:
         """Time to reconstruct a row and take its loss: the fastest of a few passes over all rows.
 

@@ -213,6 +213,14 @@ class TorchEngine:
             sums.add(model(target)[0], target)
         return sums.loss(fit)
 
+    @training_state()
+    def reconstruct(
+        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
+    ) -> NDArray[np.floating]:
+        """Reconstruct rows; see :class:`autoenc.engines.contract.Engine`."""
+        self.prepare()
+        return self._reconstruct(self._build(split, fit, state)[0], split, rows)
+
     @torch.no_grad()
     def _reconstruct(
         self, model: DynamicAutoencoder, split: Split, rows: NDArray[np.int64]

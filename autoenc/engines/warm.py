@@ -13,6 +13,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autoenc.engines.contract import Engine, Fit, Outcome, Split, State, StopFlag, Watch
 from autoenc.engines.randomness import initial_state
 from autoenc.models.grid import NetworkShape, format_architecture
@@ -86,6 +89,12 @@ class WarmStarting:
     def prepare(self) -> None:
         """See :class:`autoenc.engines.contract.Engine`."""
         self._base.prepare()
+
+    def reconstruct(
+        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
+    ) -> NDArray[np.floating]:
+        """Reconstruct rows; see :class:`~autoenc.engines.contract.Engine`."""
+        return self._base.reconstruct(split, fit, state, rows)
 
     def fit(
         self,

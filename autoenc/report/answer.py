@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from autoenc.analysis.baselines import BASELINES, above_pca, best_baseline
+from autoenc.analysis.cells import cells_lines
 from autoenc.analysis.effects import Effect
 from autoenc.analysis.error import corrected_error
 from autoenc.data.division import HOLDOUT
@@ -58,6 +59,8 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
         lines.append(f"halving       {spent:,} epochs instead of {full:,} of the whole grid")
         if not selection.tied and results.n_dropped:
             lines.append(f"              {'; '.join(not_compared(results))}")
+    if results.cells is not None:
+        lines += cells_lines(results.cells)
     lines += worse_lines(results)
     lines += [*tie_lines(results), *map(_effect_line, results.effects)]
     return [*lines, *warm_start_lines(results)] + ([] if shard else ensemble_lines(results))

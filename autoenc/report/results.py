@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from math import isfinite
@@ -263,6 +263,17 @@ class SearchResults(Results):
         return self.search.get("ensemble")
 
     @property
+    def cells(self) -> dict[str, Any] | None:
+        """What the test loss of the chosen stack is made of, see :mod:`autoenc.analysis.cells`; if noted."""
+        noted = self.search.get("cells")
+        if noted is None or not self.finished:
+            return None
+        chosen = self.selection.chosen
+        fit = chosen.trial.refit(chosen)
+        is_of_chosen = noted["fit"] == {**asdict(fit), "architecture": list(fit.architecture)}
+        return {name: value for name, value in noted.items() if name != "fit"} if is_of_chosen else None
+
+    @property
     def holdout_outcome(self) -> Outcome | None:
         """With folds, the chosen trial trained on all training rows, measured on the test rows; if done."""
         if not self.settings.folds or not self.finished:
@@ -291,6 +302,7 @@ def results_document(results: SearchResults) -> dict[str, Any]:
         **({"factors": [effect._asdict() for effect in results.effects]} if settings.factors else {}),
         **({"ensemble": results.ensemble} if settings.ensemble else {}),
         **({"warm_start": results.warm_start} if settings.warm_start else {}),
+        "test_loss_is_made_of": results.cells,
         "all_results": [_entry(results, result) for result in results.finished],
         "failed_configurations": [
             {"config": list(result.trial.architecture), "reason": result.failure} for result in results.failed

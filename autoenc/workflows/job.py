@@ -156,6 +156,7 @@ class SearchJob:
             "engine": self.engine.name,
             "device": self.engine.device,
             "environment": describe_environment(),
+            **({"cells": earlier["cells"]} if "cells" in earlier else {}),
         }
 
     def _baselines(self, fold: str) -> dict[str, Any]:

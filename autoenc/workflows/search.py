@@ -27,6 +27,7 @@ from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import Trial
 from autoenc.system.paths import keep_aside
 from autoenc.workflows.best import write_best
+from autoenc.workflows.cells import note_cells
 from autoenc.workflows.ensemble import write_ensemble
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.screen import Screen
@@ -137,6 +138,7 @@ def _run(
             train(Training(job, record, results, signals, live, cluster, screen))
         if not job.shard and not signals.number:
             _measure_on_test_rows(job, record, results)
+            note_cells(job, record, results, signals.flag)
         written = [] if live is None else _report(job, record, results, signals, live)
         if run is not None:
             _conclude_run(run, job, results, signals)

@@ -1,0 +1,94 @@
+"""What a loss is made of: cells and columns that decide it, columns known less well than their mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.engines import Recipe, Split
+from autoenc.engines.pca_start import column_means
+
+__all__ = ["cells_document", "cells_lines"]
+
+SHARE = 0.1
+"""Of the loss: cells and columns that carry more are named."""
+_RATIOS = 0.8, 1.25
+"""Between these, the mean reconstruction is about the mean of the data."""
+
+
+def cells_document(
+    split: Split, reconstruction: NDArray[np.floating], recipe: Recipe, columns: Sequence[str]
+) -> dict[str, Any]:
+    """Say what the loss on the test rows of a split is made of, as plain values.
+
+    Args:
+        split: The data.
+        reconstruction: Of its test rows, scaled.
+        recipe: Says how cells are weighted.
+        columns: The columns' names.
+
+    Shape:
+        reconstruction: ``[test rows, columns]``.
+
+    Returns:
+        ``columns`` and ``cells``: names, places (``row`` counts the table's rows from 1) and
+        shares of those that carry more than a tenth of the loss; ``n_worse_than_mean`` of ``n_columns``
+        observed ones; and ``mean_ratio``, the mean reconstruction over the mean of the data, in scaled units,
+        None where some are negative.
+    """
+    target = split.values[split.test].astype(np.float64)
+    observed = ~np.isnan(target)
+    nonzero = observed & (target != 0)
+    weights = recipe.all_weight * observed / max(observed.sum(), 1)
+    weights += recipe.nonzero_weight * nonzero / max(nonzero.sum(), 1)
+    cells = np.where(observed, target, 0.0)
+    errors = weights * np.square(np.where(observed, reconstruction - cells, 0.0))
+    of_mean = weights * np.square(np.where(observed, column_means(split.values[split.train]) - cells, 0.0))
+    by_column, total = errors.sum(axis=0), float(errors.sum())
+    large = np.argwhere(errors > SHARE * total) if total > 0 else np.empty((0, 2), int)
+    large = large[np.argsort(-errors[tuple(large.T)], kind="stable")]
+    heavy = np.argsort(-by_column, kind="stable")
+    heavy = heavy[by_column[heavy] > SHARE * total]
+    seen = observed.any(axis=0)
+    ratio = None
+    if total > 0 and (cells >= 0).all() and cells.sum() > 0:
+        ratio = float(reconstruction[observed].sum(dtype=np.float64) / cells.sum())
+    return {
+        "columns": [{"column": columns[j], "share": float(by_column[j] / total)} for j in heavy.tolist()],
+        "cells": [
+            {"row": int(split.test[i]) + 1, "column": columns[j], "share": float(errors[i, j] / total)}
+            for i, j in large.tolist()
+        ],
+        "n_worse_than_mean": int((seen & (by_column > of_mean.sum(axis=0))).sum()),
+        "n_columns": int(seen.sum()),
+        "mean_ratio": ratio,
+    }
+
+
+def cells_lines(found: dict[str, Any]) -> list[str]:
+    """Say in words what is out of the ordinary of :func:`cells_document`; nothing where nothing is.
+
+    Columns that carry much of the loss are named where they are few among many.
+    """
+    lines = []
+    if found["cells"]:
+        named = ", ".join(
+            f"row {cell['row']} column {cell['column']!r} {100 * cell['share']:.0f} %"
+            for cell in found["cells"]
+        )
+        lines.append(f"{'few cells':<13} carry much of the test loss: {named}")
+    if found["columns"] and found["n_columns"] > 1 / SHARE:
+        named = ", ".join(f"{part['column']!r} {100 * part['share']:.0f} %" for part in found["columns"])
+        lines.append(f"{'few columns':<13} carry much of the test loss: {named}")
+    if found["n_worse_than_mean"]:
+        lines.append(
+            f"{'unknown':<13} {found['n_worse_than_mean']:,} of {found['n_columns']:,} columns are "
+            "reconstructed less well than by their mean"
+        )
+    ratio = found["mean_ratio"]
+    if ratio is not None and not _RATIOS[0] <= ratio <= _RATIOS[1]:
+        lines.append(f"{'level':<13} reconstructions are on average {ratio:.2f} times the data")
+    return lines

@@ -1,0 +1,47 @@
+"""What the test loss of the stack that a search keeps is made of, noted in its record."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from autoenc.analysis.cells import cells_document
+from autoenc.engines import StopFlag, Stopped
+from autoenc.record.fits import FitRecord
+from autoenc.report import SearchResults
+from autoenc.workflows.job import SearchJob
+
+__all__ = ["note_cells"]
+
+_LONGEST_S = 60.0
+"""A fit that took longer is not repeated for this."""
+_MOST_CELLS = 20_000_000
+"""Of the test rows: reconstructions of more take too much memory at once."""
+
+
+def note_cells(job: SearchJob, record: FitRecord, results: SearchResults, stop: StopFlag) -> None:
+    """Train the chosen stack once more, as the record keeps no parameters, and note what its loss is made of.
+
+    Nothing is noted where that training takes longer than a minute, fails, or is stopped.
+    """
+    if not results.finished:
+        return
+    chosen = results.selection.chosen
+    fit = chosen.trial.refit(chosen)
+    known = {**asdict(fit), "architecture": list(fit.architecture)}
+    if results.search.get("cells", {}).get("fit") == known or chosen.seconds > _LONGEST_S * len(
+        chosen.losses
+    ):
+        return
+    split = job.division.split(fit.fold, fit.recipe.scaling)
+    if split.test.size * len(job.table.columns) > _MOST_CELLS:
+        return
+    try:
+        outcome = job.trainer.fit(split, fit, stop)
+    except Stopped:
+        return
+    if outcome.failure is not None or not outcome.state:
+        return
+    reconstruction = job.engine.reconstruct(split, fit, outcome.state, split.test)
+    noted = {**cells_document(split, reconstruction, fit.recipe, job.table.columns), "fit": known}
+    record.note_search({**record.search, "cells": noted})
+    results.search["cells"] = noted

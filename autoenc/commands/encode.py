@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from autoenc.errors import InputError
 from autoenc.fitted.ensemble import FittedEnsemble
 from autoenc.report.row_files import check_row_file, write_rows
@@ -30,8 +32,13 @@ def encode(settings: EncodeSettings) -> int:
         )
     rows = read_rows(model, settings)
     latents = rows.put_through(model.encode)
+    told = f"{len(latents):,} rows, latent size {latents.shape[1]}"
+    if settings.error:
+        with warnings.catch_warnings():  # said once
+            warnings.simplefilter("ignore", UserWarning)
+            latents = latents.assign(error=model.row_errors(rows.features))
     write_rows("--output", settings.output, rows.kept, latents)
-    _say(settings.output, f"{len(latents):,} rows, latent size {latents.shape[1]}")
+    _say(settings.output, told)
     return 0
 
 

@@ -34,6 +34,7 @@ from autoenc.fitted.parts import (
     scaling_content,
     scaling_of,
 )
+from autoenc.fitted.row_errors import row_errors, within_range
 from autoenc.fitted.sealed import sealed, write_sealed
 from autoenc.models.network import DynamicAutoencoder, shape_of_state_dict
 
@@ -133,14 +134,43 @@ class FittedAutoencoder:
         points = self.latent_points(rows.cells)
         return rows.give_back(points, [f"latent_{i + 1}" for i in range(points.shape[1])])
 
-    def reconstruct(self, data: Any) -> Any:
+    def reconstruct(self, data: Any, *, return_error: bool = False, clip: bool = False) -> Any:
         """Rows as the model gives them back, in the original units, missing cells filled in.
 
-        Takes, raises and warns as :meth:`encode` does; returns ``[rows, columns]``, of mixed columns
-        categories, truth values and dates.
+        Raises and warns as :meth:`encode` does.
+
+        Args:
+            data: Rows as :meth:`encode` takes them.
+            return_error: Return the error of each row, too: its loss alone, in scaled units, by which rows
+                that the model does not know are told.
+            clip: Move what leaves the range of the training rows to its nearer end.
+
+        Returns:
+            ``[rows, columns]``, of mixed columns categories, truth values and dates; with ``return_error`` a
+            pair of that and an array ``[rows]``, NaN of rows without an observed cell. The error is that of
+            what is returned.
         """
         rows = self.rows(data)
-        return given_back(self, rows, self.reconstructed(rows.cells))
+        scaled = self.reconstructed(rows.cells)
+        if clip:
+            scaled = within_range(scaled, self.scaling)
+        given = given_back(self, rows, scaled)
+        return (given, self._errors(rows.cells, scaled)) if return_error else given
+
+    def row_errors(self, data: Any) -> NDArray[np.float64]:
+        """The error of each row, see :meth:`reconstruct`, as an array ``[rows]``."""
+        cells = self.rows(data).cells
+        return self._errors(cells, self.reconstructed(cells))
+
+    def _errors(
+        self, cells: NDArray[np.float64], reconstruction: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        parts, start = [], 0
+        for scaled in self.scaled_blocks(cells):
+            block = reconstruction[start : start + len(scaled)]
+            parts.append(row_errors(scaled, block, self.info.get("recipe", {})))
+            start += len(scaled)
+        return np.concatenate(parts)
 
     def impute(self, data: Any) -> Any:
         """Rows whose missing cells are filled with the reconstruction; all others are as they were.

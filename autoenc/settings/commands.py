@@ -62,6 +62,11 @@ class EncodeSettings(_RowsSettings):
         role="place",
         description="file for the latent points, a row per row, .csv or .parquet; - for standard output",
     )
+    error: bool = option(
+        False,
+        role="display",
+        description="write each row's reconstruction error, its own loss in scaled units, as the last column",
+    )
 
 
 class ImputeSettings(_ReadSettings):

@@ -235,3 +235,12 @@ def test_a_model_knows_what_stood_for_a_missing_cell(call, tmp_path, command):
     cells = frame.mask(frame == -999)
     np.testing.assert_allclose(pd.read_csv(tmp_path / "l.csv"), load_model(model).encode(cells), rtol=1e-5)
     assert "'unseen' is not a number" in call(*encode, "--na_values", "?").err  # what is given counts
+
+
+def test_with_error_each_rows_own_loss_is_the_last_column(encode, latents, model, tmp_path):
+    answer = encode("--keep", "id", "--error", "--output", tmp_path / "l.csv")
+    assert answer.out == f"4 rows, latent size 2: {tmp_path / 'l.csv'}\n"
+    found = pd.read_csv(tmp_path / "l.csv")
+    assert list(found.columns) == ["id", "latent_1", "latent_2", "error"]
+    expected = load_model(model).row_errors(pd.read_csv(tmp_path / "table.csv"))
+    np.testing.assert_allclose(found["error"], expected, rtol=1e-5)

@@ -30,7 +30,7 @@ def leaderboard(results: SearchResults) -> pd.DataFrame:
 
     tied: list[TrialResult] | None = results.selection.tied if results.finished else None
     rows = [_row(results, result, tied) for result in [*results.ranked, *results.failed]]
-    factors = list(results.settings.factors)
+    factors = [_column(name) for name in results.trials[0].factors] if results.trials else []
     names = [
         "stack", *factors, "loss", "standard_error", "tied", "explained", "train_loss", "parameters",
         "n_layers", "n_fits", "seconds", "failure",
@@ -41,11 +41,16 @@ def leaderboard(results: SearchResults) -> pd.DataFrame:
     return table.astype({"tied": "boolean", **numbers})
 
 
+def _column(factor: str) -> str:
+    """The column of an option; ``loss`` is what all stacks are compared by."""
+    return "loss_kind" if factor == "loss" else factor
+
+
 def _row(results: SearchResults, result: TrialResult, tied: list[TrialResult] | None) -> dict[str, Any]:
     trial, failed = result.trial, result.failure is not None
     known: dict[str, Any] = {
         "stack": "-".join(map(str, trial.architecture)),
-        **trial.varied,
+        **{_column(name): value for name, value in trial.varied.items()},
         "parameters": results.n_parameters(trial),
         "n_layers": len(trial.architecture),
         "n_fits": len(result.outcomes),

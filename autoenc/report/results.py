@@ -14,6 +14,7 @@ from autoenc.analysis.baselines import BASELINES
 from autoenc.analysis.effects import Effect, factor_effects
 from autoenc.analysis.error import corrected_error
 from autoenc.analysis.selection import Selection, select
+from autoenc.analysis.surest import surest_gain
 from autoenc.analysis.warm_starts import compare_warm_starts, warm_start_document
 from autoenc.data.division import HOLDOUT
 from autoenc.engines import Fit, Outcome
@@ -226,7 +227,10 @@ class SearchResults(Results):
     @property
     def selection(self) -> Selection:
         """Which stack to keep, and how sure that is; there must be a finished trial."""
-        return select(self.finished, len(self.columns), self.settings.select, self.settings.score)
+        found = select(self.finished, len(self.columns), self.settings.select, self.settings.score)
+        if not isinstance(self.settings, RaceSettings):
+            return found
+        return surest_gain(found, self.finished, self.finished[0], self.settings.n_errors)
 
     @property
     def effects(self) -> list[Effect]:

@@ -17,7 +17,7 @@ from autoenc.engines.contract import OwnScaling
 from autoenc.models.grid import Architecture
 from autoenc.settings.fit import TableProfile
 
-__all__ = ["Candidate", "fresh", "pca_alone", "portfolio", "variations"]
+__all__ = ["Candidate", "fresh", "pca_alone", "portfolio", "unsettled", "usual_options", "variations"]
 
 _ROW_VISITS = 300_000
 """Training rows that are met in all epochs together, as far as the bounds of epochs allow."""
@@ -106,11 +106,39 @@ def fresh(n: int, profile: TableProfile, seed: Sequence[int]) -> list[Candidate]
     return candidates
 
 
+def usual_options(profile: TableProfile) -> tuple[tuple[str, Any], ...]:
+    """Options of recipes with the values that most candidates have, which their names leave out."""
+    recipe = _recipe(profile)
+    names = (
+        "activation",
+        "start",
+        "scaling",
+        "loss",
+        "dropout",
+        "weight_decay",
+        "norm",
+        "batch_size",
+        "epochs",
+    )
+    return tuple((name, getattr(recipe, name)) for name in names)
+
+
+def unsettled(recipe: Recipe) -> Recipe:
+    """The recipe of a candidate before its epochs were fixed."""
+    if recipe.patience:
+        return recipe
+    return replace(recipe, stop_after=0, patience=_patience(recipe.epochs))
+
+
+def _patience(epochs: int) -> int:
+    return max(10, epochs // 8)
+
+
 def _recipe(profile: TableProfile, **options: Any) -> Recipe:
     epochs = int(np.clip(_ROW_VISITS // profile.n_train, *_EPOCHS))
     weights = {"nonzero_weight": 0.0, "all_weight": 1.0} if options.pop("loss", "mse") == "mse" else {}
     plain = {
-        "epochs": epochs, "patience": max(10, epochs // 8), "dropout": 0.0, "norm": "none", "start": "pca",
+        "epochs": epochs, "patience": _patience(epochs), "dropout": 0.0, "norm": "none", "start": "pca",
         "activation": "gelu", "scaling": "standard",
     }  # fmt: skip
     return Recipe(**{**plain, **weights, **options})
@@ -127,7 +155,7 @@ def _changed(candidate: Candidate, profile: TableProfile, rng: np.random.Generat
     if what == "epochs":
         factor = float(rng.choice((0.5, 2.0)))
         epochs = int(min(max(recipe.epochs * factor, _EPOCHS[0]), _EPOCHS[1]))
-        return candidate._replace(recipe=replace(recipe, epochs=epochs, patience=max(10, epochs // 8)))
+        return candidate._replace(recipe=replace(recipe, epochs=epochs, patience=_patience(epochs)))
     if what == "bend":
         if not profile.has_long_tails:
             return candidate

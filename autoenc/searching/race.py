@@ -1,19 +1,30 @@
 """The strategy behind ``fit``: brackets of candidates, halved over folds, until the time limit.
 
-Every candidate of a bracket is fitted on the first fold, the better third of them on all folds. The next
-bracket varies the best candidate so far. What is wanted next follows from the outcomes alone; time only says
-when to stop, so that a search that goes on, or is given more time, adds to what it knows.
+Every candidate of a bracket is fitted on the first fold, the better third of them on all folds. Where folds
+are small, those are fitted once more for as many epochs as that came to: the epoch that suits a small fold
+best flatters. The next bracket varies the best candidate so far. What is wanted next follows from the
+outcomes; time only says when to stop, so that a search that goes on, or is given more time, adds to what it
+knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from autoenc.data.division import fold_names
 from autoenc.engines import Fit, Outcome
-from autoenc.searching.portfolio import Candidate, fresh, pca_alone, portfolio, variations
-from autoenc.searching.trials import Trial
+from autoenc.searching.portfolio import (
+    Candidate,
+    fresh,
+    pca_alone,
+    portfolio,
+    unsettled,
+    usual_options,
+    variations,
+)
+from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings.fit import RaceSettings
 
 __all__ = ["Race"]
@@ -21,18 +32,18 @@ __all__ = ["Race"]
 Outcomes = Mapping[Fit, Outcome]
 
 _FACTORS = (
-    "start", "scaling", "loss", "initial_lr", "activation", "dropout", "weight_decay", "norm", "batch_size",
+    "initial_lr", "activation", "start", "scaling", "loss", "dropout", "weight_decay", "norm", "batch_size",
     "epochs",
 )  # fmt: skip
-_N_VARIED, _N_FRESH = 6, 3
+_N_SOON, _N_VARIED, _N_FRESH = 3, 6, 3
 _MOST_BRACKETS = 1000
+_SMALL = 5000  # training rows up to which the best epoch of a fold is not taken at its word
 
 
 class _Bracket(NamedTuple):
-    """Candidates that are compared with each other: all on one fold, some on all."""
+    """Candidates that are compared with each other, by stages: on one fold, on all, for fixed epochs."""
 
-    all: list[Trial]
-    kept: list[Trial]
+    stages: list[list[Trial]]
     is_done: bool
 
 
@@ -48,41 +59,32 @@ class Race:
         self._folds = tuple(fold_names(settings.folds))
         self.pca = self._trial(pca_alone(self._profile), self._folds)
         self._done: list[_Bracket] = []  # whose outcomes are all known, and do not change any more
+        self._best: TrialResult | None = None
 
     def _trial(self, candidate: Candidate, folds: tuple[str, ...]) -> Trial:
-        return Trial(
-            candidate.architecture,
-            self._latent_dim,
-            candidate.recipe,
-            folds,
-            (self._seed,),
-            _FACTORS,
-            "explained",
-        )
+        stack, recipe = candidate
+        usual = usual_options(self._profile)
+        return Trial(stack, self._latent_dim, recipe, folds, (self._seed,), _FACTORS, "explained", usual)
 
     def propose(self, outcomes: Outcomes) -> list[Fit]:
         """The fits wanted now, recorded ones among them."""
         if any(fit not in outcomes for fit in self.pca.fits):
             return self.pca.fits
-        brackets = self._brackets(outcomes)
-        last = brackets[-1]
-        if last.is_done:
-            return []
-        return [fit for trial in last.kept or last.all for fit in trial.fits]
+        last = self._brackets(outcomes)[-1]
+        return [] if last.is_done else [fit for trial in last.stages[-1] for fit in trial.fits]
 
     def compared(self, outcomes: Outcomes) -> list[Trial]:
-        """The trials that were measured on all folds, PCA first."""
-        kept = [trial for bracket in self._brackets(outcomes) for trial in bracket.kept]
-        return [self.pca, *(trial for trial in kept if all(fit in outcomes for fit in trial.fits))]
+        """The trials that went through all stages, PCA first."""
+        n_stages = 3 if self._profile.n_train <= _SMALL else 2
+        last = [b.stages[-1] for b in self._brackets(outcomes) if len(b.stages) == n_stages]
+        done = [t for stage in last for t in stage if all(fit in outcomes for fit in t.fits)]
+        return [self.pca, *dict.fromkeys(done)]
 
     def trained(self, outcomes: Outcomes) -> list[Trial]:
-        """All trials so far, each on the folds that it has reached."""
-        trials = [self.pca]
-        for bracket in self._brackets(outcomes):
-            kept = {(trial.architecture, trial.recipe) for trial in bracket.kept}
-            trials += [t for t in bracket.all if (t.architecture, t.recipe) not in kept]
-            trials += bracket.kept
-        return [trial for trial in trials if all(fit in outcomes for fit in trial.fits)]
+        """All trials whose fits are done."""
+        found = [t for bracket in self._brackets(outcomes) for stage in bracket.stages for t in stage]
+        done = [trial for trial in found if all(fit in outcomes for fit in trial.fits)]
+        return [self.pca, *dict.fromkeys(done)]
 
     def _brackets(self, outcomes: Outcomes) -> list[_Bracket]:
         """The brackets so far, the last of them open unless there are as many as can be."""
@@ -94,38 +96,48 @@ class Race:
         return self._done
 
     def _bracket(self, number: int, outcomes: Outcomes) -> _Bracket:
-        first = [self._trial(candidate, self._folds[:1]) for candidate in self._candidates(number, outcomes)]
-        results = [trial.result(outcomes) for trial in first]
-        if any(result is None for result in results):
-            return _Bracket(first, [], False)
-        succeeded = [r for r in results if r is not None and r.failure is None]
-        succeeded.sort(key=lambda result: result.loss)
+        first = [self._trial(candidate, self._folds[:1]) for candidate in self._candidates(number)]
+        stages, found = [first], self._results(first, outcomes)
+        if found is None:
+            return _Bracket(stages, False)
         n_kept = -(-len(first) // 3)
-        kept = [
-            self._trial(Candidate(result.trial.architecture, result.trial.recipe), self._folds)
-            for result in succeeded[:n_kept]
-        ]
-        return _Bracket(first, kept, all(fit in outcomes for trial in kept for fit in trial.fits))
+        stages.append([replace(result.trial, folds=self._folds) for result in found[:n_kept]])
+        found = self._results(stages[-1], outcomes)
+        if found is not None and self._profile.n_train <= _SMALL:
+            settled = [_settled(result) for result in found]
+            # One that no epoch made better is PCA, which is compared already.
+            stages.append([trial for trial in settled if not trial.recipe.is_pca])
+            found = self._results(stages[-1], outcomes)
+        if found:
+            best = found[0]
+            if self._best is None or best.loss < self._best.loss:
+                self._best = best
+        return _Bracket(stages, found is not None)
 
-    def _candidates(self, number: int, outcomes: Outcomes) -> list[Candidate]:
-        if number == 0:
-            return portfolio(self._profile)
-        seen = {
-            (trial.architecture, trial.recipe) for bracket in self._done[:number] for trial in bracket.all
-        }
-        seed = (self._seed, number)
-        best = self._best_before(number, outcomes)
-        proposed = fresh(_N_FRESH, self._profile, seed)
-        if best is not None:
-            proposed = [*variations(best, 3 * _N_VARIED, self._profile, seed), *proposed]
-        new = list(dict.fromkeys(candidate for candidate in proposed if candidate not in seen))
-        return [*new[:_N_VARIED], *new[max(_N_VARIED, len(new) - _N_FRESH) :]]
-
-    def _best_before(self, number: int, outcomes: Outcomes) -> Candidate | None:
-        """The best candidate of the brackets before one."""
-        results = [t.result(outcomes) for bracket in self._done[:number] for t in bracket.kept]
-        sound = [result for result in results if result is not None and result.failure is None]
-        if not sound:
+    def _results(self, trials: list[Trial], outcomes: Outcomes) -> list[TrialResult] | None:
+        """Results of those that succeeded, best first; None while one is open."""
+        results = [trial.result(outcomes) for trial in trials]
+        known = [result for result in results if result is not None]
+        if len(known) < len(trials):
             return None
-        best = min(sound, key=lambda result: result.loss).trial
-        return Candidate(best.architecture, best.recipe)
+        return sorted((r for r in known if r.failure is None), key=lambda result: result.loss)
+
+    def _candidates(self, number: int) -> list[Candidate]:
+        known = portfolio(self._profile)
+        if number < 2:  # a few first, so that there is an answer soon
+            return known[:_N_SOON] if number == 0 else known[_N_SOON:]
+        seen = {(t.architecture, t.recipe) for bracket in self._done[:number] for t in bracket.stages[0]}
+        seed, proposed = (self._seed, number), list[Candidate]()
+        if self._best is not None:
+            trial = self._best.trial
+            best = Candidate(trial.architecture, unsettled(trial.recipe))
+            proposed = variations(best, 3 * _N_VARIED, self._profile, seed)
+        new = [candidate for candidate in proposed if candidate not in seen][:_N_VARIED]
+        drawn = [c for c in fresh(_N_FRESH, self._profile, seed) if c not in seen and c not in new]
+        return list(dict.fromkeys([*new, *drawn]))
+
+
+def _settled(result: TrialResult) -> Trial:
+    """The same for as many epochs as suited the folds, whatever suits each of them."""
+    recipe = result.trial.recipe.stopped_after(result.median_epochs)
+    return replace(result.trial, recipe=recipe)

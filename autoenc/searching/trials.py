@@ -31,6 +31,7 @@ class Trial:
         folds, seeds: Each fold is trained with each seed.
         factors: Names of the recipe's options that vary in the search.
         measure: What it is compared by: ``loss``, or ``explained`` variance where losses differ in meaning.
+        usual: Options with the values that need not be named.
     """
 
     architecture: Architecture
@@ -40,6 +41,7 @@ class Trial:
     seeds: tuple[int, ...]
     factors: tuple[str, ...] = ()
     measure: Measure = "loss"
+    usual: tuple[tuple[str, Any], ...] = ()
 
     def value_of(self, outcome: Outcome) -> float:
         """What a fit of it is worth, lower is better: its test loss, or the variance left unexplained."""
@@ -50,7 +52,7 @@ class Trial:
         """The stack as people write it, and the options of its recipe that vary in the search."""
         if self.recipe.is_pca:
             return "PCA"
-        parts = [f"{name} {value}" for name, value in self.varied.items()]
+        parts = [f"{name} {value}" for name, value in self.varied.items() if (name, value) not in self.usual]
         return ", ".join([format_architecture(self.architecture), *parts])
 
     @property

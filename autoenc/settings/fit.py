@@ -15,6 +15,10 @@ from autoenc.settings.training import TrainingSettings
 __all__ = ["FitSettings", "RaceSettings", "TableProfile", "search_settings"]
 
 
+_FEW_ROWS = 60
+"""Training rows below which little can be told from folds."""
+
+
 def _sizes(value: Any) -> Any:
     return () if value == "auto" else comma_list(value)
 
@@ -102,6 +106,11 @@ class RaceSettings(SearchSettings):
 
     budget: FiniteFloat = again(FitSettings, "budget")
     profile: TableProfile = option(role="space", description="what the proposals depend on")
+
+    @property
+    def n_errors(self) -> float:
+        """Standard errors that are taken off a gain over PCA before it counts."""
+        return 2.5 if self.profile.n_train < _FEW_ROWS else 1.0
 
     @property
     def scaling_kind(self) -> str:

@@ -1,0 +1,158 @@
+"""``fit``: a model within a budget, on any table, that goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import autoenc
+from autoenc.report.fit_answer import enough_units
+
+QUICK = {"budget": 1.5, "folds": 2, "latent_dim": 2, "quiet": True}
+
+
+def factors(n_rows: int = 120, n_columns: int = 6, seed: int = 0) -> np.ndarray:
+    """Rows that lie near a curved surface of two dimensions."""
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(n_rows, 2))
+    bent = np.tanh(points @ rng.normal(size=(2, n_columns)) * 2)
+    return bent + 0.05 * rng.normal(size=bent.shape)
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory):
+    path = tmp_path_factory.mktemp("fit") / "table.csv"
+    pd.DataFrame(factors(), columns=list("abcdef")).to_csv(path, index=False)
+    return path
+
+
+def test_a_table_is_all_that_must_be_given(call, csv, tmp_path) -> None:
+    answer = call("fit", csv, "--budget", 3, "--output_dir", tmp_path / "out", "--latent_dim", 2)
+    assert answer.code == 0
+    assert "explains" in answer.out
+    assert "PCA" in answer.out
+    assert "cost" in answer.out
+    model = autoenc.load_model(tmp_path / "out" / "best_model_latent2.pth")
+    assert model.encode(pd.read_csv(csv)).shape == (120, 2)
+    document = json.loads((tmp_path / "out" / "hyperparam_results_latent2.json").read_text())
+    assert document["measure"] == "explained"
+    best = document["best_configuration"]
+    assert best["holdout_explained_variance"] >= best["holdout_pca_explained_variance"] - 0.005
+
+
+def test_more_budget_adds_to_what_is_known(call, csv, tmp_path) -> None:
+    def n_fits() -> int:
+        return len(autoenc.load_results(tmp_path / "out", data=csv).outcomes)
+
+    arguments = ("fit", "--data_path", csv, "--latent_dim", 2, "--folds", 2, "--output_dir", tmp_path / "out")
+    assert call(*arguments, "--budget", 1.5, "--quiet").code == 0
+    first = n_fits()
+    assert call(*arguments, "--budget", 0.5, "--quiet").code == 0
+    assert n_fits() <= first + 1  # the choice may be another one among those that are known
+    assert call(*arguments, "--budget", 6, "--quiet").code == 0
+    assert n_fits() > first + 1
+
+
+def test_analyze_shows_it(call, csv, tmp_path) -> None:
+    assert (
+        call("fit", csv, "--budget", 1.5, "--folds", 2, "--output_dir", tmp_path / "out", "--quiet").code == 0
+    )
+    answer = call("analyze", tmp_path / "out")
+    assert (answer.code, answer.err) == (0, "")
+    assert "PCA" in answer.out
+
+
+def test_an_interruption_keeps_what_is_recorded(csv, tmp_path, root) -> None:
+    arguments = ["fit", csv, "--budget", "60", "--output_dir", tmp_path / "out", "--latent_dim", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "autoenc", *map(str, arguments)], cwd=root, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    journal = tmp_path / "out" / "study.journal"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and (not journal.exists() or journal.stat().st_size < 20_000):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "resume with: " in err
+    assert "Traceback" not in err
+    assert autoenc.load_results(tmp_path / "out", data=csv).outcomes
+
+
+def test_wrong_options_are_told(call, csv, tmp_path) -> None:
+    for option, value, told in (
+        ("--budget", "0", "--budget must be above 0"),
+        ("--folds", "1", "--folds must be 0 or at least 2"),
+        ("--latent_dim", "0", "--latent_dim must be at least 1"),
+        ("--epochs", "3", "--epochs is not an option"),
+    ):
+        answer = call("fit", csv, option, value, "--output_dir", tmp_path / "out")
+        assert answer.code == 2
+        assert told in answer.err
+    assert not (tmp_path / "out").exists()
+
+
+def hard_tables() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    usual = factors(80)
+    outlier, missing, constant = usual.copy(), usual.copy(), usual.copy()
+    outlier[3, 2] = 1e9
+    missing[rng.random(missing.shape) < 0.5] = np.nan
+    constant[:, 1], constant[:, 4] = 7.0, 0.0
+    constant[5, 4] = 1.0  # constant in most folds
+    return {
+        "few rows": usual[:8],
+        "wide": rng.normal(size=(20, 60)),
+        "an outlier": outlier,
+        "half missing": missing,
+        "constant": constant,
+        "counts": np.floor(np.exp(rng.uniform(0, 14, size=(80, 5)))),
+        "one column": usual[:, :1],
+    }
+
+
+@pytest.mark.parametrize("name", hard_tables())
+def test_hard_tables_have_an_answer_no_worse_than_pca(name) -> None:
+    values = hard_tables()[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such tables look odd, which is said
+        results = autoenc.fit(values, **{**QUICK, "latent_dim": min(2, values.shape[1])})
+    chosen = results.selection.chosen
+    pca = results.finished[0]
+    assert pca.trial.recipe.is_pca
+    assert chosen.loss <= pca.loss
+    latent = results.best_model().encode(values)
+    assert np.isfinite(latent).all()
+
+
+def test_auto_takes_the_size_beyond_which_units_stop_paying() -> None:
+    results = autoenc.fit(factors(200), **{**QUICK, "latent_dim": "auto", "budget": 8})
+    assert 1 <= results.settings.latent_size <= 5
+    assert enough_units([(1, 0.5), (2, 0.8), (3, 0.805), (5, 0.81)]) == 2
+    assert enough_units([(1, 0.5), (2, 0.8)]) == 2
+    assert enough_units([]) is None
+
+
+def test_a_result_says_itself_in_words() -> None:
+    results = autoenc.fit(factors(), **QUICK)
+    assert "explains" in repr(results)
+    assert results.leaderboard["loss"].notna().all()
+    assert {"start", "initial_lr", "loss_kind"} <= set(results.leaderboard.columns)
+
+
+def test_all_rows_may_be_learned_from_at_the_end() -> None:
+    values = factors()
+    usual = autoenc.fit(values, **QUICK).best_model()
+    every = autoenc.fit(values, **QUICK, refit="all").best_model()
+    assert (usual.info["trained_on"], every.info["trained_on"]) == ("training rows", "all rows")
+    assert (usual.info["n_train"], every.info["n_train"]) == (96, 120)
+    assert "final_test_loss" not in every.info

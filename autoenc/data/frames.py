@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +20,7 @@ from autoenc.data.features import Date
 from autoenc.data.markers import Markers, without_markers
 from autoenc.errors import InputError
 
-__all__ = ["Rows", "encoded_rows", "frame_of", "mixed_frame", "rows_of"]
+__all__ = ["Rows", "array_places", "encoded_rows", "frame_of", "mixed_frame", "rows_of"]
 
 _NAMES = ("columns", "column_names", "colnames", "names", "data_vars", "fields")
 
@@ -114,13 +115,30 @@ def mixed_frame(
         cells = np.array(data, object)
         if np.ma.getmask(data) is not np.ma.nomask:
             cells[np.ma.getmask(data)] = None
-        if cells.ndim != 2 or cells.shape[1] != len(names):
+        places = array_places(names, cells.shape[1]) if cells.ndim == 2 else None
+        if places is None:
             raise InputError(f"data must be of shape [rows, {len(names)}], got {list(cells.shape)}")
-        frame = pd.DataFrame({name: cells[:, j] for j, name in enumerate(names)})
+        frame = pd.DataFrame({name: cells[:, place] for name, place in zip(names, places, strict=True)})
     index = data.index if isinstance(data, pd.DataFrame) else None
     if frame.columns.is_unique and {*names} <= {*frame.columns}:
         frame = without_markers(frame[names], (), Markers(missing))
     return frame, index, backend
+
+
+def array_places(names: Sequence[str], n_columns: int) -> list[int] | None:
+    """Which columns of an array are those of these names.
+
+    They are all of them, in this order; or those that the names count, where the names are those that the
+    columns of an array are given, ``x1``, ``x2``, ..., and some were left out.
+
+    Returns:
+        A place for each name; None where the array cannot have these columns.
+    """
+    if n_columns == len(names):
+        return list(range(n_columns))
+    numbers = [int(name[1:]) for name in names if re.fullmatch(r"x[1-9]\d*", name, re.ASCII)]
+    counted = len(numbers) == len(names) < n_columns and max(numbers) <= n_columns
+    return [number - 1 for number in numbers] if counted else None
 
 
 def _refuse_no_rows(data: Any) -> None:

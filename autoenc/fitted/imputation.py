@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from autoenc.data.encoding import Encoding
 from autoenc.data.features import Number
 from autoenc.data.filling import Fill, filled_pandas, filled_polars
-from autoenc.data.frames import Rows, frame_of, mixed_frame
+from autoenc.data.frames import Rows, array_places, frame_of, mixed_frame
 from autoenc.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,10 +70,12 @@ def _encoding(model: FittedAutoencoder | FittedEnsemble) -> Encoding:
 def _imputed_array(model: FittedAutoencoder | FittedEnsemble, data: Any, rows: Rows) -> NDArray[Any]:
     if rows.mixed:
         assert model.encoding is not None
-        values = np.array(data, object)
+        names, filled_rows = model.encoding.names, np.array(data, object)
+        places = dict(zip(names, array_places(names, filled_rows.shape[1]) or (), strict=True))
         for fill in fills_of(model, data, rows):
-            values[fill.missing, model.encoding.names.index(fill.feature.name)] = fill.values
-        return values
+            filled_rows[fill.missing, places[fill.feature.name]] = fill.values
+        is_float = isinstance(data, np.ndarray | torch.Tensor) and np.asarray(data).dtype.kind == "f"
+        return filled_rows.astype(np.asarray(data).dtype) if is_float else filled_rows
     filled = np.where(np.isnan(rows.cells), model.scaling.undo(model.reconstructed(rows.cells)), rows.cells)
     kind = data.numpy(force=True).dtype if isinstance(data, torch.Tensor) else getattr(data, "dtype", None)
     return filled.astype(kind) if isinstance(kind, np.dtype) and kind.kind == "f" else filled

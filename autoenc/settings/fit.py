@@ -64,6 +64,13 @@ class FitSettings(TrainingSettings):
         description='size of the latent space; several, "2,3,8", share the budget; auto tries sizes and says '
         "where more latent units stop paying",
     )
+    encode: bool = again(
+        TrainingSettings,
+        "encode",
+        True,
+        description="learn from truth values, dates and categories, too, and leave out what identifies rows, "
+        "is free text, constant or there twice; --no_encode learns from all numbers alone",
+    )
     budget: FiniteFloat = option(
         60.0,
         role="progress",

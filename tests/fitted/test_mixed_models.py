@@ -273,3 +273,22 @@ def test_the_example_of_the_readme_runs(root):
     exec(compile(section.split("```python\n")[1].split("```")[0], "README.md", "exec"), found)
     assert found["model"].encoding.names == ["species", "mass", "seen"]
     assert found["model"].impute(found["birds"]).notna().all(axis=None)
+
+
+def test_of_an_array_columns_that_were_left_out_are_passed_over():
+    rows = np.random.default_rng(0).normal(size=(60, 5))
+    rows[:, 1], rows[:, 3] = 7.0, rows[:, 0]
+    rows[2, 4] = np.nan
+    with pytest.warns(UserWarning, match="left out"):
+        model = autoenc.search(rows, **{**OPTIONS, "latent_dim": 2}).best_model()
+    assert model.columns == ["x1", "x3", "x5"]
+    latent = model.encode(rows)
+    np.testing.assert_array_equal(latent, model.encode(rows[:, [0, 2, 4]]))
+    assert model.reconstruct(rows).shape == (60, 3)
+    filled = model.impute(rows)
+    assert filled.dtype == float
+    assert np.flatnonzero(filled != rows).tolist() == [2 * 5 + 4]
+    np.testing.assert_array_equal(filled[:, [0, 2, 4]], model.impute(rows[:, [0, 2, 4]]))
+    for width in (2, 4):
+        with pytest.raises(InputError, match=r"must be of shape \[rows, 3\]"):
+            model.encode(rows[:, :width])

@@ -23,13 +23,13 @@ def flags_of(settings: type[Settings]) -> dict[str, bool]:
 
 
 _TITLES: dict[Role, str] = {
-    "data": "the table",
-    "judging": "what judges",
-    "space": "what is tried",
+    "data": "data",
+    "judging": "validation and objective",
+    "space": "search space",
     "training": "training",
-    "progress": "how far it goes",
+    "progress": "budget and resuming",
     "place": "files and machines",
-    "display": "what is shown",
+    "display": "output",
 }
 
 

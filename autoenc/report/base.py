@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,6 +43,24 @@ class Results(ABC):
     @abstractmethod
     def _answer(self) -> list[str]:
         """What was found, a sentence a line."""
+
+    def report(self, path: str | os.PathLike[str], data: Any = None) -> None:
+        """Write one HTML file with the answer, tables, interactive pictures and the quality of each column.
+
+        It opens without a network.
+
+        Args:
+            path: The file.
+            data: Rows for the best model, where the table that was searched is not at hand: a frame, whose
+                other columns are labels to colour by, an array, or the path of a table.
+
+        Raises:
+            InputError: If packages are not installed.
+            OSError: If the file cannot be written; an earlier one is then as it was.
+        """
+        from autoenc.report.page.write import write_page
+
+        write_page([self], Path(path), data)
 
     def __repr__(self) -> str:
         """The answer in words."""

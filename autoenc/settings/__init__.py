@@ -17,6 +17,7 @@ from autoenc.settings.fit import FitSettings, RaceSettings, search_settings
 from autoenc.settings.phases import PhasesSettings
 from autoenc.settings.pivot import PivotSettings
 from autoenc.settings.refine import RefineSettings
+from autoenc.settings.report import ReportSettings
 from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.slurm import SlurmSettings
@@ -35,6 +36,7 @@ __all__ = [
     "MergeSettings",
     "PredictSettings",
     "RepairSettings",
+    "ReportSettings",
     "PhasesSettings",
     "PivotSettings",
     "RefineSettings",

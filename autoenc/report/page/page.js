@@ -1,0 +1,123 @@
+"use strict";
+(() => {
+  const numbers = JSON.parse(document.getElementById("numbers").textContent);
+  const narrow = () => window.innerWidth < 600;
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const axis = (title, more) => ({ title: { text: title }, gridcolor: colour("--line"), zerolinecolor: colour("--line"), automargin: true, ...more });
+  const layout = (x, y, more) => ({
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("--ink") },
+    margin: { l: 50, r: 10, t: 10, b: 40 }, xaxis: axis(x), yaxis: axis(y), hovermode: "closest",
+    legend: narrow() ? { orientation: "h", y: -0.25 } : {}, ...more,
+  });
+  const config = { responsive: true, displaylogo: false, displayModeBar: !narrow() };
+
+  const draw = {
+    curves(place, { curves, measure }) {
+      const lines = curves.map(({ name, losses }) => ({
+        name, y: losses, x: losses.map((_, i) => i + 1), mode: losses.length > 1 ? "lines" : "markers",
+        hovertemplate: "%{fullData.name}<br>epoch %{x}: %{y}<extra></extra>",
+      }));
+      Plotly.newPlot(place, lines, layout("epoch", measure), config);
+    },
+    history(place, { history, measure }) {
+      let lowest = Infinity;
+      const best = history.values.map((value) => (lowest = Math.min(lowest, value)));
+      Plotly.newPlot(place, [
+        { x: history.trials, y: history.values, text: history.names, mode: "markers", name: "trial",
+          hovertemplate: "trial %{x}: %{y}<br>%{text}<extra></extra>" },
+        { x: history.trials, y: best, mode: "lines", line: { shape: "hv" }, name: "lowest so far", hoverinfo: "skip" },
+      ], layout("trial", measure), config);
+    },
+    sizes(place, { sizes, measure }) {
+      Plotly.newPlot(place, [{
+        x: sizes.parameters, y: sizes.losses, text: sizes.names, mode: "markers",
+        hovertemplate: "%{text}<br>%{x} parameters: %{y}<extra></extra>",
+      }], layout("parameters", measure), config);
+    },
+    latent(place, { latent }) {
+      const controls = place.closest("section").querySelectorAll("[data-axis]");
+      const [x, y, by] = controls;
+      latent.points.forEach((_, i) => { for (const one of [x, y]) one.add(new Option(`latent_${i + 1}`, i)); });
+      y.value = String(Math.min(1, latent.points.length - 1));
+      by.add(new Option("nothing", -1));
+      latent.colours.forEach(({ name }, i) => {
+        const option = new Option("", i);
+        option.innerHTML = name;
+        by.add(option);
+      });
+      if (latent.colours.length) by.value = "0";
+      const show = () => Plotly.react(place, points(latent, +x.value, +y.value, +by.value),
+        layout(x.selectedOptions[0].text, y.selectedOptions[0].text), config);
+      controls.forEach((control) => control.addEventListener("change", show));
+      show();
+    },
+  };
+
+  function points({ points, rows, colours }, x, y, by) {
+    const told = rows.map((row, i) =>
+      [`row ${row}`, ...colours.slice(0, 6).map(({ name, values }) => `${name}: ${values[i] ?? "missing"}`)].join("<br>"));
+    const base = { mode: "markers", hovertemplate: "%{text}<extra></extra>", marker: { size: 5 } };
+    const part = (chosen, more) => ({
+      ...base, x: chosen.map((i) => points[x][i]), y: chosen.map((i) => points[y][i]), text: chosen.map((i) => told[i]), ...more,
+    });
+    const every = rows.map((_, i) => i);
+    if (by < 0) return [part(every, { showlegend: false })];
+    const { name, values } = colours[by];
+    if (values.every((value) => value === null || typeof value === "number")) {
+      const marker = { size: 5, color: values, colorscale: "Viridis", showscale: true, colorbar: { title: { text: name } } };
+      return [part(every, { marker, showlegend: false })];
+    }
+    const groups = [...new Set(values)].sort();
+    return groups.map((group) => part(every.filter((i) => values[i] === group), { name: String(group) }));
+  }
+
+  const key = (row, place) => {
+    const text = row.cells[place].textContent.trim();
+    const number = Number(text.replace("%", ""));
+    return text === "" ? null : Number.isNaN(number) ? text : number;
+  };
+  const compare = (a, b) => {
+    if (a === null || b === null) return (a === null) - (b === null);
+    if (typeof a === "number" && typeof b === "number") return a - b;
+    return String(a).localeCompare(String(b), "en", { numeric: true });
+  };
+  document.querySelectorAll("table.sortable").forEach((table) => {
+    table.tHead.querySelectorAll("button").forEach((button, place) => button.addEventListener("click", () => {
+      const head = button.parentElement;
+      const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+      table.tHead.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+      const rows = [...table.tBodies[0].rows].map((row) => [key(row, place), row]);
+      rows.sort(([a], [b]) => (a === null || b === null ? compare(a, b) : sign * compare(a, b)));
+      table.tBodies[0].append(...rows.map(([, row]) => row));
+    }));
+  });
+  document.querySelectorAll("[data-filter]").forEach((input) => input.addEventListener("input", () => {
+    const rows = [...document.getElementById(input.dataset.filter).tBodies[0].rows];
+    const wanted = input.value.trim().toLowerCase();
+    rows.forEach((row) => { row.hidden = !row.textContent.toLowerCase().includes(wanted); });
+    document.querySelector(`[data-count="${input.dataset.filter}"]`).textContent = `${rows.filter((row) => !row.hidden).length} rows`;
+  }));
+
+  // Plotly is large: the page can be read and sorted before it is compiled, and each picture is drawn in a turn of
+  // its own.
+  const places = [...document.querySelectorAll("[data-plot]")];
+  const turn = () => new Promise((done) => setTimeout(done));
+  window.addEventListener("load", async () => {
+    await turn();
+    const script = document.createElement("script");
+    script.textContent = document.getElementById("plotly").textContent;
+    document.head.append(script);
+    for (const place of places) {
+      await turn();
+      const found = numbers[place.dataset.search];
+      if (found[place.dataset.plot]) draw[place.dataset.plot](place, found);
+    }
+    document.documentElement.dataset.drawn = "all";
+  });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => places.forEach((place) => {
+    if (!place.data) return;
+    const line = colour("--line");
+    Plotly.relayout(place, { "font.color": colour("--ink"), "xaxis.gridcolor": line, "yaxis.gridcolor": line, "xaxis.zerolinecolor": line, "yaxis.zerolinecolor": line });
+  }));
+})();

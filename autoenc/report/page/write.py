@@ -1,0 +1,135 @@
+"""The page: a template, its style and script, Plotly once, and the numbers as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from autoenc import __version__
+from autoenc.errors import InputError
+from autoenc.report.page.content import Content, content_of
+from autoenc.system.paths import utf8, write_atomically
+from autoenc.system.text import escaped
+
+if TYPE_CHECKING:
+    from autoenc.report.base import Results
+
+__all__ = ["page_of", "write_page"]
+
+_HERE = Path(__file__).parent
+_SCRIPT_ENDS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_HIDDEN = ("retry_failed", "dry_run", "verify", "fresh", "quiet", "verbose", "shard")
+
+
+def write_page(results: Sequence[Results], path: Path, data: Any = None) -> None:
+    """Write one page about searches; see :meth:`.Results.report`.
+
+    Raises:
+        InputError: If packages are not installed.
+        OSError: If the file cannot be written; an earlier one is then as it was.
+    """
+    write_atomically(path, utf8(page_of([content_of(one, data) for one in results])), follow_link=True)
+
+
+def page_of(contents: Sequence[Content]) -> str:
+    """The page as text.
+
+    Raises:
+        InputError: If packages are not installed.
+    """
+    try:
+        import jinja2
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise InputError(
+            "a report needs packages that are not installed: pip install 'autoenc[report]'"
+        ) from None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"cell": _cell, "said": escaped, "share": _share}
+    page: str = environment.get_template("page.html.j2").render(
+        contents=list(enumerate(contents)), version=__version__, hidden=_HIDDEN,
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        style=_text("page.css"), script=_text("page.js"), plotly=get_plotlyjs(),
+        numbers=_json([_drawn(content) for content in contents]),
+    )  # fmt: skip
+    return page
+
+
+def _text(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _drawn(content: Content) -> dict[str, Any]:
+    """What the script draws; texts are escaped for Plotly, which takes some HTML for markup."""
+    table, measure, rows = content.table, content.measure, content.rows
+    found: dict[str, Any] = {"measure": measure}
+    if measure is not None and "parameters" in table and "stack" in table:
+        done = table[table[measure].notna() & table["parameters"].notna()]
+        found["sizes"] = {
+            "names": [_label(name) for name in done["stack"]],
+            "parameters": done["parameters"].astype(float).tolist(),
+            "losses": _rounded(done[measure]),
+        }
+    if measure is not None and "trial" in table:
+        done = table[table[measure].notna()].sort_values("trial")
+        found["history"] = {
+            "trials": done["trial"].tolist(), "values": _rounded(done[measure]),
+            "names": [_label(name) for name in done.get("stack", done["trial"])],
+        }  # fmt: skip
+    if content.curves:
+        found["curves"] = [
+            {"name": _label(name), "losses": _rounded(losses)} for name, losses in content.curves.items()
+        ]
+    if rows is not None:
+        found["latent"] = {
+            "points": [_rounded(rows.latent[:, k]) for k in range(rows.latent.shape[1])],
+            "rows": rows.rows.tolist(),
+            "colours": [
+                {"name": _label(name), "values": [_label(v) if isinstance(v, str) else v for v in values]}
+                for name, values in rows.colours.items()
+            ],
+        }
+    return found
+
+
+def _label(value: Any) -> str:
+    return escape(escaped(value), quote=False)
+
+
+def _rounded(values: Any) -> list[float | None]:
+    numbers = np.asarray(values, dtype=float).tolist()
+    return [float(f"{number:.5g}") if math.isfinite(number) else None for number in numbers]
+
+
+def _json(value: Any) -> str:
+    """JSON that no parser of HTML takes for anything else."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    for mark, safe in _SCRIPT_ENDS.items():
+        text = text.replace(mark, safe)
+    return text
+
+
+def _cell(value: Any) -> str:
+    """A value of a table as text."""
+    if value is None or (not isinstance(value, list | tuple | dict) and pd.isna(value)):
+        return ""
+    if isinstance(value, float | np.floating):
+        return f"{value:.5g}"
+    if isinstance(value, list | tuple):
+        return escaped(", ".join(map(_cell, value)))
+    return escaped(value)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from autoenc.analysis.cells import cells_lines
 from autoenc.engines import Fit, Outcome
 from autoenc.models.grid import format_architecture
 from autoenc.record.environment import describe_environment
@@ -34,6 +35,8 @@ class FullResult:
         outcome: Its losses and times.
         baselines: Losses of the column mean and of PCA on the test rows.
         n_parameters: Of the model.
+        changed: How the training differs from what was asked for, and why; None where it does not.
+        cells: What the test loss is made of, see :mod:`autoenc.analysis.cells`.
     """
 
     origin: str
@@ -42,6 +45,8 @@ class FullResult:
     outcome: Outcome
     baselines: dict[str, float]
     n_parameters: int
+    changed: str | None = None
+    cells: dict[str, Any] | None = None
 
 
 def full_lines(result: FullResult) -> list[str]:
@@ -54,6 +59,8 @@ def full_lines(result: FullResult) -> list[str]:
         f"{len(outcome.test_losses)} epochs in {outcome.seconds:.1f} s",
         f"test loss     {outcome.final_test_loss:.6f} on {_ROWS[result.by_test_rows]}, {compared}",
         f"parameters    {result.n_parameters:,}",
+        *([f"changed       trained {result.changed}"] if result.changed else []),
+        *(cells_lines(result.cells) if result.cells else []),
     ]
 
 
@@ -88,6 +95,8 @@ def _document(result: FullResult) -> dict[str, Any]:
         "train_loss": outcome.final_train_loss,
         "baselines": result.baselines,
         "model_params": result.n_parameters,
+        "changed": result.changed,
+        "test_loss_is_made_of": result.cells,
         "seconds": outcome.seconds,
         "train_losses": outcome.train_losses,
         "test_losses": outcome.test_losses,

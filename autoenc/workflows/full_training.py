@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 import optuna
@@ -66,6 +67,57 @@ class FullTraining:
         outcome = self.engine.fit(self.division.split_of(tried), tried, stop)
         recipe = self.fit.recipe.stopped_after(outcome.n_kept_epochs)
         return replace(self, fit=replace(self.fit, recipe=recipe))
+
+    def no_worse_than(
+        self, trial: Fit, stop: StopFlag, may_lower_rate: bool = True
+    ) -> tuple[FullTraining, str | None]:
+        """The same, or a shorter or slower training where this one ends worse than the trial it came from.
+
+        One fifth of the training rows judges both; test rows must not say. A training that ends worse there
+        is stopped at its best epoch; where that is worse, too, it is tried at lower learning rates, and at
+        last the trial's own recipe is taken.
+
+        Args:
+            trial: The trial's own training.
+            stop: Looked at between epochs.
+            may_lower_rate: Whether the learning rate may be changed.
+
+        Returns:
+            The training, and what was changed about it and why; None where nothing was.
+
+        Raises:
+            Stopped: If ``stop`` was set before the end.
+        """
+        limit, own = self._curve(trial, stop)[-1], self.fit.recipe
+        curve = self._curve(self.fit, stop)
+        if curve[-1] <= limit:
+            return self, None
+        why = (
+            f"after {len(curve)} epochs it is worse than its trial ({curve[-1]:.6f} against {limit:.6f} on a "
+            "fifth of the training rows)"
+        )
+        for share in (1.0, 0.3, 0.1) if may_lower_rate else (1.0,):
+            rate = share * own.initial_lr
+            recipe = replace(own, initial_lr=rate, eta_min=min(own.eta_min, rate))
+            if share < 1:
+                curve = self._curve(replace(self.fit, recipe=recipe), stop)
+            best = min(range(len(curve)), key=curve.__getitem__)
+            if curve[best] <= limit:
+                slower = f"at a learning rate of {rate:g} and " if share < 1 else ""
+                changed = recipe.stopped_after(best + 1) if best + 1 < own.last_epoch else recipe
+                return replace(self, fit=replace(self.fit, recipe=changed)), (
+                    f"{slower}for {best + 1} epochs, as {why}"
+                )
+        return replace(
+            self, fit=replace(self.fit, recipe=trial.recipe)
+        ), f"by the trial's own recipe, as {why}"
+
+    def _curve(self, fit: Fit, stop: StopFlag) -> list[float]:
+        """Losses of one fifth of the training rows after each epoch; infinite at the end if it fails."""
+        judged = replace(fit, fold=fold_names(5)[0])
+        outcome = self.engine.fit(self.division.split_of(judged), judged, stop)
+        finite = [loss for loss in outcome.test_losses if isfinite(loss)]
+        return [*finite, inf] if outcome.failure is not None or not finite else finite
 
     def run(self, stop: StopFlag | None = None) -> Outcome:
         """Train; raises as :meth:`until_best`."""

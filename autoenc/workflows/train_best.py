@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoenc.analysis.baselines import baseline_losses
+from autoenc.analysis.cells import cells_document
 from autoenc.data.division import HOLDOUT
 from autoenc.data.sources import refuse_ended
 from autoenc.engines import Outcome, Recipe, Stopped
@@ -71,10 +72,11 @@ def train_best(settings: TrainBestSettings, screen: Screen) -> FullRun:
     """
     source = Path(settings.from_)
     chosen = chosen_trial(source, settings.storage, settings.trial)
+    tried = chosen
     chosen = replace(chosen, **_overridden(chosen, settings))
     folder = Path(settings.output_dir or source)
     chosen, training = _prepared(chosen, settings, folder, screen)
-    fingerprint = training.table.fingerprint
+    fingerprint, changed = training.table.fingerprint, None
     with (
         StopOnSignals() as signals,
         TrackedRun(folder, "train-best", settings, fingerprint, [training.fit.seed]) as run,
@@ -83,6 +85,10 @@ def train_best(settings: TrainBestSettings, screen: Screen) -> FullRun:
             make_ready(training.engine, signals.flag, screen.is_quiet)
             if settings.patience:
                 training = training.until_best(settings.patience, signals.flag)
+            elif chosen.recipe.last_epoch > tried.recipe.last_epoch:
+                own = replace(training.fit, architecture=tried.architecture, recipe=tried.recipe)
+                may_lower = settings.initial_lr is None
+                training, changed = training.no_worse_than(own, signals.flag, may_lower)
             outcome = training.run(signals.flag)
         except Stopped:
             run.conclude(f"stopped by {signals.name}")
@@ -90,7 +96,7 @@ def train_best(settings: TrainBestSettings, screen: Screen) -> FullRun:
         if outcome.failure:
             run.conclude("failed", reason=outcome.failure)
             return FullRun(signals, failure=outcome.failure)
-        result = _result(chosen, training, outcome)
+        result = replace(_result(chosen, training, outcome), changed=changed)
         written = [_save(training.model(outcome), folder, screen), *write_full(result, folder)]
         best = _as_trial(training, outcome)
         run.conclude("finished", metrics_of(best, training.table.values, training.engine), curves_of(best))
@@ -114,9 +120,13 @@ def _prepared(
 
 def _result(chosen: Chosen, training: FullTraining, outcome: Outcome) -> FullResult:
     fit = training.fit
-    baselines = baseline_losses(training.division.split_of(fit), fit.latent_dim, fit.recipe)
-    n_parameters = fit.network(len(training.table.columns)).count_parameters()
-    return FullResult(chosen.origin, chosen.by_test_rows, fit, outcome, baselines, n_parameters)
+    split, columns = training.division.split_of(fit), training.table.columns
+    baselines = baseline_losses(split, fit.latent_dim, fit.recipe)
+    n_parameters = fit.network(len(columns)).count_parameters()
+    reconstruction = training.engine.reconstruct(split, fit, outcome.state, split.test)
+    cells = cells_document(split, reconstruction, fit.recipe, columns)
+    origin, by_test_rows = chosen.origin, chosen.by_test_rows
+    return FullResult(origin, by_test_rows, fit, outcome, baselines, n_parameters, cells=cells)
 
 
 def _as_trial(training: FullTraining, outcome: Outcome) -> TrialResult:

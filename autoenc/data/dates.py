@@ -50,17 +50,16 @@ def days_of(column: pd.Series) -> NDArray[np.float64]:
         column = column.dt.to_timestamp()
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    if column.dtype.kind != "M":
-        column = _parsed(column)
     cells = column.to_numpy()
+    if cells.dtype.kind != "M":  # text or objects, also those that Arrow's dates become
+        cells = _parsed(cells)
     per_day = _PER_DAY[np.datetime_data(cells.dtype)[0]]
     whole, rest = np.divmod(cells.astype(np.int64), per_day)  # so that nanoseconds are not rounded twice
     return np.where(np.isnat(cells), np.nan, whole + rest / per_day)
 
 
-def _parsed(column: pd.Series) -> pd.Series:
-    cells = [_datetime64(cell) for cell in column.to_numpy(object)]
-    return pd.Series(np.array(cells, "datetime64[us]"), column.index)
+def _parsed(cells: NDArray[Any]) -> NDArray[np.datetime64]:
+    return np.array([_datetime64(cell) for cell in cells], "datetime64[us]")
 
 
 def _datetime64(cell: Any) -> np.datetime64:

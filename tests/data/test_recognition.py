@@ -42,7 +42,10 @@ def found(most: int = 20, asked: bool = False, **columns):
     (pd.Categorical(DAYS.strftime("%d.%m.%Y").str[-1:] + WORDS), "category"),
     (DAYS, "date"), (DAYS.tz_localize("UTC"), "date"), (DAYS.strftime("%Y-%m-%d"), "date"),
     (DAYS.strftime("%Y-%m-%dT%H:%M:%SZ"), "date"), ([day.date() for day in DAYS], "date"),
-    (pd.PeriodIndex(DAYS, freq="D"), "date"),
+    (pd.PeriodIndex(DAYS, freq="D"), "date"), (pd.array(DAYS, "timestamp[us][pyarrow]"), "date"),
+    (pd.array([day.date() for day in DAYS], "date32[day][pyarrow]"), "date"),
+    (pd.array(DAYS.tz_localize("UTC"), "timestamp[ms, UTC][pyarrow]"), "date"),
+    (pd.array(TRUTH, "bool[pyarrow]"), "truth"), (pd.array(WORDS, "string[pyarrow]"), "category"),
 ])  # fmt: skip
 def test_each_kind_of_column_is_known(column, kind):
     assert found(x=column)[0] == {"x": kind}

@@ -158,7 +158,7 @@ def holes_in(frame: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize("changed", [
     {}, {"kind": "string", "ok": "boolean"}, {"kind": object, "ok": object, "word": "category"},
     {"size": "Float64", "day": "datetime64[s]", "at": "datetime64[ms, UTC]"}, {"size": "float32"},
-    {"day": "period[D]"},
+    {"day": "period[D]"}, {"kind": "string[pyarrow]", "ok": "bool[pyarrow]", "day": "date32[day][pyarrow]"},
 ])  # fmt: skip
 def test_missing_cells_are_filled_and_others_keep_bits_and_type(model, mixed, changed):
     base = mixed.astype({"ok": "boolean", **changed})

@@ -68,6 +68,15 @@ def cells_document(
     }
 
 
+def _least_known(by_column: dict[str, float | None], most: int = 3) -> list[str]:
+    """The columns of which the least is explained, where there are enough to choose from."""
+    known = sorted((share, name) for name, share in by_column.items() if share is not None)
+    if len(known) <= most:
+        return []
+    named = ", ".join(f"{name!r} {100 * share:.0f} %" for share, name in known[:most])
+    return [f"{'least known':<13} {named} explained; {known[-1][1]!r} most, {100 * known[-1][0]:.0f} %"]
+
+
 def cells_lines(found: dict[str, Any]) -> list[str]:
     """Say in words what is out of the ordinary of :func:`cells_document`; nothing where nothing is.
 
@@ -88,6 +97,7 @@ def cells_lines(found: dict[str, Any]) -> list[str]:
             f"{'unknown':<13} {found['n_worse_than_mean']:,} of {found['n_columns']:,} columns are "
             "reconstructed less well than by their mean"
         )
+    lines += _least_known(found.get("explained_by_column", {}))
     ratio = found["mean_ratio"]
     if ratio is not None and not _RATIOS[0] <= ratio <= _RATIOS[1]:
         lines.append(f"{'level':<13} reconstructions are on average {ratio:.2f} times the data")

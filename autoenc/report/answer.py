@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from autoenc.analysis.baselines import BASELINES, above_pca, best_baseline
@@ -9,6 +10,7 @@ from autoenc.analysis.cells import cells_lines
 from autoenc.analysis.effects import Effect
 from autoenc.analysis.error import corrected_error
 from autoenc.data.division import HOLDOUT
+from autoenc.data.given import FRAME
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared, tie_lines
@@ -122,4 +124,29 @@ def worse_lines(results: SearchResults) -> list[str]:
         return []
     what = "every stack that was compared is" if len(results.finished) > 1 else "the stack is"
     tail = "; the ties only tell which of them are least so" if found.tied else ""
-    return [f"{'worse':<13} {what} worse than {BASELINES[name]}{tail}"]
+    return [
+        f"{'worse':<13} {what} worse than {BASELINES[name]}{tail}",
+        *_helpful(results),
+        f"{'better':<13} {_fit_command(results)}",
+    ]
+
+
+def _helpful(results: SearchResults) -> list[str]:
+    """The options that helped most, where several values were tried."""
+    helped = [effect for effect in results.effects if effect.high is not None and effect.high < 0]
+    named = [f"{effect.factor} {effect.value} instead of {effect.against}" for effect in helped]
+    return [f"{'why':<13} as far as this search tells, it lacks {', '.join(named)}"] if named else []
+
+
+def _fit_command(results: SearchResults) -> str:
+    """A command that begins with PCA and tries recipes, too."""
+    settings = results.settings
+    if settings.data_path == FRAME:
+        return (
+            f"autoenc.fit(data, latent_dim={settings.latent_size}), which begins with PCA and tries recipes"
+        )
+    given = [
+        f"--{name} {getattr(settings, name)}" for name in ("stratify", "group") if getattr(settings, name)
+    ]
+    words = ["autoenc fit", shlex.quote(settings.data_path), f"--latent_dim {settings.latent_size}", *given]
+    return f"{' '.join(words)}   begins with PCA and tries recipes"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autoenc.analysis.cells import cells_lines
 from autoenc.data.division import HOLDOUT
 from autoenc.engines import Recipe
 from autoenc.models.grid import format_architecture
@@ -50,6 +51,8 @@ def fit_lines(results: SearchResults, n_next: int = 3) -> list[str]:
     lines += [*_measured(results), _judged(results, chosen)]
     for i, other in enumerate([r for r in results.ranked if r.trial != chosen.trial][:n_next]):
         lines.append(f"{'runners-up' if not i else '':<13} {_share(1 - other.loss)}  {in_words(other.trial)}")
+    if results.cells is not None:
+        lines += cells_lines(results.cells)
     lines += _ties(results) + _limits(results)
     return [*lines, _cost(results)]
 

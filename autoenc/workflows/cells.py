@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import numpy as np
+
 from autoenc.analysis.cells import cells_document
 from autoenc.engines import StopFlag, Stopped
+from autoenc.engines.explained import explained_by_column
 from autoenc.record.fits import FitRecord
 from autoenc.report import SearchResults
 from autoenc.workflows.job import SearchJob
@@ -42,6 +45,15 @@ def note_cells(job: SearchJob, record: FitRecord, results: SearchResults, stop: 
     if outcome.failure is not None or not outcome.state:
         return
     reconstruction = job.engine.reconstruct(split, fit, outcome.state, split.test)
-    noted = {**cells_document(split, reconstruction, fit.recipe, job.table.columns), "fit": known}
+    columns = job.table.columns
+    by_column = explained_by_column(split, lambda rows: reconstruction[np.searchsorted(split.test, rows)])
+    noted = {
+        **cells_document(split, reconstruction, fit.recipe, columns),
+        "explained_by_column": {
+            name: None if np.isnan(share) else share
+            for name, share in zip(columns, by_column.tolist(), strict=True)
+        },
+        "fit": known,
+    }
     record.note_search({**record.search, "cells": noted})
     results.search["cells"] = noted

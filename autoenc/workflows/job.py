@@ -11,6 +11,7 @@ from autoenc.data.division import HOLDOUT, Division
 from autoenc.data.read import ReadTable
 from autoenc.data.table import Table
 from autoenc.engines import Engine, Fit
+from autoenc.engines.remembering import Remembering
 from autoenc.engines.warm import WarmStarting
 from autoenc.errors import InputError
 from autoenc.record.environment import describe_environment
@@ -102,8 +103,8 @@ class SearchJob:
     def trainer(self) -> Engine:
         """What trains the fits: the engine, with warm starts found their parents."""
         if not self.settings.warm_start:
-            return self.engine
-        return WarmStarting(self.engine, self.settings.max_layers)
+            return Remembering(self.engine)
+        return Remembering(WarmStarting(self.engine, self.settings.max_layers))
 
     @cached_property
     def fits(self) -> list[Fit]:

@@ -84,8 +84,10 @@ def fit_curve(kind: str, column: Floats) -> Curve | None:
     if observed.size < 2 or observed.min() == observed.max():
         return None
     if kind == "quantile":
-        n_knots = min(_N_KNOTS, observed.size)
-        return Curve("quantile", knots=np.quantile(observed, np.linspace(0, 1, n_knots)))
+        # Cells themselves, so that what equals one does so to the last bit: scikit-learn's transformer has
+        # thresholds in the column's unit.
+        shares = np.linspace(0, 1, min(_N_KNOTS, observed.size))
+        return Curve("quantile", knots=np.quantile(observed, shares, method="nearest"))
     if kind == "auto" and not _has_long_tail(observed):
         return None
     return Curve("log1p", unit=float(np.median(np.abs(observed[observed != 0]))))

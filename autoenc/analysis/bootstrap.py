@@ -31,11 +31,11 @@ def percentile_interval(
 
     if len(rows[0]) < 2:
         return None
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         rows, statistic, paired=True, vectorized=True, method="percentile", n_resamples=_RESAMPLES,
         batch=max(1, _CELLS_AT_ONCE // len(rows[0])), rng=np.random.default_rng(0),
     ).confidence_interval  # fmt: skip
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)
 
 
 def loss_difference_interval(

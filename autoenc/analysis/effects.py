@@ -46,7 +46,7 @@ def factor_effects(results: Sequence[TrialResult], factors: dict[str, tuple[Any,
         results: Finished trials.
         factors: Options that vary, with their values.
     """
-    found = []
+    effects = []
     by_key = {(r.trial.architecture, tuple(r.trial.varied.items())): r for r in results}
     for factor, (first, *others) in factors.items():
         for value in others:
@@ -58,8 +58,8 @@ def factor_effects(results: Sequence[TrialResult], factors: dict[str, tuple[Any,
                     if partner and partner.loss:
                         pairs.append((result, partner))
             if pairs:
-                found.append(_effect(factor, value, first, pairs))
-    return found
+                effects.append(_effect(factor, value, first, pairs))
+    return effects
 
 
 def _effect(factor: str, value: Any, against: Any, pairs: list[tuple[TrialResult, TrialResult]]) -> Effect:

@@ -77,14 +77,14 @@ def narrow(seen: Observations, settings: NarrowingSettings) -> list[Narrowed]:
         InputError: If too few trials are finished.
     """
     best = best_of(seen, settings.top)
-    found = []
+    options = []
     for option, coarse in seen.space.items():
         values = [_values(trial, option) for trial in best]
         if option.endswith("_range"):
-            found.append(_range(option, coarse, values, settings))
+            options.append(_range(option, coarse, values, settings))
         else:
-            found.append(_choices(option, coarse, values))
-    return found
+            options.append(_choices(option, coarse, values))
+    return options
 
 
 def _values(trial: Observation, option: str) -> tuple[Any, ...]:
@@ -119,20 +119,20 @@ def _range(
     width = inner(high) - inner(low)
     flat = [inner(value) for own in values for value in own]
     room = settings.margin * width
-    found = [
+    ends = [
         _rounded(option, outer(min(flat) - room), ROUND_FLOOR),
         _rounded(option, outer(max(flat) + room), ROUND_CEILING),
     ]
-    found = [max(found[0], low), min(found[1], high)]
-    told = "kept" if found == [low, high] else "narrowed"
-    reasons = [f"{told}: what the best {len(values)} span, with a margin"]
+    ends = [max(ends[0], low), min(ends[1], high)]
+    verdict = "kept" if ends == [low, high] else "narrowed"
+    reasons = [f"{verdict}: what the best {len(values)} span, with a margin"]
     if (inner(min(winner)) - inner(low)) / width <= _AT_END:
-        found[0] = _moved_down(option, low, settings.widen)
-        reasons.append(_moved(option, "lower", found[0] != low))
+        ends[0] = _moved_down(option, low, settings.widen)
+        reasons.append(_moved(option, "lower", ends[0] != low))
     if (inner(high) - inner(max(winner))) / width <= _AT_END:
-        found[1] = _moved_up(option, high, settings.widen)
-        reasons.append(_moved(option, "upper", found[1] != high))
-    return _possible(Narrowed(option, tuple(found), coarse, winner, "; ".join(reasons)))
+        ends[1] = _moved_up(option, high, settings.widen)
+        reasons.append(_moved(option, "upper", ends[1] != high))
+    return _possible(Narrowed(option, tuple(ends), coarse, winner, "; ".join(reasons)))
 
 
 def _moved(option: str, end: str, moved: bool) -> str:

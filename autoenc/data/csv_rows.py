@@ -88,17 +88,17 @@ class CsvRows:
         Args:
             texts: Columns that hold text, by their place.
         """
-        found = []
+        warnings_so_far = []
         names = [cell.strip() for j, cell in enumerate(self.header) if j not in texts and cell.strip()]
         if _are_cells(names, len(names) < len(self.header)):
-            found.append(
+            warnings_so_far.append(
                 f"the names of all columns{' of numbers' if texts else ''} are numbers, {listed(names, 3)}: "
                 "if the file has no header, its first row is lost to the names; put one over it"
             )
         if self._blank_lines:
             lines = listed([str(line) for line in self._blank_lines], quoted=False)
-            found.append(f"blank, and kept as rows without an observed cell: line {lines}")
-        return found
+            warnings_so_far.append(f"blank, and kept as rows without an observed cell: line {lines}")
+        return warnings_so_far
 
     def _texts(self, start: bytes, file: IO[bytes]) -> Iterator[bytes]:
         """Pieces that end where a line does, checked to be text."""
@@ -218,10 +218,10 @@ class CsvRows:
             if n_cells == 0:
                 self._blank_lines.append(line)
                 continue
-            told = f"line {line} has {n_cells} cells, but the header has {n_columns}"
+            reason = f"line {line} has {n_cells} cells, but the header has {n_columns}"
             if n_cells > n_columns:
-                raise self.no_csv(told)
-            raise InputError(f"{self.name}: {told}; missing cells need their commas, too")
+                raise self.no_csv(reason)
+            raise InputError(f"{self.name}: {reason}; missing cells need their commas, too")
 
     def no_csv(self, why: str) -> InputError:
         """What is raised where the text is not CSV."""

@@ -56,10 +56,10 @@ def read_wide(
     n_rows = piece.n_cells.size
     if n_columns <= n_rows or not (piece.n_cells == n_columns).all():
         return None
-    found = {*apart, *(j for j, cell in enumerate(next(_rows(piece))) if is_text(cell))}
-    while len(found) <= n_columns * _MOST_APART:
+    text_columns = {*apart, *(j for j, cell in enumerate(next(_rows(piece))) if is_text(cell))}
+    while len(text_columns) <= n_columns * _MOST_APART:
         kept = np.ones(n_columns, bool)
-        kept[list(found)] = False
+        kept[list(text_columns)] = False
         cut = _cut(piece, kept)
         more = cut if isinstance(cut, set) else set()
         if not isinstance(cut, set):
@@ -68,12 +68,12 @@ def read_wide(
             if column.dtype.kind in "iuf" and column.size == n_rows * kept.sum():
                 numbers = np.full((n_rows, n_columns), np.nan)
                 numbers[:, kept] = column.to_numpy(np.float64).reshape(n_rows, -1)
-                return WidePiece(numbers, sorted(found), piece._replace(data=text))
+                return WidePiece(numbers, sorted(text_columns), piece._replace(data=text))
             wrong = column.notna() & pd.to_numeric(column, errors="coerce").isna()
             more = set(np.flatnonzero(kept)[np.flatnonzero(wrong) % kept.sum()].tolist())
         if not more:
             return None
-        found |= more
+        text_columns |= more
     return None
 
 

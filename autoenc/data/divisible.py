@@ -44,8 +44,8 @@ def folds_problem(n_folds: int, n_rows: int, classes: Labels, groups: Labels) ->
         return f"there are only {_counted(n_rows, 'training row')}, but every fold needs at least 1"
     n_groups = n_folds if groups is None else np.unique(groups).size
     if n_groups < n_folds:
-        told = _counted(n_groups, "group")
-        return f"the training rows are of {told}, but every fold needs at least 1"
+        counted = _counted(n_groups, "group")
+        return f"the training rows are of {counted}, but every fold needs at least 1"
     if classes is not None:
         names, counts = np.unique(classes, return_counts=True)
         if counts.max() < n_folds:

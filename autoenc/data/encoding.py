@@ -48,11 +48,11 @@ class Encoding:
     @cached_property
     def groups(self) -> NDArray[np.int64]:
         """How each column of numbers is scaled, see :class:`.Scaling`, ``[columns]``."""
-        found: list[int] = []
+        numbers: list[int] = []
         for place, feature in enumerate(self.features):
             of_one = BY_KIND if isinstance(feature, Number) else STANDARDIZED
-            found += [place if isinstance(feature, Category) else of_one] * len(feature.names)
-        return np.array(found, np.int64)
+            numbers += [place if isinstance(feature, Category) else of_one] * len(feature.names)
+        return np.array(numbers, np.int64)
 
     @property
     def mark(self) -> str:
@@ -76,16 +76,16 @@ class Encoding:
         return {name: blanks(frame.iloc[:, place]) for name, place in places.items()}
 
     def _places(self, frame: pd.DataFrame) -> list[int]:
-        found: dict[Any, list[int]] = {}
+        places_by_name: dict[Any, list[int]] = {}
         for place, name in enumerate(frame.columns):
-            found.setdefault(name, []).append(place)
-        absent = [name for name in self.names if name not in found]
+            places_by_name.setdefault(name, []).append(place)
+        absent = [name for name in self.names if name not in places_by_name]
         if absent:
             raise InputError(f"data needs columns that are not there: {', '.join(absent)}")
-        repeated = [name for name in self.names if len(found[name]) > 1]
+        repeated = [name for name in self.names if len(places_by_name[name]) > 1]
         if repeated:
             raise InputError(f"data must have each column once, but has several of: {', '.join(repeated)}")
-        return [found[name][0] for name in self.names]
+        return [places_by_name[name][0] for name in self.names]
 
     def decode(self, cells: NDArray[np.floating], possible: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
         """Numbers as what they stand for, by the names of the table's columns.
@@ -94,17 +94,17 @@ class Encoding:
             cells: In original units, ``[rows, columns]``.
             possible: Which columns of numbers were learned from, ``[columns]``.
         """
-        found, start = {}, 0
+        columns, start = {}, 0
         for feature in self.features:
             end = start + len(feature.names)
             part = np.asarray(cells[:, start:end], np.float64)
-            found[feature.name] = feature.decode(part, possible[start:end])
+            columns[feature.name] = feature.decode(part, possible[start:end])
             start = end
-        return found
+        return columns
 
     def unknown(self, frame: pd.DataFrame) -> list[str]:
         """Name categories that were not there when the encoding was made, a sentence for each column."""
-        found = []
+        texts = []
         for feature, place in zip(self.features, self._places(frame), strict=True):
             if not isinstance(feature, Category):
                 continue
@@ -112,12 +112,12 @@ class Encoding:
             rows = np.flatnonzero(feature.codes(column) == -2)
             if rows.size:
                 labels = list(dict.fromkeys(str(cell) for cell in column.to_numpy(object)[rows]))
-                found.append(
+                texts.append(
                     f"column {feature.name!r}: {listed(labels, 3)} is no category that was learned from; "
                     f"{rows.size:,} such cell{'s count' if rows.size > 1 else ' counts'} as missing"
                 )
-        more = ["more columns have unknown categories"] if len(found) > _MOST_UNKNOWN else []
-        return [*found[:_MOST_UNKNOWN], *more]
+        more = ["more columns have unknown categories"] if len(texts) > _MOST_UNKNOWN else []
+        return [*texts[:_MOST_UNKNOWN], *more]
 
     def as_plain(self) -> list[dict[str, Any]]:
         """Plain values, of which :meth:`of_plain` makes the same encoding."""

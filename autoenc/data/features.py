@@ -75,9 +75,9 @@ class Feature:
         rows = np.flatnonzero(wrong)
         if rows.size:
             cell = column.iloc[int(rows[0])]
-            told = shortened(cell) if isinstance(cell, str) else str(cell)
+            shown = shortened(cell) if isinstance(cell, str) else str(cell)
             raise InputError(
-                f"column {self.name!r} has {told} in row {rows[0] + 1}, where {needed} is needed"
+                f"column {self.name!r} has {shown} in row {rows[0] + 1}, where {needed} is needed"
             )
 
 
@@ -190,8 +190,8 @@ class Category(Feature):
         largest = np.where(possible, cells, -np.inf).argmax(axis=1)
         labels = np.empty(len(self.labels), object)
         labels[:] = self.labels
-        found: NDArray[Any] = labels[largest]
-        return found
+        decoded: NDArray[Any] = labels[largest]
+        return decoded
 
     def as_plain(self) -> dict[str, Any]:
         """See :meth:`Feature.as_plain`."""

@@ -31,13 +31,13 @@ class Fill(NamedTuple):
 
 def filled_pandas(frame: pd.DataFrame, fills: Sequence[Fill]) -> pd.DataFrame:
     """Return a copy of a frame with cells filled; whole numbers are rounded where the type has no others."""
-    found = frame.copy()
+    filled = frame.copy()
     for fill in fills:
         place = frame.columns.get_loc(fill.feature.name)
         assert isinstance(place, int)
         cells: Any = _filled(frame.iloc[:, place], fill)
-        found.isetitem(place, cells)
-    return found
+        filled.isetitem(place, cells)
+    return filled
 
 
 def _filled(column: pd.Series, fill: Fill) -> pd.Series:

@@ -38,5 +38,5 @@ def refuse_repeated(table: str, header: Sequence[str]) -> None:
     repeated = sorted(name for name, count in counts.items() if name and count > 1)
     if repeated:
         hint = "; a file without a header needs one" if all(map(is_number, filter(None, counts))) else ""
-        told = listed(repeated, quoted=False)
-        raise InputError(f"{table}: column names must differ, but these stand there twice: {told}{hint}")
+        names = listed(repeated, quoted=False)
+        raise InputError(f"{table}: column names must differ, but these stand there twice: {names}{hint}")

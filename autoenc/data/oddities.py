@@ -42,13 +42,13 @@ def odd_columns(
             f"learned from, though whole, unique and ascending like an identifier: {listed(identifiers)}; "
             f"leave out what only identifies rows with --exclude {as_value(identifiers[:10])}"
         )
-    for marker, found in sorted(marked.items()):
-        columns = listed([name for name, _ in found])
-        n_cells = sum(count for _, count in found)
+    for marker, columns_with in sorted(marked.items()):
+        columns = listed([name for name, _ in columns_with])
+        n_cells, plural = sum(count for _, count in columns_with), "s" * (len(columns_with) > 1)
         warnings.append(
             f"{marker:.10g} stands in {n_cells:,} cell{'s' * (n_cells > 1)} of {columns}, far from the other "
             f"values: if it marks missing cells, give --na_values {marker:.10g}; else --exclude "
-            f"{as_value([name for name, _ in found[:10]])} leaves the column{'s' * (len(found) > 1)} out"
+            f"{as_value([name for name, _ in columns_with[:10]])} leaves the column{plural} out"
         )
     return warnings
 
@@ -79,12 +79,12 @@ def markers_in(column: NDArray[np.floating]) -> dict[float, int]:
     if others.size == 0:
         return {}
     spread = others[-1] - others[0]
-    found = {}
+    counts_by_marker = {}
     for cell, count in zip(cells[may].astype(np.float64), counts[may], strict=True):
         distance = max(others[0] - cell, cell - others[-1])
         if distance > max(spread, abs(cell) / 2):
-            found[float(cell)] = int(count)
-    return found
+            counts_by_marker[float(cell)] = int(count)
+    return counts_by_marker
 
 
 def _may_mark(cell: float) -> bool:

@@ -309,8 +309,8 @@ def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarr
 
 def too_large(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which numbers are infinite, or so large that differences of such are; NaN is not."""
-    found: NDArray[np.bool_] = np.abs(values) > _LARGEST
-    return found
+    large: NDArray[np.bool_] = np.abs(values) > _LARGEST
+    return large
 
 
 def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> NDArray[np.object_]:

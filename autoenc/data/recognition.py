@@ -66,21 +66,23 @@ def recognize(
     features: list[Feature] = []
     for name in names:
         column = frame[name]
-        found = _feature(column, name, name in truth, max_categories)
-        if not isinstance(found, Feature):
-            left_out.add(found, name)
+        feature = _feature(column, name, name in truth, max_categories)
+        if not isinstance(feature, Feature):
+            left_out.add(feature, name)
             continue
         reason = None
         if not asked:
-            reason = _row_index(column, found) or _identifier(column, found) or _near_constant(column, found)
-            reason = reason or seen.twin(column, found)
+            reason = (
+                _row_index(column, feature) or _identifier(column, feature) or _near_constant(column, feature)
+            )
+            reason = reason or seen.twin(column, feature)
         if reason:
             left_out.add(reason, name)
         else:
-            features.append(found)
+            features.append(feature)
     if asked and left_out.by_reason:
-        told = [f"{path}: --columns: {text}" for text in left_out.sentences("cannot be learned from")]
-        raise InputError(told)
+        problems = [f"{path}: --columns: {text}" for text in left_out.sentences("cannot be learned from")]
+        raise InputError(problems)
     if not features:
         raise InputError([f"{path}: has no column to learn from", *left_out.sentences()])
     taken = [str(name) for name in frame.columns]

@@ -206,8 +206,8 @@ class Scaling:
 
     def differing(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Constant columns with cells of other numbers, which count as missing, ``[columns]``."""
-        found = [self._differs(values[:, j], j) for j in range(values.shape[1])]
-        return np.array([cells is not None and bool(cells.any()) for cells in found], bool)
+        by_column = [self._differs(values[:, j], j) for j in range(values.shape[1])]
+        return np.array([cells is not None and bool(cells.any()) for cells in by_column], bool)
 
     def constant_limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Of columns that are constant the range of cells that are that number, ``[columns]`` each.
@@ -408,5 +408,5 @@ def _flat_warnings(columns: Sequence[str], splits: Mapping[str, Scaling]) -> lis
 
 
 def _any_differing(scaling: Scaling, tables: Sequence[NDArray[np.floating]]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.logical_or.reduce([scaling.differing(values) for values in tables])
-    return found
+    differing: NDArray[np.bool_] = np.logical_or.reduce([scaling.differing(values) for values in tables])
+    return differing

@@ -110,11 +110,11 @@ class Table:
     @property
     def varying(self) -> NDArray[np.bool_]:
         """Which columns hold more than one number, ``[columns]``."""
-        found = np.zeros(self.values.shape[1], bool)
-        for j in range(found.size):
+        varies = np.zeros(self.values.shape[1], bool)
+        for j in range(varies.size):
             observed = self.values[:, j][~np.isnan(self.values[:, j])]
-            found[j] = observed.size > 0 and observed.min() < observed.max()
-        return found
+            varies[j] = observed.size > 0 and observed.min() < observed.max()
+        return varies
 
     def _blocks(self) -> Iterator[NDArray[np.float64]]:
         for start in range(0, len(self.values), 65536):

@@ -109,7 +109,7 @@ def require_room(n_bytes: int, purpose: str) -> None:
     """
     try:
         mmap.mmap(-1, n_bytes).close()
-    except OSError:
+    except (OSError, OverflowError):  # no room, or more than any address can name
         raise MachineError(
             f"out of memory: {purpose} needs {n_bytes // 2**20} MiB that cannot be had"
         ) from None

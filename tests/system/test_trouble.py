@@ -71,10 +71,11 @@ def test_what_an_error_was_raised_from_counts_as_well() -> None:
     assert trouble(error) == "out of memory"
 
 
-def test_room_that_cannot_be_had_is_asked_for_in_vain() -> None:
+@pytest.mark.parametrize("n_bytes", [2**60, 2**90])
+def test_room_that_cannot_be_had_is_asked_for_in_vain(n_bytes: int) -> None:
     require_room(2**20, "this")
     with pytest.raises(MachineError, match=r"this needs .* that cannot be had"):
-        require_room(2**60, "this")
+        require_room(n_bytes, "this")
 
 
 @pytest.mark.parametrize("name", ["native", "torch"])

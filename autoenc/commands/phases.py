@@ -47,13 +47,13 @@ def _run(plan: Plan, phase: Phase) -> int:
     if phase == "baseline":
         return search(plan.baseline())
     if phase == "coarse":
-        return tune(plan.adaptive("coarse", plan.settings.coarse))
+        return tune(plan.adaptive("coarse", plan.coarse_file))
     if phase == "fine":
         _refine(plan)
         fine = plan.adaptive("fine", str(plan.fine_file))
         return tune(fine, begin_with(plan, "coarse", fine))
     inner = plan.adaptive("fine", str(plan.fine_file))
-    outer = settings_within(plan.adaptive("bayesian", plan.settings.bayesian), inner)
+    outer = settings_within(plan.adaptive("bayesian", plan.bayesian_file), inner)
     return tune(outer, begin_with(plan, "fine", outer))
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from autoenc.config.layers import Layer, load_layers
 from autoenc.config.resolve import Resolution, resolve
 
-__all__ = ["Layer", "Resolution", "load_layers", "resolve"]
+__all__ = ["Layer", "Resolution", "load_layers", "resolve", "shipped_search"]
+
+
+def shipped_search(name: str) -> str:
+    """The path of a search file that comes with the package, e.g. ``coarse_search``."""
+    return str(Path(__file__).parent / "searches" / f"{name}.yaml")

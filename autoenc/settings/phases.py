@@ -29,15 +29,16 @@ class PhasesSettings(QuietSettings, NarrowingSettings):
     phases: Annotated[tuple[Phase, ...], SPLIT, SOME, DISTINCT] = option(
         PHASES, role="progress", description="which to run, in this order"
     )
-    coarse: PathText = option(
-        "configs/hyperparameter_search/coarse_search.yaml",
+    coarse: PathText | None = option(
+        None,
         role="space",
-        description="search file of the coarse phase",
+        description="search file of the coarse phase; by default the one that comes along",
     )
-    bayesian: PathText = option(
-        "configs/hyperparameter_search/bayesian_config.yaml",
+    bayesian: PathText | None = option(
+        None,
         role="space",
-        description="search file of the last phase, which searches within the fine ranges instead of its own",
+        description="search file of the last phase, which searches within the fine ranges instead of its own; "
+        "by default the one that comes along",
     )
     folds: int = again(
         SearchSettings,

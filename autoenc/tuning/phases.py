@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from autoenc.config import Resolution, load_layers, resolve
+from autoenc.config import Resolution, load_layers, resolve, shipped_search
 from autoenc.config.layers import Layer
 from autoenc.errors import InputError
 from autoenc.settings import PhasesSettings, SearchSettings, Settings, TuneSettings
@@ -40,6 +40,16 @@ class Plan(NamedTuple):
     output_dir: Path
     layers: list[Layer]
     flags: dict[str, Any]
+
+    @property
+    def coarse_file(self) -> str:
+        """The search file of the coarse phase."""
+        return self.settings.coarse or shipped_search("coarse_search")
+
+    @property
+    def bayesian_file(self) -> str:
+        """The search file of the last phase."""
+        return self.settings.bayesian or shipped_search("bayesian_config")
 
     @property
     def fine_file(self) -> Path:
@@ -91,8 +101,8 @@ def _check(plan: Plan) -> None:
     problems = []
     checks: dict[Phase, Any] = {
         "baseline": plan.baseline,
-        "coarse": lambda: plan.adaptive("coarse", plan.settings.coarse),
-        "bayesian": lambda: plan.adaptive("bayesian", plan.settings.bayesian),
+        "coarse": lambda: plan.adaptive("coarse", plan.coarse_file),
+        "bayesian": lambda: plan.adaptive("bayesian", plan.bayesian_file),
     }
     if plan.fine_file.exists():
         checks["fine"] = lambda: plan.adaptive("fine", str(plan.fine_file))

@@ -57,6 +57,9 @@ def trained_model(job: SearchJob, fit: Fit, stop: StopFlag | None = None) -> Fit
         Stopped: If ``stop`` was set before the end.
     """
     if job.settings.refit == "all":
+        if fit.recipe.patience:  # rows that are learned from must not say when to stop
+            measured = job.trainer.fit(job.division.split_of(fit), fit, stop)
+            fit = replace(fit, recipe=fit.recipe.stopped_after(measured.n_kept_epochs))
         fit = replace(fit, fold=ALL)
     outcome = job.trainer.fit(job.division.split_of(fit), fit, stop)
     return None if outcome.failure else model_of(fit, outcome, job.table, job.division)

@@ -145,3 +145,23 @@ def test_what_is_wrong_is_told_before_anything_runs(call, place, tmp_path):
     assert "--folds must be 0 or at least 2" in told("", "--folds", "1")
     assert "--phases must be one of" in told("", "--phases", "corse")
     assert "cannot be read" in told("", "--coarse", tmp_path / "none.yaml")
+
+
+def test_the_searches_that_come_along_are_found_from_anywhere(call, table_csv, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(f"data_path: {table_csv}\nlatent_dim: 2\n")
+    options = (
+        "--phases",
+        "coarse",
+        "--n_trials",
+        "2",
+        "--epochs",
+        "1",
+        "--folds",
+        "2",
+        "--output_dir",
+        "out",
+    )
+    answer = call("phases", "mine.yaml", *options, "--quiet")
+    assert (answer.code, answer.err) == (0, "")
+    assert (tmp_path / "out" / "coarse" / "study.journal").exists()

@@ -12,7 +12,8 @@ import pytest
 from autoenc.config import Resolution, load_layers, resolve
 from autoenc.settings import MergeSettings, RefineSettings, SearchSettings, TransferSettings, TuneSettings
 
-SHIPPED = sorted(Path(__file__).resolve().parents[2].glob("configs/**/*.yaml"))
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = sorted([*ROOT.glob("configs/**/*.yaml"), *ROOT.glob("autoenc/config/searches/*.yaml")])
 
 
 @pytest.fixture
@@ -162,8 +163,9 @@ def test_the_shipped_files_are_right(path, kind, environment):
 def test_the_shipped_search_files_go_with_the_shipped_experiment():
     assert {path.stem for path in SHIPPED} >= {"base", "copus", "transfer", "coarse_search", "fine_search"}
     experiment = next(path for path in SHIPPED if path.stem == "copus")
-    searches = [path for path in SHIPPED if path.parent.name == "hyperparameter_search"]
-    for path in (path for path in searches if path.stem != "transfer_wide"):
+    searches = [path for path in SHIPPED if path.parent.name == "searches"]
+    assert len(searches) == 3
+    for path in searches:
         layers, _ = load_layers(str(experiment), str(path), {})
         found = resolve(TuneSettings, layers, {})
         assert found.problems == []

@@ -77,7 +77,8 @@ def test_with_folds_the_test_rows_do_not_say_when_to_stop(search, tmp_path) -> N
     best = document["best_configuration"]
     entry = next(entry for entry in document["all_results"] if entry["config"] == best["config"])
     kept = sorted(fit["kept_epoch"] for fit in entry["fits"])
-    refit = [line for line in journal(tmp_path) if '"fold":"holdout"' in line]
+    fits = [line for line in journal(tmp_path) if '"identity":"' in line]
+    refit = [line for line in fits if '"fold":"holdout"' in line]
     assert len(refit) == 1, "the test rows were used once"
     assert f'"stop_after":{kept[1]}' in refit[0]
     assert '"patience"' not in refit[0]

@@ -37,7 +37,7 @@ class PhasesSettings(QuietSettings, NarrowingSettings):
     bayesian: PathText | None = option(
         None,
         role="space",
-        description="search file of the last phase, which searches within the fine ranges instead of its own; "
+        description="search file of the last phase, which searches within the fine ranges and not its own; "
         "by default the one that comes along",
     )
     folds: int = again(

@@ -89,7 +89,7 @@ def loss_name(results: SearchResults, final: bool = True) -> str:
 def _unit(results: SearchResults, final: bool = True) -> str:
     """The unit of :func:`loss_name`."""
     if results.settings.measure == "explained":
-        return "(share of each column's variance)" if final else "(of each stack's own loss)"
+        return "(share)" if final else "(each by its own loss)"
     return _UNITS[results.settings.loss[0]]
 
 

@@ -155,10 +155,23 @@ def _begun(path: str | Path) -> Iterator[tuple[bytes, IO[bytes]]]:
                     raise InputError("standard input: is closed; name a CSV or Parquet file")
                 else:
                     file = sys.stdin.buffer
+                _refuse_endless(path, file)
                 start = file.read(_START_BYTES)
         except OSError as error:
             raise InputError(f"{source_name(path)}: cannot be read: {error.strerror}") from None
         yield start, file
+
+
+def _refuse_endless(path: str | Path, file: IO[bytes]) -> None:
+    """See that a device has an end: a terminal has, where somebody types, and so has the null device."""
+    try:
+        status = os.fstat(file.fileno())
+    except (OSError, ValueError):  # no file of the system's, but bytes in its place
+        return
+    if not stat.S_ISCHR(status.st_mode) or file.isatty():
+        return
+    if status.st_rdev != os.stat(os.devnull).st_rdev:
+        raise InputError(f"{source_name(path)}: is a device without an end; name a CSV or Parquet file")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pytest
 from autoenc import InputError
 from autoenc.data import csv_rows, csv_table, csv_wide
 from autoenc.data.read import label_column, read_table
-from autoenc.data.sources import pipes_kept
+from autoenc.data.sources import open_table, pipes_kept
 from autoenc.data.table import load_table
 
 
@@ -456,3 +456,14 @@ def test_peak_memory_grows_with_the_numbers_and_not_with_the_text(tmp_path):
 
 def test_a_warning_of_the_file_reaches_the_reader(write):
     assert read_table(write("1,2\n3,4\n")).warnings
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom", "/dev/full"])
+def test_a_device_without_an_end_is_refused(device) -> None:
+    with pytest.raises(InputError, match=f"{device}: is a device without an end"), open_table(device):
+        pass
+
+
+def test_the_null_device_is_an_empty_table() -> None:
+    with open_table("/dev/null") as (start, _):
+        assert start == b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from autoenc.data.naming import is_number
@@ -76,7 +76,8 @@ def _column(column: pd.Series, rule: str) -> NDArray[np.float64]:
 
 def _array(data: Any, rule: str) -> NDArray[Any]:
     """Return the data as an array of any type, masked where it was."""
-    if isinstance(data, torch.Tensor):
+    torch = sys.modules.get("torch")  # who has a tensor has imported it, which takes seconds
+    if torch is not None and isinstance(data, torch.Tensor):
         tensor = data.detach().cpu()
         tensor = tensor.to_dense() if tensor.layout != torch.strided else tensor
         # NumPy does not know all of torch's floating types.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -194,6 +195,18 @@ class Fit:
             input_dim, self.architecture, self.latent_dim, recipe.norm, variational, linear_path,
             recipe.input_norm,
         )  # fmt: skip
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal fits: 16 hexadecimal digits."""
+        known = [
+            self.architecture,
+            self.latent_dim,
+            sorted(self.recipe.as_dict().items()),
+            self.seed,
+            self.fold,
+        ]
+        return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
 
     @property
     def parent(self) -> Fit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from math import isfinite
@@ -274,7 +274,7 @@ class SearchResults(Results):
             return None
         chosen = self.selection.chosen
         fit = chosen.trial.refit(chosen)
-        is_of_chosen = noted["fit"] == {**asdict(fit), "architecture": list(fit.architecture)}
+        is_of_chosen = noted["fit"] == fit.digest
         return {name: value for name, value in noted.items() if name != "fit"} if is_of_chosen else None
 
     @property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 
 from autoenc.analysis.cells import cells_document
@@ -30,7 +28,7 @@ def note_cells(job: SearchJob, record: FitRecord, results: SearchResults, stop: 
         return
     chosen = results.selection.chosen
     fit = chosen.trial.refit(chosen)
-    known = {**asdict(fit), "architecture": list(fit.architecture)}
+    known = fit.digest
     if results.search.get("cells", {}).get("fit") == known or chosen.seconds > _LONGEST_S * len(
         chosen.losses
     ):

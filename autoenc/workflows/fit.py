@@ -190,7 +190,8 @@ class _Clock:
         """Return whether a fit that takes about so many seconds may be begun; PCA always, and one more."""
         if len(self._results.finished) < 2 and len(self._results.outcomes) <= self._n_least():
             return True
-        return seconds <= self.left()
+        left = self.left()
+        return left > 0 and seconds <= left
 
     def _n_least(self) -> int:
         return len(self._results.trials[0].fits)

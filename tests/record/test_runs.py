@@ -50,7 +50,7 @@ def test_a_search_leaves_a_description(folders):
     assert run["started"] < run["ended"]
     assert run["started"].endswith("+00:00")
     options = SearchSettings.model_validate(run["settings"])
-    assert (options.epochs, options.hidden_dims_search, options.output_dir) == (30, (4, 2), str(other))
+    assert (options.epochs, options.hidden_dims_search, options.output_dir) == ((30,), (4, 2), str(other))
     text = json.dumps(options.model_dump(mode="json"), sort_keys=True)
     assert run["settings_sha256"] == hashlib.sha256(text.encode()).hexdigest()
     assert run["seeds"] == [5]

@@ -34,9 +34,8 @@ def cells_document(
         reconstruction: ``[test rows, columns]``.
 
     Returns:
-        ``columns`` and ``cells``: names, places (``row`` counts the table's rows from 1) and
-        shares of those that carry more than a tenth of the loss; ``n_worse_than_mean`` of ``n_columns``
-        observed ones; and ``mean_ratio``, the mean reconstruction over the mean of the data, in scaled units,
+        ``columns`` and ``cells`` that carry more than a tenth of the loss: names, shares, and of cells their
+        ``row``, counted from 1, and scaled value; ``n_worse_than_mean`` of ``n_columns`` observed ones; and ``mean_ratio``, the mean reconstruction over the mean of the data, in scaled units,
         None where some are negative.
     """
     target = split.values[split.test].astype(np.float64)
@@ -59,7 +58,12 @@ def cells_document(
     return {
         "columns": [{"column": columns[j], "share": float(by_column[j] / total)} for j in heavy.tolist()],
         "cells": [
-            {"row": int(split.test[i]) + 1, "column": columns[j], "share": float(errors[i, j] / total)}
+            {
+                "row": int(split.test[i]) + 1,
+                "column": columns[j],
+                "share": float(errors[i, j] / total),
+                "scaled": float(target[i, j]),
+            }
             for i, j in large.tolist()
         ],
         "n_worse_than_mean": int((seen & (by_column > of_mean.sum(axis=0))).sum()),
@@ -85,7 +89,8 @@ def cells_lines(found: dict[str, Any]) -> list[str]:
     lines = []
     if found["cells"]:
         named = ", ".join(
-            f"row {cell['row']} column {cell['column']!r} {100 * cell['share']:.0f} %"
+            f"row {cell['row']} column {cell['column']!r} {100 * cell['share']:.0f} % "
+            f"({cell['scaled']:.3g} when scaled)"
             for cell in found["cells"]
         )
         lines.append(f"{'few cells':<13} carry much of the test loss: {named}")

@@ -36,6 +36,7 @@ def test_a_cell_that_decides_is_named_with_row_and_column() -> None:
     assert [part["column"] for part in found["columns"]] == ["c4"]
     lines = "\n".join(cells_lines(found))
     assert "row 58 column 'c4'" in lines
+    assert cell["scaled"] == np.float32(rows[57, 4])
 
 
 def test_shares_of_columns_count_every_cell_as_the_loss_does() -> None:

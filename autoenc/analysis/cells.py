@@ -35,8 +35,9 @@ def cells_document(
 
     Returns:
         ``columns`` and ``cells`` that carry more than a tenth of the loss: names, shares, and of cells their
-        ``row``, counted from 1, and scaled value; ``n_worse_than_mean`` of ``n_columns`` observed ones; and ``mean_ratio``, the mean reconstruction over the mean of the data, in scaled units,
-        None where some are negative.
+        ``row``, counted from 1, and scaled value; ``n_worse_than_mean`` of ``n_columns`` observed ones; and
+        ``mean_ratio``, the mean reconstruction over the mean of the data, in scaled units, None where some
+        are negative.
     """
     target = split.values[split.test].astype(np.float64)
     observed = ~np.isnan(target)

@@ -140,10 +140,10 @@ def by_scikit_learn(values: Array, train: Array, test: Array, latent_dim: int) -
     best: tuple[float, Any] = (np.inf, None)
     for stack in STACKS:
         layers = (*stack, latent_dim, *stack[::-1])
-        model = MLPRegressor(layers, max_iter=100, random_state=0).fit(learning, learning)
+        model = MLPRegressor(hidden_layer_sizes=layers, max_iter=100, random_state=0).fit(learning, learning)
         error = float(np.square(model.predict(judging).reshape(judging.shape) - judging).mean())
         best = min(best, (error, layers), key=lambda pair: pair[0])
-    model = MLPRegressor(best[1], max_iter=100, random_state=0).fit(
+    model = MLPRegressor(hidden_layer_sizes=best[1], max_iter=100, random_state=0).fit(
         filled(values[train]), filled(values[train])
     )
     return filled.undo(model.predict(filled(values[test])).reshape(len(test), -1))

@@ -486,7 +486,7 @@ def test_fewer_trials_than_there_are_leave_the_stored_number_as_it_is(call, rows
 def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, rows_csv, tmp_path):
     words = ("--data_path", rows_csv, "--output_dir", tmp_path / "out", *QUICK)
     answer = call("transfer", *words, "--dry_run")
-    assert re.search(r"^memory +about \d+ MiB$", answer.out, re.MULTILINE)
+    assert re.search(r"^memory +about [\d,]+ MiB$", answer.out, re.MULTILINE)
     assert answer.code == 0, answer.err
     assert re.search(r"^trials +\d+ wanted, 0 done$", answer.out, re.MULTILINE)
     assert re.search(r"^estimate +[\d.]+ s a trial, [\d.]+ s in all$", answer.out, re.MULTILINE)

@@ -121,6 +121,11 @@ def fit(
     """
     with _called():
         path, read = given_table(data)
+        if not isinstance(data, str | os.PathLike) and not hasattr(data, "columns"):
+            options = {
+                "encode": False,
+                **options,
+            }  # arrays hold numbers alone, and give back all their columns
         options = {"latent_dim": latent_dim, "budget": budget, **options}
         settings = _settings(FitSettings, path, output_dir, quiet, options)
         results = []

@@ -156,3 +156,11 @@ def test_all_rows_may_be_learned_from_at_the_end() -> None:
     assert (usual.info["trained_on"], every.info["trained_on"]) == ("training rows", "all rows")
     assert (usual.info["n_train"], every.info["n_train"]) == (96, 120)
     assert "final_test_loss" not in every.info
+
+
+def test_an_array_gives_back_all_its_columns() -> None:
+    values = np.hstack([factors(), np.zeros((120, 1)), factors()[:, :1]])  # one constant, one there twice
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = autoenc.fit(values, **QUICK)
+    assert results.best_model().reconstruct(values).shape == values.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from autoenc.system.text import warn
 
 __all__ = [
     "ALL", "HOLDOUT", "Division", "Rows", "divide_folds", "divide_holdout", "dividing", "fold_names",
-    "scaled_split", "split_table",
+    "repeat_seed", "scaled_split", "split_table",
 ]  # fmt: skip
 
 HOLDOUT = "holdout"
@@ -93,9 +94,24 @@ def dividing(path: str, what: str, by: Mapping[str, str | None]) -> Iterator[Non
         raise InputError(f"{path}: {what}{' with ' + told if told else ''}: {error}") from None
 
 
-def fold_names(n_folds: int) -> list[str]:
-    """What the folds are called: ``1/5``, ``2/5``, ..."""
-    return [f"{k}/{n_folds}" for k in range(1, n_folds + 1)]
+_REPEAT = " repeat "
+
+
+def fold_names(n_folds: int, repeat: int = 0) -> list[str]:
+    """Return the names of the folds: ``1/5``, ``2/5``, ...; those of a repeat are ``1/5 repeat 1``, ...
+
+    Example:
+        >>> fold_names(2), fold_names(2, repeat=3)
+        (['1/2', '2/2'], ['1/2 repeat 3', '2/2 repeat 3'])
+    """
+    return [f"{k}/{n_folds}{f'{_REPEAT}{repeat}' if repeat else ''}" for k in range(1, n_folds + 1)]
+
+
+def repeat_seed(seed: int, repeat: int) -> int:
+    """Return the seed of a repeat, of its folds, weights, batches and dropout; repeat 0 is the search."""
+    if not repeat:
+        return seed
+    return int.from_bytes(hashlib.sha256(f"{seed}/repeat/{repeat}".encode()).digest()[:4], "big")
 
 
 class Division:
@@ -231,17 +247,18 @@ class Division:
             return self.train, self.test
         if fold == ALL:
             return np.arange(len(self.table.values)), self.test
-        index, _, count = fold.partition("/")
+        index, _, rest = fold.partition("/")
+        count, _, repeat = rest.partition(_REPEAT)
         asked = int(count) == self._n_asked
         fifth = f"the first of {count} folds of the training rows, which is to judge"
         what = f"--folds {count}" if asked else fifth
         with dividing(self.table.path, what, self._names):
-            return self._folds(int(count))[int(index) - 1]
+            return self._folds(int(count), repeat_seed(self.seed, int(repeat or 0)))[int(index) - 1]
 
-    def _folds(self, n_folds: int) -> list[tuple[Rows, Rows]]:
+    def _folds(self, n_folds: int, seed: int) -> list[tuple[Rows, Rows]]:
         classes = None if self._classes is None else self._classes[self.train]
         groups = None if self._groups is None else self._groups[self.train]
-        folds = divide_folds(self.train, n_folds, self.seed, classes, groups)
+        folds = divide_folds(self.train, n_folds, seed, classes, groups)
         self._tell_rare(rare_class(n_folds, classes))
         return folds
 

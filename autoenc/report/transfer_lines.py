@@ -6,7 +6,8 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
-from autoenc.two_stage.finalists import Finalist, compare, kept_trial
+from autoenc.searching.finalists import Finalist
+from autoenc.two_stage.finalists import compare, kept_trial
 
 __all__ = ["search_lines"]
 

@@ -1,18 +1,11 @@
-"""The last round: the best trials of a search are judged again, as the lowest of noisy values is partly luck.
-
-Sequential halving (Karnin, Koren and Somekh, "Almost optimal exploration in multi-armed bandits", ICML 2013):
-in each round all that are left are judged by as many further cross-validations as there were before, and the
-better half goes on. Those that are hard to tell apart get most of the work. The results of a repeat are
-kept in the study, so that a search that was killed does not repeat it.
-"""
+"""The last round of a two-stage search, kept in its study; see :mod:`autoenc.searching.finalists`."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Iterator, Sequence
-from math import inf, sqrt
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from math import inf
+from typing import Protocol
 
 import numpy as np
 import optuna
@@ -21,106 +14,21 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.analysis.study import ranked_trials
 from autoenc.engines import StopFlag
+from autoenc.searching.finalists import Finalist, Standing, mean_error, standing_of
 from autoenc.searching.loop import End, Executor, Objective, Watch, run
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.objective import FoldOutcome, FoldTrial, FoldUnit
 
-__all__ = [
-    "Finalist", "kept_trial", "compare", "fold_error", "fold_objectives", "is_decided", "judge_finalists",
-    "n_judgements", "n_repeats", "repeat_seed",
-]  # fmt: skip
+__all__ = ["compare", "fold_error", "fold_objectives", "is_decided", "judge_finalists", "kept_trial"]
 
 _KEPT = "autoenc_transfer_finalists"  # on the study: how many finalists
 
-Rows = dict[int, NDArray[np.float64]]
-"""The objective of each fold of the search and of all repeats so far, by a trial's number."""
 
-
-class Finalist(NamedTuple):
-    """How one of the best trials did over the folds of the search and of its repeats.
-
-    Attributes:
-        number: Of the trial.
-        n_folds: Folds that it was judged by; the better a trial did, the more.
-        mean: Of the objective over these.
-        standard_error: Of that mean.
-        above: How much higher the mean is than the winner's over the same folds; 0 for the winner.
-        above_standard_error: Of that difference, from the differences in each fold.
-    """
-
-    number: int
-    n_folds: int
-    mean: float
-    standard_error: float
-    above: float
-    above_standard_error: float
-
-
-def repeat_seed(seed: int, repeat: int) -> int:
-    """The seed of a repeat: of its folds, weights, batches and dropout; repeat 0 is the search itself."""
-    if not repeat:
-        return seed
-    return int.from_bytes(hashlib.sha256(f"{seed}/repeat/{repeat}".encode()).digest()[:4], "big")
-
-
-def _rounds(n_finalists: int) -> Iterator[tuple[int, range]]:
-    """Yield how many finalists each round begins with, and its repeats."""
-    done = 0
-    while n_finalists > 1:
-        repeats = range(done + 1, 2 * done + 2)
-        yield n_finalists, repeats
-        done, n_finalists = repeats[-1], -(-n_finalists // 2)
-
-
-def n_repeats(n_finalists: int) -> int:
-    """Repeats of the cross-validation that the last ones are judged by."""
-    return max((repeats[-1] for _, repeats in _rounds(n_finalists)), default=0)
-
-
-def n_judgements(n_finalists: int) -> int:
-    """Repeated cross-validations of all finalists together."""
-    return sum(count * len(repeats) for count, repeats in _rounds(n_finalists))
-
-
-class _Standing(NamedTuple):
-    """How far the last round is, by the study alone.
-
-    Attributes:
-        rows: Of all finalists that have not diverged.
-        order: Their numbers, best first: those that went further, and among them those of lower mean.
-        missing: Trials that the present round still has to judge, each with the repeat; empty at the end.
-    """
-
-    rows: Rows
-    order: list[int]
-    missing: list[tuple[FrozenTrial, int]]
-
-
-def _standing(study: optuna.Study) -> _Standing:
+def _standing(study: optuna.Study) -> Standing:
     known = study.user_attrs
     left = ranked_trials(study)[: known.get(_KEPT, 1)]
-    rows: Rows = {trial.number: fold_objectives(trial) for trial in left}
-    out: list[int] = []
-    for _, repeats in _rounds(len(left)):
-        if len(left) < 2:
-            break  # the others diverged
-        asked = [(trial, repeat) for repeat in repeats for trial in left]
-        missing = [(trial, repeat) for trial, repeat in asked if _key(trial, repeat) not in known]
-        if missing:
-            return _Standing(rows, [trial.number for trial in left] + out, missing)
-        for trial, repeat in asked:
-            judged = known[_key(trial, repeat)]
-            if isinstance(judged, str):  # a trial that diverges with other seeds is none to keep
-                rows.pop(trial.number, None)
-            elif trial.number in rows:
-                rows[trial.number] = np.concatenate([rows[trial.number], judged])
-        sound = sorted(
-            (trial for trial in left if trial.number in rows),
-            key=lambda trial: float(rows[trial.number].mean()),
-        )
-        n_kept = -(-len(left) // 2)
-        left, out = sound[:n_kept], [trial.number for trial in sound[n_kept:]] + out
-    return _Standing(rows, [trial.number for trial in left] + out, [])
+    rows = {trial.number: fold_objectives(trial) for trial in left}
+    return standing_of(rows, lambda number, repeat: known.get(_key(number, repeat)))
 
 
 def fold_objectives(trial: FrozenTrial) -> NDArray[np.float64]:
@@ -167,7 +75,7 @@ class _Finalists:
     def __init__(self, study: optuna.Study, objective: Repeats, deadline_s: float, n_seeds: int) -> None:
         self._study, self._objective, self._deadline_s = study, objective, deadline_s
         self._n_seeds = n_seeds
-        self._round: list[tuple[FrozenTrial, int]] = []
+        self._round: list[tuple[int, int]] = []
 
     def begin(self, n_running: int) -> FoldTrial | None:
         """See :class:`~autoenc.searching.loop.Trials`."""
@@ -177,9 +85,9 @@ class _Finalists:
             self._round = list(_standing(self._study).missing)
         if not self._round:
             return None
-        trial, repeat = self._round.pop(0)
-        units = self._objective.units_of(trial, repeat)
-        return FoldTrial(units, _key(trial, repeat), trial.number)
+        number, repeat = self._round.pop(0)
+        units = self._objective.units_of(self._study.get_trials(deepcopy=False)[number], repeat)
+        return FoldTrial(units, _key(number, repeat), number)
 
     def add(self, trial: FoldTrial, unit: FoldUnit, outcome: FoldOutcome) -> None:
         """Nothing: a repeat is recorded as a whole."""
@@ -197,44 +105,20 @@ class _Finalists:
             self._study.set_user_attr(trial.handle, end.failure)
 
 
-def _key(trial: FrozenTrial, repeat: int) -> str:
-    return f"{_KEPT}/{trial.number}/{repeat}"
+def _key(number: int, repeat: int) -> str:
+    return f"{_KEPT}/{number}/{repeat}"
 
 
 def compare(study: optuna.Study) -> list[Finalist]:
     """Return the finalists, best first; none while they are not judged to the end."""
-    rows, order, missing = _standing(study)
-    if missing or len(order) < 2:
-        return []
-    n_folds = len(study.get_trials(deepcopy=False)[order[0]].intermediate_values)
-    finalists = []
-    for number in order:
-        row = rows[number]
-        above = row - rows[order[0]][: len(row)]
-        finalists.append(
-            Finalist(
-                number, len(row), float(row.mean()), _error(row, n_folds), float(above.mean()),
-                _error(above, n_folds),
-            )
-        )  # fmt: skip
-    return finalists
-
-
-def _error(values: NDArray[np.float64], n_folds: int) -> float:
-    """Return the standard error of a mean over the folds of cross-validations of ``n_folds`` each.
-
-    Folds share rows, so the variance of a mean over them is taken ``1 / folds + test rows / training rows``
-    times that of a fold (Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52,
-    2003).
-    """
-    return sqrt((1 / len(values) + 1 / (n_folds - 1)) * float(values.var(ddof=1)))
+    return _standing(study).finalists()
 
 
 def fold_error(trial: FrozenTrial) -> float | None:
     """Return the standard error of a complete trial's value over the folds of the search; None for others."""
     values = fold_objectives(trial)
     is_judged = trial.state == TrialState.COMPLETE and len(values) > 1
-    return _error(values, len(values)) if is_judged else None
+    return mean_error(values, len(values)) if is_judged else None
 
 
 def is_decided(study: optuna.Study) -> bool:

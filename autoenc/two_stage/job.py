@@ -9,17 +9,18 @@ from pathlib import Path
 from optuna import TrialPruned
 from optuna.trial import Trial
 
+from autoenc.data.division import repeat_seed
 from autoenc.data.read import ReadTable
 from autoenc.data.scaling import Scaling, left_out_mark
 from autoenc.data.sources import table_stem
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
+from autoenc.searching.finalists import n_repeats
 from autoenc.settings import TransferSettings
 from autoenc.settings.base import available_cores
 from autoenc.system.paths import check_folder, refuse_own_table
 from autoenc.system.surroundings import one_thread_each
 from autoenc.two_stage.data import TransferData
-from autoenc.two_stage.finalists import n_repeats, repeat_seed
 from autoenc.two_stage.folds import Fold, FoldDivision, divide
 from autoenc.two_stage.objective import FoldsObjective
 from autoenc.two_stage.record import recorded_data

@@ -25,6 +25,7 @@ from autoenc.report.transfer_reports import write_pictures, write_tables
 from autoenc.report.transfer_results import TransferResults
 from autoenc.report.trials_table import scores_text
 from autoenc.searching.executors import Threads
+from autoenc.searching.finalists import n_judgements
 from autoenc.searching.inputs import open_cluster, sign_warnings
 from autoenc.searching.loop import Executor, run
 from autoenc.searching.memory import estimate_bytes, memory_text
@@ -37,7 +38,7 @@ from autoenc.system.surroundings import quiet_optuna
 from autoenc.system.text import escaped
 from autoenc.two_stage.data import Target, TransferData
 from autoenc.two_stage.estimate import estimate_trial_s, sizes_of
-from autoenc.two_stage.finalists import compare, is_decided, judge_finalists, kept_trial, n_judgements
+from autoenc.two_stage.finalists import compare, is_decided, judge_finalists, kept_trial
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.objective import FoldOutcome, FoldUnit
 from autoenc.two_stage.record import (

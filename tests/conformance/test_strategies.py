@@ -18,6 +18,7 @@ from autoenc.record.identity import Context
 from autoenc.record.record import Record, begun_study
 from autoenc.searching import run_fits
 from autoenc.searching.loop import run
+from autoenc.searching.ready import make_ready
 from autoenc.searching.strategies import make_strategy
 from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, require_settings
 from autoenc.settings.transfer import SamplerName
@@ -96,6 +97,7 @@ class Adaptive(FitSearch):
     def go(self, executor, n_parallel):
         settings = require_settings(TuneSettings, {**self._options, "jobs": n_parallel})
         job = TuneJob.prepare(settings, is_on_disk=False)
+        make_ready(job.engine, StopFlag(), quiet=True)  # its thread meddles with filters of warnings
         self._record = open_tune_record(self._storage, job, is_alone=True)
         fits = FitRecord.of(self._storage, job.context)
         run_tuning(job, self._record, fits, lambda number: None, nullcontext(), StopFlag(), executor)

@@ -8,9 +8,11 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, create_trial
 
+from autoenc.data.division import repeat_seed
 from autoenc.engines import StopFlag
 from autoenc.report.transfer_reports import best_params
 from autoenc.searching.executors import Here
+from autoenc.searching.finalists import n_judgements, n_repeats
 from autoenc.searching.loop import End
 from autoenc.two_stage.finalists import (
     compare,
@@ -18,9 +20,6 @@ from autoenc.two_stage.finalists import (
     fold_objectives,
     judge_finalists,
     kept_trial,
-    n_judgements,
-    n_repeats,
-    repeat_seed,
 )
 from autoenc.two_stage.folds import divide
 from autoenc.two_stage.objective import FoldOutcome, FoldsObjective

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from autoenc.data.division import repeat_seed
 from autoenc.errors import InputError
 from autoenc.two_stage.data import TransferData
-from autoenc.two_stage.finalists import repeat_seed
 from autoenc.two_stage.folds import divide
 from autoenc.two_stage.record import transfer_context
 

@@ -170,4 +170,4 @@ def test_a_shard_says_where_ensembles_and_models_are_made(call, labelled, tmp_pa
         "search", *options, "--shard", "0/2", "--ensemble", 2, "--save_models", "--output_dir", tmp_path
     )
     assert answer.code == 0
-    assert "--save_models and --ensemble 2: models are chosen among all shards" in answer.out
+    assert "--save_models and --ensemble 2: what is kept is chosen among all shards" in answer.out

@@ -12,6 +12,7 @@ from autoenc.settings import TuneSettings
 from autoenc.system.machine import tell_interrupted
 from autoenc.system.text import say, warn
 from autoenc.tuning.job import TuneJob
+from autoenc.tuning.results import is_decided
 from autoenc.workflows.screen import Terminal
 from autoenc.workflows.tune import TuneRun, open_tuning, tune_warnings
 from autoenc.workflows.tune_plan import dry_tune
@@ -55,10 +56,12 @@ def _conclude(job: TuneJob, run: TuneRun) -> int:
             f"resume with: {same_command(settings)}",
         )
         return signals.exit_code
-    if n_done < job.n_trials and settings.timeout_hours is not None:
+    decided = is_decided(run.results.study)
+    if settings.timeout_hours is not None and (n_done < job.n_trials or not decided):
+        judged = "" if decided else " and the finalists are not judged to the end"
         warn(
             f"time limit of {settings.timeout_hours:g} h reached (--timeout_hours): {n_done} of "
-            f"{job.n_trials} trials are done; resume with: {same_command(settings)}"
+            f"{job.n_trials} trials are done{judged}; resume with: {same_command(settings)}"
         )
     if not settings.quiet:
         say(*tune_summary(run.results, run.written))

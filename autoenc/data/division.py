@@ -94,15 +94,15 @@ def dividing(path: str, what: str, by: Mapping[str, str | None]) -> Iterator[Non
         raise InputError(f"{path}: {what}{' with ' + told if told else ''}: {error}") from None
 
 
-_REPEAT = " repeat "
+_REPEAT = "-repeat-"
 
 
 def fold_names(n_folds: int, repeat: int = 0) -> list[str]:
-    """Return the names of the folds: ``1/5``, ``2/5``, ...; those of a repeat are ``1/5 repeat 1``, ...
+    """Return the names of the folds: ``1/5``, ``2/5``, ...; those of a repeat are ``1/5-repeat-1``, ...
 
     Example:
         >>> fold_names(2), fold_names(2, repeat=3)
-        (['1/2', '2/2'], ['1/2 repeat 3', '2/2 repeat 3'])
+        (['1/2', '2/2'], ['1/2-repeat-3', '2/2-repeat-3'])
     """
     return [f"{k}/{n_folds}{f'{_REPEAT}{repeat}' if repeat else ''}" for k in range(1, n_folds + 1)]
 

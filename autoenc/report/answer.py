@@ -12,6 +12,7 @@ from autoenc.analysis.error import corrected_error
 from autoenc.data.division import HOLDOUT
 from autoenc.data.given import FRAME
 from autoenc.report.beside import ensemble_lines, warm_start_lines
+from autoenc.report.finalists import finalist_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared, tie_lines
 from autoenc.searching.trials import TrialResult
@@ -63,6 +64,10 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
             lines.append(f"              {'; '.join(not_compared(results))}")
     if results.cells is not None:
         lines += cells_lines(results.cells)
+    if results.judged_again is not None:
+        judged = results.judged_again
+        names = [result.trial.name for result in judged.results]
+        lines += finalist_lines(judged.standing.finalists(), names.__getitem__)
     lines += worse_lines(results)
     lines += [*tie_lines(results), *map(_effect_line, results.effects)]
     return [*lines, *warm_start_lines(results)] + ([] if shard else ensemble_lines(results))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from math import isfinite
@@ -22,7 +22,8 @@ from autoenc.errors import InputError
 from autoenc.record.fits import FitRecord
 from autoenc.report.base import Results
 from autoenc.report.cells import csv_lines
-from autoenc.searching.strategies import Halving, Strategy, make_strategy
+from autoenc.searching.finalists import JudgedTrials
+from autoenc.searching.strategies import Finalists, Halving, Strategy, make_strategy
 from autoenc.searching.trials import Trial, TrialResult, trials_of
 from autoenc.settings import RaceSettings, SearchSettings
 from autoenc.system.paths import utf8
@@ -92,6 +93,15 @@ class SearchResults(Results):
         return make_strategy(self.settings)
 
     @property
+    def _first_strategy(self) -> Strategy:
+        return self.strategy.strategy if isinstance(self.strategy, Finalists) else self.strategy
+
+    @property
+    def judged_again(self) -> JudgedTrials | None:
+        """How the best trials did over further folds, as far as they are judged; None without finalists."""
+        return self.strategy.judged(self.outcomes) if isinstance(self.strategy, Finalists) else None
+
+    @property
     def leaderboard(self) -> pd.DataFrame:
         """A row a stack, best first; see :func:`autoenc.report.leaderboard.leaderboard`."""
         from autoenc.report.leaderboard import leaderboard
@@ -145,7 +155,7 @@ class SearchResults(Results):
 
     @property
     def trained(self) -> list[Trial]:
-        """What is trained: what is compared, and warm starts that are reported beside it."""
+        """What is trained: what is compared, warm starts reported beside it, and repeats of finalists."""
         return self.strategy.trained(self.outcomes)
 
     @property
@@ -227,10 +237,15 @@ class SearchResults(Results):
     @property
     def selection(self) -> Selection:
         """Which stack to keep, and how sure that is; there must be a finished trial."""
-        found = select(self.finished, len(self.columns), self.settings.select, self.settings.score)
+        finished, judged = self.finished, self.judged_again
+        found = select(finished, len(self.columns), self.settings.select, self.settings.score)
+        if judged is not None and judged.winner is not None:
+            winner = judged.winner.trial
+            chosen = next(result for result in finished if result.trial == winner)
+            return replace(found, rule="finalists", chosen=chosen)
         if not isinstance(self.settings, RaceSettings):
             return found
-        return surest_gain(found, self.finished, self.finished[0], self.settings.n_errors)
+        return surest_gain(found, finished, finished[0], self.settings.n_errors)
 
     @property
     def effects(self) -> list[Effect]:
@@ -240,14 +255,14 @@ class SearchResults(Results):
     @property
     def halving(self) -> dict[str, Any] | None:
         """What halving spent against the whole grid; None of another strategy."""
-        if not isinstance(self.strategy, Halving):
-            return None
-        return self.strategy.cost(self.outcomes, len(self.columns))
+        strategy = self._first_strategy
+        return strategy.cost(self.outcomes, len(self.columns)) if isinstance(strategy, Halving) else None
 
     @property
     def n_dropped(self) -> int:
         """Trials that halving dropped after fewer epochs, so that they are not compared."""
-        return len(self.strategy.trials) - len(self.trials) if isinstance(self.strategy, Halving) else 0
+        strategy = self._first_strategy
+        return len(strategy.trials) - len(self.trials) if isinstance(strategy, Halving) else 0
 
     @property
     def n_incomplete(self) -> int:
@@ -259,7 +274,8 @@ class SearchResults(Results):
         """What warm starts save; None where none were asked for."""
         if not self.settings.warm_start:
             return None
-        return warm_start_document(compare_warm_starts(self.trained, self.outcomes))
+        trained = self._first_strategy.trained(self.outcomes)
+        return warm_start_document(compare_warm_starts(trained, self.outcomes))
 
     @property
     def ensemble(self) -> dict[str, Any] | None:
@@ -303,6 +319,7 @@ def results_document(results: SearchResults) -> dict[str, Any]:
         "measure": settings.measure,
         **({"halving": results.halving} if results.halving else {}),
         "selection": _selection(results),
+        **({"finalists": _finalists(results)} if settings.finalists > 1 else {}),
         **({"factors": [effect._asdict() for effect in results.effects]} if settings.factors else {}),
         **({"ensemble": results.ensemble} if settings.ensemble else {}),
         **({"warm_start": results.warm_start} if settings.warm_start else {}),
@@ -371,6 +388,20 @@ def _selection(results: SearchResults) -> dict[str, Any] | None:
         "compared": len(results.finished),
         "dropped_untested": results.n_dropped,
     }
+
+
+def _finalists(results: SearchResults) -> list[dict[str, Any]]:
+    """Return how the finalists compare, best first; empty while they are not judged to the end."""
+    judged = results.judged_again
+    if judged is None:
+        return []
+    documents = []
+    for finalist in judged.standing.finalists():
+        trial = judged.results[finalist.number].trial
+        recipe = {"recipe": trial.varied} if trial.factors else {}
+        numbers = {name: value for name, value in finalist._asdict().items() if name != "number"}
+        documents.append({"config": list(trial.architecture), **recipe, **numbers})
+    return documents
 
 
 def _entry(results: SearchResults, result: TrialResult) -> dict[str, Any]:

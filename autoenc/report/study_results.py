@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -14,9 +15,11 @@ from autoenc.errors import InputError
 from autoenc.record.record import TUNE
 from autoenc.report.answer import baselines_line, compared_with_baseline
 from autoenc.report.base import Results
+from autoenc.report.finalists import finalist_lines
 from autoenc.report.ties import trial_tie_lines
 from autoenc.report.trials_table import trials_table
-from autoenc.tuning.results import trial_results
+from autoenc.searching.finalists import Finalist
+from autoenc.tuning.results import finalists_of, kept_trial, trial_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +52,11 @@ class StudyResults(Results):
         return self.ranked[0] if self.ranked else None
 
     @property
+    def finalists(self) -> list[Finalist]:
+        """How the best trials did over further folds, best first; empty while that is not decided."""
+        return []
+
+    @property
     def best_params(self) -> dict[str, Any]:
         """The parameters of the best trial, as drawn.
 
@@ -68,18 +76,33 @@ class StudyResults(Results):
 
     @property
     def leaderboard(self) -> pd.DataFrame:
-        """A row a trial, best first; see :func:`autoenc.report.trials_table.trials_table`."""
+        """A row a trial, best first; see :func:`autoenc.report.trials_table.trials_table`.
+
+        ``value`` and ``standard_error`` are over the folds of the search. With finalists, ``finalist_mean``
+        and ``finalist_standard_error`` are over these and all repeats, missing where a trial was not judged
+        again.
+        """
         best, ranked = self.best_trial, self.ranked
         first = [trial for trial in ranked if best is not None and trial.number == best.number]
         others = [trial for trial in ranked if trial.number not in {trial.number for trial in first}]
-        return trials_table(
+        table = trials_table(
             self.study, [*first, *others], self._stack_of, self._size_of, self._error_of
         )  # fmt: skip
+        if not self._has_finalists():
+            return table
+        compared = {finalist.number: finalist for finalist in self.finalists}
+        for place, name in enumerate(("mean", "standard_error"), 3):
+            column = [getattr(compared.get(number), name, nan) for number in table["trial"]]
+            table.insert(place, f"finalist_{name}", column)
+        return table
 
     @property
     def plot(self) -> StudyPlots:
         """Pictures as matplotlib axes: ``history()``, ``importances()``, ``parallel()``, ``slices()``."""
         return StudyPlots(self)
+
+    def _has_finalists(self) -> bool:
+        return bool(self.finalists)
 
     def _best(self) -> FrozenTrial:
         if self.best_trial is None:
@@ -117,6 +140,16 @@ class TuneResults(StudyResults):
         >>> results.plot.history().get_xlabel()
         'trial'
     """
+
+    @property
+    def best_trial(self) -> FrozenTrial | None:
+        """The first of the finalists, without them the trial with the lowest value; None without any."""
+        return kept_trial(self.study)
+
+    @property
+    def finalists(self) -> list[Finalist]:
+        """See :class:`StudyResults`."""
+        return finalists_of(self.study)
 
     def ties(self) -> tuple[list[int] | None, str]:
         """Return the trials that are not shown to be worse than the best, and how that was tested.
@@ -160,10 +193,12 @@ def best_lines(results: TuneResults, advice: str) -> list[str]:
     note = results.study.user_attrs[TUNE]
     family = best.params.get("family", note["settings"]["families"][0])
     compared = compared_with_baseline(best.value or 0.0, note["baselines"])
+    judged = finalist_lines(results.finalists, lambda number: f"trial {number}")
     return [
         f"best trial    {best.number}: {family} {best.user_attrs['stack']}",
         f"loss          {best.value:.6f} on validation rows, {compared}",
         f"              these rows chose it, so it is optimistic; {advice}",
+        *judged,
     ]
 
 

@@ -29,6 +29,7 @@ from autoenc.analysis.study import (
 )
 from autoenc.report.cells import csv_lines
 from autoenc.report.results import finite
+from autoenc.searching.finalists import Finalist
 
 __all__ = ["best_document", "describe_distribution", "study_document", "top_trials_csv", "trials_csv"]
 
@@ -49,14 +50,23 @@ def describe_distribution(distribution: BaseDistribution) -> str:
     return f"{distribution.low:g} to {distribution.high:g}{scale}{step}"
 
 
-def best_document(study: optuna.Study, total_time_s: float) -> dict[str, Any]:
+def best_document(
+    study: optuna.Study, total_time_s: float, finalists: Sequence[Finalist] | None = None
+) -> dict[str, Any]:
     """Return the best trial, for ``best_hyperparameters.json``; nulls where no trial is complete.
 
     ``n_trials`` counts those that ended, whatever their state. Where a trial says what stack it built,
     ``best_stack`` is as built: no layer is wider than the one before, whatever widths were drawn.
+
+    Args:
+        study: The search.
+        total_time_s: What it took.
+        finalists: How its best trials compare over further folds, best first: the first of them is the best
+            trial then. None for a search without them.
     """
     ranked = ranked_trials(study)
-    best = ranked[0] if ranked else None
+    kept = finalists[0].number if finalists else None
+    best = next((trial for trial in ranked if kept is None or trial.number == kept), None)
     return finite(
         {
             "best_params": None if best is None else dict(best.params),
@@ -65,11 +75,17 @@ def best_document(study: optuna.Study, total_time_s: float) -> dict[str, Any]:
             "n_trials": count_finished(study),
             "total_time": total_time_s,
             "best_trial_number": None if best is None else best.number,
+            **({} if finalists is None else {"finalists": [judged._asdict() for judged in finalists]}),
         }
     )
 
 
-def study_document(study: optuna.Study, settings: Mapping[str, Any], total_time_s: float) -> dict[str, Any]:
+def study_document(
+    study: optuna.Study,
+    settings: Mapping[str, Any],
+    total_time_s: float,
+    finalists: Sequence[Finalist] | None = None,
+) -> dict[str, Any]:
     """Settings, counts and every trial with its values and times, for ``optimization_results.json``."""
     trials = study_trials(study)
     return finite(
@@ -77,7 +93,7 @@ def study_document(study: optuna.Study, settings: Mapping[str, Any], total_time_
             "study_name": study.study_name,
             "settings": dict(settings),
             "trial_states": count_states(trials),
-            **best_document(study, total_time_s),
+            **best_document(study, total_time_s, finalists),
             "search_space": {
                 name: describe_distribution(distribution)
                 for name, distribution in search_space(trials).items()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import count_states, ranked_trials, search_space, study_trials
+from autoenc.report.finalists import finalist_lines
 from autoenc.report.importances import study_importances
 from autoenc.report.study_tables import describe_distribution
+from autoenc.searching.finalists import Finalist
 from autoenc.system.text import escaped
 
 __all__ = ["report_text"]
@@ -18,13 +20,19 @@ __all__ = ["report_text"]
 _TOP = 5
 
 
-def report_text(study: optuna.Study, settings: Mapping[str, Any], total_time_s: float) -> str:
+def report_text(
+    study: optuna.Study,
+    settings: Mapping[str, Any],
+    total_time_s: float,
+    finalists: Sequence[Finalist] = (),
+) -> str:
     """Return the report for ``optimization_report.txt``.
 
     Args:
         study: What is reported.
         settings: Options of the search, by name.
         total_time_s: What the search took so far.
+        finalists: How its best trials compare over further folds, best first.
     """
     trials, ranked = study_trials(study), ranked_trials(study)
     counts = count_states(trials)
@@ -38,7 +46,11 @@ def report_text(study: optuna.Study, settings: Mapping[str, Any], total_time_s: 
     n_infinite = counts["complete"] - len(ranked)
     if n_infinite:
         lines.append(f"            not ranked, as their value is not finite: {n_infinite:,} of the complete")
-    lines += [f"total time  {total_time_s:,.1f} s", *_best(ranked), *_space(trials), *_importance(study)]
+    lines += [f"total time  {total_time_s:,.1f} s", *_best(ranked)]
+    if finalists:
+        judged = finalist_lines(finalists, lambda number: f"trial {number}")
+        lines += ["", "Best trials over further folds", *(f"  {line}" for line in judged)]
+    lines += [*_space(trials), *_importance(study)]
     lines += [*_table(ranked), "", "Settings", *_aligned({name: str(settings[name]) for name in settings})]
     return "\n".join(map(escaped, lines)) + "\n"
 

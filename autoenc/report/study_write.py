@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import optuna
 from autoenc.report.results import json_bytes
 from autoenc.report.study_tables import best_document, study_document, top_trials_csv, trials_csv
 from autoenc.report.study_text import report_text
+from autoenc.searching.finalists import Finalist
 from autoenc.system.paths import png_content, utf8, write_atomically
 from autoenc.system.special import make_own_folder
 
@@ -21,7 +22,12 @@ __all__ = ["write_study_figures", "write_study_reports"]
 
 
 def write_study_reports(
-    study: optuna.Study, folder: Path, settings: Mapping[str, Any], plot: bool, total_time_s: float
+    study: optuna.Study,
+    folder: Path,
+    settings: Mapping[str, Any],
+    plot: bool,
+    total_time_s: float,
+    finalists: Sequence[Finalist] | None = None,
 ) -> list[tuple[str, Path]]:
     """Write tables and documents, and pictures where they are wanted.
 
@@ -34,6 +40,7 @@ def write_study_reports(
         settings: Options of the search by name, plain values.
         plot: Also draw the pictures into ``figures/``.
         total_time_s: What the search took so far.
+        finalists: How its best trials compare over further folds, best first; None for a search without them.
 
     Returns:
         What was written: a word for it, and the file.
@@ -41,18 +48,22 @@ def write_study_reports(
     Raises:
         OSError: If a file cannot be written; every file is then whole, the old one or the new one.
     """
+    best = best_document(study, total_time_s, finalists)
+    results = study_document(study, settings, total_time_s, finalists)
+    report = report_text(study, settings, total_time_s, finalists or ())
     contents = {
-        "best": ("best_hyperparameters.json", json_bytes(best_document(study, total_time_s))),
-        "results": ("optimization_results.json", json_bytes(study_document(study, settings, total_time_s))),
+        "best": ("best_hyperparameters.json", json_bytes(best)),
+        "results": ("optimization_results.json", json_bytes(results)),
         "all trials": ("all_trials.csv", utf8(trials_csv(study))),
         "top trials": ("top_20_trials.csv", utf8(top_trials_csv(study))),
-        "report": ("optimization_report.txt", utf8(report_text(study, settings, total_time_s))),
+        "report": ("optimization_report.txt", utf8(report)),
     }
     written = []
     for word, (name, content) in contents.items():
         write_atomically(folder / name, content)
         written.append((word, folder / name))
-    return written + (write_study_figures(study, folder / "figures") if plot else [])
+    kept = finalists[0].number if finalists else None
+    return written + (write_study_figures(study, folder / "figures", kept) if plot else [])
 
 
 def write_study_figures(study: optuna.Study, folder: Path, kept: int | None = None) -> list[tuple[str, Path]]:

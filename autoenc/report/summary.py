@@ -34,10 +34,11 @@ def search_summary(results: SearchResults, files: Files, shard: tuple[int, int] 
         settings = results.settings
         later = ["--save_models"] if settings.save_models else []
         later += [f"--ensemble {settings.ensemble}"] if settings.ensemble else []
+        later += [f"--finalists {settings.finalists}"] if settings.finalists > 1 else []
         if later:
             options = " and ".join(later)
             lines.append(
-                f"{options}: models are chosen among all shards, by a search in the folder of the merge"
+                f"{options}: what is kept is chosen among all shards, by a search in the folder of the merge"
             )
     return [*lines, "", *files_lines(files)]
 

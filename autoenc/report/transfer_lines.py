@@ -6,7 +6,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
-from autoenc.searching.finalists import Finalist
+from autoenc.report.finalists import finalist_lines
 from autoenc.two_stage.finalists import compare, kept_trial
 
 __all__ = ["search_lines"]
@@ -19,7 +19,7 @@ def search_lines(study: optuna.Study) -> list[str]:
     counted = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
     lines = [
         f"trials        {counted}",
-        *(f"finalist      {_told_finalist(finalist)}" for finalist in compare(study)),
+        *finalist_lines(compare(study), lambda number: f"trial {number}"),
     ]
     if best is None:
         return lines
@@ -29,15 +29,6 @@ def search_lines(study: optuna.Study) -> list[str]:
             f"{'':<13} {name} {value:.5g}" if isinstance(value, float) else f"{'':<13} {name} {value}"
         )
     return lines
-
-
-def _told_finalist(judged: Finalist) -> str:
-    text = f"trial {judged.number}: {judged.mean:.4f} over {judged.n_folds} folds"
-    if not judged.above_standard_error:
-        return text
-    return (
-        f"{text}, {judged.above:+.4f} +- {judged.above_standard_error:.4f} beside the first on the same folds"
-    )
 
 
 def _told_best(study: optuna.Study, best: FrozenTrial) -> str:

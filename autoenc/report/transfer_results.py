@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import nan
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -12,12 +11,12 @@ from optuna.trial import FrozenTrial
 from autoenc.report.full_transfer import beside_lines
 from autoenc.report.study_results import StudyPlots, StudyResults
 from autoenc.report.trials_table import scores_text
+from autoenc.searching.finalists import Finalist
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.finalists import compare, fold_error, kept_trial
 from autoenc.two_stage.space import configuration
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
     from autoenc.two_stage.checkpoint import FittedTransfer
@@ -74,18 +73,12 @@ class TransferResults(StudyResults):
         return model
 
     @property
-    def leaderboard(self) -> pd.DataFrame:
-        """A row a trial, best first; see :func:`autoenc.report.trials_table.trials_table`.
+    def finalists(self) -> list[Finalist]:
+        """See :class:`StudyResults`."""
+        return compare(self.study)
 
-        ``value`` and ``standard_error`` are over the folds of the search; ``finalist_mean`` and
-        ``finalist_standard_error`` over these and all repeats, missing where a trial was not judged again.
-        """
-        table = super().leaderboard
-        compared = {finalist.number: finalist for finalist in compare(self.study)}
-        for place, name in enumerate(("mean", "standard_error"), 3):
-            column = [getattr(compared.get(number), name, nan) for number in table["trial"]]
-            table.insert(place, f"finalist_{name}", column)
-        return table
+    def _has_finalists(self) -> bool:
+        return True  # its table has the columns also while nothing is judged again
 
     @property
     def plot(self) -> TransferPlots:
@@ -112,7 +105,7 @@ class TransferResults(StudyResults):
         best = self.best_trial
         if best is None:
             return ["no trial is complete"]
-        judged = f", {compare(self.study)[0].mean:.4f} over all its folds" if compare(self.study) else ""
+        judged = f", {self.finalists[0].mean:.4f} over all its folds" if self.finalists else ""
         stack, latent = best.params["hidden_dims"], best.params["latent_dim"]
         return [
             f"best trial    {best.number}: {best.params['family']} {stack}, latent size {latent}",

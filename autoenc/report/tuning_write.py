@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,8 +17,10 @@ from autoenc.report.results import json_bytes
 from autoenc.report.study_write import write_study_reports
 from autoenc.report.tuning import progress_csv, state_document, steps_of
 from autoenc.report.tuning_plots import analysis_plot, draw_analysis, draw_tune_progress, tune_progress_plot
+from autoenc.searching.finalists import Finalist
 from autoenc.system.paths import png_content, utf8, write_atomically
 from autoenc.tuning.families import modes
+from autoenc.tuning.results import finalists_of
 
 __all__ = ["STATE_FILE", "TuneReports"]
 
@@ -63,7 +66,8 @@ class TuneReports:
 
     def write(self, state: str, plot: bool, drawing: bool = True) -> list[tuple[str, Path]]:
         """Write everything, pictures only while ``drawing``; returns a word for each file, and the file."""
-        written = self._tables(state, plot and drawing)
+        finalists = finalists_of(self._study) if self._note["settings"].get("finalists", 1) > 1 else None
+        written = self._tables(state, plot and drawing, finalists)
         return written + (self._pictures() if drawing else [])
 
     @property
@@ -75,9 +79,11 @@ class TuneReports:
     def _resilient(self) -> bool:
         return bool(self._note["settings"]["strategy"] == "resilient")
 
-    def _tables(self, state: str, plot: bool = False) -> list[tuple[str, Path]]:
+    def _tables(
+        self, state: str, plot: bool = False, finalists: Sequence[Finalist] | None = None
+    ) -> list[tuple[str, Path]]:
         settings, total = self._note["settings"], total_s(self._study)
-        written = write_study_reports(self._study, self._folder, settings, plot, total)
+        written = write_study_reports(self._study, self._folder, settings, plot, total, finalists)
         if not self._resilient:
             return written
         return [

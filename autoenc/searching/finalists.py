@@ -16,13 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.data.division import fold_names, repeat_seed
+from autoenc.data.division import Division, fold_names, repeat_seed
 from autoenc.engines import Fit, Outcome
 from autoenc.searching.trials import Trial, TrialResult
 
 __all__ = [
-    "Finalist", "JudgedTrials", "Standing", "judge_again", "mean_error", "n_judgements", "n_repeats",
-    "standing_of",
+    "Finalist", "JudgedTrials", "Standing", "check_repeats", "judge_again", "mean_error", "n_judgements",
+    "n_repeats", "plan_line", "standing_of",
 ]  # fmt: skip
 
 Row = NDArray[np.float64]
@@ -179,6 +179,24 @@ def judge_again(
 
     first = {number: np.array(result.repetitions) for number, result in enumerate(results)}
     return JudgedTrials(results, standing_of(first, judged), repeats)
+
+
+def check_repeats(division: Division, n_folds: int, n_finalists: int) -> None:
+    """Divide the rows into the folds of all repeats, which fails now or never.
+
+    Raises:
+        InputError: If they cannot be divided.
+    """
+    for repeat in range(1, n_repeats(n_finalists) + 1):
+        division.rows(fold_names(n_folds, repeat)[0])
+
+
+def plan_line(n_finalists: int, n_folds: int) -> str:
+    """Return in words what will be judged again."""
+    return (
+        f"the best {n_finalists} are judged again at the end, by up to "
+        f"{n_repeats(n_finalists) * n_folds:,} further folds"
+    )
 
 
 def _repeated(trial: Trial, repeat: int) -> Trial:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from autoenc.engines import Fit, Outcome
+from autoenc.searching.finalists import JudgedTrials, judge_again
 from autoenc.searching.trials import Trial, trained_trials_of, trials_of
 from autoenc.settings import RaceSettings, SearchSettings
 
-__all__ = ["Grid", "Halving", "Rung", "Strategy", "make_strategy"]
+__all__ = ["Finalists", "Grid", "Halving", "Rung", "Strategy", "make_strategy"]
 
 Outcomes = Mapping[Fit, Outcome]
 
@@ -130,8 +131,49 @@ class Halving:
         }
 
 
+@dataclass(frozen=True)
+class Finalists:
+    """A strategy, and once all of it is recorded its best trials by more and more folds.
+
+    Attributes:
+        strategy: What is tried first.
+        n_finalists: How many of its trials are judged again.
+    """
+
+    strategy: Strategy
+    n_finalists: int
+
+    def judged(self, outcomes: Outcomes) -> JudgedTrials:
+        """Return how the finalists stand; none while the strategy is not done."""
+        trials = self.strategy.compared(outcomes)
+        results = [] if self._is_open(outcomes) else [trial.result(outcomes) for trial in trials]
+        ranked = [result for result in results if result is not None and result.failure is None]
+        return judge_again(sorted(ranked, key=lambda result: result.loss), self.n_finalists, outcomes)
+
+    def _is_open(self, outcomes: Outcomes) -> bool:
+        return any(fit not in outcomes for fit in self.strategy.propose(outcomes))
+
+    def propose(self, outcomes: Outcomes) -> list[Fit]:
+        """See :class:`Strategy`."""
+        repeats = self.judged(outcomes).repeats
+        return [*self.strategy.propose(outcomes), *(fit for trial in repeats for fit in trial.fits)]
+
+    def compared(self, outcomes: Outcomes) -> list[Trial]:
+        """See :class:`Strategy`; by the folds that all have in common."""
+        return self.strategy.compared(outcomes)
+
+    def trained(self, outcomes: Outcomes) -> list[Trial]:
+        """See :class:`Strategy`; each repeat is a trial of its own."""
+        return [*self.strategy.trained(outcomes), *self.judged(outcomes).repeats]
+
+
 def make_strategy(settings: SearchSettings) -> Strategy:
     """Return the strategy that these options ask for."""
+    first = _first_strategy(settings)
+    return Finalists(first, settings.finalists) if settings.finalists > 1 else first
+
+
+def _first_strategy(settings: SearchSettings) -> Strategy:
     if isinstance(settings, RaceSettings):
         from autoenc.searching.race import Race
 

@@ -14,7 +14,7 @@ from autoenc.settings.scores import parse_score
 from autoenc.settings.shards import parse_shard
 from autoenc.settings.shared import ScheduleSettings
 from autoenc.settings.training import TrainingSettings
-from autoenc.settings.trust import EnsembleSettings, WarmStartSettings
+from autoenc.settings.trust import EnsembleSettings, FinalistSettings, WarmStartSettings
 
 __all__ = ["SearchSettings"]
 
@@ -35,7 +35,9 @@ Score = Annotated[str, AfterValidator(_score)]
 Shard = Annotated[str, AfterValidator(_shard)]
 
 
-class SearchSettings(RecipeSettings, ScheduleSettings, WarmStartSettings, EnsembleSettings, TrainingSettings):
+class SearchSettings(
+    RecipeSettings, ScheduleSettings, WarmStartSettings, EnsembleSettings, FinalistSettings, TrainingSettings
+):
     """Options of the exhaustive search."""
 
     latent_dim: LatentSizes = option(
@@ -111,6 +113,9 @@ class SearchSettings(RecipeSettings, ScheduleSettings, WarmStartSettings, Ensemb
             problems.append((("engine", "device"), text))
         if self.score is not None and self.select != "best":
             problems.append((("select", "score"), "--score decides by itself; leave out --select"))
+        if self.finalists > 1 and (self.select != "best" or self.score is not None):
+            text = "--finalists decides by itself; leave out --select and --score"
+            problems.append((("finalists", "select", "score"), text))
         if self.strategy == "halving" and self.shard is not None:
             text = "--strategy halving needs all results to go on and cannot be divided with --shard"
             problems.append((("strategy", "shard"), text))
@@ -141,6 +146,7 @@ class SearchSettings(RecipeSettings, ScheduleSettings, WarmStartSettings, Ensemb
         problems += self.warm_start_contradictions(self.strategy, self.max_layers)
         n_compared = n_trials + n_warm * self.compare_warm
         problems += self.ensemble_contradictions(n_compared, self.folds, self.seeds)
+        problems += self.finalist_contradictions(self.folds)
         return problems
 
     @property

@@ -35,6 +35,7 @@ from autoenc.settings.space import (
     SpaceSettings,
 )
 from autoenc.settings.training import ScaledSettings, TrainingSettings
+from autoenc.settings.trust import FinalistSettings
 from autoenc.settings.tune import TuneSettings
 
 __all__ = ["SamplerName", "TransferSettings", "TransferSpaceSettings"]
@@ -163,13 +164,7 @@ class TransferSettings(
     seeds: int = again(
         ScheduleSettings, "seeds", description="judge every trial by so many seeds in each fold"
     )
-    finalists: int = option(
-        8,
-        role="progress",
-        ge=1,
-        le=1024,
-        description="best trials to be judged again at the end, by more and more folds; 1 for none",
-    )
+    finalists: int = again(FinalistSettings, "finalists", 8)
     epochs: Count = again(SearchSettings, "epochs", 20, description="stage 1: passes over its rows")
     batch_size: BatchSize = again(
         SearchSettings, "batch_size", 32, description="stage 1: rows of a training step"

@@ -1,11 +1,11 @@
-"""Options that put more than one fit to use: ensembles of the best, and warm starts from trained stacks."""
+"""Options that put more than one fit to use: ensembles, further folds for the best, warm starts."""
 
 from __future__ import annotations
 
 from autoenc.settings.base import Settings
 from autoenc.settings.options import option
 
-__all__ = ["EnsembleSettings", "WarmStartSettings"]
+__all__ = ["EnsembleSettings", "FinalistSettings", "WarmStartSettings"]
 
 Contradiction = tuple[tuple[str, ...], str]
 
@@ -36,6 +36,25 @@ class EnsembleSettings(Settings):
             names = ("ensemble", "hidden_dims_search", "max_layers", "folds", "seeds")
             return [(names, text)]
         return []
+
+
+class FinalistSettings(Settings):
+    """Whether the best trials are judged again, as the lowest of noisy losses is partly luck."""
+
+    finalists: int = option(
+        1,
+        role="progress",
+        ge=1,
+        le=1024,
+        description="best trials to be judged again at the end, by more and more folds; 1 for none",
+    )
+
+    def finalist_contradictions(self, folds: int) -> list[Contradiction]:
+        """Return what is wrong with judging again in a search with so many folds."""
+        if self.finalists == 1 or folds:
+            return []
+        text = f"--finalists {self.finalists} judges by further folds of the training rows; give --folds 5"
+        return [(("finalists", "folds"), text)]
 
 
 class WarmStartSettings(Settings):

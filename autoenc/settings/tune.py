@@ -12,6 +12,7 @@ from autoenc.settings.search import SearchSettings
 from autoenc.settings.shared import BudgetSettings, ScheduleSettings
 from autoenc.settings.space import Families, FamilySettings, SpaceSettings
 from autoenc.settings.training import ScaledSettings
+from autoenc.settings.trust import FinalistSettings
 
 __all__ = ["ResilientSettings", "StrategyName", "TuneSettings"]
 
@@ -72,7 +73,13 @@ class ResilientSettings(Settings):
 
 
 class TuneSettings(
-    ScheduleSettings, BudgetSettings, ResilientSettings, SpaceSettings, FamilySettings, ScaledSettings
+    ScheduleSettings,
+    BudgetSettings,
+    ResilientSettings,
+    SpaceSettings,
+    FamilySettings,
+    FinalistSettings,
+    ScaledSettings,
 ):
     """Options of the adaptive search."""
 
@@ -129,6 +136,7 @@ class TuneSettings(
             problems.append((("folds",), "--folds must be 0 or at least 2, got 1"))
         if self.seed + self.seeds > 2**32:
             problems.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
+        problems += self.finalist_contradictions(self.folds)
         if self.n_trials < len(self.families):
             text = f"--n_trials must give each of the {len(self.families)} families one, got {self.n_trials}"
             problems.append((("n_trials", "families"), text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from math import inf
@@ -14,14 +15,16 @@ from autoenc.engines import Fit, Outcome, StopFlag
 from autoenc.record.fits import FitRecord
 from autoenc.record.record import Record
 from autoenc.searching.executors import Threads
-from autoenc.searching.fits import FitExecutor, FitObjective, FitTrial
+from autoenc.searching.finalists import judge_again
+from autoenc.searching.fits import FitExecutor, FitObjective, FitTrial, run_fits
 from autoenc.searching.loop import End, run
 from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.tuning.families import situation
 from autoenc.tuning.job import TuneJob
+from autoenc.tuning.results import trial_results
 
-__all__ = ["TuneObjective", "run_tuning"]
+__all__ = ["TuneObjective", "judge_finalists", "run_tuning"]
 
 
 def run_tuning(
@@ -58,6 +61,39 @@ def run_tuning(
     finally:
         if cluster is None:
             executor.close()
+
+
+def judge_finalists(
+    job: TuneJob,
+    study: optuna.Study,
+    fits: FitRecord,
+    stop: StopFlag,
+    cluster: FitExecutor | None = None,
+    deadline_s: float = inf,
+) -> None:
+    """Judge the best trials by further folds, as far as that is not recorded yet.
+
+    Args:
+        job: What is searched.
+        study: Its trials, all of which have ended.
+        fits: Where the fits of the repeats are recorded.
+        stop: Ends it early; what is not judged yet can be later.
+        cluster: Where fits are trained; None for threads of this process.
+        deadline_s: When no round begins any more, on :func:`time.monotonic`.
+    """
+    ranked, outcomes = [result for _, result in trial_results(study)], fits.outcomes()
+
+    def wanted() -> list[Fit]:
+        if time.monotonic() >= deadline_s:
+            return []
+        repeats = judge_again(ranked, job.settings.finalists, outcomes).repeats
+        return [fit for trial in repeats for fit in trial.fits if fit not in outcomes]
+
+    def done(fit: Fit, outcome: Outcome) -> None:
+        fits.add(fit, outcome, job.engine.name)
+        outcomes[fit] = outcome
+
+    run_fits(wanted, job.division.split_of, job.engine, job.settings.jobs, done, stop, cluster)
 
 
 class TuneObjective(FitObjective):
@@ -143,6 +179,6 @@ class _Trials(StudyTrials[Fit, Outcome]):
         return str(situation(self.study, self._job.settings, self._job.thresholds, family).mode)
 
     def add(self, trial: FitTrial, unit: Fit, outcome: Outcome) -> None:
-        """FitRecord a fit."""
+        """Record a fit."""
         self._fits.add(unit, outcome, self._job.engine.name)
         self._done[unit] = outcome

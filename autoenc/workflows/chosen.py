@@ -10,7 +10,6 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from autoenc.analysis.study import ranked_trials
 from autoenc.engines import Recipe
 from autoenc.errors import InputError
 from autoenc.models.grid import Architecture, parse_architecture
@@ -20,6 +19,7 @@ from autoenc.record.searches import Searches
 from autoenc.record.storage import journal_path
 from autoenc.report import SearchResults
 from autoenc.settings import search_settings
+from autoenc.tuning.results import kept_trial
 
 __all__ = ["Chosen", "chosen_of_study", "chosen_trial", "complete_trial", "last_search"]
 
@@ -95,10 +95,10 @@ def chosen_of_study(study: optuna.Study, number: int | None = None) -> Chosen:
 
 
 def _best_trial(study: optuna.Study) -> FrozenTrial:
-    ranked = ranked_trials(study)
-    if not ranked:
+    best = kept_trial(study)
+    if best is None:
         raise InputError(f"{study.study_name}: no trial has succeeded yet")
-    return ranked[0]
+    return best
 
 
 def complete_trial(study: optuna.Study, number: int) -> FrozenTrial:

@@ -60,8 +60,8 @@ def merge_folders(folders: list[Path], out: Path) -> Iterator[Merged]:
 
 
 def _join(parts: list[FitRecord], target: FitRecord, out: Path) -> Merged:
-    """Join the records of one context."""
-    options = [search_settings({**p.search["settings"], "shard": None}) for p in parts]
+    """Join the records of one context; finalists are chosen by a search in the joined folder."""
+    options = [search_settings({**p.search["settings"], "shard": None, "finalists": 1}) for p in parts]
     # Where the grids differ the joined one is that which holds most; the rest would not be its own.
     widest = max(options, key=lambda option: sum(len(trial.fits) for trial in trained_trials_of(option)))
     option = widest.model_copy(update={"output_dir": str(out)})

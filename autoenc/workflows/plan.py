@@ -6,6 +6,7 @@ from autoenc.engines import Fit
 from autoenc.report.durations import duration_text
 from autoenc.report.labels import listed_values
 from autoenc.searching.estimate import estimate_seconds
+from autoenc.searching.finalists import check_repeats, n_judgements, plan_line
 from autoenc.searching.memory import estimate_bytes, memory_text
 from autoenc.system.text import say
 from autoenc.workflows.job import SearchJob
@@ -28,6 +29,8 @@ def plan(job: SearchJob, n_done: int) -> list[str]:
     if len(job.fits) != len(job.settings.grid) * len(job.settings.recipes()):
         folds = f"{settings.folds} folds of the training rows" if settings.folds else "one split"
         lines.append(f"{len(job.fits):,} fits{part}: {folds}, {settings.seeds} seed(s) each")
+    if settings.finalists > 1:
+        lines.append(plan_line(settings.finalists, settings.folds))
     if settings.warm_start:
         n_warm = sum(fit.recipe.warm_start for fit in job.fits)
         lines.append(f"{n_warm:,} of the fits begin from the trained stack that they extend")
@@ -47,6 +50,7 @@ def _count(job: SearchJob) -> str:
 def dry_run(job: SearchJob) -> int:
     """Print the plan with sizes, memory and an estimate of the time; train nothing, write nothing."""
     settings, input_dim = job.settings, len(job.table.columns)
+    check_repeats(job.division, settings.folds, settings.finalists)
     done = _recorded(job)
     pending = [fit for fit in job.fits if fit not in done]
     sizes = [fit.network(input_dim).count_parameters() for fit in job.fits]
@@ -61,6 +65,8 @@ def dry_run(job: SearchJob) -> int:
     )  # fmt: skip
     say(f"memory {memory_text(n_bytes)}")
     seconds = estimate_seconds(pending, job.division.split_of, job.engine, settings.jobs)
+    n_again = n_judgements(min(settings.finalists, len(job.trials))) * len(job.trials[0].fits)
+    seconds *= 1 + n_again / max(len(pending), 1)
     say(f"training will take about {duration_text(seconds)} on this machine")
     return 0
 

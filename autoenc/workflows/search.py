@@ -19,6 +19,7 @@ from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
 from autoenc.report.live import LiveView
 from autoenc.searching import run_fits
+from autoenc.searching.finalists import check_repeats
 from autoenc.searching.fits import FitExecutor
 from autoenc.searching.inputs import open_cluster
 from autoenc.searching.ready import make_ready
@@ -92,6 +93,7 @@ def run_search(job: SearchJob, screen: Screen, train: Callable[[Training], None]
         Exception: Whatever the machine could not do; what was recorded by then stands.
     """
     # Dividing the rows may show that the table will not do; so far nothing is written.
+    check_repeats(job.division, job.settings.folds, job.settings.finalists)
     note = job.note(job.recorded_note())
     screen.warn(job.warnings())
     with ExitStack() as stack:
@@ -128,7 +130,9 @@ def _run(
 ) -> SearchRun:
     results = SearchResults.of(job.settings, record, job)
     pending = _pending(job, results, job.settings.retry_failed)
-    screen.begin(job, len(job.fits) - len(pending))
+    again = results.judged_again
+    repeated = {fit for trial in again.repeats for fit in trial.fits} if again is not None else set[Fit]()
+    screen.begin(job, len(job.fits) - sum(fit not in repeated for fit in pending))
     with StopOnSignals() as signals, ExitStack() as stack:
         run = stack.enter_context(_tracked(job)) if job.is_on_disk else None
         live = stack.enter_context(LiveView(results, job.paths)) if job.is_on_disk and not job.shard else None

@@ -23,6 +23,7 @@ from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.study_results import TuneResults
 from autoenc.report.tuning import among_all, step_line, steps_of
 from autoenc.report.tuning_write import TuneReports
+from autoenc.searching.finalists import check_repeats
 from autoenc.searching.fits import FitExecutor
 from autoenc.searching.inputs import open_cluster, table_warnings
 from autoenc.searching.ready import make_ready
@@ -32,8 +33,9 @@ from autoenc.searching.trials import TrialResult
 from autoenc.system.paths import remove_leftovers
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.job import TuneJob
+from autoenc.tuning.results import is_decided
 from autoenc.tuning.study import open_tune_record
-from autoenc.tuning.trials import run_tuning
+from autoenc.tuning.trials import judge_finalists, run_tuning
 from autoenc.workflows.full_training import TuneModels
 from autoenc.workflows.screen import Screen
 from autoenc.workflows.tracking import curves_of, metrics_of
@@ -77,6 +79,7 @@ def open_tuning(
     screen.warn(tune_warnings(job))
     # What is wrong with the space or the rows is told before anything is recorded.
     _ = job.n_trials, job.baselines
+    check_repeats(job.division, settings.folds, settings.finalists)
     journal = journal_path(job.folder)
     # A database may have several searchers; a journal has one, which may mend it.
     alone = settings.storage is None
@@ -165,6 +168,9 @@ class TuneSearch:
                     reports.refresh("running")
 
             run_tuning(job, self.record, self.fits, ended, asking, signals.flag, self.cluster, deadline_s)
+        # Whoever ends the last trial of a shared study knows all that can be finalists.
+        if settings.finalists > 1 and (self.record.is_alone or not self.record.trials(TrialState.RUNNING)):
+            judge_finalists(job, self.study, self.fits, signals.flag, self.cluster, deadline_s)
 
     def _tracked(self) -> TrackedRun:
         settings = self.job.settings
@@ -173,11 +179,12 @@ class TuneSearch:
 
     def _state(self, n_done: int, best: TrialResult | None, signals: StopOnSignals) -> str:
         """How the search ended."""
-        if signals.number and n_done < self.job.n_trials:
+        is_open = n_done < self.job.n_trials or not is_decided(self.study)
+        if signals.number and is_open:
             return f"stopped by {signals.name}"
-        if n_done < self.job.n_trials and self.job.settings.timeout_hours is not None:
+        if is_open and self.job.settings.timeout_hours is not None:
             return "stopped by --timeout_hours"
-        if n_done < self.job.n_trials:  # others go on with the study
+        if is_open:  # others go on with the study
             return "stopped"
         return "failed" if best is None else "finished"
 

@@ -11,6 +11,7 @@ from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.durations import duration_text
 from autoenc.report.tuning import steps_of
 from autoenc.searching.estimate import estimate_seconds
+from autoenc.searching.finalists import n_judgements, plan_line
 from autoenc.searching.memory import estimate_bytes, memory_text
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.job import TuneJob
@@ -35,6 +36,8 @@ def tune_plan(job: TuneJob, n_before: int) -> list[str]:
         "the trials, the test rows are left alone",
         f"PCA of the same latent size has a loss of {job.baselines['pca']:.5f} there",
     ]
+    if settings.finalists > 1:
+        lines.append(plan_line(settings.finalists, settings.folds))
     if n_before:
         lines.append(f"{n_before:,} of {job.n_trials:,} trials already done")
     return lines
@@ -51,7 +54,8 @@ def dry_tune(job: TuneJob) -> list[str]:
         jobs=job.settings.jobs, n_recorded=job.n_trials * len(fits) // _SAMPLE,
     )  # fmt: skip
     n_left = max(job.n_trials - n_done, 0)
-    seconds = estimate_seconds(fits, job.division.split_of, job.engine, job.settings.jobs) / _SAMPLE * n_left
+    seconds = estimate_seconds(fits, job.division.split_of, job.engine, job.settings.jobs) / _SAMPLE
+    seconds *= n_left + n_judgements(min(job.settings.finalists, job.n_trials))
     return [
         *tune_plan(job, n_done),
         f"{n_left:,} trials to be made, of {len(fits) // _SAMPLE:,} fits each",

@@ -133,3 +133,16 @@ def test_a_missing_shard_of_fits_is_counted_in_fits(call, table_csv, tmp_path) -
     answer = call("merge", tmp_path / "0", tmp_path / "2", "--output_dir", tmp_path / "out")
     assert answer.code == 1
     assert f"({n_there} of {3 * N_STACKS} fits) from 2 record(s)" in answer.out
+
+
+def test_finalists_are_chosen_among_all_shards(call, table_csv, tmp_path) -> None:
+    options = ["--data_path", table_csv, *OPTIONS, "--folds", "2", "--finalists", "2"]
+    assert call("search", *options, "--output_dir", tmp_path / "whole").code == 0
+    for i in range(2):
+        answer = call("search", *options, "--output_dir", tmp_path / "parts", "--shard", f"{i}/2")
+        assert answer.code == 0, answer.err
+        assert "--finalists 2: what is kept is chosen among all shards" in answer.out
+    answer = call("merge", tmp_path / "parts", "--output_dir", tmp_path / "parts")
+    assert answer.code == 0, answer.err
+    assert call("search", *options, "--output_dir", tmp_path / "parts").code == 0
+    assert results_but_time(tmp_path / "parts") == results_but_time(tmp_path / "whole")

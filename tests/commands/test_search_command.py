@@ -463,3 +463,28 @@ def test_the_second_command_of_the_readme_on_the_shipped_table(root, tmp_path):
     assert found["environment"]["columns"][:2] == ["L", "Ind"]
     assert found["best_configuration"]["final_test_loss"] < 0.1
     assert_picture(tmp_path / "latent_space_2d_best_config.png")
+
+
+def test_the_first_of_the_finalists_is_kept(call, table_csv, tmp_path) -> None:
+    options = ["--data_path", table_csv, "--output_dir", tmp_path, "--hidden_dims_search", "4,8",
+               "--max_layers", 2, "--epochs", 3, "--folds", 3, "--save_models"]  # fmt: skip
+    assert call("search", *options).code == 0
+    answer = call("search", *options, "--finalists", 4)
+    assert answer.code == 0, answer.err
+    assert "15 of 15 already trained" in answer.out
+    assert "the best 4 are judged again at the end, by up to 9 further folds" in answer.out
+    document = strict_json(tmp_path / "hyperparam_results_latent3.json")
+    judged = document["finalists"]
+    assert [finalist["n_folds"] for finalist in judged] == [12, 12, 6, 6]
+    best = sorted(document["all_results"], key=lambda result: result["mean_test_loss"])[:4]
+    assert sorted(finalist["config"] for finalist in judged) == sorted(result["config"] for result in best)
+    assert document["selection"]["rule"] == "finalists"
+    assert document["selection"]["chosen"] == document["best_configuration"]["config"] == judged[0]["config"]
+    assert load_model(tmp_path / "best_model_latent3.pth").info["hidden_dims"] == judged[0]["config"]
+    name = "-".join(map(str, judged[0]["config"]))
+    assert f"finalist      {name}: {judged[0]['mean']:.4f} over 12 folds" in answer.out
+    # All of it is recorded, and nothing is trained twice.
+    size = (tmp_path / "study.journal").read_text().count('"fold"')
+    assert call("search", *options, "--finalists", 4).code == 0
+    assert (tmp_path / "study.journal").read_text().count('"fold"') == size
+    assert strict_json(tmp_path / "hyperparam_results_latent3.json")["finalists"] == judged

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from processes import start
 
-from autoenc import load_model
+from autoenc import load_model, load_results
 from autoenc.record.storage import open_storage
 from autoenc.tuning.study import tune_studies
 
@@ -52,6 +52,11 @@ def trials(folder: Path) -> list[tuple]:
         (t.number, t.state.name, t.value, sorted(t.params.items()), sorted(t.intermediate_values.items()))
         for t in study.get_trials(deepcopy=False)
     ]
+
+
+def finalists(folder: Path) -> list[dict]:
+    """How the finalists compare, as the file says."""
+    return json.loads((folder / "best_hyperparameters.json").read_text())["finalists"]
 
 
 @pytest.mark.parametrize("strategy", ["random", "tpe", "cmaes", "resilient"])
@@ -250,7 +255,7 @@ def test_a_cluster_comes_to_the_same_trials(tune, tmp_path):
     pytest.importorskip("distributed", reason="dask and distributed are not installed")
     from dask_cluster import DaskProcesses
 
-    options = ["--strategy", "tpe", "--n_trials", 12, "--folds", 2]
+    options = ["--strategy", "tpe", "--n_trials", 12, "--folds", 2, "--finalists", 2]
     assert tune(tmp_path / "here", *options).code == 0
     cluster = DaskProcesses(tmp_path)
     try:
@@ -260,6 +265,7 @@ def test_a_cluster_comes_to_the_same_trials(tune, tmp_path):
     finally:
         cluster.stop()
     assert trials(tmp_path / "here") == trials(tmp_path / "there")
+    assert finalists(tmp_path / "here") == finalists(tmp_path / "there") != []
     answer = tune(tmp_path / "no", "--scheduler", "tcp://127.0.0.1:1", "--pruner", "median")
     assert (answer.code, "--pruner median looks at every epoch" in answer.err) == (2, True)
 
@@ -298,3 +304,40 @@ def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, table_csv, tmp_path) 
     before = sorted(path.name for path in (tmp_path / "out").rglob("*"))
     assert "0 trials to be made" in call("tune", *words, "--dry_run").out
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before
+
+
+def test_the_first_of_the_finalists_is_kept(tune, call, tmp_path):
+    options = ["--n_trials", 6, "--folds", 2, "--jobs"]
+    assert tune(tmp_path, *options, 2).code == 0
+    lowest = json.loads((tmp_path / "best_hyperparameters.json").read_text())
+    assert "finalists" not in lowest
+    answer = tune(tmp_path, *options, 2, "--finalists", 4)
+    assert answer.code == 0, answer.err
+    assert "the best 4 are judged again at the end, by up to 6 further folds" in answer.out
+    judged = finalists(tmp_path)
+    assert [finalist["n_folds"] for finalist in judged] == [8, 8, 4, 4]
+    assert judged[0]["mean"] <= judged[1]["mean"]
+    kept, losses = judged[0]["number"], {finalist["number"]: finalist["mean"] for finalist in judged}
+    assert json.loads((tmp_path / "best_hyperparameters.json").read_text())["best_trial_number"] == kept
+    assert f"finalist      trial {kept}: {losses[kept]:.4f} over 8 folds" in answer.out
+    assert f"trial {kept} of tune-tpe-latent3" in call("train-best", "--from", tmp_path).out
+    results = load_results(tmp_path)
+    assert results.best_trial.number == results.leaderboard["trial"].iloc[0] == kept
+    assert results.leaderboard["finalist_mean"].iloc[0] == losses[kept]
+    # Nothing is trained twice, and the result does not depend on the number of jobs.
+    size = (tmp_path / "study.journal").read_text().count('"fold"')
+    assert tune(tmp_path, *options, 2, "--finalists", 4).code == 0
+    assert (tmp_path / "study.journal").read_text().count('"fold"') == size
+    assert tune(tmp_path / "one", *options, 1, "--finalists", 4).code == 0
+    assert finalists(tmp_path / "one") == judged
+
+
+def test_a_stopped_round_of_finalists_goes_on(tune, tmp_path, monkeypatch):
+    options = ["--n_trials", 4, "--folds", 2, "--finalists", 4]
+    assert tune(tmp_path / "whole", *options).code == 0
+    monkeypatch.setattr("autoenc.workflows.tune.judge_finalists", lambda *given: None)
+    assert tune(tmp_path / "parts", *options).code == 0
+    assert finalists(tmp_path / "parts") == []
+    monkeypatch.undo()
+    assert tune(tmp_path / "parts", *options).code == 0
+    assert finalists(tmp_path / "parts") == finalists(tmp_path / "whole")

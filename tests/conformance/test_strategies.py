@@ -79,11 +79,13 @@ class Exhaustive(FitSearch):
         return sorted((str(fit), outcome.test_losses, outcome.failure) for fit, outcome in outcomes.items())
 
 
+@pytest.mark.parametrize("finalists", [1, 4])
 @pytest.mark.parametrize("strategy", ["grid", "halving"])
 class TestExhaustive(StrategySuite):
     @pytest.fixture
-    def make(self, make_split, strategy):
-        return lambda: Exhaustive(make_split, strategy=strategy, max_layers=2, seeds=2)
+    def make(self, make_split, strategy, finalists):
+        again = {"folds": 2, "finalists": finalists} if finalists > 1 else {}
+        return lambda: Exhaustive(make_split, strategy=strategy, max_layers=2, seeds=2, **again)
 
 
 class Adaptive(FitSearch):

@@ -38,6 +38,7 @@ TEXTS = {
 
 BESIDE: dict[str, dict[str, str]] = {
     "compare_warm": {"warm_start": "true", "folds": "3"}, "ensemble_weights": {"ensemble": "2"},
+    "finalists": {"folds": "3"},
 }  # fmt: skip
 """Options without which others contradict what is asked."""
 

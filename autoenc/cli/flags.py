@@ -125,8 +125,11 @@ def joined(arguments: list[str], flags: dict[str, bool]) -> list[str]:
     return joined
 
 
-def unknown_word(word: str, flags: dict[str, bool]) -> str:
-    """Return the message for a word that is none of the flags."""
+def unknown_word(word: str, flags: dict[str, bool], settings: type[Settings]) -> str:
+    """Return the message for a word that is none of the flags of a command with these settings."""
+    instead = settings.instead_of(word.split("=")[0].removeprefix("--").replace("-", "_"))
+    if word.startswith("--") and instead:
+        return f"{word.split('=')[0]} is not an option here; {instead}"
     near = difflib.get_close_matches(word.split("=")[0], list(flags), 1)
     hint = f"; did you mean {near[0]}?" if near else "; --help lists them"
     return f"{word} is not an option{hint}" if word.startswith("-") else f"{word!r} was not expected"

@@ -152,7 +152,7 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
     resolution = resolve(settings, layers, given, environment)
     # What follows an unknown flag is its value, and no second problem.
     unknown_words = [
-        unknown_word(word, flags)
+        unknown_word(word, flags, settings)
         for before, word in zip([None, *unknown], unknown, strict=False)
         if word.startswith("-") or not (before and before.startswith("-") and "=" not in before)
     ]

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from numbers import Real
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -191,6 +191,20 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    _instead: ClassVar[Mapping[str, str]] = {}
+    """For options that other searches have and this one has no meaning for: what to do instead."""
+
+    @classmethod
+    def instead_of(cls, name: str) -> str | None:
+        """Return what to do instead of giving an option that only other commands have; None if that is open.
+
+        Example:
+            >>> from autoenc.settings import TuneSettings
+            >>> TuneSettings.instead_of("shard")[:44]
+            'let several processes share one --storage, e'
+        """
+        return cls._instead.get(name)
+
     @model_serializer(mode="wrap")
     def _masked(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: masked_values(value) for name, value in serialize(self).items()}
@@ -264,7 +278,7 @@ def check_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, l
             name, *rest = detail["loc"]
             wrong.add(str(name))
             item = rest[0] if rest and isinstance(rest[0], int) else None
-            problem = Problem((str(name),), _sentence(detail, given), item)
+            problem = Problem((str(name),), _sentence(detail, given, kind), item)
             if problem.text not in [
                 known.text for known in problems
             ]:  # both ends of a range may be wrong alike
@@ -317,15 +331,16 @@ _RIGHT = {
 }
 
 
-def _sentence(detail: Any, given: Mapping[str, Any]) -> str:
-    """One of pydantic's findings in a user's words."""
+def _sentence(detail: Any, given: Mapping[str, Any], kind: type[Settings]) -> str:
+    """Return one of pydantic's findings in a user's words."""
     name = f"--{str(detail['loc'][0]).rstrip('_')}"
     if detail["type"] == "value_error":
         return f"{name} {detail['ctx']['error']}"
     if detail["type"] == "missing":
         return f"{name} is required"
     if detail["type"] == "extra_forbidden":
-        return f"{name} is not an option"
+        instead = kind.instead_of(str(detail["loc"][0]))
+        return f"{name} is not an option" + (f" here; {instead}" if instead else "")
     right = _RIGHT.get(detail["type"])
     rule = f"must be {right.format(**detail.get('ctx', {}))}" if right else str(detail["msg"])
     whole = given.get(str(detail["loc"][0]))

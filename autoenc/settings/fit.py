@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, PlainSerializer
 
@@ -50,6 +50,18 @@ class TableProfile(BaseModel):
 
 class FitSettings(TrainingSettings):
     """Options of ``fit``."""
+
+    _instead: ClassVar = {
+        "shard": "more cores or machines do more within the budget: --jobs and --scheduler",
+        "ensemble": "candidates of several scalings cannot be averaged; use `autoenc search --ensemble N`",
+        "finalists": "it keeps the surest gain over PCA, not the lowest loss, so that luck does not choose",
+        "seeds": "its folds judge by one seed each; use `autoenc search --seeds N`",
+        "dry_run": "it takes what --budget says",
+        "save_models": "it always saves the model",
+        "timeout_hours": "--budget says how many seconds it takes",
+        "n_trials": "--budget says how long it goes on",
+        "pruner": "candidates that do badly on the first fold are dropped anyway",
+    }
 
     data_path: PathText = again(
         DataSettings,

@@ -10,6 +10,7 @@ from autoenc.settings.refine import NarrowingSettings
 from autoenc.settings.search import SearchSettings
 from autoenc.settings.shared import BudgetSettings, QuietSettings
 from autoenc.settings.training import TrainingSettings
+from autoenc.settings.tune import TuneSettings
 
 __all__ = ["PHASES", "Phase", "PhasesSettings"]
 
@@ -20,6 +21,15 @@ PHASES: tuple[Phase, ...] = ("baseline", "coarse", "fine", "bayesian")
 
 class PhasesSettings(QuietSettings, NarrowingSettings):
     """Options of ``phases``; those of the searches themselves are the experiment's."""
+
+    @classmethod
+    def instead_of(cls, name: str) -> str | None:
+        """See :meth:`Settings.instead_of`."""
+        if name in ("shard", "storage"):
+            return "each phase begins from the one before it and keeps its own record; --jobs uses more cores"
+        if name in SearchSettings.model_fields or name in TuneSettings.model_fields:
+            return f"it belongs to the searches: write `{name}: ...` into the experiment's file"
+        return None
 
     experiment: PathText = option(
         role="place",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
 
@@ -39,6 +39,11 @@ class SearchSettings(
     RecipeSettings, ScheduleSettings, WarmStartSettings, EnsembleSettings, FinalistSettings, TrainingSettings
 ):
     """Options of the exhaustive search."""
+
+    _instead: ClassVar = {
+        "pruner": "--strategy halving drops the worse stacks after few epochs, --patience ends a fit early",
+        "n_trials": "`autoenc tune` makes a number of trials; --strategy halving trains few in full",
+    }
 
     latent_dim: LatentSizes = option(
         (3,),

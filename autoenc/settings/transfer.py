@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
@@ -123,6 +123,13 @@ class TransferSettings(
     QuietSettings, DeviceSettings, BudgetSettings, DataSettings, TransferSpaceSettings, FamilySettings
 ):
     """Options of ``transfer``."""
+
+    _instead: ClassVar = {
+        "shard": "let several processes share one --storage, e.g. postgresql://host/studies, or train on a "
+        "cluster with --scheduler: each trial is chosen by those before it, which parts could not know",
+        "ensemble": "a model with heads has one encoder; --seeds judges by several trainings of it",
+        "save_models": "`autoenc train-best` trains and saves the best trial",
+    }
 
     labelled_path: PathText | None = option(
         None,

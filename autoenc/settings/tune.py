@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, FiniteFloat
 
@@ -82,6 +82,13 @@ class TuneSettings(
     ScaledSettings,
 ):
     """Options of the adaptive search."""
+
+    _instead: ClassVar = {
+        "shard": "let several processes share one --storage, e.g. postgresql://host/studies, or train on a "
+        "cluster with --scheduler: each trial is chosen by those before it, which parts could not know",
+        "ensemble": "`autoenc search --ensemble N` averages the best stacks of a grid",
+        "save_models": "`autoenc train-best` trains and saves the best trial",
+    }
 
     strategy: Annotated[StrategyName, METHOD] = option(
         "tpe",

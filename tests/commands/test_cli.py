@@ -14,6 +14,7 @@ import torch
 
 import autoenc
 from autoenc import DynamicAutoencoder, load_model
+from autoenc.errors import InputError
 from autoenc.settings import SearchSettings
 
 QUICK = ["--hidden_dims_search", "4", "--max_layers", "1", "--epochs", "1", "--latent_dim", "2"]
@@ -394,3 +395,35 @@ def test_bad_data_is_told_at_once_even_while_kernels_compile(root, tmp_path):
         env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
     )  # fmt: skip
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["tune", "--shard", "0/4"],
+            "--shard is not an option here; let several processes share one --storage",
+        ),
+        (["tune", "--ensemble=3"], "--ensemble is not an option here; `autoenc search --ensemble N`"),
+        (["transfer", "--shard", "0/4"], "let several processes share one --storage"),
+        (["transfer", "--ensemble", "2"], "a model with heads has one encoder"),
+        (["fit", "--shard", "0/4"], "--jobs and --scheduler"),
+        (["fit", "--finalists", "4"], "the surest gain over PCA"),
+        (["fit", "--dry-run"], "--dry-run is not an option here; it takes what --budget says"),
+        (["search", "--pruner", "median"], "--strategy halving"),
+        (["phases", "x.yaml", "--shard", "0/4"], "each phase begins from the one before it"),
+        (["phases", "x.yaml", "--seeds", "3"], "write `seeds: ...` into the experiment's file"),
+    ],
+)
+def test_an_option_of_another_search_says_what_to_do_instead(call, arguments, told):
+    answer = call(*arguments)
+    assert answer.code == 2
+    assert answer.err.startswith("error: --")
+    assert told in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_python_says_what_to_do_instead_in_its_own_words(frame):
+    with pytest.raises(InputError, match="let several processes share one storage") as caught:
+        autoenc.tune(frame, shard="0/4")
+    assert caught.value.problems[0].startswith("shard is not an option here; ")

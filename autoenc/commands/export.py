@@ -73,7 +73,7 @@ def _card(model: FittedAutoencoder | FittedEnsemble, settings: ExportSettings) -
     table = source_name(settings.data_path)
     markers = settings.na_values or first.info.get("na_values", ())
     first.info["na_values"] = list(markers)  # what is named now holds instead
-    read = read_table(settings.data_path, (), markers)
+    read = read_table(settings.data_path, (), markers, settings.dialect)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         card = model.card(features_of(model, read, settings.data_path))

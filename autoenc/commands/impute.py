@@ -22,7 +22,8 @@ def impute(settings: ImputeSettings) -> int:
     output = settings.output
     refuse_inputs("--output", output, {"--data_path": settings.data_path, "--model": settings.model})
     check_row_file("--output", output)
-    imputed = impute_file(load_model(settings.model), settings.data_path, output, settings.na_values)
+    model = load_model(settings.model)
+    imputed = impute_file(model, settings.data_path, output, settings.na_values, settings.dialect)
     write_output("--output", output, imputed.content)
     n_cells, n_columns = sum(imputed.n_cells.values()), len(imputed.n_cells)
     filled = f"{n_cells:,} cell{'s' * (n_cells != 1)} of {n_columns} column{'s' * (n_columns != 1)} filled"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain, islice, pairwise
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, pairwise
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -14,24 +13,13 @@ from numpy.typing import NDArray
 
 from autoenc.data.markers import MISSING_WORDS
 from autoenc.data.naming import is_number, refuse_repeated
-from autoenc.errors import InputError, listed, shortened
+from autoenc.errors import InputError, listed
 
 __all__ = ["CsvRows", "Piece"]
 
 _PIECE_BYTES = 4 * 2**20
 _PIECE_ROWS = 256  # of a wide table, whose columns should not be begun again for a few rows each
-_SAMPLE_ROWS = 100
 _NO_NAME = ' \r\n\t,;|"'
-_RARE_SEPARATORS = {
-    " ": "spaces",
-    ":": "colons",
-    "^": "carets",
-    "~": "tildes",
-    "/": "slashes",
-    "&": "ampersands",
-}
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars", **_RARE_SEPARATORS}
-_DECIMAL_NUMBER = re.compile(r"([+-]?\d*(,\d+)?([eE][+-]?\d+)?)|NA|NaN|nan", re.ASCII)
 
 
 class Piece(NamedTuple):
@@ -128,7 +116,7 @@ class CsvRows:
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{self.name}: is not UTF-8 text (byte {self._n_bytes + error.start} is "
-                f"{data[error.start]:#04x}); save it as UTF-8 CSV"
+                f"{data[error.start]:#04x}); give its encoding, such as --encoding cp1252"
             ) from None
         self._n_bytes += len(data)
 
@@ -146,12 +134,10 @@ class CsvRows:
                 if "unexpected end" in str(error):
                     unclosed = text.count("\n", 0, text.find('"')) + 1
                     continue
-                _check_separator(self.name, text, text.strip().splitlines()[:1])
                 raise self.no_csv(f"line {reader.line_num}: {error}") from None
             if header is None:
                 continue
             rest = lines.read()
-            _check_separator(self.name, text, header)
             refuse_repeated(self.name, header)
             self.n_lines = reader.line_num
             return header, rest.encode()
@@ -221,7 +207,7 @@ class CsvRows:
             reason = f"line {line} has {n_cells} cells, but the header has {n_columns}"
             if n_cells > n_columns:
                 raise self.no_csv(reason)
-            raise InputError(f"{self.name}: {reason}; missing cells need their commas, too")
+            raise InputError(f"{self.name}: {reason}; missing cells need their separators, too")
 
     def no_csv(self, why: str) -> InputError:
         """What is raised where the text is not CSV."""
@@ -241,38 +227,6 @@ def _are_cells(names: Sequence[str], beside_text: bool) -> bool:
     return not (beside_text and are_years)
 
 
-def _check_separator(name: str, text: str, header: Sequence[str]) -> None:
-    """Refuse a file that is separated by something else, also where commas would cut its numbers."""
-    by_comma = _sample(text, ",")
-    by_commas = _is_even(by_comma) and len(header) > 1
-    for mark, word in _SEPARATORS.items():
-        rows = _sample(text, mark)
-        if not rows or not all(len(row) > 1 for row in rows):
-            continue
-        if mark in _RARE_SEPARATORS:
-            in_names = mark == " " and any("," in cell.rstrip(",") for cell in rows[0])
-            if in_names or not _is_even(rows) or not _has_decimal_commas(rows, only=True):
-                continue
-        elif by_commas and not _is_even(rows) and not _has_decimal_commas(rows):
-            continue
-        raise InputError(
-            f"{name}: its columns are not separated by commas; the header is {shortened(','.join(header))}, "
-            f"which {word} separate; save it with commas, and with decimal points in its numbers"
-        )
-
-
-def _has_decimal_commas(rows: Sequence[Sequence[str]], only: bool = False) -> bool:
-    """Return whether there are commas, and below the header in numbers alone.
-
-    Args:
-        rows: First rows, the header among them.
-        only: See to it that all cells are numbers.
-    """
-    cells = [cell.strip() for row in rows[1:] for cell in row]
-    with_comma = [cell for cell in cells if "," in cell]
-    return bool(with_comma) and all(map(_DECIMAL_NUMBER.fullmatch, cells if only else with_comma))
-
-
 def _count_plain(data: bytes) -> Piece:
     """Count the cells of lines without quotes, all at once."""
     n_bytes = len(data)
@@ -286,19 +240,3 @@ def _count_plain(data: bytes) -> Piece:
         if not data[starts[i] : ends[i]].strip():
             n_cells[i] = 0
     return Piece(data, n_cells, np.arange(ends.size), ends.size, n_bytes)
-
-
-def _sample(text: str, mark: str) -> list[list[str]]:
-    """The first rows of a text as they are if ``mark``, or any number of spaces, separates its columns."""
-    lines: Iterable[str] = io.StringIO(text, newline="")
-    if mark == " ":
-        lines = (" ".join(line.split()) for line in lines)
-    try:
-        rows = islice(csv.reader(lines, delimiter=mark), _SAMPLE_ROWS)
-        return [row for row in rows if "".join(row).strip()]
-    except csv.Error:
-        return []
-
-
-def _is_even(rows: Sequence[Sequence[str]]) -> bool:
-    return len({len(row) for row in rows}) == 1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import sys
 from collections.abc import Collection, Sequence
 from typing import IO, Any
 
@@ -45,17 +43,13 @@ def read_csv(
     Raises:
         InputError: If it is not CSV with a header, all rows of which have as many cells.
     """
-    limit = csv.field_size_limit(sys.maxsize)  # cells of any length
-    try:
-        rows = CsvRows(name, start, file)
-        names = [cell if cell.strip() else f"Unnamed: {j}" for j, cell in enumerate(rows.header)]
-        refuse_repeated(name, names)
-        columns = _Columns(names, as_text, markers)
-        for piece in rows:
-            _add_piece(rows, piece, columns)
-        return columns.frame(), rows.warnings(columns.with_text()), columns.truth()
-    finally:
-        csv.field_size_limit(limit)
+    rows = CsvRows(name, start, file)
+    names = [cell if cell.strip() else f"Unnamed: {j}" for j, cell in enumerate(rows.header)]
+    refuse_repeated(name, names)
+    columns = _Columns(names, as_text, markers)
+    for piece in rows:
+        _add_piece(rows, piece, columns)
+    return columns.frame(), rows.warnings(columns.with_text()), columns.truth()
 
 
 def _add_piece(rows: CsvRows, piece: Piece, columns: _Columns) -> None:

@@ -1,4 +1,4 @@
-"""Reading a CSV or Parquet file, with every complaint a person needs to mend it."""
+"""Reading a table's file, with every complaint a person needs to mend it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoenc.data.as_csv import as_csv, cells_of_any_length
+from autoenc.data.characters import in_utf8
 from autoenc.data.csv_rows import CsvRows
 from autoenc.data.csv_table import read_csv
+from autoenc.data.formats import read_typed
 from autoenc.data.markers import MISSING_WORDS, Markers, without_markers
 from autoenc.data.naming import as_value
-from autoenc.data.parquet_table import PARQUET_MAGIC, read_parquet
-from autoenc.data.sources import open_table, source_name
+from autoenc.data.sources import source_name
+from autoenc.data.unpacking import open_unpacked
 from autoenc.errors import InputError, listed, shortened
+from autoenc.settings.dialects import Dialect
 
 __all__ = [
     "COPUS_COLUMNS",
@@ -45,19 +49,6 @@ COPUS_COLUMNS: tuple[str, ...] = (
 
 _LARGEST = float(np.finfo(np.float64).max) / 4  # of which differences are still finite
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*\d,\d+", re.ASCII)
-_UTF_16 = "UTF-16 text, which must be saved as UTF-8"
-_OTHER_FORMATS = {
-    b"\x1f\x8b": "compressed with gzip, which must be unpacked before, e.g. with gunzip",
-    b"BZh91AY": "compressed with bzip2, which must be unpacked before, e.g. with bunzip2",
-    b"\xfd7zXZ\0": "compressed with xz, which must be unpacked before, e.g. with unxz",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd, which must be unpacked before, e.g. with unzstd",
-    b"PK\x03\x04": "a zip archive or a workbook, of which a sheet must be saved as CSV",
-    b"\xd0\xcf\x11\xe0": "an old workbook, of which a sheet must be saved as CSV",
-    b"\xff\xfe\0\0": "UTF-32 text, which must be saved as UTF-8",
-    b"\0\0\xfe\xff": "UTF-32 text, which must be saved as UTF-8",
-    b"\xff\xfe": _UTF_16,
-    b"\xfe\xff": _UTF_16,
-}
 
 
 class ReadTable(NamedTuple):
@@ -68,8 +59,11 @@ class ReadTable(NamedTuple):
         name: What it is called in messages.
         warnings: What looks odd about it, a sentence each.
         typed: Whether the file says of its cells what they are, as Parquet does.
+        is_arrow: Whether it holds the types of Arrow.
         na_values: Words and numbers that stood for a missing cell beside the usual ones.
         truth: Columns of numbers that stand for truth values.
+        dialect: How a text table was said to be written.
+        beside: Columns that annotate rows, and are learned from only where they are named.
     """
 
     frame: pd.DataFrame
@@ -78,37 +72,66 @@ class ReadTable(NamedTuple):
     typed: bool
     na_values: tuple[str, ...] = ()
     truth: frozenset[str] = frozenset()
+    dialect: Dialect = Dialect()
+    beside: frozenset[str] = frozenset()
+    is_arrow: bool = False
 
 
-def read_table(path: str | Path, as_text: Collection[str] = (), missing: Collection[str] = ()) -> ReadTable:
+def read_table(
+    path: str | Path,
+    as_text: Collection[str] = (),
+    missing: Collection[str] = (),
+    dialect: Dialect = Dialect(),  # noqa: B008 - it cannot be changed
+) -> ReadTable:
     """Read a table with its header, in one pass.
 
     Args:
-        path: CSV or Parquet file, or a pipe; ``-`` is standard input.
+        path: A file of text, also compressed, Parquet, Feather, a workbook, NPY, NPZ or .h5ad, or a pipe;
+            ``-`` is standard input.
         as_text: Columns whose cells are kept as they are written, such as labels.
         missing: Words and numbers that stand for a missing cell.
+        dialect: How text is written, as far as that is not to be recognized.
 
     Raises:
         InputError: If the file is missing, a folder, empty, binary, not a table, or without rows, or
             names a column twice.
         OSError: If memory runs out, or the file cannot be read to its end.
     """
-    name = source_name(path)
-    warnings: list[str] = []
-    truth: frozenset[str] = frozenset()
+    name, markers = source_name(path), Markers(missing)
     try:
-        with open_table(path) as (start, file):
-            _refuse_other_formats(name, start)
-            typed = start.startswith(PARQUET_MAGIC)
-            if typed:
-                frame = read_parquet(name, start, file, as_text, Markers(missing))
+        with open_unpacked(path) as (start, file), cells_of_any_length():
+            typed = read_typed(name, start, file, as_text, markers)
+            if typed is None:
+                read = _read_text(name, start, file, as_text, markers, dialect)
             else:
-                frame, warnings, truth = read_csv(name, start, file, as_text, Markers(missing))
+                read = ReadTable(
+                    typed.frame,
+                    name,
+                    list(typed.warnings),
+                    True,
+                    beside=typed.beside,
+                    is_arrow=typed.is_arrow,
+                )
     except MemoryError:
         raise OSError(errno.ENOMEM, "there is not enough memory to read this table", name) from None
-    if frame.shape[0] == 0:
+    if read.frame.shape[0] == 0:
         raise InputError(f"{name}: has a header but no rows")
-    return ReadTable(frame, name, warnings, typed, tuple(missing), truth)
+    return read._replace(na_values=tuple(missing), dialect=dialect)
+
+
+def _read_text(
+    name: str, start: bytes, file: IO[bytes], as_text: Collection[str], markers: Markers, dialect: Dialect
+) -> ReadTable:
+    start, file, notes = _commas(name, start, file, dialect)
+    frame, warnings, truth = read_csv(name, start, file, as_text, markers)
+    return ReadTable(frame, name, [*notes, *warnings], False, truth=truth)
+
+
+def _commas(name: str, start: bytes, file: IO[bytes], dialect: Dialect) -> tuple[bytes, IO[bytes], list[str]]:
+    """Return text as CSV in UTF-8, and what was recognized of it."""
+    start, file, characters = in_utf8(name, start, file, dialect.encoding)
+    start, file, separators = as_csv(name, start, file, dialect)
+    return start, file, [*characters, *separators]
 
 
 def as_written(read: ReadTable, path: str | Path, names: Collection[str]) -> ReadTable:
@@ -121,16 +144,18 @@ def as_written(read: ReadTable, path: str | Path, names: Collection[str]) -> Rea
     """
     if read.typed or not names:
         return read
-    again, frame = read_table(path, names, read.na_values).frame, read.frame.copy(deep=False)
+    again, frame = read_table(path, names, read.na_values, read.dialect).frame, read.frame.copy(deep=False)
     for name in names:
         frame[name] = without_missing_words(again[name])
     return read._replace(frame=frame)
 
 
-def csv_header(path: str | Path) -> list[str]:
-    """Return the names of the columns of a CSV file as they stand there, blank ones too."""
-    with open_table(path) as (start, file):
-        return CsvRows(source_name(path), start, file).header
+def csv_header(path: str | Path, dialect: Dialect) -> list[str]:
+    """Return the names of the columns of a text table as they stand there, blank ones too."""
+    name = source_name(path)
+    with open_unpacked(path) as (start, file), cells_of_any_length():
+        start, file, _ = _commas(name, start, file, dialect)
+        return CsvRows(name, start, file).header
 
 
 def without_missing_words(column: pd.Series, typed: bool = False) -> pd.Series:
@@ -157,16 +182,6 @@ def with_markers(read: ReadTable, as_text: Collection[str], missing: Collection[
         return read
     frame = without_markers(read.frame, as_text, Markers(missing))
     return read._replace(frame=frame, na_values=tuple(missing))
-
-
-def _refuse_other_formats(name: str, start: bytes) -> None:
-    """Say of common files that are no tables what they are."""
-    for magic, what in _OTHER_FORMATS.items():
-        if start.startswith(magic):
-            raise InputError(f"{name}: is {what}, not CSV or Parquet")
-    even, odd = start[:200:2], start[1:200:2]
-    if len(start) > 3 and any(not any(half) and all(other) for half, other in ((even, odd), (odd, even))):
-        raise InputError(f"{name}: is {_UTF_16}, not CSV or Parquet")
 
 
 def choose_columns(
@@ -343,7 +358,7 @@ def _bad_cell(path: str | Path, name: str, wrong: NDArray[np.int64], column: pd.
     shown = shortened(value) if isinstance(value, str) else str(value)
     advice = "leave a missing cell empty"
     if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
-        advice = "write numbers with a decimal point"
+        advice = "write numbers with a decimal point, or say --decimal comma"
     elif isinstance(value, str):
         advice += f", or name what stands for it with --na_values {as_value([value])}" * (len(value) < 30)
     return f"{where}: {shown} {what}{more}; {advice}"

@@ -196,8 +196,9 @@ def table_of(
     if problems:
         raise InputError(problems)
     features = frame
-    if columns is None and labels:
-        features = frame.drop(columns=[label for label in labels if label not in exclude])
+    if columns is None and (labels or read.beside):
+        beside = dict.fromkeys([*labels, *read.beside])
+        features = frame.drop(columns=[label for label in beside if label not in exclude])
     if max_categories:
         return _encoded(read, features, columns, exclude, kept_labels, max_categories)
     names, left_out = choose_columns(features, name, columns, exclude)

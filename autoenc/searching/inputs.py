@@ -56,7 +56,7 @@ def prepare_inputs(
     try:
         labels = [name for name in (settings.stratify, settings.group) if name]
         if read is None:
-            read = read_table(settings.data_path, labels, settings.na_values)
+            read = read_table(settings.data_path, labels, settings.na_values, settings.dialect)
         else:
             read = with_markers(read, labels, settings.na_values)
         n_categories = settings.max_categories if settings.encode else 0

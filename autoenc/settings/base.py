@@ -29,6 +29,7 @@ from pydantic.fields import FieldInfo
 
 from autoenc.engines.contract import Activation, InputNorm, LossKind, Norm, ScalingKind, Start
 from autoenc.errors import InputError
+from autoenc.settings.dialects import Decimal, Delimiter, Dialect, TextEncoding
 from autoenc.settings.options import aliases_of, option
 from autoenc.system.secrets import masked_values
 
@@ -53,6 +54,7 @@ __all__ = [
     "Problem",
     "Rate",
     "Rates",
+    "ReadingSettings",
     "Scalings",
     "Settings",
     "Starts",
@@ -219,7 +221,32 @@ class Settings(BaseModel):
         return []
 
 
-class DataSettings(Settings):
+class ReadingSettings(Settings):
+    """How a text table is written."""
+
+    delimiter: Delimiter | None = option(
+        None,
+        role="data",
+        description='what separates columns of a text table, e.g. ";", tab or space; by default recognized',
+    )
+    decimal: Decimal | None = option(
+        None,
+        role="data",
+        description="what separates decimals in a text table, point or comma; by default recognized",
+    )
+    encoding: TextEncoding | None = option(
+        None,
+        role="data",
+        description="encoding of a text table, e.g. cp1252; by default UTF-8, or what its first bytes say",
+    )
+
+    @property
+    def dialect(self) -> Dialect:
+        """What was said of how the table is written."""
+        return Dialect(self.delimiter, self.decimal, self.encoding)
+
+
+class DataSettings(ReadingSettings):
     """Which table, and how it is read."""
 
     na_values: NamesOrNone = option(
@@ -231,7 +258,8 @@ class DataSettings(Settings):
     data_path: PathText = option(
         "data/stains.csv",
         role="data",
-        description="table to learn from, CSV or Parquet; - for standard input",
+        description="table to learn from: CSV (also compressed), Parquet, Feather, Excel, NPY, NPZ or .h5ad; "
+        "- for standard input",
     )
     columns: Names | None = option(
         None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoenc.settings.base import DataSettings, NamesOrNone, PathText, Settings
+from autoenc.settings.base import DataSettings, NamesOrNone, PathText, ReadingSettings, Settings
 from autoenc.settings.options import again, option
 from autoenc.settings.shared import FolderSettings, FoldersSettings, KeepSettings, RecordSettings
 from autoenc.settings.training import TrainingSettings
@@ -37,7 +37,7 @@ class MergeSettings(Settings):
     )
 
 
-class _ReadSettings(Settings):
+class _ReadSettings(ReadingSettings):
     """How the rows that a model is shown are read."""
 
     na_values: NamesOrNone = again(
@@ -56,7 +56,9 @@ class EncodeSettings(_RowsSettings):
     """Options of ``encode``."""
 
     model: PathText = option(role="place", description="model file, e.g. output/best_model_latent3.pth")
-    data_path: PathText = again(DataSettings, "data_path", description="table to encode, CSV or Parquet")
+    data_path: PathText = again(
+        DataSettings, "data_path", description="table to encode, of any format that search reads"
+    )
     output: PathText = option(
         "latents.csv",
         role="place",
@@ -76,7 +78,10 @@ class ImputeSettings(_ReadSettings):
         EncodeSettings, "model", description="model or ensemble file, e.g. output/best_model_latent3.pth"
     )
     data_path: PathText = again(
-        DataSettings, "data_path", ..., description="table with missing cells, CSV or Parquet"
+        DataSettings,
+        "data_path",
+        ...,
+        description="table with missing cells, of any format that search reads",
     )
     output: PathText = again(
         EncodeSettings,
@@ -107,7 +112,9 @@ class PredictSettings(_RowsSettings):
     model: PathText = again(
         EncodeSettings, "model", description="model file of a transfer-aware search, e.g. best_model.pth"
     )
-    data_path: PathText = again(DataSettings, "data_path", description="table to predict for, CSV or Parquet")
+    data_path: PathText = again(
+        DataSettings, "data_path", description="table to predict for, of any format that search reads"
+    )
     output: PathText = again(
         EncodeSettings,
         "output",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from autoenc.settings.base import DataSettings, NamesOrNone, PathText, Settings
+from autoenc.settings.base import DataSettings, NamesOrNone, PathText, ReadingSettings
 from autoenc.settings.commands import EncodeSettings
 from autoenc.settings.options import again, option
 
 __all__ = ["ExportSettings"]
 
 
-class ExportSettings(Settings):
+class ExportSettings(ReadingSettings):
     """Options of ``export``."""
 
     model: PathText = again(EncodeSettings, "model")

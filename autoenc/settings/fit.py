@@ -66,7 +66,8 @@ class FitSettings(TrainingSettings):
     data_path: PathText = again(
         DataSettings,
         "data_path",
-        description="table to learn from, CSV or Parquet; - for standard input; the flag may be left out",
+        description="table to learn from, of any format that search reads; - for standard input; the flag "
+        "may be left out",
         words={"positional_too": True},
     )
     latent_dim: LatentSizesOrAuto = again(

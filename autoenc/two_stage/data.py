@@ -164,7 +164,7 @@ class TransferData:
         classes = [target for kind, target in settings.targets.items() if kind == "classification"]
         labels = [name for name in (settings.stratify, settings.group) if name]
         if read is None:
-            read = read_table(labelled_path, [*classes, *labels], settings.na_values)
+            read = read_table(labelled_path, [*classes, *labels], settings.na_values, settings.dialect)
         else:
             read = with_markers(read, [*classes, *labels], settings.na_values)
         targets, problems = _targets(read, settings)
@@ -174,7 +174,7 @@ class TransferData:
                 table = labelled = _table(read, settings, labels)
             else:
                 if table_read is None:
-                    table_read = read_table(settings.data_path, labels, settings.na_values)
+                    table_read = read_table(settings.data_path, labels, settings.na_values, settings.dialect)
                 else:
                     table_read = with_markers(table_read, labels, settings.na_values)
                 # Only of labelled rows it matters what they are stratified by.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from autoenc.data.arrow_table import read_arrow
 from autoenc.data.features import key_of
 from autoenc.data.filling import Fill, as_text, filled_pandas
-from autoenc.data.parquet_table import read_arrow
 from autoenc.data.read import ReadTable, csv_header, read_table
 from autoenc.data.recognition import read_mixed
 from autoenc.data.sources import source_name
@@ -19,6 +19,7 @@ from autoenc.fitted.autoencoder import FittedAutoencoder
 from autoenc.fitted.ensemble import FittedEnsemble
 from autoenc.fitted.imputation import fills_of
 from autoenc.report.row_files import as_parquet, is_parquet
+from autoenc.settings.dialects import Dialect
 from autoenc.system.text import warn
 from autoenc.workflows.rows import features_of, told_of
 
@@ -45,15 +46,20 @@ class Imputed(NamedTuple):
 
 
 def impute_file(
-    model: FittedAutoencoder | FittedEnsemble, path: str, output: str, na_values: Sequence[str]
+    model: FittedAutoencoder | FittedEnsemble,
+    path: str,
+    output: str,
+    na_values: Sequence[str],
+    dialect: Dialect,
 ) -> Imputed:
-    """Fill the missing cells of a CSV or Parquet file.
+    """Fill the missing cells of a table's file.
 
     Args:
         model: The model.
         path: The table.
         output: Where it will go, whose name says whether CSV or Parquet is made.
         na_values: Words and numbers that stand for a missing cell; by default those that the model knows.
+        dialect: How a text table is written, as far as that is not to be recognized.
 
     Raises:
         InputError: If the table cannot be read, lacks a column, or cannot be written in that format.
@@ -62,7 +68,7 @@ def impute_file(
     for member in getattr(model, "members", [model]):
         na_values = na_values or member.info.get("na_values", ())
         member.info["na_values"] = list(na_values)
-    read = read_table(path, (), na_values)
+    read = read_table(path, (), na_values, dialect)
     for odd in read.warnings:
         warn(f"warning: {table}: {odd}")
     features = features_of(model, read, path)
@@ -70,8 +76,11 @@ def impute_file(
         fills = fills_of(model, features, model.rows(features))
     known = {*features.columns}
     missing = {str(name): int(cells.isna().sum()) for name, cells in read.frame.items() if name not in known}
-    if read.typed:
-        content = _from_parquet(path, output, fills)
+    if read.is_arrow:
+        content = _from_arrow(path, output, fills)
+    elif read.typed:
+        filled = filled_pandas(read.frame, fills)
+        content = as_parquet("--output", output, filled) if is_parquet(output) else _csv(filled)
     elif is_parquet(output):
         frame = read_mixed(read, path).frame.astype(dict.fromkeys(read.truth, "boolean"))
         content = as_parquet("--output", output, filled_pandas(frame, fills))
@@ -83,12 +92,12 @@ def impute_file(
 
 def _filled_csv(read: ReadTable, path: str, fills: Sequence[Fill]) -> bytes:
     """Return the text of every cell as it is; a blank line becomes a row of all its cells."""
-    text = read_table(path, list(read.frame.columns)).frame
+    text = read_table(path, list(read.frame.columns), (), read.dialect).frame
     for fill in fills:
         cells = text[fill.feature.name].to_numpy(object, copy=True)
         cells[fill.missing] = as_text(fill, cells[~fill.missing].tolist())
         text[fill.feature.name] = cells
-    return _csv(text.set_axis(csv_header(path), axis=1))
+    return _csv(text.set_axis(csv_header(path, read.dialect), axis=1))
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
@@ -96,7 +105,7 @@ def _csv(frame: pd.DataFrame) -> bytes:
     return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
-def _from_parquet(path: str, output: str, fills: Sequence[Fill]) -> bytes:
+def _from_arrow(path: str, output: str, fills: Sequence[Fill]) -> bytes:
     """Return the columns with their types, of which only those with filled cells are made anew."""
     import pyarrow
     import pyarrow.parquet

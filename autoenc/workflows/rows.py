@@ -63,7 +63,7 @@ def read_rows(model: FittedAutoencoder, settings: EncodeSettings | PredictSettin
     table = source_name(settings.data_path)
     markers = settings.na_values or model.info.get("na_values", ())
     model.info["na_values"] = list(markers)  # what is named now holds instead
-    read = read_table(settings.data_path, settings.keep, markers)
+    read = read_table(settings.data_path, settings.keep, markers, settings.dialect)
     for odd in read.warnings:
         warn(f"warning: {table}: {odd}")
     kept = kept_columns(read.frame, settings.keep, table)

@@ -161,15 +161,12 @@ def test_encode_writes_a_line_for_every_row(call, table_csv, tmp_path):
 
 
 REFUSED = {
-    "comma in a semicolon header": ("length, cm;width\n1,5;2\n2,5;3\n", "semicolons separate"),
-    "quoted comma": ('"length, cm";"width"\n1,5;2\n2,5;3\n', "semicolons separate"),
-    "tabs and decimal commas": ("a\tb,c\n1,5\t2\n2,5\t3\n", "tabs separate"),
-    "bars": ("a, b|c\n1,5|2\n2,5|3\n", "vertical bars separate"),
-    "one trailing semicolon": ("a, cm;b;\n1,5;2\n2,5;3\n", "semicolons separate"),
-    "a semicolon too many": ("a, cm;b\n1,5;2\n2,5;3;\n", "semicolons separate"),
-    "words between semicolons": ("a, cm;b;t\n1,5;2;x\n-2,5e3;;y;\n", "semicolons separate"),
-    "spaces and decimal commas": ("len, wid\n1,5   2\n 2,5 3\n", "spaces separate"),
-    "colons and decimal commas": ("a, cm:b\n1,5:2\n2,5:NA\n", "colons separate"),
+    "one trailing semicolon": ("a, cm;b;\n1,5;2\n2,5;3\n", "line 2 has 2 cells, but the header has 3"),
+    "a semicolon too many": ("a, cm;b\n1,5;2\n2,5;3;\n", "line 3 has 3 cells, but the header has 2"),
+    "words between semicolons": (
+        "a, cm;b;t\n1,5;2;x\n-2,5e3;;y;\n",
+        "line 3 has 4 cells, but the header has",
+    ),
     "a quote that stays open in the header": ('a,"b\n1,2\n3,4\n', "opened in the header, line 1, is not"),
     "separators only": (",,,\n,,,\n", "has no header; its lines hold nothing but"),
     "other separators only": (";;;\n;;;\n", "has no header; its lines hold nothing but"),
@@ -179,7 +176,6 @@ REFUSED = {
     "a quote that stays open": ('a,b\n1,2\n3,"4\n5,6\n', "row of line 3 is not closed"),
     "text behind a quote": ('a,b\n1,2\n3,"4"x\n', "line 3"),
     "a zero byte far behind": ("a,b\n" + "1,2\n" * 9000 + "\0,1\n", "is a binary file"),
-    "UTF-16 without a mark": ("a,b\n1,2\n".encode("utf-16-le").decode("latin-1"), "is UTF-16 text"),
     "headerless and repeated": ("1,1\n2,3\n", "twice: 1; a file without a header needs one"),
 }
 
@@ -191,12 +187,21 @@ def test_what_cannot_be_read_for_sure_is_refused(write, content, message):
     assert len(str(caught.value)) < 400
 
 
-@pytest.mark.parametrize("name", ["gzip", "bz2", "lzma"])
-def test_a_compressed_table_is_told_as_such(tmp_path, name):
-    path = tmp_path / "t.csv.gz"
-    path.write_bytes(__import__(name).compress(b"a,b\n1,2\n" * 100))
-    with pytest.raises(InputError, match="is compressed with"):
-        read_frame(path)
+RECOGNIZED = {
+    "comma in a semicolon header": ("length, cm;width\n1,5;2\n2,5;3\n", ["length, cm", "width"]),
+    "quoted comma": ('"length, cm";"width"\n1,5;2\n2,5;3\n', ["length, cm", "width"]),
+    "tabs and decimal commas": ("a\tb,c\n1,5\t2\n2,5\t3\n", ["a", "b,c"]),
+    "bars": ("a, b|c\n1,5|2\n2,5|3\n", ["a, b", "c"]),
+    "spaces and decimal commas": ("len wid,\n1,5   2\n 2,5 3\n", ["len", "wid,"]),
+    "colons and decimal commas": ("a, cm:b\n1,5:2\n2,5:3\n", ["a, cm", "b"]),
+}
+
+
+@pytest.mark.parametrize(("content", "names"), RECOGNIZED.values(), ids=RECOGNIZED)
+def test_commas_in_names_and_numbers_do_not_separate(write, content, names):
+    frame = read_frame(write(content))
+    assert list(frame.columns) == names
+    np.testing.assert_array_equal(frame.to_numpy(), [[1.5, 2], [2.5, 3]])
 
 
 def test_other_marks_in_names_and_cells_do_no_harm(write):
@@ -229,7 +234,7 @@ def test_long_cells_and_names_are_shortened_in_messages(write):
 
 
 def test_decimal_commas_in_quotes_are_told(write):
-    with pytest.raises(InputError, match=r"'1,5' is not a number.*decimal point"):
+    with pytest.raises(InputError, match=r"'1,5' is not a number.*decimal point.*--decimal comma"):
         load_table(write('a,b\n"1,5",1\n2,2\n3,5\n'))
 
 

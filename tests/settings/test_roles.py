@@ -42,6 +42,7 @@ def test_what_does_not_define_an_adaptive_search():
         "n_trials", "timeout_hours", "finalists", "jobs", "output_dir", "storage", "fresh", "plot", "quiet",
         "data_path", "dry_run",
         "columns", "exclude", "na_values", "encode", "max_categories", "engine", "device", "scheduler",
+        "delimiter", "decimal", "encoding",
     } == study._FREE  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def test_what_does_not_define_a_two_stage_search():
     assert {*TransferSettings.model_fields} - {*settings.all_defining()} == {
         "data_path", "labelled_path", "columns", "exclude", "na_values", "n_trials", "timeout_hours",
         "finalists", "sampler", "pruner", "device", "engine", "n_jobs", "output_dir", "name", "resume",
-        "quiet", "fresh", "dry_run", "scheduler", "storage",
+        "quiet", "fresh", "dry_run", "scheduler", "storage", "delimiter", "decimal", "encoding",
     }  # fmt: skip
     assert options_of(TransferSettings, "display") == ("quiet",)
 
@@ -58,7 +59,7 @@ def test_what_does_not_define_a_two_stage_search():
 def test_what_a_fine_search_keeps():
     assert set(search_file._KEPT) == {
         "data_path", "columns", "exclude", "na_values", "encode", "max_categories", "scaling", "stratify",
-        "group", "seed", "latent_dim",
+        "group", "seed", "latent_dim", "delimiter", "decimal", "encoding",
         "folds", "seeds", "patience", "min_epochs", "eta_min", "corruption", "kl_weight", "kl_warmup",
     }  # fmt: skip
 
@@ -70,6 +71,7 @@ def test_what_train_best_changes():
     ]  # fmt: skip
     assert {*train_best._OF_ROWS} == {
         "columns", "exclude", "na_values", "encode", "max_categories", "scaling", "stratify", "group", "seed",
+        "delimiter", "decimal", "encoding",
     }  # fmt: skip
     assert train_best.OF_TRANSFER == ["stage2_epochs", "labelled_path"]
     assert train_transfer._HANDED_ON == [

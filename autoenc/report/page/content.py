@@ -16,6 +16,7 @@ from autoenc.data.read import read_table
 from autoenc.errors import InputError
 from autoenc.record.runs import FOLDER, read_run
 from autoenc.report.page.model_rows import ModelRows, model_rows
+from autoenc.settings.dialects import Dialect
 
 if TYPE_CHECKING:
     from autoenc.report.base import Results
@@ -162,4 +163,6 @@ def _given(results: Any, data: Any) -> Any:
             return None
         values: np.ndarray = table.values
         return values if table.encoding is not None else pd.DataFrame(values, columns=table.columns)
-    return read_table(str(path), (), _options(results).get("na_values", ())).frame
+    options = _options(results)
+    dialect = Dialect(*map(options.get, Dialect._fields))
+    return read_table(str(path), (), options.get("na_values", ()), dialect).frame

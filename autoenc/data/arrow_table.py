@@ -1,4 +1,4 @@
-"""Reading Parquet."""
+"""Reading Parquet and Feather, which is Arrow's own file format."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import pandas as pd
 
 from autoenc.data.markers import Markers, without_markers
 from autoenc.data.naming import refuse_repeated
-from autoenc.data.sources import open_table, source_name
+from autoenc.data.sources import source_name
+from autoenc.data.unpacking import open_unpacked
 from autoenc.errors import InputError
 
-__all__ = ["PARQUET_MAGIC", "read_arrow", "read_parquet"]
+__all__ = ["ARROW_MAGICS", "read_arrow", "read_arrow_frame"]
 
-PARQUET_MAGIC = b"PAR1"
+_PARQUET_MAGIC = b"PAR1"
+ARROW_MAGICS = (_PARQUET_MAGIC, b"ARROW1", b"FEA1")
+"""What Parquet and both versions of Feather begin with."""
 
 
-def read_parquet(
+def read_arrow_frame(
     name: str, start: bytes, file: IO[bytes], as_text: Collection[str], markers: Markers
 ) -> pd.DataFrame:
     """Read a table.
@@ -31,7 +34,7 @@ def read_parquet(
         markers: What stands for a missing cell.
 
     Raises:
-        InputError: If it is not Parquet, names a column twice, or cannot be read without another package.
+        InputError: If it is neither, names a column twice, or cannot be read without another package.
     """
     table = _table(name, start, file)
     try:
@@ -42,28 +45,40 @@ def read_parquet(
             cells = table[column].to_pylist()  # pandas would round whole numbers where one is missing
             frame[column] = pd.Series(cells, frame.index, dtype=object)
     except (OSError, _errors()) as error:
-        raise InputError(f"{name}: is not a readable Parquet file: {error}") from None
+        raise InputError(f"{name}: is not a readable {_kind(start)} file: {error}") from None
     return without_markers(frame, as_text, markers)
 
 
 def read_arrow(path: str | Path) -> Any:
-    """A Parquet file as a table of pyarrow, with all types that it has; raises as :func:`read_parquet`."""
-    with open_table(path) as (start, file):
+    """Return a file as a table of pyarrow, with all types that it has; see :func:`read_arrow_frame`."""
+    with open_unpacked(path) as (start, file):
         return _table(source_name(path), start, file)
 
 
 def _table(name: str, start: bytes, file: IO[bytes]) -> Any:
     try:
         import pyarrow
+        import pyarrow.feather
         import pyarrow.parquet
     except ImportError:
-        raise InputError(f"{name}: reading Parquet needs pyarrow: pip install 'autoenc[parquet]'") from None
+        raise InputError(
+            f"{name}: reading {_kind(start)} needs pyarrow: pip install 'autoenc[parquet]'"
+        ) from None
     try:
-        parquet = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(start + file.read()))
+        whole = pyarrow.BufferReader(start + file.read())
+        if not start.startswith(_PARQUET_MAGIC):
+            table = pyarrow.feather.read_table(whole)
+            refuse_repeated(name, table.column_names)
+            return table
+        parquet = pyarrow.parquet.ParquetFile(whole)
         refuse_repeated(name, parquet.schema_arrow.names)
         return parquet.read()
     except (OSError, _errors()) as error:
-        raise InputError(f"{name}: is not a readable Parquet file: {error}") from None
+        raise InputError(f"{name}: is not a readable {_kind(start)} file: {error}") from None
+
+
+def _kind(start: bytes) -> str:
+    return "Parquet" if start.startswith(_PARQUET_MAGIC) else "Feather"
 
 
 def _errors() -> type[Exception]:

@@ -180,7 +180,7 @@ class Division:
         """Return the standardized data of a fold, which are not kept in memory."""
         values, (train, test) = self.table.values, self.rows(fold)
         scaling = Scaling.fit("standard", values, train, self.table.groups)
-        return scaled_split(values, scaling, scaling.apply(values), train, test)
+        return scaled_split(values, scaling, scaling.apply(values), train, test, fold not in (HOLDOUT, ALL))
 
     def scaling(self, fold: str = HOLDOUT, kind: str = "") -> Scaling:
         """Return the scaling that a fold's training rows gave; see :meth:`split`."""
@@ -214,7 +214,8 @@ class Division:
     def _make(self, fold: str, kind: str) -> Split:
         scaling = self.scaling(fold, kind)
         self._with_key[scaling.key] = scaling
-        split = scaled_split(self.table.values, scaling, self._values(scaling.key), *self.rows(fold))
+        scaled, is_fold = self._values(scaling.key), fold not in (HOLDOUT, ALL)
+        split = scaled_split(self.table.values, scaling, scaled, *self.rows(fold), is_fold)
         sides = (("training", split.train), ("test", split.test))
         for name, rows in sides:
             if np.isnan(self.table.values[rows]).all():
@@ -269,8 +270,9 @@ class Division:
 
 
 def scaled_split(
-    values: NDArray[np.float64], scaling: Scaling, scaled: NDArray[np.float32], train: Rows, test: Rows
-) -> Split:
+    values: NDArray[np.float64], scaling: Scaling, scaled: NDArray[np.float32], train: Rows, test: Rows,
+    is_fold: bool = False,
+) -> Split:  # fmt: skip
     """Return a split that knows its original units where explained variance depends on them.
 
     Args:
@@ -279,11 +281,12 @@ def scaled_split(
         scaled: What it makes of the table.
         train: Rows to train on.
         test: Rows to test on.
+        is_fold: Whether it is one of several folds; see :class:`~autoenc.engines.Split`.
     """
     if scaling.curves or scaling.left_out.any():
         original = scaling.without_unseen(values)
-        return Split(scaled, train, test, original, scaling.undo, scaling.groups)
-    return Split(scaled, train, test, groups=scaling.groups)
+        return Split(scaled, train, test, original, scaling.undo, scaling.groups, is_fold)
+    return Split(scaled, train, test, groups=scaling.groups, is_fold=is_fold)
 
 
 def _refuse(problem: str | None) -> None:

@@ -104,6 +104,8 @@ class Recipe:
             decoder; see :mod:`autoenc.engines.pca_start`.
         input_norm: ``layer`` or ``none``, of the input; ``same`` is what ``norm`` says.
         scaling: How columns are scaled; empty for the scaling that all fits of a search share.
+        calibration_folds: Folds of the training rows that say how far each column's reconstructions are drawn
+            back to its mean; 0 leaves them as they are. See :mod:`autoenc.engines.calibration`.
         warm_start: Begin from the trained stack without the last hidden layer instead of from weights of
             its own; see :mod:`autoenc.engines.warm`.
     """
@@ -129,6 +131,7 @@ class Recipe:
     start: Start = "random"
     input_norm: InputNorm = "same"
     scaling: OwnScaling = ""
+    calibration_folds: int = 0
 
     @property
     def loss(self) -> LossKind:
@@ -235,6 +238,7 @@ class Split:
         undo: Takes scaled values back to the original units; None without ``original``.
         groups: int64 ``[columns]``, for indicators of categories a number that those of one column share, for
             others a negative one; None where there are no indicators.
+        is_fold: Whether it is one of several folds, whose deviations are taken over all their rows.
     """
 
     values: NDArray[np.float32]
@@ -243,6 +247,7 @@ class Split:
     original: NDArray[np.floating] | None = None
     undo: Callable[[NDArray[np.floating]], NDArray[np.float64]] | None = None
     groups: NDArray[np.int64] | None = None
+    is_fold: bool = False
 
     def target(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """What reconstructions are judged by, ``[n, columns]``; see ``original``."""
@@ -262,8 +267,9 @@ class Split:
         """Means over the training rows, squared deviations from them, and which columns can be judged.
 
         Returns:
-            Each ``[columns]``; the squared deviations are sums over the observed cells of the test rows. A
-            column can be judged that varies in the training rows and deviates in the test rows.
+            Each ``[columns]``; the squared deviations are sums over the observed cells of the test rows, of a
+            fold those of all its rows in proportion to them. A column can be judged that varies in the
+            training rows and deviates in the test rows.
         """
         n_columns = self.values.shape[1]
         mean, total, is_judged = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns, bool)
@@ -275,6 +281,9 @@ class Split:
             if train.size and test.size and train.max() > train.min():
                 mean[j] = train.mean()
                 total[j] = np.square(test - mean[j]).sum()
+                if self.is_fold:
+                    in_train = np.square(train - mean[j]).sum()
+                    total[j] = (total[j] + in_train) * (test.size / (train.size + test.size))
                 is_judged[j] = total[j] > 0
         return mean, total, is_judged
 

@@ -2,9 +2,11 @@
 
 Of a column it is 1 minus the squared error over the squared deviation from the mean of the training rows,
 both over the observed cells of the rows that judge and in the column's own units: 1 is perfect, 0 as good as
-that mean. Of a table it is the mean over its columns; indicators of categories that stand for one column of
-text count as one, their squared errors and deviations added up after scaling. Where the rows that judge have
-the mean of the training rows it is what scikit-learn calls ``r2_score``.
+that mean. Of several folds the squared deviation is that of all their rows, in proportion to the cells that
+judge: the mean over folds is then the explained variance of all these rows together, and no fold decides in
+which a column happens to vary little. Of a table it is the mean over its columns; indicators of categories
+that stand for one column of text count as one, their squared errors and deviations added up after scaling.
+Where the rows that judge have the mean of the training rows it is what scikit-learn calls ``r2_score``.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Split
+from autoenc.engines.contract import Recipe, Split
 
-__all__ = ["explained_by_column", "explained_variance", "mean_explained"]
+__all__ = ["explained_by_column", "explained_variance", "mean_explained", "reconstruction_loss"]
 
 _CHUNK_CELLS = 2**22
 """Cells that are reconstructed at once."""
@@ -42,13 +44,39 @@ def explained_by_column(split: Split, reconstruct: Reconstruct) -> NDArray[np.fl
     return explained
 
 
+def reconstruction_loss(
+    split: Split, rows: NDArray[np.int64], reconstruct: Reconstruct, recipe: Recipe
+) -> float:
+    """Sparse-aware loss (:func:`autoenc.models.loss.sparse_aware_loss`) of rows, summed in double precision.
+
+    Args:
+        split: The data.
+        rows: Indices of the rows ``[n]``.
+        reconstruct: Takes row indices; returns their scaled reconstructions ``[n, columns]``.
+        recipe: Has the weights.
+    """
+    over_all = over_nonzero = 0.0
+    n_observed = n_nonzero = 0
+    for chunk in _chunks(split, rows):
+        target = split.values[chunk]
+        nonzero = ~np.isnan(target) & (target != 0)
+        error = np.nan_to_num(
+            np.square(reconstruct(chunk) - target, dtype=np.float64), nan=0.0, posinf=np.inf
+        )
+        over_all, n_observed = over_all + float(error.sum()), n_observed + int((~np.isnan(target)).sum())
+        over_nonzero, n_nonzero = over_nonzero + float(error[nonzero].sum()), n_nonzero + int(nonzero.sum())
+    return recipe.all_weight * over_all / max(n_observed, 1) + recipe.nonzero_weight * over_nonzero / max(
+        n_nonzero, 1
+    )
+
+
 def _errors(
     split: Split, reconstruct: Reconstruct
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """Squared errors, squared deviations, and which columns can be judged, each ``[columns]``."""
     mean, total, is_judged = split.deviations
     error = np.zeros(mean.size)
-    for rows in _chunks(split):
+    for rows in _chunks(split, split.test):
         target, reconstruction = split.target(rows), reconstruct(rows).astype(np.float64)
         if split.undo is not None:
             reconstruction = split.undo(reconstruction)
@@ -57,9 +85,9 @@ def _errors(
     return error, total, is_judged
 
 
-def _chunks(split: Split) -> list[NDArray[np.int64]]:
+def _chunks(split: Split, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     n_rows = max(1, _CHUNK_CELLS // max(split.values.shape[1], 1))
-    return [split.test[start : start + n_rows] for start in range(0, split.test.size, n_rows)]
+    return [rows[start : start + n_rows] for start in range(0, rows.size, n_rows)]
 
 
 def mean_explained(by_column: NDArray[np.float64]) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from autoenc.data.division import Division
+from autoenc.data.division import HOLDOUT, Division
 from autoenc.data.labels import label_warnings, separate_groups
 from autoenc.data.read import ReadTable, read_table, with_markers
 from autoenc.data.recognition import read_mixed
@@ -19,6 +19,7 @@ from autoenc.searching.connect import connect
 from autoenc.searching.loop import Executor, O, U
 from autoenc.searching.ready import prepare_ahead
 from autoenc.searching.remote import Remote
+from autoenc.searching.trials import Measure
 from autoenc.settings import TrainingSettings
 from autoenc.system.paths import check_folder, refuse_own_table
 from autoenc.system.text import warn
@@ -73,7 +74,7 @@ def prepare_inputs(
 
 def context_of(
     settings: TrainingSettings, scaling: str, table: Table, latent_dim: int, division: Division,
-    folds: Iterable[str],
+    folds: Iterable[str], measure: Measure = "loss",
 ) -> Context:  # fmt: skip
     """What all fits of a search on these folds share.
 
@@ -84,6 +85,7 @@ def context_of(
         latent_dim: Size of the latent space.
         division: Of the table.
         folds: The splits that are trained on.
+        measure: What trials are compared by.
 
     Raises:
         InputError: If the rows cannot be divided into them.
@@ -98,6 +100,8 @@ def context_of(
     # Of scalings that recipes name no earlier version has records.
     if scaling != "recipe" and (mark := division.left_out_mark(folds)):
         depends_on["left_out"] = mark
+    if measure == "explained" and any(fold != HOLDOUT for fold in folds):
+        depends_on["deviations"] = "of all rows of the folds"  # earlier versions took those of each fold
     return Context(
         table.fingerprint, tuple(table.columns), scaling, settings.seed, TEST_SHARE,
         json.dumps(depends_on, sort_keys=True), latent_dim,

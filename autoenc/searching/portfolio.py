@@ -139,7 +139,7 @@ def _recipe(profile: TableProfile, **options: Any) -> Recipe:
     weights = {"nonzero_weight": 0.0, "all_weight": 1.0} if options.pop("loss", "mse") == "mse" else {}
     plain = {
         "epochs": epochs, "patience": _patience(epochs), "dropout": 0.0, "norm": "none", "start": "pca",
-        "activation": "gelu", "scaling": "standard",
+        "activation": "gelu", "scaling": "standard", "calibration_folds": profile.calibration_folds,
     }  # fmt: skip
     return Recipe(**{**plain, **weights, **options})
 

@@ -27,7 +27,7 @@ from autoenc.searching.portfolio import (
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings.fit import RaceSettings
 
-__all__ = ["Race"]
+__all__ = ["MOST_SETTLED", "Race"]
 
 Outcomes = Mapping[Fit, Outcome]
 
@@ -37,7 +37,8 @@ _FACTORS = (
 )  # fmt: skip
 _N_SOON, _N_VARIED, _N_FRESH = 3, 6, 3
 _MOST_BRACKETS = 1000
-_SMALL = 5000  # training rows up to which the best epoch of a fold is not taken at its word
+MOST_SETTLED = 5000
+"""Training rows up to which the best epoch of a fold is not taken at its word."""
 
 
 class _Bracket(NamedTuple):
@@ -75,7 +76,7 @@ class Race:
 
     def compared(self, outcomes: Outcomes) -> list[Trial]:
         """The trials that went through all stages, PCA first."""
-        n_stages = 3 if self._profile.n_train <= _SMALL else 2
+        n_stages = 3 if self._profile.n_train <= MOST_SETTLED else 2
         last = [b.stages[-1] for b in self._brackets(outcomes) if len(b.stages) == n_stages]
         done = [t for stage in last for t in stage if all(fit in outcomes for fit in t.fits)]
         return [self.pca, *dict.fromkeys(done)]
@@ -103,7 +104,7 @@ class Race:
         n_kept = -(-len(first) // 3)
         stages.append([replace(result.trial, folds=self._folds) for result in found[:n_kept]])
         found = self._results(stages[-1], outcomes)
-        if found is not None and self._profile.n_train <= _SMALL:
+        if found is not None and self._profile.n_train <= MOST_SETTLED:
             settled = [_settled(result) for result in found]
             # One that no epoch made better is PCA, which is compared already.
             stages.append([trial for trial in settled if not trial.recipe.is_pca])

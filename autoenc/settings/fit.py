@@ -38,6 +38,7 @@ class TableProfile(BaseModel):
         n_columns: Columns.
         zero_share: Share of zeros among the observed cells of the training rows.
         has_long_tails: Whether a column has a long tail there.
+        calibration_folds: See :class:`~autoenc.engines.Recipe`; not 0 where a column hardly varies in a fold.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class TableProfile(BaseModel):
     n_columns: int = Field(ge=1)
     zero_share: float = Field(ge=0, le=1)
     has_long_tails: bool
+    calibration_folds: int = Field(0, ge=0)
 
 
 class FitSettings(TrainingSettings):
@@ -105,6 +107,10 @@ class FitSettings(TrainingSettings):
             return [(("folds",), "--folds must be 0 or at least 2, got 1")]
         return []
 
+    def n_folds(self, n_train: int) -> int:
+        """Folds of so many training rows."""
+        return self.folds or (5 if n_train <= 1000 else 3)
+
     def race(self, latent_dim: int, profile: TableProfile) -> RaceSettings:
         """The search for one latent size.
 
@@ -113,7 +119,7 @@ class FitSettings(TrainingSettings):
             profile: Of the table.
         """
         shared = {name: getattr(self, name) for name in TrainingSettings.model_fields}
-        folds = self.folds or (5 if profile.n_train <= 1000 else 3)
+        folds = self.n_folds(profile.n_train)
         given = {
             "latent_dim": (latent_dim,), "folds": folds, "budget": self.budget, "profile": profile,
             "refit": self.refit,

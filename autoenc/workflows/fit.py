@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from autoenc.data.curves import fit_curve
-from autoenc.data.division import Division
+from autoenc.data.division import Division, fold_names
 from autoenc.data.read import ReadTable
 from autoenc.data.table import Table
 from autoenc.engines import Fit, Outcome
+from autoenc.engines.calibration import hardly_varies
 from autoenc.report import SearchResults
 from autoenc.report.fit_answer import enough_units
 from autoenc.searching.fits import run_in_time
 from autoenc.searching.inputs import prepare_inputs, table_warnings
-from autoenc.searching.race import Race
+from autoenc.searching.race import MOST_SETTLED, Race
 from autoenc.searching.trials import Trial
 from autoenc.settings import FitSettings, RaceSettings
 from autoenc.settings.fit import TableProfile
@@ -93,7 +94,7 @@ def prepare_fits(
     started, folder = time.monotonic(), Path(settings.output_dir)
     engine, table = prepare_inputs(settings, folder if is_on_disk else None, read)
     division = Division(table, "standard", settings.seed, settings.stratify, settings.group, settings.folds)
-    profile = _profile(table, division)
+    profile = _profile(table, division, settings)
     jobs = []
     for size in settings.latent_dim or _sizes(profile):
         race = settings.race(size, profile)
@@ -103,16 +104,18 @@ def prepare_fits(
     return jobs
 
 
-def _profile(table: Table, division: Division) -> TableProfile:
+def _profile(table: Table, division: Division, settings: FitSettings) -> TableProfile:
+    folds = fold_names(settings.n_folds(division.train.size))
     rows, n_zero, n_observed, has_long_tails = division.train, 0, 0, False
     for j in range(len(table.columns)):
         column = table.values[rows, j]
         n_zero += int((column == 0).sum())
         n_observed += int((~np.isnan(column)).sum())
         has_long_tails = has_long_tails or fit_curve("auto", column) is not None
+    is_uneven = any(hardly_varies(division.standardized(fold)) for fold in folds)
     return TableProfile(
         n_train=rows.size, n_columns=len(table.columns), zero_share=n_zero / max(n_observed, 1),
-        has_long_tails=has_long_tails,
+        has_long_tails=has_long_tails, calibration_folds=len(folds) if is_uneven else 0,
     )  # fmt: skip
 
 
@@ -171,6 +174,10 @@ class _Clock:
 
     def __init__(self, job: FitJob, results: SearchResults) -> None:
         self._jobs, self._results = job.settings.jobs, results
+        profile = job.settings.profile
+        # Of small tables the fits on folds that calibrate are those that were compared.
+        n_calibrating = profile.calibration_folds if profile.n_train > MOST_SETTLED else 0
+        self._n_last = 1 + n_calibrating + (job.settings.refit == "all")
         budget = job.settings.budget * job.share
         spent = sum(outcome.seconds for outcome in results.outcomes.values()) / self._jobs
         begun = job.started if job.share == 1 else time.monotonic()
@@ -184,7 +191,11 @@ class _Clock:
         if not self._results.finished:
             return 0.0
         outcomes = self._results.ranked[0].outcomes
-        return 1.3 * sum(outcome.seconds for outcome in outcomes) / len(outcomes)
+        return self._seconds_of_last(sum(outcome.seconds for outcome in outcomes) / len(outcomes))
+
+    def _seconds_of_last(self, seconds: float) -> float:
+        """Return how long the last training of a candidate takes whose fits on folds take so many seconds."""
+        return 1.3 * seconds * self._n_last
 
     def allows(self, seconds: float) -> bool:
         """Return whether a fit that takes about so many seconds may be begun; PCA always, and one more."""

@@ -12,6 +12,7 @@ import optuna
 from autoenc.data.division import ALL, Division, fold_names
 from autoenc.data.table import Table
 from autoenc.engines import Engine, Fit, Outcome, StopFlag
+from autoenc.engines.calibration import Calibrating
 from autoenc.errors import InputError
 from autoenc.settings import ScaledSettings
 from autoenc.tuning.job import TuneJob
@@ -54,6 +55,7 @@ class FullTraining:
         """
         division = Division(table, data.scaling, data.seed, data.stratify, data.group)
         own = data.seed if seed is None else seed
+        engine = Calibrating(engine, division.split_of)
         return cls(engine, table, division, Fit(chosen.architecture, chosen.latent_dim, chosen.recipe, own))
 
     def until_best(self, patience: int, stop: StopFlag) -> FullTraining:

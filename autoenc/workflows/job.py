@@ -11,6 +11,7 @@ from autoenc.data.division import HOLDOUT, Division
 from autoenc.data.read import ReadTable
 from autoenc.data.table import Table
 from autoenc.engines import Engine, Fit
+from autoenc.engines.calibration import Calibrating
 from autoenc.engines.remembering import Remembering
 from autoenc.engines.warm import WarmStarting
 from autoenc.errors import InputError
@@ -103,7 +104,7 @@ class SearchJob:
     def trainer(self) -> Engine:
         """What trains the fits: the engine, with warm starts found their parents."""
         if not self.settings.warm_start:
-            return Remembering(self.engine)
+            return Remembering(Calibrating(self.engine, self.division.split_of))
         return Remembering(WarmStarting(self.engine, self.settings.max_layers))
 
     @cached_property
@@ -119,8 +120,9 @@ class SearchJob:
         """What all its fits share."""
         settings = self.settings
         return context_of(
-            settings, settings.scaling_kind, self.table, settings.latent_size, self.division, self.folds
-        )
+            settings, settings.scaling_kind, self.table, settings.latent_size, self.division, self.folds,
+            settings.measure,
+        )  # fmt: skip
 
     @property
     def n_train(self) -> int:

@@ -1,0 +1,258 @@
+"""Calibrated reconstructions: columns that a network hardly knows are drawn back to their mean.
+
+Of a column that hardly varies, such as a pixel that is nearly always 0, small errors of a network are large
+beside the column's own deviations: its explained variance is far below 0, and decides the mean over columns.
+Whether that is so shows in rows that a network has not learned from. Each column's reconstructions are
+therefore moved towards the column's mean by a factor between 0 (the mean) and 1 (as they are), which follows
+from folds of the training rows, as in stacked regressions (Breiman, Machine Learning 24, 1996). The factors
+become part of the last layer, so that a calibrated network is a network like others.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.engines.contract import Engine, Fit, Outcome, Split, State, StopFlag, Watch
+from autoenc.engines.explained import explained_variance, reconstruction_loss
+
+__all__ = ["Calibrating", "calibrated_state", "calibration_factors", "hardly_varies"]
+
+_FACTORS = np.linspace(0, 1, 11)
+_SHARE = 0.01
+"""Of a column's deviation over all rows, added to that in a fold: a bound on what one fold can decide."""
+_LEAST_GAIN = 0.02
+"""Of explained variance, in folds that the factors do not follow from."""
+_SMALL_SHARE = 0.1
+"""Of a column's deviation over all rows: in a fold with less it hardly varies."""
+_CHUNK_CELLS = 2**22
+_MEMORY_BYTES = 256 * 2**20
+_N_HALVED = 4
+
+Floats = NDArray[np.float64]
+
+
+class _Errors(NamedTuple):
+    """What factors would come to in random halves of the rows that judge a fold.
+
+    Attributes:
+        squared: ``[factors, halves, columns]``, squared errors.
+        own: ``[halves, columns]``, squared deviations from the training mean.
+        pooled: ``[columns]``, what they would be if these rows varied as all rows do.
+    """
+
+    squared: NDArray[np.float32]
+    own: Floats
+    pooled: Floats
+
+
+def hardly_varies(split: Split) -> bool:
+    """Return whether a column varies far less in the rows that judge a fold than in all its rows.
+
+    Args:
+        split: One of several folds.
+    """
+    _, pooled, is_judged = split.deviations
+    return bool((_own_deviations(split)[is_judged] < _SMALL_SHARE * pooled[is_judged]).any())
+
+
+def _own_deviations(split: Split) -> Floats:
+    return replace(split, is_fold=False).deviations[1]
+
+
+class Calibrating:
+    """An engine that calibrates the fits whose recipe asks for it, and has another engine train.
+
+    A fit on a fold is left as it is, and what follows from it is kept in memory for a while. Others need one
+    more training for each fold that is not remembered, to the same bits.
+
+    Args:
+        base: What trains.
+        split_of: The data of a fit on a fold.
+    """
+
+    def __init__(self, base: Engine, split_of: Callable[[Fit], Split]) -> None:
+        self.name, self.device = base.name, base.device
+        self._base, self._split_of = base, split_of
+        self._kept: OrderedDict[Fit, _Errors] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to other processes, which train fits on folds alone, it is the engine that trains."""
+        return _itself, (self._base,)
+
+    def prepare(self) -> None:
+        """See :class:`autoenc.engines.contract.Engine`."""
+        self._base.prepare()
+
+    def fit(
+        self,
+        split: Split,
+        fit: Fit,
+        stop: StopFlag | None = None,
+        *,
+        watch: Watch | None = None,
+        initial: State | None = None,
+    ) -> Outcome:
+        """Train one fit and calibrate it; see :class:`autoenc.engines.contract.Engine`."""
+        outcome = self._base.fit(split, fit, stop, watch=watch, initial=initial)
+        if not fit.recipe.calibration_folds or outcome.failure is not None:
+            return outcome
+        if split.is_fold:
+            self._keep(fit, _errors(split, self._reconstruct(split, fit, outcome.state)))
+            return outcome
+        factors = self._factors(fit, stop)
+        if factors is None:
+            return outcome
+        if split.groups is not None:
+            factors[split.groups >= 0] = 1.0  # categories are read off the largest of their indicators
+        return self._calibrated(split, fit, outcome, factors)
+
+    def _factors(self, fit: Fit, stop: StopFlag | None) -> Floats | None:
+        errors = []
+        for k in range(1, fit.recipe.calibration_folds + 1):
+            on_fold = replace(fit, fold=f"{k}/{fit.recipe.calibration_folds}")
+            if on_fold not in self._kept:
+                outcome = self.fit(self._split_of(on_fold), on_fold, stop)
+                if outcome.failure is not None:
+                    return None
+            errors.append(self._kept[on_fold])
+        return calibration_factors(errors)
+
+    def _keep(self, fit: Fit, errors: _Errors) -> None:
+        with self._lock:
+            self._kept[fit] = errors
+            n_kept = max(fit.recipe.calibration_folds, _MEMORY_BYTES // errors.squared.nbytes)
+            while len(self._kept) > n_kept:
+                self._kept.popitem(last=False)
+
+    def _calibrated(self, split: Split, fit: Fit, outcome: Outcome, factors: Floats) -> Outcome:
+        state = calibrated_state(fit, outcome.state, factors, _centers(split))
+        reconstruct = self._reconstruct(split, fit, state)
+        test_losses = list(outcome.test_losses)
+        test_losses[outcome.kept_epoch] = reconstruction_loss(split, split.test, reconstruct, fit.recipe)
+        return replace(
+            outcome, state=state, test_losses=test_losses,
+            final_train_loss=reconstruction_loss(split, split.train, reconstruct, fit.recipe),
+            explained=explained_variance(split, reconstruct),
+        )  # fmt: skip
+
+    def _reconstruct(
+        self, split: Split, fit: Fit, state: State
+    ) -> Callable[[NDArray[np.int64]], NDArray[np.floating]]:
+        return lambda rows: self._base.reconstruct(split, fit, state, rows)
+
+    def reconstruct(
+        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
+    ) -> NDArray[np.floating]:
+        """See :class:`autoenc.engines.contract.Engine`."""
+        return self._base.reconstruct(split, fit, state, rows)
+
+
+def _itself(engine: Engine) -> Engine:
+    return engine
+
+
+def calibration_factors(folds: list[_Errors]) -> Floats | None:
+    """Return the factor of each column, ``[columns]``.
+
+    Args:
+        folds: What each factor would come to in each fold, at least two.
+
+    Returns:
+        None where they do not gain enough in folds that they do not follow from.
+    """
+    shares = np.stack([_share_of_error(fold) for fold in folds])
+    gains = []
+    for k, fold in enumerate(folds):
+        others = np.delete(shares, k, axis=0).mean(axis=0)
+        error = np.take_along_axis(fold.squared, _best(others)[None, None], axis=0)[0]
+        is_judged = fold.own > 0
+        if is_judged.any():
+            gained = (fold.squared[-1] - error)[is_judged] / fold.own[is_judged]
+            gains.append(float(gained.mean()))
+    if not gains or np.mean(gains) < _LEAST_GAIN:
+        return None
+    factors: Floats = _FACTORS[_best(shares.mean(axis=0))]
+    return factors
+
+
+def _share_of_error(fold: _Errors) -> Floats:
+    """``[factors, columns]``, the mean over halves."""
+    deviation = fold.own + _SHARE * fold.pooled
+    shares = np.zeros(fold.squared.shape)
+    np.divide(fold.squared, deviation, out=shares, where=deviation > 0)
+    mean: Floats = shares.mean(axis=1)
+    return mean
+
+
+def _best(shares: Floats) -> NDArray[np.int64]:
+    """Indices of the best factors ``[columns]``; among equals the largest."""
+    n_factors = len(shares)
+    best: NDArray[np.int64] = n_factors - 1 - np.argmin(shares[::-1], axis=0)
+    return best
+
+
+def _errors(split: Split, reconstruct: Callable[[NDArray[np.int64]], NDArray[np.floating]]) -> _Errors:
+    mean, pooled, _ = split.deviations
+    centers, halves = _centers(split), _halves(split.test.size)
+    squared = np.zeros((len(_FACTORS), len(halves), pooled.size))
+    own = np.zeros((len(halves), pooled.size))
+    n_rows = max(1, _CHUNK_CELLS // pooled.size)
+    for start in range(0, split.test.size, n_rows):
+        rows, within = split.test[start : start + n_rows], halves[:, start : start + n_rows]
+        target, scaled = split.target(rows), reconstruct(rows).astype(np.float64)
+        own += within @ np.nan_to_num(np.square(target - mean))
+        for i, factor in enumerate(_FACTORS):
+            moved = centers + factor * (scaled - centers)
+            with np.errstate(over="ignore", invalid="ignore"):
+                moved = moved if split.undo is None else split.undo(moved)
+                squared[i] += within @ np.nan_to_num(np.square(moved - target), posinf=np.inf)
+    return _Errors(squared.astype(np.float32), own, pooled / 2)
+
+
+def _halves(n_rows: int) -> Floats:
+    """Random halves of rows and what is left, ``[halves, rows]`` of ones and zeros.
+
+    What a column comes to depends on whether a row that differs is among those that judge; folds are few.
+    """
+    rng, halves = np.random.default_rng(0), []
+    for _ in range(_N_HALVED):
+        half = np.zeros(n_rows)
+        half[rng.permutation(n_rows)[: n_rows // 2]] = 1.0
+        halves += [half, 1 - half]
+    return np.array(halves)
+
+
+def _centers(split: Split) -> Floats:
+    """Means of the scaled cells of the training rows ``[columns]``; 0 where there is none."""
+    centers = np.zeros(split.values.shape[1])
+    for j in range(centers.size):  # by column, so that the rows are never copied as a whole
+        column = split.values[split.train, j]
+        observed = column[~np.isnan(column)]
+        if observed.size:
+            centers[j] = observed.mean(dtype=np.float64)
+    return centers
+
+
+def calibrated_state(fit: Fit, state: State, factors: Floats, centers: Floats) -> State:
+    """Return the parameters of the network whose reconstructions are ``center + factor (x - center)``.
+
+    Args:
+        fit: What was trained.
+        state: Its parameters; not changed.
+        factors: ``[columns]``.
+        centers: ``[columns]``, scaled.
+    """
+    output = fit.network(factors.size).layers()[-1].linear
+    weights = [f"{output}.weight", *(["decoder_line.weight"] if fit.recipe.start == "pca" else [])]
+    bias = f"{output}.bias"
+    changed = {name: (state[name] * factors[:, None]).astype(state[name].dtype) for name in weights}
+    changed[bias] = (factors * state[bias] + (1 - factors) * centers).astype(state[bias].dtype)
+    return {**state, **changed}

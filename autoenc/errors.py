@@ -35,14 +35,14 @@ class InputError(ValueError):
 
 
 def shortened(text: str, quoted: bool = True) -> str:
-    """Text for a message, quoted or as it is, without its middle where it is long."""
+    """Return text for a message, quoted or as it is, without its middle where it is long."""
     if len(text) > _MOST_CHARACTERS:
         text = f"{text[: _MOST_CHARACTERS * 2 // 3]}...{text[-_MOST_CHARACTERS // 4 :]}"
     return repr(text) if quoted else text
 
 
 def listed(names: Sequence[str], most: int = 10, quoted: bool = True) -> str:
-    """Names for a message; of many the first ones, and how many more there are."""
+    """Return names for a message; of many the first ones, and how many more there are."""
     shown = ", ".join(shortened(name, quoted) for name in names[:most])
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
 

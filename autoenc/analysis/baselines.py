@@ -29,7 +29,7 @@ _ROUNDING = 1e-10  # of the column mean's loss: squares of single precision's ro
 def reconstruction_loss(
     reconstruction: NDArray[np.floating], target: NDArray[np.floating], recipe: Recipe
 ) -> float:
-    """The sparse-aware loss (:func:`autoenc.models.loss.sparse_aware_loss`) of arrays, summed in float64."""
+    """Compute the loss (:func:`autoenc.models.loss.sparse_aware_loss`) of arrays, summed in float64."""
     observed = ~np.isnan(target)
     error = np.square(np.where(observed, reconstruction - target, 0.0), dtype=np.float64)
     nonzero = observed & (target != 0)
@@ -70,7 +70,7 @@ def best_baseline(baselines: Mapping[str, float]) -> str:
 
 
 def pca_explained(split: Split, latent_dim: int) -> float | None:
-    """Explained variance of the test rows by PCA, fitted on the training rows as for the loss.
+    """Return the explained variance of the test rows by PCA, fitted on the training rows as for the loss.
 
     The measure counts every column by its own deviation, and so does PCA of columns that are standardized.
 

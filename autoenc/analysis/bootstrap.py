@@ -18,7 +18,7 @@ _CELLS_AT_ONCE = 2_000_000
 def percentile_interval(
     rows: Sequence[NDArray[np.float64]], statistic: Callable[..., NDArray[np.float64]]
 ) -> tuple[float, float] | None:
-    """The 95 % percentile interval of a statistic, by resampling rows; the same rows, the same interval.
+    """Return the 95 % percentile interval of a statistic by resampling rows, always in the same way.
 
     Args:
         rows: Arrays ``[rows]`` that stay together.

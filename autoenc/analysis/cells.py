@@ -82,29 +82,29 @@ def _least_known(by_column: dict[str, float | None], most: int = 3) -> list[str]
     return [f"{'least known':<13} {named} explained; {known[-1][1]!r} most, {100 * known[-1][0]:.0f} %"]
 
 
-def cells_lines(found: dict[str, Any]) -> list[str]:
+def cells_lines(document: dict[str, Any]) -> list[str]:
     """Say in words what is out of the ordinary of :func:`cells_document`; nothing where nothing is.
 
     Columns that carry much of the loss are named where they are few among many.
     """
     lines = []
-    if found["cells"]:
+    if document["cells"]:
         named = ", ".join(
             f"row {cell['row']} column {cell['column']!r} {100 * cell['share']:.0f} % "
             f"({cell['scaled']:.3g} when scaled)"
-            for cell in found["cells"]
+            for cell in document["cells"]
         )
         lines.append(f"{'few cells':<13} carry much of the test loss: {named}")
-    if found["columns"] and found["n_columns"] > 1 / SHARE:
-        named = ", ".join(f"{part['column']!r} {100 * part['share']:.0f} %" for part in found["columns"])
+    if document["columns"] and document["n_columns"] > 1 / SHARE:
+        named = ", ".join(f"{part['column']!r} {100 * part['share']:.0f} %" for part in document["columns"])
         lines.append(f"{'few columns':<13} carry much of the test loss: {named}")
-    if found["n_worse_than_mean"]:
+    if document["n_worse_than_mean"]:
         lines.append(
-            f"{'unknown':<13} {found['n_worse_than_mean']:,} of {found['n_columns']:,} columns are "
+            f"{'unknown':<13} {document['n_worse_than_mean']:,} of {document['n_columns']:,} columns are "
             "reconstructed less well than by their mean"
         )
-    lines += _least_known(found.get("explained_by_column", {}))
-    ratio = found["mean_ratio"]
+    lines += _least_known(document.get("explained_by_column", {}))
+    ratio = document["mean_ratio"]
     if ratio is not None and not _RATIOS[0] <= ratio <= _RATIOS[1]:
         lines.append(f"{'level':<13} reconstructions are on average {ratio:.2f} times the data")
     return lines

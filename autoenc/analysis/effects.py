@@ -35,7 +35,7 @@ class Effect(NamedTuple):
 
 
 def factor_effects(results: Sequence[TrialResult], factors: dict[str, tuple[Any, ...]]) -> list[Effect]:
-    """Effects of all options that vary.
+    """Return the effects of all options that vary.
 
     Trials are paired that differ in this option alone, so what a stack is worth cancels. The interval is
     Student's; its variance is that over the pairs, so that it speaks of stacks like those of the grid, and,

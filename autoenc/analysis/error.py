@@ -60,7 +60,7 @@ def components(losses: NDArray[np.float64], ratio: float, pool: bool = True) -> 
     """
     n_rows, n_folds, n_seeds = losses.shape
     means = losses.mean(axis=(1, 2))
-    found = []
+    parts = []
     if n_folds > 1:
         by_fold = losses.mean(axis=2) - means[:, None]
         share = 1.0
@@ -68,13 +68,13 @@ def components(losses: NDArray[np.float64], ratio: float, pool: bool = True) -> 
             by_fold, share = by_fold - by_fold.mean(axis=0), 1 - 1 / n_rows
         own = (by_fold**2).sum(axis=1) / (n_folds - 1) / share
         n_free = (n_rows - 1 if pool and n_rows > 1 else 1) * (n_folds - 1.0)
-        found.append(_component(own, n_free, n_folds - 1.0, 1 / n_folds + ratio, means, pool))
+        parts.append(_component(own, n_free, n_folds - 1.0, 1 / n_folds + ratio, means, pool))
     if n_seeds > 1:
         by_seed = losses.mean(axis=1) - means[:, None]
         own = (by_seed**2).sum(axis=1) / (n_seeds - 1)
         n_free = (n_rows if pool else 1) * (n_seeds - 1.0)
-        found.append(_component(own, n_free, n_seeds - 1.0, 1 / n_seeds, means, pool))
-    return found
+        parts.append(_component(own, n_free, n_seeds - 1.0, 1 / n_seeds, means, pool))
+    return parts
 
 
 def _component(
@@ -113,5 +113,5 @@ def corrected_error(result: TrialResult) -> float | None:
 
     With one seed it does not know how far another seed would be; with one split, how far other rows would.
     """
-    found = components(losses_of([result]), test_train_ratio(result.trial), pool=False)
-    return sqrt(sum(float(part.variance[0]) for part in found)) if found else None
+    parts = components(losses_of([result]), test_train_ratio(result.trial), pool=False)
+    return sqrt(sum(float(part.variance[0]) for part in parts)) if parts else None

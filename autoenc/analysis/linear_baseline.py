@@ -93,8 +93,8 @@ def _minimized(
 
     options = {"maxiter": _MOST_STEPS, "ftol": _ENOUGH}
     with threadpool_limits(1):  # the same numbers on any machine; on matrices this small, faster, too
-        found = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
-    values: NDArray[np.float64] = found.x
+        minimum = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
+    values: NDArray[np.float64] = minimum.x
     return values
 
 

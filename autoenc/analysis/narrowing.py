@@ -152,14 +152,14 @@ def _moved_up(option: str, high: float, factor: float) -> float:
     return max(_rounded(option, min(high * factor, most), ROUND_FLOOR), high)
 
 
-def _possible(found: Narrowed) -> Narrowed:
+def _possible(option: Narrowed) -> Narrowed:
     """Return the same within the option's bounds; a grid may have had a value that no range has."""
-    bounds, (low, high) = _bounds(found.option), found.value
+    bounds, (low, high) = _bounds(option.option), option.value
     if not (bounds.low_open and low <= bounds.low):
-        return found
-    least = _FIELDS[found.option].default[0]
-    reason = f"{found.reason}; begins at {least:g}, as {low:g} has no place on a log scale"
-    return found._replace(value=(least, max(least, high)), reason=reason)
+        return option
+    least = _FIELDS[option.option].default[0]
+    reason = f"{option.reason}; begins at {least:g}, as {low:g} has no place on a log scale"
+    return option._replace(value=(least, max(least, high)), reason=reason)
 
 
 def _rounded(option: str, value: float, direction: str) -> float:
@@ -178,13 +178,13 @@ def _bounds(option: str) -> _Bounds:
     """Return the bounds that the settings declare for the values of a range."""
     annotation: Any = _FIELDS[option].annotation
     rules = [rule for field in annotation.__args__[0].__metadata__ for rule in getattr(field, "metadata", [])]
-    told = {
+    limits = {
         name: getattr(rule, name)
         for rule in rules
         for name in ("ge", "gt", "le", "lt")
         if hasattr(rule, name)
     }
     return _Bounds(
-        told.get("ge", told.get("gt", float("-inf"))), told.get("le", told.get("lt", float("inf"))),
-        "gt" in told, "lt" in told,
+        limits.get("ge", limits.get("gt", float("-inf"))), limits.get("le", limits.get("lt", float("inf"))),
+        "gt" in limits, "lt" in limits,
     )  # fmt: skip

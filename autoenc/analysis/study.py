@@ -36,7 +36,7 @@ def parameter_names(trials: Iterable[FrozenTrial]) -> list[str]:
 
 
 def search_space(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
-    """What each parameter was drawn from, the last time that it was."""
+    """Return what each parameter was drawn from, the last time that it was."""
     space: dict[str, BaseDistribution] = {}
     for trial in trials:
         space.update(trial.distributions)
@@ -62,5 +62,5 @@ def total_s(study: optuna.Study) -> float:
 
 
 def duration_s(trial: FrozenTrial) -> float | None:
-    """Wall time of a trial that ended."""
+    """Return the wall time of a trial that ended."""
     return None if trial.duration is None else trial.duration.total_seconds()

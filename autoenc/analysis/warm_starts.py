@@ -54,7 +54,7 @@ def compare_warm_starts(trials: Sequence[Trial], outcomes: Mapping[Fit, Outcome]
         for trial in trials
         if (result := trial.result(outcomes)) and result.failure is None
     }
-    found = []
+    comparisons = []
     for result in done.values():
         trial = result.trial
         if not trial.recipe.warm_start:
@@ -63,8 +63,8 @@ def compare_warm_starts(trials: Sequence[Trial], outcomes: Mapping[Fit, Outcome]
         cold = done.get((trial.architecture, parent_fit.recipe))
         parent = done.get((parent_fit.architecture, parent_fit.recipe))
         if cold and parent:
-            found.append(_compare(result, cold, parent))
-    return found
+            comparisons.append(_compare(result, cold, parent))
+    return comparisons
 
 
 def _compare(warm: TrialResult, cold: TrialResult, parent: TrialResult) -> WarmStart:
@@ -80,14 +80,14 @@ def _first_at(losses: Sequence[float], target: float) -> int | None:
     return next((epoch for epoch, loss in enumerate(losses, 1) if loss <= target), None)
 
 
-def warm_start_document(found: Sequence[WarmStart]) -> dict[str, Any]:
+def warm_start_document(comparisons: Sequence[WarmStart]) -> dict[str, Any]:
     """Return the comparison as plain values, for the JSON document."""
-    saved = [one.epochs_saved for one in found if one.epochs_saved is not None]
+    saved = [one.epochs_saved for one in comparisons if one.epochs_saved is not None]
     return {
-        "pairs": len(found),
+        "pairs": len(comparisons),
         "reached": len(saved),
         "median_epochs_saved": median(saved) if saved else None,
-        "parent_epochs": median(one.parent_epochs for one in found) if found else None,
+        "parent_epochs": median(one.parent_epochs for one in comparisons) if comparisons else None,
         "entries": [
             {
                 "config": list(one.architecture),
@@ -97,6 +97,6 @@ def warm_start_document(found: Sequence[WarmStart]) -> dict[str, Any]:
                 "warm_epochs": one.warm_epochs,
                 "epochs_saved": one.epochs_saved,
             }
-            for one in found
+            for one in comparisons
         ],
     }

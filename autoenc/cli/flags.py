@@ -112,7 +112,7 @@ def _default_text(field: Any) -> str:
 
 
 def joined(arguments: list[str], flags: dict[str, bool]) -> list[str]:
-    """``--flag value`` as ``--flag=value``, so that a value may start with a dash."""
+    """Return ``--flag value`` as ``--flag=value``, so that a value may start with a dash."""
     joined: list[str] = []
     waiting = False
     for word in arguments:

@@ -82,7 +82,7 @@ MODES = {"search": "search", "tune": "tune", "train_best": "train-best"}
 
 
 def main_by_mode(argv: Sequence[str], prog: str) -> int:
-    """:func:`main` for a program whose command is named by ``--mode``, ``search`` by default."""
+    """Run :func:`main` for a program whose command is named by ``--mode``, ``search`` by default."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--mode", default="search")
     try:

@@ -32,13 +32,13 @@ def encode(settings: EncodeSettings) -> int:
         )
     rows = read_rows(model, settings)
     latents = rows.put_through(model.encode)
-    told = f"{len(latents):,} rows, latent size {latents.shape[1]}"
+    counted = f"{len(latents):,} rows, latent size {latents.shape[1]}"
     if settings.error:
         with warnings.catch_warnings():  # said once
             warnings.simplefilter("ignore", UserWarning)
             latents = latents.assign(error=model.row_errors(rows.features))
     write_rows("--output", settings.output, rows.kept, latents)
-    _say(settings.output, told)
+    _say(settings.output, counted)
     return 0
 
 

@@ -13,7 +13,7 @@ __all__ = ["program_words", "same_command"]
 
 
 def same_command(settings: TrainingSettings | TransferSettings) -> str:
-    """What the user typed, ready to be typed again; it says where a password is not shown."""
+    """Return what the user typed, ready to be typed again; it says where a password is not shown."""
     words = program_words()
     # Starting over is the one thing that resuming must not do.
     kept = [word for word in sys.argv[1:] if word != "--fresh"]
@@ -28,7 +28,7 @@ def same_command(settings: TrainingSettings | TransferSettings) -> str:
 
 
 def program_words() -> list[str]:
-    """How this program was called."""
+    """Return how this program was called."""
     program = Path(sys.argv[0])
     if program.name == "__main__.py":
         return ["python", "-m", program.parent.name]

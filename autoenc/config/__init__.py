@@ -11,5 +11,5 @@ __all__ = ["Layer", "Resolution", "load_layers", "resolve", "shipped_search"]
 
 
 def shipped_search(name: str) -> str:
-    """The path of a search file that comes with the package, e.g. ``coarse_search``."""
+    """Return the path of a search file that comes with the package, e.g. ``coarse_search``."""
     return str(Path(__file__).parent / "searches" / f"{name}.yaml")

@@ -42,7 +42,7 @@ class Entry(NamedTuple):
     item_lines: tuple[int, ...] = ()
 
     def place(self, item: int | None = None) -> str:
-        """``path:line`` of the key, or of an item of its list."""
+        """Return ``path:line`` of the key, or of an item of its list."""
         line = self.item_lines[item] if item is not None and item < len(self.item_lines) else self.line
         return f"{self.path}:{line}"
 

@@ -40,7 +40,7 @@ class Resolution(NamedTuple, Generic[S]):
     chosen: dict[str, Entry]
 
     def located(self, problem: str) -> str:
-        """A problem that showed when the command ran, with file and line where a file named the option."""
+        """Return a problem that showed when the command ran, with the file's line that set the option."""
         names = [name for name in _BLAMED.findall(problem) if name in self.origins]
         return _located(Problem(tuple(names[-1:]), problem), self.chosen)
 

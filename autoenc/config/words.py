@@ -42,6 +42,6 @@ def all_options() -> frozenset[str]:
 
 
 def hint(word: str, words: Collection[str]) -> str:
-    """What was probably meant, to be put behind a problem; empty where nothing is near."""
+    """Suggest what was probably meant, to be put behind a problem; empty where nothing is near."""
     near = difflib.get_close_matches(word.replace("-", "_"), sorted(words), 1)
     return f"; did you mean {near[0]}?" if near else ""

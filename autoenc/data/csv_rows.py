@@ -71,7 +71,7 @@ class CsvRows:
             self.n_lines += piece.n_lines
 
     def warnings(self, texts: Collection[int] = ()) -> list[str]:
-        """What looks odd, a sentence each; all of it once the rows are read.
+        """Return what looks odd, a sentence each; all of it once the rows are read.
 
         Args:
             texts: Columns that hold text, by their place.
@@ -210,7 +210,7 @@ class CsvRows:
             raise InputError(f"{self.name}: {reason}; missing cells need their separators, too")
 
     def no_csv(self, why: str) -> InputError:
-        """What is raised where the text is not CSV."""
+        """Return the error to raise where the text is not CSV."""
         return InputError(f"{self.name}: is not a CSV table: {why}")
 
 

@@ -21,7 +21,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d
 
 
 def are_dates(column: pd.Series) -> bool:
-    """Whether all observed cells are dates: by type, or as text like 2020-01-31 or 2020-01-31 12:30:00."""
+    """Return whether all observed cells are dates: by type, or as text like 2020-01-31 12:30:00."""
     if isinstance(column.dtype, pd.DatetimeTZDtype | pd.PeriodDtype) or column.dtype.kind == "M":
         return True
     present = column.dropna()
@@ -41,7 +41,7 @@ def _may_be_date(cell: Any) -> bool:
 
 
 def days_of(column: pd.Series) -> NDArray[np.float64]:
-    """Days since 1970-01-01, in universal time where a time zone is known; NaN for what is no date.
+    """Return days since 1970-01-01, in universal time where a time zone is known; NaN for what is no date.
 
     Args:
         column: Dates of any type, or text.
@@ -99,7 +99,7 @@ def resolution_of(days: NDArray[np.float64]) -> str:
 
 
 def dates_of(days: NDArray[np.float64], resolution: str) -> NDArray[np.datetime64]:
-    """Days since 1970 as dates, rounded to a resolution; whole days are given in seconds, as pandas has them.
+    """Return days since 1970 as dates, rounded to a resolution; whole days in seconds, as pandas has them.
 
     Shape:
         days, result: ``[rows]``.

@@ -14,7 +14,7 @@ Labels = NDArray[Any] | None
 
 
 def holdout_problem(n_rows: int, share: float, classes: Labels, groups: Labels) -> str | None:
-    """Why rows cannot be divided into training and test rows; None if they can.
+    """Return why rows cannot be divided into training and test rows; None if they can.
 
     Args:
         n_rows: All rows.
@@ -39,7 +39,7 @@ def holdout_problem(n_rows: int, share: float, classes: Labels, groups: Labels) 
 
 
 def folds_problem(n_folds: int, n_rows: int, classes: Labels, groups: Labels) -> str | None:
-    """Why training rows cannot be divided into folds; None if they can. See :func:`holdout_problem`."""
+    """Return why training rows cannot be divided into folds, as :func:`holdout_problem` does."""
     if n_rows < n_folds:
         return f"there are only {_counted(n_rows, 'training row')}, but every fold needs at least 1"
     n_groups = n_folds if groups is None else np.unique(groups).size

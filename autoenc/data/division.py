@@ -69,8 +69,8 @@ def divide_folds(
     _refuse(folds_problem(n_folds, rows.size, classes, groups))
     name = f"{'Stratified' if classes is not None else ''}{'Group' if groups is not None else ''}KFold"
     splitter = getattr(model_selection, name)(n_folds, shuffle=True, random_state=seed)
-    found = splitter.split(np.zeros(rows.size), classes, groups)
-    return [(rows[train], rows[test]) for train, test in found]
+    pairs = splitter.split(np.zeros(rows.size), classes, groups)
+    return [(rows[train], rows[test]) for train, test in pairs]
 
 
 @contextmanager
@@ -90,8 +90,8 @@ def dividing(path: str, what: str, by: Mapping[str, str | None]) -> Iterator[Non
             warnings.filterwarnings("ignore", "The least populated class")  # told in our words
             yield
     except ValueError as error:
-        told = ", ".join(f"--{option} {name}" for option, name in by.items() if name)
-        raise InputError(f"{path}: {what}{' with ' + told if told else ''}: {error}") from None
+        options = ", ".join(f"--{option} {name}" for option, name in by.items() if name)
+        raise InputError(f"{path}: {what}{' with ' + options if options else ''}: {error}") from None
 
 
 _REPEAT = "-repeat-"
@@ -146,7 +146,7 @@ class Division:
         self._classes = None if stratify is None else table.labels[stratify]
         self._groups = None if group is None else separate_groups(table.labels[group])
         self._names = {"stratify": stratify, "group": group}
-        self._n_asked, self._told_rare = folds, False
+        self._n_asked, self._warned_rare = folds, False
         if len(table.values) < 2:
             raise InputError(
                 f"{table.path}: has {len(table.values)} row, but a train/test split needs at least 2"
@@ -196,16 +196,16 @@ class Division:
         return self._scalings[key]
 
     def left_out_mark(self, folds: Iterable[str]) -> str:
-        """What the identity of fits on these folds says about columns without a scale; mostly nothing."""
+        """Return what the identity of fits on these folds says about columns without a scale, if anything."""
         return left_out_mark({fold: self._fitted(fold) for fold in folds}, [self.table.values])
 
     def warnings(self, folds: Iterable[str], kinds: Iterable[str] = ("",)) -> list[str]:
         """Name the columns that are left out of the loss of these folds, by any of these kinds of scaling."""
-        table, told, names = self.table, dict[str, None](), list(folds)
+        table, texts, names = self.table, dict[str, None](), list(folds)
         for kind in kinds:
             scalings = {fold: self.scaling(fold, kind) for fold in names}
-            told |= dict.fromkeys(scaling_warnings(table.columns, table.varying, scalings, [table.values]))
-        return list(told)
+            texts |= dict.fromkeys(scaling_warnings(table.columns, table.varying, scalings, [table.values]))
+        return list(texts)
 
     def n_scaled_tables(self, folds: Iterable[str], kinds: Iterable[str] = ("",)) -> int:
         """Return how many scaled copies of the table are kept when all these folds and kinds are used."""
@@ -243,7 +243,7 @@ class Division:
         return values
 
     def rows(self, fold: str) -> tuple[Rows, Rows]:
-        """Training and test rows of a fold, in ascending order."""
+        """Return training and test rows of a fold, in ascending order."""
         if fold == HOLDOUT:
             return self.train, self.test
         if fold == ALL:
@@ -260,13 +260,13 @@ class Division:
         classes = None if self._classes is None else self._classes[self.train]
         groups = None if self._groups is None else self._groups[self.train]
         folds = divide_folds(self.train, n_folds, seed, classes, groups)
-        self._tell_rare(rare_class(n_folds, classes))
+        self._warn_rare(rare_class(n_folds, classes))
         return folds
 
-    def _tell_rare(self, told: str | None) -> None:
-        if told is not None and not self._told_rare:
-            self._told_rare = True
-            warn(f"warning: {self.table.path}: --stratify {self._names['stratify']}: {told}")
+    def _warn_rare(self, warning: str | None) -> None:
+        if warning is not None and not self._warned_rare:
+            self._warned_rare = True
+            warn(f"warning: {self.table.path}: --stratify {self._names['stratify']}: {warning}")
 
 
 def scaled_split(

@@ -71,7 +71,7 @@ class Encoding:
         return np.concatenate(blocks, axis=1)
 
     def missing(self, frame: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-        """Which cells of each column are missing; a category that is not known is none of them."""
+        """Return which cells of each column are missing; an unknown category is not missing."""
         places = dict(zip(self.names, self._places(frame), strict=True))
         return {name: blanks(frame.iloc[:, place]) for name, place in places.items()}
 
@@ -88,7 +88,7 @@ class Encoding:
         return [places_by_name[name][0] for name in self.names]
 
     def decode(self, cells: NDArray[np.floating], possible: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-        """Numbers as what they stand for, by the names of the table's columns.
+        """Return numbers as what they stand for, by the names of the table's columns.
 
         Args:
             cells: In original units, ``[rows, columns]``.
@@ -120,7 +120,7 @@ class Encoding:
         return [*texts[:_MOST_UNKNOWN], *more]
 
     def as_plain(self) -> list[dict[str, Any]]:
-        """Plain values, of which :meth:`of_plain` makes the same encoding."""
+        """Return plain values, of which :meth:`of_plain` makes the same encoding."""
         return [feature.as_plain() for feature in self.features]
 
     @classmethod
@@ -139,7 +139,7 @@ class Encoding:
 
 
 def with_indicators(features: Sequence[Feature], taken: Collection[str] = ()) -> Encoding:
-    """An encoding whose indicators are called ``column=category``, or a little longer where that is taken."""
+    """Return an encoding whose indicators are called ``column=category``, or longer where that is taken."""
     used = {*taken, *(feature.name for feature in features)}
     named: list[Feature] = []
     for feature in features:

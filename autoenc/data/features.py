@@ -51,7 +51,7 @@ class Feature:
         return [self.name]
 
     def encode(self, column: pd.Series) -> Cells:
-        """Its cells as numbers ``[rows, columns]``, NaN where one is missing.
+        """Return its cells as numbers ``[rows, columns]``, NaN where one is missing.
 
         Raises:
             InputError: If a cell is nothing of this kind; it names the row.
@@ -59,7 +59,7 @@ class Feature:
         raise NotImplementedError
 
     def decode(self, cells: Cells, possible: NDArray[np.bool_]) -> NDArray[Any]:
-        """What such numbers, or a model's answer, stand for ``[rows]``.
+        """Return what such numbers, or a model's answer, stand for ``[rows]``.
 
         Args:
             cells: ``[rows, columns]``.
@@ -68,7 +68,7 @@ class Feature:
         raise NotImplementedError
 
     def as_plain(self) -> dict[str, Any]:
-        """Plain values, of which :func:`feature_of` makes the same feature."""
+        """Return plain values, of which :func:`feature_of` makes the same feature."""
         return {"kind": self.kind, "name": self.name}
 
     def _refuse(self, column: pd.Series, wrong: NDArray[np.bool_], needed: str) -> None:
@@ -110,7 +110,7 @@ class Truth(Feature):
         return cells[:, None]
 
     def decode(self, cells: Cells, possible: NDArray[np.bool_]) -> NDArray[Any]:
-        """True where a number is at least one half."""
+        """Return True where a number is at least one half."""
         return cells[:, 0] >= 0.5
 
 
@@ -141,7 +141,7 @@ class Date(Feature):
         return cells[:, None]
 
     def decode(self, cells: Cells, possible: NDArray[np.bool_]) -> NDArray[Any]:
-        """Dates without a time zone; those of a zone in universal time."""
+        """Return dates without a time zone; those of a zone in universal time."""
         return dates_of(cells[:, 0], self.resolution)
 
     def as_plain(self) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class Category(Feature):
 
 
 def blanks(column: pd.Series) -> NDArray[np.bool_]:
-    """Which cells are missing, blank text among them, ``[rows]``."""
+    """Return which cells are missing, blank text among them, ``[rows]``."""
     missing: NDArray[np.bool_] = column.isna().to_numpy(bool, copy=True)
     if column.dtype.kind in "biufcmM":
         return missing

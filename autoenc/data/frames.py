@@ -44,11 +44,11 @@ class Rows:
     mixed: bool = False
 
     def give_back(self, values: NDArray[Any], names: Sequence[str]) -> Any:
-        """Values ``[rows, names]`` in the form that the rows had: a frame, or an array for an array."""
+        """Return values ``[rows, names]`` in the form that the rows had: a frame, or an array."""
         return self.frame({name: values[:, j] for j, name in enumerate(names)}) if self.named else values
 
     def give_back_columns(self, columns: Mapping[str, NDArray[Any]], encoding: Encoding) -> Any:
-        """Columns of an encoding in the form that the rows had; an array of objects unless all are floats."""
+        """Return columns of an encoding in the form of the rows; arrays are of objects unless of floats."""
         if self.named:
             zones = {feature.name: feature.zone for feature in encoding.features if isinstance(feature, Date)}
             return self.frame({name: self._typed(cells, zones.get(name)) for name, cells in columns.items()})
@@ -68,7 +68,7 @@ class Rows:
         return cells if zone is None else pd.DatetimeIndex(cells).tz_localize("UTC").tz_convert(zone)
 
     def frame(self, columns: Mapping[str, Any]) -> Any:
-        """Columns as a frame of the library that the rows came from, else of pandas."""
+        """Return columns as a frame of the library that the rows came from, else of pandas."""
         if self.backend != "pandas":
             import narwhals
 
@@ -79,7 +79,7 @@ class Rows:
 
 
 def encoded_rows(data: Any, encoding: Encoding, missing: Collection[str] = ()) -> tuple[Rows, list[str]]:
-    """Rows of mixed columns for a model, as numbers.
+    """Return rows of mixed columns as numbers for a model.
 
     Args:
         data: As for :func:`rows_of`. An array of numbers with a column for each indicator holds what
@@ -107,7 +107,7 @@ def encoded_rows(data: Any, encoding: Encoding, missing: Collection[str] = ()) -
 def mixed_frame(
     data: Any, encoding: Encoding, missing: Collection[str]
 ) -> tuple[pd.DataFrame, pd.Index | None, str]:
-    """The columns that an encoding takes, marked cells missing; the index, and what is to be given back."""
+    """Return the columns that an encoding takes, marked cells missing, the index, and the original form."""
     names = encoding.names
     frame, backend = frame_of(data, names)
     if frame is None:
@@ -126,7 +126,7 @@ def mixed_frame(
 
 
 def array_places(names: Sequence[str], n_columns: int) -> list[int] | None:
-    """Which columns of an array are those of these names.
+    """Return which columns of an array are those of these names.
 
     They are all of them, in this order; or those that the names count, where the names are those that the
     columns of an array are given, ``x1``, ``x2``, ..., and some were left out.
@@ -147,7 +147,7 @@ def _refuse_no_rows(data: Any) -> None:
 
 
 def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int, missing: Collection[str] = ()) -> Rows:
-    """Rows for a model.
+    """Return rows for a model.
 
     Args:
         data: A frame of pandas, polars, Arrow or any library that narwhals or the dataframe interchange
@@ -169,7 +169,7 @@ def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int, missing: C
         cells = cells_of(data if np.ndim(data) else [data])
         if cells.ndim != 2 or cells.shape[1] != n_columns:
             raise InputError(f"data must be of shape [rows, {n_columns}], got {list(cells.shape)}")
-        found = Rows(cells, named=False)
+        rows = Rows(cells, named=False)
     elif columns is None:
         raise InputError(
             f"this model does not name its columns; pass an array [rows, {n_columns}], not a frame"
@@ -178,14 +178,14 @@ def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int, missing: C
         index = data.index if isinstance(data, pd.DataFrame) else None
         if markers and frame.columns.is_unique and {*columns} <= {*frame.columns}:
             frame = without_markers(frame[list(columns)], (), markers)
-        found = Rows(cells_of(frame, columns=columns), True, index, backend)
-    markers.forget(found.cells)
-    _refuse_infinite(found.cells, columns)
-    return found
+        rows = Rows(cells_of(frame, columns=columns), True, index, backend)
+    markers.forget(rows.cells)
+    _refuse_infinite(rows.cells, columns)
+    return rows
 
 
 def frame_of(data: Any, columns: Sequence[str] | None) -> tuple[pd.DataFrame | None, str]:
-    """What has column names as a frame of pandas, and what to give back; None for what has none."""
+    """Return what has column names as a frame of pandas, and its original form; None for what has none."""
     if isinstance(data, pd.DataFrame):
         return data, "pandas"
     if isinstance(data, np.ndarray) and data.dtype.names and not isinstance(data, np.ma.MaskedArray):

@@ -14,7 +14,7 @@ __all__ = ["label_warnings", "separate_groups"]
 
 
 def separate_groups(labels: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Groups in which each row without a label is one of its own: nothing says that two belong together."""
+    """Return groups in which each row without a label is a group of its own."""
     groups = labels.astype(object)
     missing = np.flatnonzero(groups == "")
     if missing.size:
@@ -26,7 +26,7 @@ def separate_groups(labels: NDArray[np.object_]) -> NDArray[np.object_]:
 def label_warnings(
     labels: dict[str, NDArray[np.object_]], stratify: str | None, group: str | None
 ) -> list[str]:
-    """What people should know of labels that are missing, or that look like it, a sentence each."""
+    """Return what people should know of labels that are missing or look like it, a sentence each."""
     warnings = []
     missing = {name: int(np.count_nonzero(column == "")) for name, column in labels.items()}
     if group and missing[group]:

@@ -22,7 +22,7 @@ def is_number(text: str) -> bool:
 
 
 def as_value(names: Sequence[str]) -> str:
-    """Names as the value of an option, to be pasted into a shell."""
+    """Return names as the value of an option, to be pasted into a shell."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return shlex.quote(line.getvalue())

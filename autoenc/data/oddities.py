@@ -21,7 +21,7 @@ _FILL = 1e20  # what scientific formats put into missing cells is this far out, 
 def odd_columns(
     values: NDArray[np.floating], names: Sequence[str], *, look_for_identifiers: bool = True
 ) -> list[str]:
-    """Warnings about identifiers and markers of missing cells among the columns to learn from.
+    """Return warnings about identifiers and markers of missing cells among the columns to learn from.
 
     Args:
         values: ``[rows, columns]``, NaN where a cell is missing.
@@ -66,7 +66,7 @@ def is_identifier(column: NDArray[np.floating]) -> bool:
 
 
 def markers_in(column: NDArray[np.floating]) -> dict[float, int]:
-    """Usual markers of missing cells that stand far outside of all other values, each with its cells."""
+    """Return usual markers of missing cells that stand far outside of all other values, with their cells."""
     observed = column[~np.isnan(column)]
     if observed.size == 0:
         return {}

@@ -299,7 +299,7 @@ def _coerced(column: pd.Series) -> pd.Series:
 
 
 def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarray:
-    """One column in double precision, with NaN where a cell is missing.
+    """Return one column in double precision, with NaN where a cell is missing.
 
     Raises:
         InputError: If a cell is text or too large; it names row and column.
@@ -323,7 +323,7 @@ def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarr
 
 
 def too_large(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which numbers are infinite, or so large that differences of such are; NaN is not."""
+    """Return which numbers are infinite, or so large that differences of such are; NaN is not."""
     large: NDArray[np.bool_] = np.abs(values) > _LARGEST
     return large
 

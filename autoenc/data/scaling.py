@@ -160,7 +160,7 @@ class Scaling:
         return self.left_out if self.constant is None else self.left_out | self.constant
 
     def apply(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Scaled values, a new array; NaN is missing, as every cell of a column without a scale is."""
+        """Return scaled values, a new array; NaN is missing, as every cell of a column without a scale is."""
         scaled = np.empty(values.shape, np.float32)
         with np.errstate(over="ignore"):
             for j, left_out in enumerate(self.left_out):  # by column, to save memory
@@ -173,7 +173,7 @@ class Scaling:
         return scaled
 
     def without_unseen(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values with categories that the rows lack as missing cells; the same array where there are none."""
+        """Return values with categories that the rows lack as missing cells."""
         cells = self._unseen_cells(values)
         if cells:
             values = values.copy()
@@ -205,12 +205,12 @@ class Scaling:
         return column if curve is None else curve.bend(column)
 
     def differing(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Constant columns with cells of other numbers, which count as missing, ``[columns]``."""
+        """Return constant columns with cells of other numbers, which count as missing, ``[columns]``."""
         by_column = [self._differs(values[:, j], j) for j in range(values.shape[1])]
         return np.array([cells is not None and bool(cells.any()) for cells in by_column], bool)
 
     def constant_limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Of columns that are constant the range of cells that are that number, ``[columns]`` each.
+        """Return, of columns that are constant, the range of cells that are that number, ``[columns]`` each.
 
         Cells outside, and not 0, count as missing. Other columns have no limits; None where none has.
         """
@@ -221,7 +221,7 @@ class Scaling:
         return low, np.where(self.constant, self.high + near, np.inf)
 
     def unseen_groups(self) -> list[tuple[NDArray[np.bool_], NDArray[np.int64]]]:
-        """Columns of each group of indicators with unseen ones, ``[columns]``, and the places of these.
+        """Return columns of each group of indicators with unseen ones, ``[columns]``, and their places.
 
         Where one of these is 1 all indicators of the group count as missing.
         """
@@ -311,7 +311,7 @@ _MEASURES: dict[str, Callable[[NDArray[np.float64]], tuple[float, float]]] = {
 
 
 def left_out_mark(splits: Mapping[str, tuple[Scaling, int]], tables: Sequence[NDArray[np.floating]]) -> str:
-    """A hash of the columns that earlier versions scaled otherwise, for the identity of what is trained.
+    """Hash the columns that earlier versions scaled otherwise, for the identity of what is trained.
 
     Args:
         splits: By name, the scaling of each split and how many rows it was fitted on.
@@ -324,7 +324,9 @@ def left_out_mark(splits: Mapping[str, tuple[Scaling, int]], tables: Sequence[ND
     for name, (scaling, n_rows) in splits.items():
         marked[name] = scaling.scaled_otherwise_before(n_rows)
         marked[f"{name}, one number"] = _any_differing(scaling, tables)
-    columns = {name: np.flatnonzero(found).tolist() for name, found in marked.items() if found.any()}
+    columns = {
+        name: np.flatnonzero(is_marked).tolist() for name, is_marked in marked.items() if is_marked.any()
+    }
     return hashlib.sha256(repr(sorted(columns.items())).encode()).hexdigest()[:16] if columns else ""
 
 
@@ -355,7 +357,7 @@ def scaling_warnings(
         why = "unobserved in the training rows"
     where: dict[tuple[str, str], list[str]] = {}
     for name, scaling in splits.items():
-        found_by = {
+        columns_by_reason = {
             why: scaling.left_out & ~scaling.unseen & varying,
             "a category without training rows; where a row has it, the cell counts as missing": (
                 scaling.unseen & varying
@@ -364,8 +366,8 @@ def scaling_warnings(
                 scaling, tables
             ),
         }
-        for reason, found in found_by.items():
-            for j in np.flatnonzero(found).tolist():
+        for reason, is_affected in columns_by_reason.items():
+            for j in np.flatnonzero(is_affected).tolist():
                 where.setdefault((columns[j], reason), []).append(name)
     groups: dict[tuple[str, ...], list[str]] = {}
     for (column, reason), names in where.items():
@@ -373,8 +375,8 @@ def scaling_warnings(
     return [
         *(
             f"left out of the loss{'' if len(names) == len(splits) else ' of ' + listed(names)}: "
-            f"{listed(found)} ({reason})"
-            for (reason, *names), found in groups.items()
+            f"{listed(affected)} ({reason})"
+            for (reason, *names), affected in groups.items()
         ),
         *_flat_warnings(columns, splits),
         *_weight_warnings(splits),

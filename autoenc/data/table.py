@@ -72,7 +72,7 @@ class Table:
     encoding: Encoding | None = None
 
     def model_info(self) -> dict[str, Any]:
-        """What a model that learns from it should know of it, as plain values."""
+        """Return what a model that learns from it should know of it, as plain values."""
         info: dict[str, Any] = {"data_fingerprint": self.fingerprint}
         return {**info, "na_values": list(self.na_values)} if self.na_values else info
 
@@ -128,13 +128,13 @@ def fits_single(cells: NDArray[np.float64]) -> bool:
 
 
 def one_form(cells: NDArray[Floating]) -> NDArray[Floating]:
-    """Equal cells as equal bits: one NaN, whatever bits it came with, and no -0."""
+    """Return equal cells as equal bits: one NaN, whatever bits it came with, and no -0."""
     zero = cells.dtype.type(0)
     return np.where(np.isnan(cells), cells.dtype.type(np.nan), cells + zero)
 
 
 def label_fingerprint(labels: NDArray[np.object_]) -> str:
-    """SHA-256 over a column of labels, as hexadecimal."""
+    """Return the SHA-256 of a column of labels, as hexadecimal."""
     text = "\n".join(labels)
     if text.count("\n") >= len(labels):  # a label has lines of its own
         text = json.dumps(list(labels))

@@ -46,7 +46,7 @@ def compiled(function: Any) -> Any:
 
 @contextmanager
 def announced(listener: Callable[[], None]) -> Iterator[None]:
-    """Within the block, call ``listener`` once if anything is being compiled, in whichever thread."""
+    """Call ``listener`` once if anything is being compiled within the block, in whichever thread."""
     global _listener
     with _lock:
         _listener = listener
@@ -61,7 +61,7 @@ def announced(listener: Callable[[], None]) -> Iterator[None]:
 
 
 def take_notes() -> list[str]:
-    """What people should know about the cache, each note once."""
+    """Return what people should know about the cache, each note once."""
     with _lock:
         notes = list(_notes)
         _notes.clear()
@@ -114,12 +114,12 @@ class _TemporaryLocator(caching._SourceFileBackedLocatorMixin, caching._CacheLoc
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Any:
         try:
-            found = super().from_function(py_func, py_file)
+            locator = super().from_function(py_func, py_file)
         except OSError:  # no temporary folder, or somebody else's in its place
             return None
-        if found is not None:
-            _note(f"compiled code is kept in {found._folder}, as no other folder can be written")
-        return found
+        if locator is not None:
+            _note(f"compiled code is kept in {locator._folder}, as no other folder can be written")
+        return locator
 
 
 def private_folder() -> Path:
@@ -161,15 +161,15 @@ class _Cache(caching.FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         require_room(_LOAD_BYTES, "loading compiled code")
         try:
-            found = super().load_overload(sig, target_context)
+            overload = super().load_overload(sig, target_context)
         except Exception as error:  # a damaged file raises whatever its bytes come to
             _note(f"{self.cache_path}: compiled code cannot be read ({_reason(error)}); it is compiled anew")
-            found = None
+            overload = None
             with suppress(Exception):
                 self.flush()
-        if found is None:
+        if overload is None:
             _begin_compiling()
-        return found
+        return overload
 
     def save_overload(self, sig: Any, data: Any) -> None:
         _end_compiling()

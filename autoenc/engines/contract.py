@@ -72,7 +72,7 @@ class StopFlag:
         self.array[0] = 1
 
     def is_set(self) -> bool:
-        """Whether fits were asked to stop."""
+        """Return whether fits were asked to stop."""
         return bool(self.array[0])
 
 
@@ -149,13 +149,13 @@ class Recipe:
         return min(self.stop_after or self.epochs, self.epochs)
 
     def stopped_after(self, n_epochs: int) -> Recipe:
-        """The same schedule, cut after so many epochs whatever the test loss; 0 keeps the start as it is."""
+        """Return the same schedule cut after so many epochs whatever the test loss; 0 keeps the start."""
         if n_epochs == 0:
             return replace(self, patience=0, stop_after=1, initial_lr=0.0, eta_min=0.0)
         return replace(self, patience=0, stop_after=n_epochs)
 
     def as_dict(self) -> dict[str, Any]:
-        """What differs from the defaults, as plain values.
+        """Return what differs from the defaults, as plain values.
 
         What does not is left out, so that a new option changes no identity of what was trained before it;
         the defaults themselves are therefore part of the record's format.
@@ -164,11 +164,11 @@ class Recipe:
         return {name: value for name, value in values.items() if value != getattr(Recipe, name)}
 
     def learning_rate(self, epoch: int) -> float:
-        """Learning rate of ``epoch`` (from 0): cosine annealing with T_max = epochs."""
+        """Return the learning rate of ``epoch`` (from 0): cosine annealing with T_max = epochs."""
         return self.eta_min + (self.initial_lr - self.eta_min) * (1 + cos(pi * epoch / self.epochs)) / 2
 
     def kl_weight_in(self, epoch: int) -> float:
-        """Weight of the KL divergence in ``epoch`` (from 0), which rises linearly."""
+        """Return the weight of the KL divergence in ``epoch`` (from 0), which rises linearly."""
         return self.kl_weight * min(1.0, (epoch + 1) / max(self.kl_warmup, 1))
 
 
@@ -191,7 +191,7 @@ class Fit:
     fold: str = "holdout"
 
     def network(self, input_dim: int) -> NetworkShape:
-        """The network that this fit trains on a table of ``input_dim`` columns."""
+        """Return the network that this fit trains on a table of ``input_dim`` columns."""
         recipe = self.recipe
         variational, linear_path = recipe.family == "vae", recipe.start == "pca"
         return NetworkShape(
@@ -250,7 +250,7 @@ class Split:
     is_fold: bool = False
 
     def target(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What reconstructions are judged by, ``[n, columns]``; see ``original``."""
+        """Return what reconstructions are judged by, ``[n, columns]``; see ``original``."""
         values = self.values if self.original is None else self.original
         return values[rows].astype(np.float64)
 

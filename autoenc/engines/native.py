@@ -281,7 +281,7 @@ class NativeEngine:
         return _Training(split, fit, self.dtype, StopFlag(), state).reconstruct(rows)
 
     def seconds_per_row(self, values: NDArray[np.float32], fit: Fit) -> float:
-        """Time to reconstruct a row and take its loss: the fastest of a few passes over all rows.
+        """Return the time to reconstruct a row and take its loss: the fastest of a few passes over all rows.
 
         It follows from the network's shape and not from its parameters, so those of the start will do; nor
         does it from the scaling.

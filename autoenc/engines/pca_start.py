@@ -42,14 +42,14 @@ class LinearFit(NamedTuple):
 
 
 def column_means(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means ``[columns]`` of the observed cells of rows; 0 where there is none."""
+    """Return the means ``[columns]`` of the observed cells of rows; 0 where there is none."""
     counts = np.maximum((~np.isnan(rows)).sum(axis=0), 1)
     means: NDArray[np.float32] = (np.nansum(rows, axis=0, dtype=np.float64) / counts).astype(np.float32)
     return means
 
 
 def pca_of_rows(rows: NDArray[np.floating], latent_dim: int) -> PCA:
-    """PCA fitted to rows without missing cells; the latent size is cut to what rows and columns allow."""
+    """Fit PCA to rows without missing cells; the latent size is cut to what rows and columns allow."""
     from sklearn.decomposition import PCA
 
     if np.abs(rows).max() > _LARGE:
@@ -75,12 +75,12 @@ _lock = threading.Lock()
 def _pca_of(split: Split, latent_dim: int) -> LinearFit:
     """Return the PCA of a split, which all its fits begin from: computed once while the split is in use."""
     with _lock:
-        found = _kept.get(id(split))
-        if found is None or found[0]() is not split:
-            found = _kept[id(split)] = (weakref.ref(split, partial(_forget, id(split))), {})
-        if latent_dim not in found[1]:
-            found[1][latent_dim] = fit_pca(split, latent_dim)
-        return found[1][latent_dim]
+        kept = _kept.get(id(split))
+        if kept is None or kept[0]() is not split:
+            kept = _kept[id(split)] = (weakref.ref(split, partial(_forget, id(split))), {})
+        if latent_dim not in kept[1]:
+            kept[1][latent_dim] = fit_pca(split, latent_dim)
+        return kept[1][latent_dim]
 
 
 def _forget(key: int, _: weakref.ref[Split]) -> None:
@@ -88,7 +88,7 @@ def _forget(key: int, _: weakref.ref[Split]) -> None:
 
 
 def start_of(split: Split, fit: Fit) -> State:
-    """Where a fit begins, by the start that its recipe names: parameters by their state-dict names.
+    """Return the initial parameters, by their state-dict names, for the start that a fit's recipe names.
 
     Raises:
         InputError: If it begins from PCA and its latent size is above the number of training rows or columns.

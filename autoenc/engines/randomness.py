@@ -60,7 +60,7 @@ combine = njit(**INNER)(_combine)
 
 @compiled
 def layer_key(seed, epoch, step, layer):  # type: ignore[no-untyped-def]
-    """The uint32 from which one layer's dropout decisions of one step follow."""
+    """Return the uint32 from which one layer's dropout decisions of one step follow."""
     key = combine(np.uint32(seed), np.uint32(epoch))
     key = combine(key, np.uint32(step))
     return combine(key, np.uint32(layer))
@@ -68,7 +68,7 @@ def layer_key(seed, epoch, step, layer):  # type: ignore[no-untyped-def]
 
 @njit(**INNER)
 def standard_normal(unit_key, row):  # type: ignore[no-untyped-def]
-    """A draw for one latent unit and row, by the transform of Box and Muller (1958)."""
+    """Draw for one latent unit and row, by the transform of Box and Muller (1958)."""
     first, second = combine(unit_key, np.uint32(2 * row)), combine(unit_key, np.uint32(2 * row + 1))
     radius = math.sqrt(-2.0 * math.log((first + 0.5) / 2.0**32))
     return radius * math.cos(2.0 * math.pi * (second / 2.0**32))
@@ -98,7 +98,7 @@ def keep_threshold(dropout: float) -> int:
 def dropout_mask(
     seed: int, epoch: int, step: int, layer: int, n_rows: int, n_units: int, dropout: float
 ) -> NDArray[np.bool_]:
-    """Which units stay, as the engines compute it.
+    """Return which units stay, as the engines compute it.
 
     Args:
         seed: The fit's seed.
@@ -124,7 +124,7 @@ def batch_order(seed: int, epoch: int, n_rows: int) -> NDArray[np.int64]:
 
 
 def initial_state(network: NetworkShape, seed: int) -> State:
-    """Xavier-uniform weights, zero biases, unit norms, in float64, by state-dict name.
+    """Return Xavier-uniform weights, zero biases and unit norms, in float64, by state-dict name.
 
     Uniform on +-sqrt(6 / (n_in + n_out)) (Glorot and Bengio, AISTATS 2010).
     """

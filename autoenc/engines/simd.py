@@ -95,7 +95,7 @@ def _store(builder: Any, value: Any, data: Any, offset: Any) -> None:
 
 @intrinsic
 def load(typing: Any, array: Any, offset: Any) -> Any:
-    """The vector at ``array[offset : offset + lanes]``."""
+    """Load the vector at ``array[offset : offset + lanes]``."""
     vector = VectorType(array.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -117,7 +117,7 @@ def store(typing: Any, array: Any, offset: Any, vector: Any) -> Any:
 
 @intrinsic
 def splat(typing: Any, array: Any, value: Any) -> Any:
-    """A vector with ``value`` in every lane, in the precision of ``array``."""
+    """Return a vector with ``value`` in every lane, in the precision of ``array``."""
     vector = VectorType(array.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -129,7 +129,7 @@ def splat(typing: Any, array: Any, value: Any) -> Any:
 
 @intrinsic
 def spread(typing: Any, array: Any, offset: Any) -> Any:
-    """A vector with ``array[offset]`` in every lane."""
+    """Return a vector with ``array[offset]`` in every lane."""
     vector = VectorType(array.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -142,7 +142,7 @@ def spread(typing: Any, array: Any, offset: Any) -> Any:
 
 @intrinsic
 def where_number(typing: Any, condition: Any, value: Any) -> Any:
-    """``value`` in lanes whose ``condition`` is not NaN, 0 elsewhere."""
+    """Keep ``value`` in lanes whose ``condition`` is not NaN, 0 elsewhere."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         zero = constant(_llvm_vector(value.dtype), 0.0)
@@ -153,7 +153,7 @@ def where_number(typing: Any, condition: Any, value: Any) -> Any:
 
 @intrinsic
 def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """``a * b + c``, rounded once."""
+    """Return ``a * b + c``, rounded once."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return call(builder, "fma", _llvm_vector(a.dtype), *args)
@@ -163,7 +163,7 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 @intrinsic
 def sqrt(typing: Any, a: Any) -> Any:
-    """The square root of each lane."""
+    """Return the square root of each lane."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return call(builder, "sqrt", _llvm_vector(a.dtype), *args)
@@ -173,7 +173,7 @@ def sqrt(typing: Any, a: Any) -> Any:
 
 @intrinsic
 def where_positive(typing: Any, condition: Any, value: Any) -> Any:
-    """``value`` in lanes whose ``condition`` is above zero or NaN, 0 elsewhere."""
+    """Keep ``value`` in lanes whose ``condition`` is above zero or NaN, 0 elsewhere."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         zero = constant(_llvm_vector(value.dtype), 0.0)
@@ -184,7 +184,7 @@ def where_positive(typing: Any, condition: Any, value: Any) -> Any:
 
 @intrinsic
 def where_nonzero(typing: Any, condition: Any, value: Any) -> Any:
-    """``value`` in lanes whose ``condition`` differs from zero, 0 elsewhere."""
+    """Keep ``value`` in lanes whose ``condition`` differs from zero, 0 elsewhere."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         zero = constant(_llvm_vector(value.dtype), 0.0)
@@ -195,7 +195,7 @@ def where_nonzero(typing: Any, condition: Any, value: Any) -> Any:
 
 @intrinsic
 def total(typing: Any, a: Any) -> Any:
-    """The sum of all lanes: halves are added until one lane is left."""
+    """Return the sum of all lanes: halves are added until one lane is left."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         value, count = args[0], a.lanes
@@ -215,7 +215,7 @@ def total(typing: Any, a: Any) -> Any:
 
 @intrinsic
 def drop(typing: Any, value: Any, key: Any, row: Any, threshold: Any, scale: Any) -> Any:
-    """Dropout: lane i becomes ``value * scale`` where ``hash(key, row + i) >= threshold``, else 0.
+    """Apply dropout: lane i becomes ``value * scale`` where ``hash(key, row + i) >= threshold``, else 0.
 
     The hash is the one of :func:`autoenc.engines.randomness.row_hash`.
     """
@@ -375,7 +375,7 @@ _WIDE = _TILE[1]
 
 @njit(**INNER)
 def matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row):  # type: ignore[no-untyped-def]
-    """``C = A @ B`` on strided pieces of flat arrays; every sum runs over ``depth`` in order.
+    """Compute ``C = A @ B`` on strided pieces of flat arrays; every sum runs over ``depth`` in order.
 
     Shape:
         A: ``[m, depth]``, element (i, k) at ``a_at + i * a_row + k * a_col``.

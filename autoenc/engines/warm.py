@@ -26,7 +26,7 @@ _MEMORY_BYTES = 256 * 2**20
 
 
 def extended_state(network: NetworkShape, seed: int, parent: NetworkShape, trained: State) -> State:
-    """Where a stack begins that extends a trained one.
+    """Return where a stack begins that extends a trained one.
 
     The input norm, the hidden layers of the encoder that both have, their mirror images up to the output, and
     the norms of these are the parent's. The new hidden layer, its mirror image, and the layers around the
@@ -156,7 +156,7 @@ class WarmStarting:
             kept.n_users -= 1
             if kept.outcome is None and kept.n_users == 0 and self._kept.get(fit) is kept:
                 del self._kept[fit]
-            held = sum(each.n_bytes for each in self._kept.values())
+            held = sum(one.n_bytes for one in self._kept.values())
             for other in list(self._kept) if held > self._memory_bytes else []:
                 if self._kept[other].n_users == 0:
                     held -= self._kept.pop(other).n_bytes

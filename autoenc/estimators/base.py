@@ -83,7 +83,7 @@ class TableTransformer(TransformerMixin, BaseEstimator):
         return self._in_all_columns(learned).astype(points.dtype, copy=False)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Explained variance of rows: 1 is perfect, 0 as good as the means of the rows of ``fit``.
+        """Return the explained variance of rows: 1 is perfect, 0 as good as the means of the rows of ``fit``.
 
         It is the mean over columns of 1 - squared error / squared deviation from the mean, over observed
         cells in the original units. Columns that were constant or unobserved in ``fit``, or do not deviate

@@ -20,7 +20,7 @@ def explained_score(
     means: NDArray[np.float64],
     weights: NDArray[np.float64] | None = None,
 ) -> float:
-    """Mean over columns of 1 - squared error / squared deviation from the mean of the training rows.
+    """Average over columns 1 - squared error / squared deviation from the mean of the training rows.
 
     Args:
         cells: Rows, ``[rows, columns]``; NaN is missing, and enters neither sum.

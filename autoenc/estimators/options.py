@@ -19,7 +19,7 @@ S = TypeVar("S", bound=Settings)
 
 
 def defaults_of(kind: type[Settings]) -> dict[str, Any]:
-    """Declared defaults by option; of a list of one value that value."""
+    """Return declared defaults by option; of a list of one value that value."""
     declared = {name: field.default for name, field in kind.model_fields.items()}
     return {
         name: default[0] if isinstance(default, tuple) and len(default) == 1 else default
@@ -41,7 +41,7 @@ def settings_of(kind: type[S], given: Mapping[str, Any]) -> S:
 
 
 def plain(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters that are not None, as plain values."""
+    """Return parameters that are not None, as plain values."""
     return {name: _plain(value) for name, value in given.items() if value is not None}
 
 
@@ -64,7 +64,7 @@ def seed_of(random_state: Any) -> Any:
 
 @contextmanager
 def called() -> Iterator[None]:
-    """A call from Python: the process is left as it was, and problems name ``epochs``, not ``--epochs``."""
+    """Leave the process as it was after a call, and let problems name ``epochs``, not ``--epochs``."""
     try:
         with restoring():
             yield

@@ -18,7 +18,7 @@ __all__ = ["model_from", "results_from", "results_to_keep", "stored_model", "sto
 
 
 def stored_model(model: FittedAutoencoder) -> dict[str, Any]:
-    """What a model file holds, tensors as arrays."""
+    """Return what a model file holds, tensors as arrays."""
     from autoenc.fitted.autoencoder import model_content
 
     plain: dict[str, Any] = _arrays(model_content(model))
@@ -33,13 +33,13 @@ def model_from(content: dict[str, Any]) -> FittedAutoencoder:
 
 
 def results_to_keep(results: SearchResults) -> SearchResults:
-    """Results without the table and without the parameters of every model."""
+    """Return results without the table and without the parameters of every model."""
     outcomes = {fit: replace(outcome, state={}) for fit, outcome in results.outcomes.items()}
     return replace(results, outcomes=outcomes, source=None)
 
 
 def stored_results(results: SearchResults) -> dict[str, Any]:
-    """Results as plain values."""
+    """Return results as plain values."""
     return {
         "settings": results.settings.model_dump(mode="json"),
         "search": results.search,

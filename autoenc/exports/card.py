@@ -98,7 +98,7 @@ def _recipe(members: Sequence[FittedAutoencoder]) -> list[str]:
 
 
 def _quality(model: FittedAutoencoder | FittedEnsemble, quality: Quality | None) -> list[str]:
-    found = ["## Quality"]
+    lines = ["## Quality"]
     known = [
         f"{said[0].upper()}{said[1:]}: {_number(value)}."
         for name, said in _LOSSES.items()
@@ -106,11 +106,11 @@ def _quality(model: FittedAutoencoder | FittedEnsemble, quality: Quality | None)
     ]
     if known:
         text = " ".join(known)
-        found.append(f"{text} The loss is in scaled units; the test rows may have chosen the model.")
+        lines.append(f"{text} The loss is in scaled units; the test rows may have chosen the model.")
     if quality is None:
-        return [*found, "The quality of each column was not measured: that takes rows."]
+        return [*lines, "The quality of each column was not measured: that takes rows."]
     overall = "no column varies" if quality.explained is None else f"{quality.explained:.1%} on average"
-    found.append(
+    lines.append(
         f"Measured on {quality.n_rows:,} rows, which may be among those it learned from. The error is the "
         "root of the mean squared error in the column's own units; explained variance is 1 for a perfect "
         f"reconstruction and 0 for one as good as the column's mean: {overall}."
@@ -123,7 +123,7 @@ def _quality(model: FittedAutoencoder | FittedEnsemble, quality: Quality | None)
         for column in quality.columns
     ]  # fmt: skip
     heads = ("column", "missing", "error", "standard deviation", "explained variance")
-    return [*found, _table(heads, rows)]
+    return [*lines, _table(heads, rows)]
 
 
 def _limits(first: FittedAutoencoder, is_ensemble: bool) -> list[str]:

@@ -21,17 +21,17 @@ def members_of(model: FittedAutoencoder | FittedEnsemble) -> list[FittedAutoenco
 
 
 def description(model: FittedAutoencoder | FittedEnsemble) -> dict[str, Any]:
-    """Sizes, columns, scaling, recipe, and how the model came about; of an ensemble those of each member.
+    """Return sizes, columns, scaling, recipe and origin of a model; of an ensemble those of each member.
 
     Of mixed columns ``columns`` are those of numbers that stand for them, and ``encoding`` says what for.
     """
     members = members_of(model)
-    found = {"autoenc_version": __version__, **model.info}
+    document = {"autoenc_version": __version__, **model.info}
     if members != [model]:
-        found |= {"columns": model.columns, "members": [member.info for member in members]}
+        document |= {"columns": model.columns, "members": [member.info for member in members]}
     if model.encoding is not None:
-        found["encoding"] = model.encoding.as_plain()
-    return {name: _finite(value) for name, value in found.items()}
+        document["encoding"] = model.encoding.as_plain()
+    return {name: _finite(value) for name, value in document.items()}
 
 
 def _finite(value: Any) -> Any:

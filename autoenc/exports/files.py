@@ -36,7 +36,7 @@ def format_of(path: str, given: str | None) -> str:
 
 
 def exported(model: FittedAutoencoder | FittedEnsemble, format: str) -> bytes:
-    """What a file of this format holds.
+    """Return what a file of this format holds.
 
     Raises:
         InputError: If a package is not installed, or the model lacks what the format needs.

@@ -62,7 +62,7 @@ class NetworkNodes:
         return graph.op("Add", latent, path)
 
     def decoded(self, latent: str) -> str:
-        """Scaled rows of latent points."""
+        """Return scaled rows of latent points."""
         graph = self._graph
         rows = self._layers("decoder", latent)
         if not self._shape.linear_path:

@@ -43,7 +43,7 @@ _ERFC = (
 
 
 def normal_quantile(graph: Graph, share: str) -> str:
-    """What a standard normal variable is below with this probability; it must be above 0 and below 1."""
+    """Return what a standard normal variable is below with this probability, above 0 and below 1."""
     q = graph.op("Sub", share, _number(graph, 0.5))
     near = graph.op("Sub", _number(graph, 0.180625), graph.op("Mul", q, q))
     middle = graph.op("Mul", q, _ratio(graph, _MIDDLE, near))

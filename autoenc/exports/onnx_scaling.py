@@ -17,7 +17,7 @@ _EDGE = 1e-7  # of probability: where quantiles end, as in the curve
 
 
 def scaled_rows(graph: Graph, rows: str, scaling: Scaling) -> str:
-    """Scaled rows in single precision, NaN where a cell is missing, from raw ones in double precision."""
+    """Return scaled rows in single precision, NaN where a cell is missing, from raw double-precision ones."""
     bent = _by_curves(graph, rows, scaling, is_bending=True)
     scale = np.where(scaling.left_out, 1.0, scaling.scale)
     moved = graph.op("Sub", bent, graph.constant(scaling.center, np.float64))
@@ -29,26 +29,26 @@ def scaled_rows(graph: Graph, rows: str, scaling: Scaling) -> str:
 
 def _missing(graph: Graph, rows: str, scaling: Scaling) -> list[str]:
     """Which cells count as missing besides NaN, each broadcasts to ``[rows, columns]``."""
-    found = []
+    conditions = []
     if scaling.left_out.any():
-        found.append(graph.constant(scaling.left_out[None, :]))
+        conditions.append(graph.constant(scaling.left_out[None, :]))
     limits = scaling.constant_limits()
     if limits is not None:
         low, high = (graph.constant(limit, np.float64) for limit in limits)
         outside = graph.op("Or", graph.op("Less", rows, low), graph.op("Greater", rows, high))
         is_zero = graph.op("Equal", rows, graph.constant(0.0, np.float64))
-        found.append(graph.op("And", outside, graph.op("Not", is_zero)))
+        conditions.append(graph.op("And", outside, graph.op("Not", is_zero)))
     for group, unseen in scaling.unseen_groups():
         has = graph.op("Gather", rows, graph.constant(unseen, np.int64), axis=1)
         is_one = graph.cast(graph.op("Equal", has, graph.constant(1.0, np.float64)), np.int64)
         n_ones = graph.op("ReduceSum", is_one, graph.constant([1], np.int64), keepdims=1)
         any_one = graph.op("Greater", n_ones, graph.constant(0, np.int64))
-        found.append(graph.op("And", any_one, graph.constant(group[None, :])))
-    return found
+        conditions.append(graph.op("And", any_one, graph.constant(group[None, :])))
+    return conditions
 
 
 def unscaled_rows(graph: Graph, scaled: str, scaling: Scaling) -> str:
-    """Raw rows in double precision from scaled ones."""
+    """Return raw rows in double precision from scaled ones."""
     wide = graph.cast(scaled, np.float64)
     stretched = graph.op("Mul", wide, graph.constant(scaling.scale, np.float64))
     values = graph.op("Add", stretched, graph.constant(scaling.center, np.float64))
@@ -103,11 +103,11 @@ class _Knots:
 
     def __init__(self, graph: Graph, knots: list[NDArray[np.float64]]) -> None:
         self.graph = graph
-        self.last = np.array([each.size - 1 for each in knots])
+        self.last = np.array([own.size - 1 for own in knots])
         width = int(self.last.max()) + 1
         padded = np.full((len(knots), width), np.inf)
-        for row, each in zip(padded, knots, strict=True):
-            row[: each.size] = each
+        for row, own in zip(padded, knots, strict=True):
+            row[: own.size] = own
         self.width = width
         self.flat = graph.constant(padded.reshape(-1), np.float64)
         self.offsets = graph.constant(np.arange(len(knots)) * width, np.int64)

@@ -60,8 +60,8 @@ def quality_of(
         reconstruction: The same as the model gives them back.
     """
     known = [f"column {j + 1}" for j in range(cells.shape[1])] if names is None else names
-    found = [_column(name, cells[:, j], reconstruction[:, j]) for j, name in enumerate(known)]
-    return Quality(len(cells), tuple(found))
+    columns = [_column(name, cells[:, j], reconstruction[:, j]) for j, name in enumerate(known)]
+    return Quality(len(cells), tuple(columns))
 
 
 def _column(name: str, cells: NDArray[np.float64], reconstruction: NDArray[np.float64]) -> ColumnQuality:

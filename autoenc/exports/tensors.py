@@ -61,7 +61,7 @@ def is_tensors_file(path: Path) -> bool:
 
 
 def content_of_tensors(path: Path) -> Mapping[str, Any]:
-    """What :func:`tensors_bytes` wrote.
+    """Return what :func:`tensors_bytes` wrote.
 
     Raises:
         InputError: If there is no such file, it is damaged, or another program's.

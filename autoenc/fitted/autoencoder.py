@@ -111,7 +111,7 @@ class FittedAutoencoder:
         }
 
     def encode(self, data: Any) -> Any:
-        """Latent points of rows.
+        """Return latent points of rows.
 
         Args:
             data: A frame of pandas, polars, Arrow or another library, or a mapping of columns: they are
@@ -135,7 +135,7 @@ class FittedAutoencoder:
         return rows.give_back(points, [f"latent_{i + 1}" for i in range(points.shape[1])])
 
     def reconstruct(self, data: Any, *, return_error: bool = False, clip: bool = False) -> Any:
-        """Rows as the model gives them back, in the original units, missing cells filled in.
+        """Return rows as the model gives them back, in original units, missing cells filled in.
 
         Raises and warns as :meth:`encode` does.
 
@@ -158,7 +158,7 @@ class FittedAutoencoder:
         return (given, self._errors(rows.cells, scaled)) if return_error else given
 
     def row_errors(self, data: Any) -> NDArray[np.float64]:
-        """The error of each row, see :meth:`reconstruct`, as an array ``[rows]``."""
+        """Return the error of each row, see :meth:`reconstruct`, as an array ``[rows]``."""
         cells = self.rows(data).cells
         return self._errors(cells, self.reconstructed(cells))
 
@@ -173,7 +173,7 @@ class FittedAutoencoder:
         return np.concatenate(parts)
 
     def impute(self, data: Any) -> Any:
-        """Rows whose missing cells are filled with the reconstruction; all others are as they were.
+        """Return rows whose missing cells are filled with the reconstruction; all others are as they were.
 
         Columns that the model does not know stay as they are, missing cells included, and so do categories
         that it does not know. Takes, raises and warns as :meth:`encode` does.
@@ -194,7 +194,7 @@ class FittedAutoencoder:
         return impute(self, data)
 
     def decode(self, points: Any) -> Any:
-        """Rows in the original units from latent points.
+        """Return rows in the original units from latent points.
 
         Args:
             points: ``[rows, latent_dim]``: an array, or a frame with the columns that :meth:`encode` makes.
@@ -246,7 +246,7 @@ class FittedAutoencoder:
         write_export(self, Path(path), format)
 
     def card(self, data: Any = None) -> str:
-        """A description for people, in Markdown: data, recipe, quality, limits.
+        """Return a description for people, in Markdown: data, recipe, quality, limits.
 
         Args:
             data: Rows as for :meth:`encode`, on which the quality of each column is measured.
@@ -258,7 +258,7 @@ class FittedAutoencoder:
         return card_of(self, quality_of(self.columns, cells, reconstruction))
 
     def content(self) -> dict[str, Any]:
-        """What a model file holds.
+        """Return what a model file holds.
 
         Raises:
             ValueError: If the model does not know its columns or its recipe.
@@ -266,15 +266,15 @@ class FittedAutoencoder:
         return model_content(self)
 
     def sealed_content(self) -> dict[str, Any]:
-        """The same with its digest, which shows any change of it."""
+        """Return the content with its digest, which shows any change of it."""
         return sealed(self.content())
 
     def reconstruct_scaled(self, data: Any) -> NDArray[np.floating]:
-        """The same in scaled units, where the loss is measured, as an array."""
+        """Return reconstructions in scaled units, where the loss is measured, as an array."""
         return self.reconstructed(self.rows(data).cells)
 
     def rows(self, data: Any, stacklevel: int = 3) -> Rows:
-        """Rows as :meth:`encode` takes them, with a warning of cells that are far outside.
+        """Return rows as :meth:`encode` takes them, with a warning of cells that are far outside.
 
         Args:
             data: The rows.
@@ -294,20 +294,20 @@ class FittedAutoencoder:
     def latent_points(
         self, cells: NDArray[np.float64], dtype: torch.dtype = torch.float32
     ) -> NDArray[np.floating]:
-        """Latent points of rows in original units, as an array, computed in this precision.
+        """Return latent points of rows in original units, as an array, computed in this precision.
 
         In double precision those of a row do not depend on which rows come with it.
         """
         return self._through(cells, lambda model, x: model.encode(x), dtype)
 
     def reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.floating]:
-        """Reconstructions of rows in original units, in scaled units, as an array."""
+        """Return reconstructions of rows in original units, in scaled units, as an array."""
         return self._through(cells, lambda model, x: model(x)[0])
 
     def decoded(
         self, points: NDArray[np.float64], dtype: torch.dtype = torch.float32
     ) -> NDArray[np.floating]:
-        """Rows in scaled units of latent points, as arrays; see :meth:`latent_points`."""
+        """Return rows in scaled units of latent points, as arrays; see :meth:`latent_points`."""
         if not np.isfinite(points).all():
             raise InputError("points must be finite numbers, and some are not")
         parts = []
@@ -319,7 +319,7 @@ class FittedAutoencoder:
         return np.concatenate(parts)
 
     def scaled_blocks(self, cells: NDArray[np.float64]) -> Iterator[NDArray[np.float32]]:
-        """Scaled rows, some at a time, the first block also where there are none.
+        """Yield scaled rows, some at a time, the first block also where there are none.
 
         Raises:
             InputError: If a scaled cell is past what single precision can hold.
@@ -345,7 +345,7 @@ class FittedAutoencoder:
 
 
 def given_back(model: FittedAutoencoder | FittedEnsemble, rows: Rows, scaled: NDArray[np.floating]) -> Any:
-    """Reconstructions in scaled units as what the columns of a table hold, in the form that the rows had."""
+    """Return scaled reconstructions as what the columns of a table hold, in the form that the rows had."""
     values = model.scaling.undo(scaled)
     if model.encoding is None or not rows.mixed:
         return rows.give_back(values, model.columns or ())
@@ -360,7 +360,7 @@ def fitted_model(
     info: Mapping[str, Any],
     encoding: Encoding | None = None,
 ) -> FittedAutoencoder:
-    """The model of a fit, from the fit's parameters.
+    """Return the model of a fit, from the fit's parameters.
 
     Args:
         state: Parameters by state-dict name.
@@ -395,7 +395,7 @@ def save_model(path: Path, fitted: FittedAutoencoder, *, keep_earlier: bool = Fa
 
 
 def model_content(fitted: FittedAutoencoder) -> dict[str, Any]:
-    """What a model file holds.
+    """Return what a model file holds.
 
     Raises:
         ValueError: If the model does not know its columns or its recipe.
@@ -417,7 +417,7 @@ def model_content(fitted: FittedAutoencoder) -> dict[str, Any]:
 
 
 def model_of_content(content: Mapping[str, Any]) -> FittedAutoencoder:
-    """The model that a file's content describes.
+    """Return the model that a file's content describes.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError: If it is damaged.
@@ -437,7 +437,7 @@ def model_of_content(content: Mapping[str, Any]) -> FittedAutoencoder:
 
 
 def network_of_state(state: Mapping[str, torch.Tensor], recipe: Recipe) -> DynamicAutoencoder:
-    """The network of a state dict, its sizes read off the shapes; raises as :func:`model_of_content`.
+    """Return the network of a state dict, its sizes read off the shapes; raises as :func:`model_of_content`.
 
     Neither the caller's default type and device nor its random numbers take part.
     """

@@ -65,7 +65,7 @@ class FittedEnsemble:
         self.info: dict[str, Any] = dict(info)
 
     def encode(self, data: Any) -> NoReturn:
-        """There is no such thing: each member has a latent space of its own.
+        """Refuse: each member has a latent space of its own.
 
         Raises:
             ValueError: Always.
@@ -76,7 +76,7 @@ class FittedEnsemble:
         )
 
     def reconstruct(self, data: Any) -> Any:
-        """Rows as the members give them back on average, in the original units, missing cells filled in.
+        """Return rows as the members give them back on average, in original units, missing cells filled in.
 
         Takes, raises and warns as :meth:`FittedAutoencoder.encode` does; returns ``[rows, columns]``.
         """
@@ -115,7 +115,7 @@ class FittedEnsemble:
         return quality_of(self.columns, cells, self.scaling.undo(self.reconstructed(cells)))
 
     def content(self) -> dict[str, Any]:
-        """What the file of an ensemble holds."""
+        """Return what the file of an ensemble holds."""
         return {
             "format": ENSEMBLE_FORMAT,
             "version": FORMAT_VERSION,
@@ -128,7 +128,7 @@ class FittedEnsemble:
         return sealed(self.content())
 
     def reconstructed(self, cells: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Reconstructions of rows in original units, in scaled units, as an array."""
+        """Return reconstructions of rows in original units, in scaled units, as an array."""
         total = self.members[0].reconstructed(cells).astype(np.float64)
         for member in self.members[1:]:
             total += member.reconstructed(cells)

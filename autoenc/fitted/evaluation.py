@@ -17,7 +17,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 @contextmanager
 def evaluating(module: Module, dtype: torch.dtype = torch.float32) -> Iterator[Module]:
-    """A network without dropout and gradients, on the CPU, in single precision unless another one is given.
+    """Provide a network without dropout and gradients, on the CPU, by default in single precision.
 
     The network itself is left as it is; where it is set otherwise, a copy is used.
     """

@@ -32,7 +32,7 @@ def impute(model: FittedAutoencoder | FittedEnsemble, data: Any) -> Any:
 
 
 def fills_of(model: FittedAutoencoder | FittedEnsemble, data: Any, rows: Rows) -> list[Fill]:
-    """What the missing cells of a frame are filled with, for each column that has some.
+    """Return what the missing cells of a frame are filled with, for each column that has some.
 
     One pass: a network has learned with missing cells as 0. Going on with its own answers in their place
     makes them worse, and at last no numbers; ``benchmarks/imputation.py`` shows it.

@@ -47,7 +47,7 @@ def far_outside(
         more = f" (and {far.size - 1} more cells of it)" if far.size > 1 else ""
         texts.append(
             f"row {row + 1}, column {_name(columns, j)}: {column[row]:g} is far outside of what the model "
-            f"learned from{_told_range(scaling, j)}{more}"
+            f"learned from{_range_text(scaling, j)}{more}"
         )
     return texts
 
@@ -61,7 +61,7 @@ def _limits(scaling: Scaling, j: int) -> tuple[float, float]:
     return float(scaling.center[j]) - width, float(scaling.center[j]) + width
 
 
-def _told_range(scaling: Scaling, j: int) -> str:
+def _range_text(scaling: Scaling, j: int) -> str:
     if scaling.low is None or scaling.high is None:
         return ""
     return f", {scaling.low[j]:g} to {scaling.high[j]:g}"

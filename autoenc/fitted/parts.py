@@ -44,7 +44,7 @@ def check_keys(content: Mapping[str, Any], known: Collection[str]) -> None:
 
 
 def parameters_of(state: Any, dtypes: Collection[torch.dtype] = (torch.float32,)) -> dict[str, torch.Tensor]:
-    """Parameters by name in single precision, in memory of their own.
+    """Return parameters by name in single precision, in memory of their own.
 
     Raises:
         ValueError: If they are no finite real numbers by name.
@@ -86,7 +86,7 @@ def columns_of(columns: Any) -> list[str]:
 
 
 def encoding_of(plain: Any, columns: Sequence[str]) -> Encoding:
-    """What columns of numbers stand for.
+    """Return what columns of numbers stand for.
 
     Raises:
         ValueError, KeyError: If it makes no sense, or is none of these columns.
@@ -119,7 +119,7 @@ def recipe_of(values: Any) -> Recipe:
 
 
 def scaling_content(scaling: Scaling) -> dict[str, Any]:
-    """A scaling as a file holds it; what is not known of every scaling under names that old files lack."""
+    """Return a scaling as a file holds it; what not every scaling has has names that old files lack."""
     arrays = {name: getattr(scaling, name) for name in ("center", "scale", "low", "high", "constant")}
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
     content: dict[str, Any] = {"kind": scaling.kind, **tensors}
@@ -231,7 +231,7 @@ def _array(tensor: Any, name: str, n_columns: int, dtype: torch.dtype) -> NDArra
 
 
 def info_of(info: Any, derived: Collection[str]) -> dict[str, Any]:
-    """What else is known of a model.
+    """Return what else is known of a model.
 
     Raises:
         ValueError: If it is no mapping by text, contradicts what follows from the rest of the file, or

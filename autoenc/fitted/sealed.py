@@ -56,7 +56,7 @@ def write_sealed(path: Path, content: Mapping[str, Any], keep_earlier: bool = Fa
 
 
 def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Tensors and plain values with their digest, lists for all sequences.
+    """Return tensors and plain values with their digest, lists for all sequences.
 
     Raises:
         ValueError: If there is anything else in ``content``.
@@ -66,7 +66,7 @@ def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_archive(path: Path) -> Any:
-    """The content of a file that torch has written; nothing in it is run, and its checksums must be right.
+    """Return the content of a torch file; nothing in it is run, and its checksums must be right.
 
     Raises:
         InputError: If there is no such file, or it is damaged, foreign, or holds more than tensors and plain

@@ -93,7 +93,7 @@ class NetworkShape:
         return result
 
     def linear_maps(self) -> dict[str, tuple[int, int]]:
-        """The maps beside encoder and decoder by their names in the state dict, as ``(n_out, n_in)``."""
+        """Return the maps beside encoder and decoder by state-dict name, as ``(n_out, n_in)``."""
         if not self.linear_path:
             return {}
         n_latent = 2 * self.latent_dim if self.variational else self.latent_dim
@@ -103,7 +103,7 @@ class NetworkShape:
         }
 
     def count_parameters(self, part: Literal["all", "encoder", "decoder"] = "all") -> int:
-        """Trainable parameters; the input norm counts towards ``all`` only."""
+        """Count trainable parameters; the input norm counts towards ``all`` only."""
         total = 2 * self.input_dim if part == "all" and self.normalizes_input else 0
         for layer in self.layers():
             if part == "all" or layer.linear.startswith(part):
@@ -112,7 +112,7 @@ class NetworkShape:
         return total + sum(n * m for name, (n, m) in maps if part == "all" or name.startswith(part))
 
     def describe(self, dropout: float) -> dict[str, Any]:
-        """Sizes and parameter counts, as plain values."""
+        """Return sizes and parameter counts, as plain values."""
         return {
             "input_dim": self.input_dim,
             "latent_dim": self.latent_dim,
@@ -124,7 +124,7 @@ class NetworkShape:
         }
 
     def count_multiply_adds(self) -> int:
-        """Multiply-adds of the matrix products for one row, forward; training takes three times that."""
+        """Count multiply-adds of the matrix products for one row, forward; training takes thrice that."""
         own = sum(layer.n_in * layer.n_out for layer in self.layers())
         return own + sum(n_out * n_in for n_out, n_in in self.linear_maps().values())
 

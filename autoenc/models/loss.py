@@ -13,7 +13,7 @@ def sparse_aware_loss(
     nonzero_weight: float = 0.7,
     all_weight: float = 0.3,
 ) -> torch.Tensor:
-    """Squared error in which the few non-zero cells of a sparse table count for more.
+    """Compute the squared error in which the few non-zero cells of a sparse table count for more.
 
     With O the observed cells (not NaN) and N the observed non-zero cells of ``target``, the loss is
     ``nonzero_weight * mean over N + all_weight * mean over O`` of the squared error. Where N is empty

@@ -132,7 +132,7 @@ class DynamicAutoencoder(nn.Module):
         return latent
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
-        """Reconstructions ``[rows, input_dim]`` of latent points."""
+        """Return reconstructions ``[rows, input_dim]`` of latent points."""
         reconstruction: torch.Tensor = self.decoder(latent)
         return reconstruction + self.decoder_line(latent) if self.shape.linear_path else reconstruction
 
@@ -144,7 +144,7 @@ class DynamicAutoencoder(nn.Module):
         return self.decode(latent), latent
 
     def get_model_info(self) -> dict[str, Any]:
-        """Sizes and parameter counts, as plain values."""
+        """Return sizes and parameter counts, as plain values."""
         return self.shape.describe(self.dropout)
 
 

@@ -77,7 +77,7 @@ class Checked(_Base):
         warn_once(f"warning: {self.place}: {what} is damaged: {effect}")
 
     def where(self, trial: FrozenTrial) -> str:
-        """Where a trial stands in the file, for people."""
+        """Return where a trial stands in the file, for people."""
         return f"trial {trial.number}"
 
     def study_holding(self, trial: FrozenTrial) -> int:

@@ -43,9 +43,9 @@ _MAGIC = b"SQLite format 3\0"
 class MalformedError(InputError):
     """Raised where SQLite cannot read its own file; ``repair`` reads what there is."""
 
-    def __init__(self, told: str, path: Path, reason: str) -> None:
+    def __init__(self, name: str, path: Path, reason: str) -> None:
         again = f"`autoenc repair {path}` writes a record of all that can be read"
-        super().__init__(f"{told}: is damaged: {' '.join(reason.split())}; {again}")
+        super().__init__(f"{name}: is damaged: {' '.join(reason.split())}; {again}")
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -79,7 +79,7 @@ def sqlite_url(path: Path) -> str:
     return sqlalchemy.URL.create("sqlite", database=name).render_as_string()
 
 
-def _check_file(path: Path, told: str, kind: str) -> None:
+def _check_file(path: Path, name: str, kind: str) -> None:
     """See that an SQLite file is whole and of Optuna, before it is opened to be written.
 
     Raises:
@@ -87,26 +87,26 @@ def _check_file(path: Path, told: str, kind: str) -> None:
         InputError: If it is not of Optuna, or it cannot be read.
     """
     if not path.is_file():
-        raise InputError(f"{told}: {'is a folder' if path.is_dir() else 'there is no such file'}")
+        raise InputError(f"{name}: {'is a folder' if path.is_dir() else 'there is no such file'}")
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
-            raise InputError(f"{told}: is not an SQLite file")
+            raise InputError(f"{name}: is not an SQLite file")
     # To be written: where a kill came in the middle of a write, SQLite can take it back only then.
     mode = "rw" if os.access(path, os.W_OK) else "ro"
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=_WAIT_S)
     try:
         (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        tables = {table for (table,) in connection.execute("SELECT name FROM sqlite_master")}
     except sqlite3.OperationalError as error:
-        raise InputError(f"{told}: cannot be read: {error}") from None
+        raise InputError(f"{name}: cannot be read: {error}") from None
     except (sqlite3.DatabaseError, UnicodeError) as error:
-        raise MalformedError(told, path, str(error)) from None
+        raise MalformedError(name, path, str(error)) from None
     finally:
         connection.close()
     if verdict != "ok":
-        raise MalformedError(told, path, str(verdict))
+        raise MalformedError(name, path, str(verdict))
     if not {"studies", "trials"} <= tables:
-        raise InputError(f"{told}: is not the record of {kind}")
+        raise InputError(f"{name}: is not the record of {kind}")
 
 
 def has_tables(url: str) -> bool:

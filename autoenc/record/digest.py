@@ -99,7 +99,7 @@ def without_digest(trial: FrozenTrial) -> FrozenTrial:
 
 
 def lost_trial(number: int, trial_id: int) -> FrozenTrial:
-    """What stands for a trial whose record is damaged: one that failed, of which nothing is known."""
+    """Return what stands for a trial whose record is damaged: one that failed, of which nothing is known."""
     return FrozenTrial(
         number=number, trial_id=trial_id, state=TrialState.FAIL, value=None, datetime_start=None,
         datetime_complete=None, params={}, distributions={}, user_attrs={"failure": LOST}, system_attrs={},

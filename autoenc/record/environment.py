@@ -17,7 +17,7 @@ _PACKAGES = ("torch", "numba", "numpy", "pandas", "scikit-learn", "scipy", "matp
 
 
 def describe_environment() -> dict[str, Any]:
-    """Versions, platform, processor and git commit, as plain values; None for what is not there."""
+    """Return versions, platform, processor and git commit, as plain values; None for what is not there."""
     versions = {"autoenc": _version("autoenc"), "python": platform.python_version()}
     versions |= {name: _version(name) for name in _PACKAGES}
     return {
@@ -29,7 +29,7 @@ def describe_environment() -> dict[str, Any]:
 
 
 def describe_machine() -> dict[str, Any]:
-    """:func:`describe_environment` with host, cores, GPU, and whether tracked files of the source differ."""
+    """Return :func:`describe_environment` with host, cores, GPU, and whether tracked source files differ."""
     return {
         **describe_environment(),
         "git_dirty": _git_state(Path(__file__).resolve().parents[2])[1],

@@ -39,7 +39,7 @@ class Context:
     latent_dim: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, from which :meth:`from_dict` makes the same context."""
+        """Return plain values, from which :meth:`from_dict` makes the same context."""
         return {"format_version": FORMAT_VERSION, **dataclasses.asdict(self), "columns": list(self.columns)}
 
     @classmethod
@@ -67,7 +67,7 @@ class Context:
         return f"latent{self.latent_dim}-{_hash(self.as_dict())[:12]}"
 
     def identity(self, fit: Fit) -> str:
-        """What a fit's result is known by, 32 hexadecimal digits."""
+        """Return what a fit's result is known by, 32 hexadecimal digits."""
         return _hash([self.as_dict(), list(fit.architecture), fit.recipe.as_dict(), fit.fold, fit.seed])[:32]
 
 

@@ -253,7 +253,7 @@ class CheckedJournal(Checked, Journal):
         return self.replay.study_holding(trial_id(trial))
 
     def where(self, trial: FrozenTrial) -> str:
-        """Where a trial stands in the file, for people."""
+        """Return where a trial stands in the file, for people."""
         line = self.replay.line_of.get(trial_id(trial))
         return f"trial {trial.number}" if line is None else f"line {line}, trial {trial.number}"
 

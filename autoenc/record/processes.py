@@ -13,7 +13,7 @@ __all__ = ["is_alive", "this_process"]
 
 
 def this_process() -> dict[str, Any]:
-    """Host, process id and start time (seconds since 1970): no two processes share all three."""
+    """Return host, process id and start time (seconds since 1970): no two processes share all three."""
     return {"pid": os.getpid(), "host": socket.gethostname(), "started": psutil.Process().create_time()}
 
 

@@ -61,7 +61,7 @@ class Kind(NamedTuple):
 
 
 def differing(noted: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Keys of values that are not the same, in alphabetical order."""
+    """Return the keys of values that are not the same, in alphabetical order."""
     return [key for key in sorted({*noted, *wanted}) if noted.get(key) != wanted.get(key)]
 
 
@@ -88,7 +88,7 @@ def begun_study(
 
 
 def transfer_name(folder: Path) -> str:
-    """What the study of a transfer-aware search is called in a storage that may hold several.
+    """Return the name of a two-stage search's study in a storage that may hold several.
 
     Args:
         folder: Of the search, whose name is the search's.

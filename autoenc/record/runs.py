@@ -160,7 +160,7 @@ def convergence_epoch(test_losses: Sequence[float]) -> int | None:
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """What the file of a run says.
+    """Return what the file of a run says.
 
     Raises:
         InputError: If it cannot be read or is no such file.

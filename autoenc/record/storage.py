@@ -18,7 +18,7 @@ __all__ = ["is_there", "journal_path", "open_storage"]
 
 
 def journal_path(folder: Path, shard: tuple[int, int] | None = None) -> Path:
-    """Where a search in this folder keeps its journal; every shard has its own."""
+    """Return where a search in this folder keeps its journal; every shard has its own."""
     return folder / ("study.journal" if shard is None else f"study.shard-{shard[0]}-of-{shard[1]}.journal")
 
 

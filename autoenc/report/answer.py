@@ -21,7 +21,7 @@ __all__ = ["answer_lines", "baselines_line", "compared_with_baseline", "worse_li
 
 
 def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
-    """The best stack, its loss beside PCA's, its ties and the effects; nothing where none succeeded.
+    """Return the best stack, its loss beside PCA's, its ties and the effects; nothing where none succeeded.
 
     Args:
         results: The search.
@@ -103,7 +103,7 @@ def _effect_line(effect: Effect) -> str:
 
 
 def baselines_line(baselines: Mapping[str, float]) -> str:
-    """Losses of all baselines."""
+    """Return the losses of all baselines in a line."""
     parts = [f"PCA of the same latent size {baselines['pca']:.6f}"]
     if "linear" in baselines:
         parts.append(f"linear autoencoder fitted to this loss {baselines['linear']:.6f}")
@@ -111,7 +111,7 @@ def baselines_line(baselines: Mapping[str, float]) -> str:
 
 
 def compared_with_baseline(loss: float, baselines: Mapping[str, float]) -> str:
-    """A loss in relation to the best of the baselines, in words."""
+    """Return a loss in relation to the best of the baselines, in words."""
     name = best_baseline(baselines)
     above, beside = above_pca(loss, baselines, name), f"{BASELINES[name]} ({baselines[name]:.6f})"
     if above is None:
@@ -122,13 +122,13 @@ def compared_with_baseline(loss: float, baselines: Mapping[str, float]) -> str:
 
 
 def worse_lines(results: SearchResults) -> list[str]:
-    """A line that says that even the best loss is worse than a baseline; none where it is not."""
-    found, baselines = results.selection, results.baselines
+    """Return lines saying that even the best loss is worse than a baseline; none where it is not."""
+    selection, baselines = results.selection, results.baselines
     name = best_baseline(baselines)
-    if not found.best.loss > baselines[name]:
+    if not selection.best.loss > baselines[name]:
         return []
     what = "every stack that was compared is" if len(results.finished) > 1 else "the stack is"
-    tail = "; the ties only tell which of them are least so" if found.tied else ""
+    tail = "; the ties only tell which of them are least so" if selection.tied else ""
     return [
         f"{'worse':<13} {what} worse than {BASELINES[name]}{tail}",
         *_helpful(results),

@@ -24,19 +24,19 @@ class SearchPlots:
         self._results = results
 
     def sizes(self) -> Axes:
-        """Loss of every stack against its number of parameters."""
+        """Draw the loss of every stack against its number of parameters."""
         from autoenc.report.plots import complexity_plot, draw_complexity
 
         return draw_complexity(complexity_plot(self._trained())).axes[0]
 
     def loss_curves(self, n_best: int = 5) -> Axes:
-        """Loss after each epoch of the best stacks."""
+        """Draw the loss after each epoch of the best stacks."""
         from autoenc.report.plots import curves_plot, draw_curves
 
         return draw_curves(curves_plot(self._trained(), n_best)).axes[0]
 
     def progress(self) -> Axes:
-        """Loss of every stack in the order of training, with the best so far."""
+        """Draw the loss of every stack in the order of training, with the best so far."""
         from autoenc.report.progress import draw_progress, progress_plot
 
         return draw_progress(progress_plot(self._trained())).axes[0]

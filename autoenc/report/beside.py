@@ -8,7 +8,7 @@ __all__ = ["ensemble_lines", "warm_start_lines"]
 
 
 def ensemble_lines(results: SearchResults) -> list[str]:
-    """Whether the ensemble beats the single best on the test rows; nothing where none was asked for."""
+    """Say whether the ensemble beats the single best on the test rows; nothing where none was asked for."""
     wanted, comparison = results.settings.ensemble, results.ensemble
     if not wanted:
         return []

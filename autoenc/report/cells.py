@@ -35,7 +35,7 @@ def _is_number(text: str) -> bool:
 
 
 def csv_lines(head: Sequence[Any], lines: Iterable[Sequence[Any]]) -> str:
-    """Head and lines as CSV, ended by line feeds."""
+    """Return head and lines as CSV, ended by line feeds."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([plain_cell(cell) for cell in line] for line in (head, *lines))

@@ -40,7 +40,7 @@ def comparison_lines(rows: list[SizeRow], at: int | None) -> list[str]:
 
 
 def draw_comparison(rows: list[SizeRow], at: int | None) -> Figure:
-    """Loss against latent size, autoencoder and PCA, the elbow circled."""
+    """Draw loss against latent size, autoencoder and PCA, the elbow circled."""
     figure = new_figure()
     axis = figure.add_subplot()
     sizes = [row.latent_size for row in rows]

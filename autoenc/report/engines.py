@@ -12,7 +12,7 @@ __all__ = ["comparison_head", "comparison_line", "verdict_lines"]
 
 
 def comparison_head(fits: Sequence[Fit], n_all: int) -> list[str]:
-    """What is compared, and the head of the table.
+    """Return what is compared, and the head of the table.
 
     Args:
         fits: The fits that both engines train.
@@ -36,7 +36,7 @@ def comparison_line(one: Comparison) -> str:
 
 
 def verdict_lines(comparisons: Sequence[Comparison]) -> list[str]:
-    """Whether the engines agree, and what rounding alone does where they agree in double precision only."""
+    """Say whether the engines agree, and what rounding alone does if only in double precision."""
     agree = all(one.agrees for one in comparisons)
     limits = ", ".join(f"{limit:g} in {precision}" for precision, limit in TOLERANCES.items())
     verdict = "agree" if agree else "DISAGREE"

@@ -113,7 +113,7 @@ def _cost(results: SearchResults) -> str:
 
 
 def latent_size_lines(results: Sequence[SearchResults]) -> list[str]:
-    """Explained variance by latent size, and where more latent units stop paying.
+    """Return explained variance by latent size, and where more latent units stop paying.
 
     Args:
         results: A search for each size, ascending.

@@ -50,11 +50,11 @@ def beside_lines(info: Mapping[str, Any]) -> list[str]:
     """
     return [
         f"objective     {info['test_scores']['stage2_objective']:.4f}, the part of the heads",
-        *(f"{name:<13} {_told_beside(beside)}" for name, beside in info["baselines"].items()),
+        *(f"{name:<13} {_beside_text(beside)}" for name, beside in info["baselines"].items()),
     ]
 
 
-def _told_beside(beside: dict[str, Any]) -> str:
+def _beside_text(beside: dict[str, Any]) -> str:
     """How the same heads do on a baseline."""
     text = f"{beside['stage2_objective']:.4f} with the same heads: {beside['above']:+.4f}"
     if beside["above_interval"] is None:

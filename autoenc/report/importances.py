@@ -28,7 +28,7 @@ class Importances(NamedTuple):
 
 
 def study_importances(study: optuna.Study) -> Importances:
-    """Importances by Optuna's default evaluator, over complete trials with a finite value.
+    """Return importances by Optuna's default evaluator, over complete trials with a finite value.
 
     From Optuna 5 that is PED-ANOVA (Watanabe et al., IJCAI 2023), which also takes parameters that not
     every trial has.

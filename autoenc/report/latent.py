@@ -37,7 +37,7 @@ class LatentPlot(NamedTuple):
 
 
 def latent_plot(latent: NDArray[np.floating], test: NDArray[np.int64], title: str, seed: int) -> LatentPlot:
-    """What the picture of a latent plane will show.
+    """Compute what the picture of a latent plane will show.
 
     Args:
         latent: ``[rows, 2]``.

@@ -14,7 +14,7 @@ __all__ = ["leaderboard"]
 
 
 def leaderboard(results: SearchResults) -> pd.DataFrame:
-    """A row for each stack that is trained, best first; failed ones last.
+    """Return a row for each stack that is trained, best first; failed ones last.
 
     Columns:
         ``stack`` (hidden widths, e.g. ``64-32``); a column for each option of the recipe that varies;

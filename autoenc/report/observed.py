@@ -48,7 +48,7 @@ def importances_csv(plot: ImportancesPlot) -> str:
 
 
 def ranking_csv(seen: Observations, score: str) -> str:
-    """A line per trial, lowest score first, with what each measure adds to it, and its hyperparameters.
+    """Return a line per trial, lowest score first: what each measure adds to it, and its hyperparameters.
 
     Args:
         seen: The search.

@@ -13,7 +13,7 @@ __all__ = ["overview"]
 
 
 def overview(results: SearchResults, n_best: int = 10) -> list[str]:
-    """Overview, best of each depth, parameter efficiency, best configurations, and what remains."""
+    """Return overview, best of each depth, parameter efficiency, best configurations, and what remains."""
     settings, search = results.settings, results.search
     lines = [
         f"latent size {settings.latent_size}, {listed_values(settings.epochs)} epochs, widths "

@@ -68,7 +68,7 @@ def phases_table(plan: Plan, results: list[PhaseResult]) -> list[str]:
 
 
 def suggestion_lines(plan: Plan, results: list[PhaseResult]) -> list[str]:
-    """Where the results are, and the command that trains the best in full."""
+    """Say where the results are, and which command trains the best in full."""
     best = min(reversed(results), key=lambda result: result.best_loss)
     return [
         f"{'results':<13} {plan.output_dir / 'phases.json'}",

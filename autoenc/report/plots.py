@@ -42,18 +42,18 @@ _UNITS = {"sparse": UNIT, "mse": "(squared error, scaled units)"}
 
 
 def new_figure(width: float = 9.0, height: float = 5.5) -> Figure:
-    """An empty figure, in inches, that keeps labels inside."""
+    """Make an empty figure, in inches, that keeps labels inside."""
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def log_scale(axis: Axes, losses: Sequence[float]) -> None:
-    """A log scale for losses, unless one is 0 and has no place there."""
+    """Set a log scale for losses, unless one is 0 and has no place there."""
     if min(losses) > 0:
         axis.set_yscale("log")
 
 
 def plain_ticks(*axes: Axis) -> None:
-    """Numbers instead of powers of ten on log axes that span little."""
+    """Show numbers instead of powers of ten on log axes that span little."""
     for axis in axes:
         if axis.get_scale() == "log":
             low, high = axis.get_view_interval()
@@ -78,7 +78,7 @@ def legend_beside(axis: Axes, **options: Any) -> None:
 
 
 def loss_name(results: SearchResults, final: bool = True) -> str:
-    """What stacks are compared by: with folds the test rows took no part in it."""
+    """Return what stacks are compared by: with folds the test rows took no part in it."""
     if final and results.settings.measure == "explained":
         return f"unexplained variance, {'mean over folds' if results.settings.folds else 'test rows'}"
     if results.settings.folds:
@@ -110,7 +110,7 @@ class CurvesPlot(NamedTuple):
 
 
 def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
-    """What the picture of the best curves will show."""
+    """Compute what the picture of the best curves will show."""
     curves = [
         Curve(f"{picture_name(result.trial.name)}   {result.loss:.5f}", result.test_losses)
         for result in results.ranked[:n_best]
@@ -154,7 +154,7 @@ class ComplexityPlot(NamedTuple):
 
 
 def complexity_plot(results: SearchResults) -> ComplexityPlot:
-    """What the picture of loss against size will show."""
+    """Compute what the picture of loss against size will show."""
     ranked = results.ranked
     parameters = [results.n_parameters(result.trial) for result in ranked]
     losses = [result.loss for result in ranked]

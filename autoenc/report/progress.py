@@ -39,7 +39,7 @@ class ProgressPlot(NamedTuple):
 
 
 def progress_plot(results: SearchResults) -> ProgressPlot:
-    """What the picture of the progress will show."""
+    """Compute what the picture of the progress will show."""
     losses: list[float] = []
     parameters: list[int] = []
     minima: list[Minimum] = []

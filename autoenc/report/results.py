@@ -45,11 +45,11 @@ class ModelSource(Protocol):
     """What can train the models of a search again."""
 
     def model(self, fit: Fit) -> FittedAutoencoder | None:
-        """The model of a fit; None if the fit fails."""
+        """Return the model of a fit; None if the fit fails."""
         ...
 
     def latent_plot(self, results: SearchResults) -> LatentPlot:
-        """Where the best model puts the rows; the latent size must be 2."""
+        """Return where the best model puts the rows; the latent size must be 2."""
         ...
 
 
@@ -84,7 +84,7 @@ class SearchResults(Results):
     def of(
         cls, settings: SearchSettings, record: FitRecord, source: ModelSource | None = None
     ) -> SearchResults:
-        """The results that a record holds for the trials of these settings."""
+        """Return the results that a record holds for the trials of these settings."""
         return cls(settings, record.search, record.outcomes(), source)
 
     @cached_property
@@ -238,14 +238,14 @@ class SearchResults(Results):
     def selection(self) -> Selection:
         """Which stack to keep, and how sure that is; there must be a finished trial."""
         finished, judged = self.finished, self.judged_again
-        found = select(finished, len(self.columns), self.settings.select, self.settings.score)
+        selection = select(finished, len(self.columns), self.settings.select, self.settings.score)
         if judged is not None and judged.winner is not None:
             winner = judged.winner.trial
             chosen = next(result for result in finished if result.trial == winner)
-            return replace(found, rule="finalists", chosen=chosen)
+            return replace(selection, rule="finalists", chosen=chosen)
         if not isinstance(self.settings, RaceSettings):
-            return found
-        return surest_gain(found, finished, finished[0], self.settings.n_errors)
+            return selection
+        return surest_gain(selection, finished, finished[0], self.settings.n_errors)
 
     @property
     def effects(self) -> list[Effect]:
@@ -302,12 +302,12 @@ class SearchResults(Results):
         return self.outcomes.get(chosen.trial.refit(chosen))
 
     def n_parameters(self, trial: Trial) -> int:
-        """Trainable parameters of a trial's network."""
+        """Return the trainable parameters of a trial's network."""
         return trial.n_parameters(len(self.columns))
 
 
 def results_document(results: SearchResults) -> dict[str, Any]:
-    """The JSON document; numbers that are not finite become null."""
+    """Return the JSON document; numbers that are not finite become null."""
     settings = results.settings
     document = {
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -450,7 +450,7 @@ def finite(value: T) -> T:
 
 
 def json_bytes(document: dict[str, Any]) -> bytes:
-    """Strict JSON with a line per top-level key and per entry of a top-level list."""
+    """Return strict JSON with a line per top-level key and per entry of a top-level list."""
     lines = []
     for key, value in document.items():
         if isinstance(value, list) and value:
@@ -462,7 +462,7 @@ def json_bytes(document: dict[str, Any]) -> bytes:
 
 
 def csv_text(results: SearchResults) -> str:
-    """A line per architecture, best first, failed ones last."""
+    """Return a line per architecture, best first, failed ones last."""
     head = (
         ["rank", "config", "num_layers", "model_params", "final_test_loss", "standard_error",
          "best_test_loss", "final_train_loss", "explained_variance", "n_fits", "seconds", "failure"]

@@ -13,7 +13,7 @@ __all__ = ["diff_lines", "run_values", "runs_table", "shown"]
 
 
 def run_values(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything of a run that has a name: its options, its metrics, and where and when it ran."""
+    """Return everything of a run that has a name: its options, its metrics, when and where it ran."""
     environment = document["environment"]
     commit = environment.get("git_commit")
     started, ended = document["started"], document.get("ended")
@@ -127,6 +127,6 @@ def _change(one: Any, other: Any) -> str:
 
 
 def diff_lines(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
-    """What differs between two runs, in options, results and surroundings."""
+    """Return what differs between two runs, in options, results and surroundings."""
     sections = [_section(title, *(part(one) for one in (first, second))) for title, part in _PARTS.items()]
     return _aligned([["", first["id"], second["id"], ""], *(row for section in sections for row in section)])

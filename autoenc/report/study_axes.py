@@ -44,7 +44,7 @@ class ParameterAxis(NamedTuple):
         return picture_name(self.name) + (" (log)" if self.log else "")
 
     def positions(self, values: Sequence[float]) -> NDArray[np.float64]:
-        """Where values lie between the lowest (0) and the highest of the trials (1); choices by index."""
+        """Return where values lie between the trials' lowest (0) and highest (1); choices by index."""
         numbers = np.asarray(values, float)
         if self.choices:
             low, high = 0.0, float(len(self.choices) - 1)

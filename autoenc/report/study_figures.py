@@ -57,7 +57,7 @@ class HistoryPlot(NamedTuple):
 
 
 def history_plot(study: optuna.Study, kept: int | None = None) -> HistoryPlot:
-    """What the picture of the history will show."""
+    """Compute what the picture of the history will show."""
     trials = [trial for trial in study_trials(study) if trial.state.is_finished()]
     complete: Points = []
     best: Points = []
@@ -144,7 +144,7 @@ class ImportancesPlot(NamedTuple):
 
 
 def importances_plot(study: optuna.Study) -> ImportancesPlot:
-    """What the picture of the importances will show."""
+    """Compute what the picture of the importances will show."""
     importances = study_importances(study)
     return ImportancesPlot(
         "Which parameters, as drawn, decided about the best values", importances.shares, importances.caution
@@ -176,5 +176,5 @@ def draw_importances(plot: ImportancesPlot) -> Figure:
 
 
 def say(axis: Axes, text: str) -> None:
-    """Words in the middle of a picture that has nothing else to show."""
+    """Write words in the middle of a picture that has nothing else to show."""
     axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center")

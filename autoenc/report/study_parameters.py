@@ -50,7 +50,7 @@ class ParallelPlot(NamedTuple):
 
 
 def parallel_plot(study: optuna.Study, kept: int | None = None) -> ParallelPlot:
-    """What the picture of all parameters will show."""
+    """Compute what the picture of all parameters will show."""
     trials = ranked_trials(study)
     axes = parameter_axes(trials)
     heights = np.array([axis.positions(axis.values) for axis in axes])
@@ -130,7 +130,7 @@ class SlicesPlot(NamedTuple):
 
 
 def slices_plot(study: optuna.Study) -> SlicesPlot:
-    """What the picture of single parameters will show."""
+    """Compute what the picture of single parameters will show."""
     trials = ranked_trials(study)
     count = counted(len(trials), "complete trial")
     losses = [_loss(trial) for trial in trials]

@@ -213,25 +213,25 @@ class StudyPlots:
         self._results = results
 
     def history(self) -> Axes:
-        """Value of each trial, with the best so far."""
+        """Draw the value of each trial, with the best so far."""
         from autoenc.report.study_figures import draw_history, history_plot
 
         return draw_history(history_plot(*self._study())).axes[0]
 
     def importances(self) -> Axes:
-        """Which parameters decided about the best values."""
+        """Draw which parameters decided about the best values."""
         from autoenc.report.study_figures import draw_importances, importances_plot
 
         return draw_importances(importances_plot(self._study()[0])).axes[0]
 
     def parallel(self) -> Axes:
-        """Return all parameters of all trials, a line a trial."""
+        """Draw all parameters of all trials, a line a trial."""
         from autoenc.report.study_figures import draw_parallel, parallel_plot
 
         return draw_parallel(parallel_plot(*self._study())).axes[0]
 
     def slices(self) -> Axes:
-        """Value against each parameter, a panel each; the first one is returned."""
+        """Draw the value against each parameter, a panel each; the first one is returned."""
         from autoenc.report.study_figures import draw_slices, slices_plot
 
         return draw_slices(slices_plot(self._study()[0])).axes[0]

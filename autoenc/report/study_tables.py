@@ -86,7 +86,7 @@ def study_document(
     total_time_s: float,
     finalists: Sequence[Finalist] | None = None,
 ) -> dict[str, Any]:
-    """Settings, counts and every trial with its values and times, for ``optimization_results.json``."""
+    """Return settings, counts and every trial with values and times, for ``optimization_results.json``."""
     trials = study_trials(study)
     return finite(
         {

@@ -13,7 +13,7 @@ __all__ = ["not_compared", "tie_lines", "tied_names", "trial_tie_lines"]
 
 
 def tie_lines(results: SearchResults) -> list[str]:
-    """What was tested, and what came of it; there must be a finished trial."""
+    """Say what was tested, and what came of it; there must be a finished trial."""
     selection, n_others = results.selection, len(results.finished) - 1
     if selection.tied is None:
         if selection.rule == "one_se" and selection.best.standard_error is None:
@@ -35,8 +35,8 @@ def tied_names(results: SearchResults, most: int = 8) -> list[str]:
     """Return names of the stacks that may be as good as the best, or why that is not tested."""
     selection = results.selection
     if selection.tied is None:
-        told = "\n".join(tie_lines(results))
-        return [] if selection.method in told else [f"{'ties':<13} {selection.method}"]
+        shown = "\n".join(tie_lines(results))
+        return [] if selection.method in shown else [f"{'ties':<13} {selection.method}"]
     names = [result.trial.name for result in selection.tied if result is not selection.best]
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return [f"{'tied':<13} {'; '.join(names[:most])}{more}"] if names else []
@@ -68,7 +68,7 @@ def _simplest(results: SearchResults) -> list[str]:
 
 
 def not_compared(results: SearchResults) -> list[str]:
-    """In words, which stacks the comparison leaves out, and why."""
+    """Say which stacks the comparison leaves out, and why."""
     reasons = []
     if results.n_dropped:
         reasons.append(f"{results.n_dropped:,} were dropped by halving after fewer epochs, untested")

@@ -13,7 +13,7 @@ __all__ = ["search_lines"]
 
 
 def search_lines(study: optuna.Study) -> list[str]:
-    """Results of a two-stage search as text, for people and for its log."""
+    """Return the results of a two-stage search as text, for people and for its log."""
     counts = count_states(study_trials(study))
     best = kept_trial(study)
     counted = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
@@ -23,7 +23,7 @@ def search_lines(study: optuna.Study) -> list[str]:
     ]
     if best is None:
         return lines
-    lines.append(f"best trial    {_told_best(study, best)}")
+    lines.append(f"best trial    {_best_text(study, best)}")
     for name, value in best.params.items():
         lines.append(
             f"{'':<13} {name} {value:.5g}" if isinstance(value, float) else f"{'':<13} {name} {value}"
@@ -31,7 +31,7 @@ def search_lines(study: optuna.Study) -> list[str]:
     return lines
 
 
-def _told_best(study: optuna.Study, best: FrozenTrial) -> str:
+def _best_text(study: optuna.Study, best: FrozenTrial) -> str:
     """Which trial is kept, and why where it is not the one with the lowest value."""
     lowest = ranked_trials(study)[0]
     text = f"trial {best.number}, value {best.value:.6f} in the search"

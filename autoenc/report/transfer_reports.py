@@ -26,7 +26,7 @@ _COMPONENTS = (*SCORES, "stage2_objective")
 
 
 def best_params(study: optuna.Study) -> dict[str, Any]:
-    """The best trial for ``best_params.json``: its value, its parameters, and what the value is made of.
+    """Return the best trial for ``best_params.json``: its value and its parts, and its parameters.
 
     ``finalists`` says how the best trials compare, best first; empty while they are not judged to the end,
     so that the lowest value decides.
@@ -92,7 +92,7 @@ class StagesPlot(NamedTuple):
 
 
 def stages_plot(study: optuna.Study) -> StagesPlot:
-    """What the picture of both stages will show."""
+    """Compute what the picture of both stages will show."""
     from scipy.stats import spearmanr
 
     trials = [trial for trial in ranked_trials(study) if "stage2_objective" in trial.user_attrs]

@@ -126,7 +126,7 @@ class TransferPlots(StudyPlots):
     """Draws the trials of a transfer-aware search; see :class:`~autoenc.report.study_results.StudyPlots`."""
 
     def stages(self) -> Axes:
-        """What the heads are worth against the loss of reconstruction."""
+        """Draw what the heads are worth against the loss of reconstruction."""
         from autoenc.report.transfer_reports import draw_stages, stages_plot
 
         return draw_stages(stages_plot(self._study()[0])).axes[0]

@@ -74,7 +74,7 @@ def steps_of(study: optuna.Study) -> list[TrialStep]:
 
 
 def among_all(steps: Sequence[TrialStep], number: int) -> TrialStep:
-    """The step of a trial, held against all that have ended: with several at once later ones may have."""
+    """Return the step of a trial beside all that have ended: with several at once later ones may have."""
     step = next(step for step in steps if step.trial.number == number)
     others = [other for other in steps if other.trial.number != number and other.value is not None]
     best = min(others, key=lambda other: other.value or 0.0, default=None)
@@ -84,7 +84,7 @@ def among_all(steps: Sequence[TrialStep], number: int) -> TrialStep:
 
 
 def changes(step: TrialStep) -> str:
-    """What is other than in the best trial before, e.g. ``dropout 0.1 -> 0.05``."""
+    """Return what differs from the best trial before, e.g. ``dropout 0.1 -> 0.05``."""
     if step.best is None:
         return ""
     old, new = step.best.params, step.trial.params
@@ -131,7 +131,7 @@ def progress_csv(study: optuna.Study) -> str:
 
 
 def state_document(study: optuna.Study, state: str, modes: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Where the search stands.
+    """Return where the search stands.
 
     Args:
         study: The search.

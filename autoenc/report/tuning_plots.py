@@ -48,7 +48,7 @@ class TuneProgressPlot(NamedTuple):
 
 
 def tune_progress_plot(study: optuna.Study) -> TuneProgressPlot:
-    """What the picture of the progress will show."""
+    """Compute what the picture of the progress will show."""
     note = study.user_attrs[TUNE]
     done = [step for step in steps_of(study) if step.value is not None]
     families: dict[str, list[tuple[int, float]]] = {}
@@ -122,7 +122,7 @@ class AnalysisPlot(NamedTuple):
 
 
 def analysis_plot(study: optuna.Study) -> AnalysisPlot:
-    """What the detailed picture will show."""
+    """Compute what the detailed picture will show."""
     plot = AnalysisPlot([], [], [], [], [], [], [], {})
     for step in steps_of(study):
         plot.family_starts.setdefault(step.family, step.trial.number)

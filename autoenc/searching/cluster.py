@@ -85,7 +85,7 @@ class DaskCluster(Generic[U, O]):
         return max(self._slots, 1)
 
     def n_threads(self) -> int:
-        """Threads of all workers there are now; as last known where the scheduler is too busy to say."""
+        """Count the threads of all workers now; as last known if the scheduler is too busy to say."""
         try:
             threads: dict[str, int] = self._client.sync(
                 self._client.scheduler.ncores, callback_timeout=CONNECT_S
@@ -99,7 +99,7 @@ class DaskCluster(Generic[U, O]):
         return max(BATCH_S, BATCH_S_PER_SLOT * self._slots)
 
     def submit(self, units: Sequence[U], watch: Watch | None = None) -> Future[list[O]]:
-        """No worker is watched; see :class:`~autoenc.searching.loop.Executor`."""
+        """Submit units; no worker is watched. See :class:`~autoenc.searching.loop.Executor`."""
         named = [(self._remote.needs(unit), unit) for unit in units]
         for name in {name for name, _ in named} - self._sent:
             self._send(name)

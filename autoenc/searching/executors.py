@@ -39,7 +39,7 @@ class Threads(Generic[U, O]):
         )
 
     def slots(self) -> int:
-        """Number of threads.
+        """Return the number of threads.
 
         Raises:
             MachineError: If a thread is gone, as where memory ran out even for telling so; whoever waited for
@@ -50,7 +50,7 @@ class Threads(Generic[U, O]):
         return self._n_threads
 
     def batch_s(self) -> float:
-        """0: a unit alone costs nothing more."""
+        """Return 0: a unit alone costs nothing more."""
         return 0.0
 
     def submit(self, units: Sequence[U], watch: Watch | None = None) -> Future[list[O]]:
@@ -80,11 +80,11 @@ class Here(Generic[U, O]):
         self._objective, self._stop = objective, stop
 
     def slots(self) -> int:
-        """One."""
+        """Return 1."""
         return 1
 
     def batch_s(self) -> float:
-        """0: a unit alone costs nothing more."""
+        """Return 0: a unit alone costs nothing more."""
         return 0.0
 
     def submit(self, units: Sequence[U], watch: Watch | None = None) -> Future[list[O]]:
@@ -97,7 +97,7 @@ class Here(Generic[U, O]):
         return answer
 
     def close(self) -> None:
-        """Nothing: whatever was begun has ended."""
+        """Do nothing: whatever was begun has ended."""
 
 
 def train_one(
@@ -120,7 +120,7 @@ def train_one(
 
 
 def failure_of(error: Exception) -> str:
-    """Why a unit failed, by what was raised out of it.
+    """Return why a unit failed, by what was raised out of it.
 
     Raises:
         Exception: ``error``, where it is no failure of the unit: the unit was asked to stop, its trial was

@@ -30,20 +30,20 @@ class FitObjective:
         self._engine, self._split_of, self.ahead = engine, split_of, ahead
 
     def work(self, unit: Fit) -> float:
-        """Multiply-adds of a fit; see :func:`fit_work`."""
+        """Return the multiply-adds of a fit; see :func:`fit_work`."""
         return fit_work(unit, self._split_of(unit))
 
     def job(self, unit: Fit, watch: Watch | None) -> Callable[[StopFlag], Outcome]:
-        """What trains a fit."""
+        """Return what trains a fit."""
         split = self._split_of(unit)  # in this thread: a division is not shared
         return lambda stop: train_one(self._engine, split, unit, stop, watch)
 
     def name(self, unit: Fit) -> str:
-        """Its stack, fold and seed."""
+        """Return its stack, fold and seed."""
         return f"stack {format_architecture(unit.architecture)}, fold {unit.fold}, seed {unit.seed}"
 
     def judge(self, trial: FitTrial) -> End | None:
-        """The first failure in the order of the fits, or once all have succeeded their mean test loss."""
+        """Return the first failure in the order of the fits, or once all succeeded their mean test loss."""
         outcomes = trial.first_outcomes()
         for outcome in outcomes:
             if outcome.failure is not None:
@@ -54,7 +54,7 @@ class FitObjective:
 
 
 def fit_work(fit: Fit, split: Split) -> int:
-    """Multiply-adds of a fit's training, forward: what its duration is about proportional to."""
+    """Return the multiply-adds of a fit's training, forward: its duration is about proportional to them."""
     per_row = fit.network(split.values.shape[1]).count_multiply_adds()
     return per_row * split.train.size * fit.recipe.last_epoch
 
@@ -90,11 +90,11 @@ class FitBatches:
         self._on_done(unit, outcome)
 
     def watch(self, trial: FitTrial, unit: Fit) -> Watch | None:
-        """None: there is no observer."""
+        """Return None: there is no observer."""
         return None
 
     def end(self, trial: FitTrial, end: End) -> None:
-        """Nothing: outcomes are all there is."""
+        """Do nothing: outcomes are all there is."""
 
 
 class FitsInTime:
@@ -137,11 +137,11 @@ class FitsInTime:
         self._on_done(unit, outcome)
 
     def watch(self, trial: FitTrial, unit: Fit) -> Watch | None:
-        """None: there is no observer."""
+        """Return None: there is no observer."""
         return None
 
     def end(self, trial: FitTrial, end: End) -> None:
-        """Nothing: outcomes are all there is."""
+        """Do nothing: outcomes are all there is."""
 
 
 def run_in_time(

@@ -76,7 +76,7 @@ def context_of(
     settings: TrainingSettings, scaling: str, table: Table, latent_dim: int, division: Division,
     folds: Iterable[str], measure: Measure = "loss",
 ) -> Context:  # fmt: skip
-    """What all fits of a search on these folds share.
+    """Return what all fits of a search on these folds share.
 
     Args:
         settings: The options.
@@ -109,7 +109,7 @@ def context_of(
 
 
 def sign_warnings(table: Table, norms: Sequence[str], option: str) -> list[str]:
-    """What a normalization of each row leaves of one column or two, if that is all that will be tried.
+    """Warn of what a normalization of rows leaves of one column or two, if that is all that will be tried.
 
     Args:
         table: The table.
@@ -131,7 +131,7 @@ def table_warnings(
     norm_option: str = "norm",
     scalings: Sequence[str] = ("",),
 ) -> list[str]:
-    """What was left out of the table or the loss, or looks odd; a sentence each.
+    """Return what was left out of the table or the loss, or looks odd; a sentence each.
 
     Args:
         division: Of the table.

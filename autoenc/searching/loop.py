@@ -66,7 +66,7 @@ class Running(Generic[U, O]):
     n_judged: int = 0
 
     def first_outcomes(self) -> list[O]:
-        """Outcomes of the first units, up to the first one that is not measured yet."""
+        """Return the outcomes of the first units, up to the first one that is not measured yet."""
         outcomes: list[O] = []
         for unit in self.units:
             if unit not in self.outcomes:
@@ -110,7 +110,7 @@ class Trials(Protocol[U, O]):
         ...
 
     def watch(self, trial: Running[U, O], unit: U) -> Watch | None:
-        """What a unit in training calls after each epoch."""
+        """Return what a unit in training calls after each epoch."""
         ...
 
     def end(self, trial: Running[U, O], end: End) -> None:
@@ -127,11 +127,11 @@ class Objective(Protocol[U, O]):
         ...
 
     def work(self, unit: U) -> float:
-        """About proportional to the time that a unit takes; the longest are begun first."""
+        """Return about how long a unit takes, in any unit of time; the longest are begun first."""
         ...
 
     def job(self, unit: U, watch: Watch | None) -> Callable[[StopFlag], O]:
-        """What measures a unit, to be called in any thread; this itself is called in the loop's.
+        """Return what measures a unit, to be called in any thread; this itself is called in the loop's.
 
         The job raises :class:`Stopped` where it was asked to stop and ``optuna.TrialPruned`` where ``watch``
         ended it. What a unit itself cannot do is an outcome with a failure.
@@ -143,7 +143,7 @@ class Objective(Protocol[U, O]):
         ...
 
     def judge(self, trial: Running[U, O]) -> End | None:
-        """How a trial ends, by its outcomes so far; None while that is open."""
+        """Return how a trial ends, by its outcomes so far; None while that is open."""
         ...
 
 
@@ -155,7 +155,7 @@ class Executor(Protocol[_U, O]):
     """Measures batches of units somewhere."""
 
     def slots(self) -> int:
-        """Units that can be in training at once, as of now; may change from call to call."""
+        """Return how many units can be in training at once, as of now; may change from call to call."""
         ...
 
     def batch_s(self) -> float:

@@ -28,7 +28,7 @@ class Remote(NamedTuple, Generic[U, O]):
 
 
 def remote_fits(engine: Engine, split: Callable[..., Split]) -> Remote[Fit, Outcome]:
-    """Fits, trained by the kind of engine that is named here, in its usual precision.
+    """Return fits, trained by the kind of engine that is named here, in its usual precision.
 
     Args:
         engine: Of the kind that trains.

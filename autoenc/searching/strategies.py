@@ -24,7 +24,7 @@ class Strategy(Protocol):
     """Decides what is tried next."""
 
     def propose(self, outcomes: Outcomes) -> list[Fit]:
-        """The fits wanted now, recorded ones among them; the search ends when all of them are recorded."""
+        """Return the fits wanted now, recorded ones among them; the search ends once all are recorded."""
         ...
 
     def compared(self, outcomes: Outcomes) -> list[Trial]:
@@ -32,7 +32,7 @@ class Strategy(Protocol):
         ...
 
     def trained(self, outcomes: Outcomes) -> list[Trial]:
-        """The trials that are trained: the compared ones, and warm starts that are reported beside them."""
+        """Return the trials that are trained: the compared ones, and warm starts reported beside them."""
         ...
 
 
@@ -114,7 +114,7 @@ class Halving:
         return self.compared(outcomes)
 
     def cost(self, outcomes: Outcomes, input_dim: int) -> dict[str, object]:
-        """What was spent against the whole grid, in epochs and in multiply-adds."""
+        """Return what was spent against the whole grid, in epochs and in multiply-adds."""
         rungs = self.rungs(outcomes)
         full = self.trials[0].recipe.epochs
 

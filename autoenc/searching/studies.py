@@ -66,7 +66,7 @@ class StudyTrials(Generic[U, O]):
         self._waiting = self.left()
 
     def left(self) -> list[FrozenTrial]:
-        """Orphaned trials; looked up as the search begins, and again before it ends."""
+        """Return orphaned trials; looked up as the search begins, and again before it ends."""
         left = self.record.left()
         while self._stop is not None and not left and self.record.has_unmarked():
             if self._stop.is_set():
@@ -105,7 +105,7 @@ class StudyTrials(Generic[U, O]):
         return self.record.take_up(self._waiting.pop(0)) if self._waiting else None
 
     def add(self, trial: Running[U, O], unit: U, outcome: O) -> None:
-        """Nothing: a trial's result is recorded when it ends."""
+        """Do nothing: a trial's result is recorded when it ends."""
 
     def watch(self, trial: Running[U, O], unit: U) -> Watch | None:
         """Report each epoch of a trial's first unit, and end the trial where the pruner says so."""

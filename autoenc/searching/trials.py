@@ -44,7 +44,7 @@ class Trial:
     usual: tuple[tuple[str, Any], ...] = ()
 
     def value_of(self, outcome: Outcome) -> float:
-        """What a fit of it is worth, lower is better: its test loss, or the variance left unexplained."""
+        """Return what a fit is worth, lower is better: its test loss, or the variance left unexplained."""
         return outcome.final_test_loss if self.measure == "loss" else 1 - (outcome.explained or 0.0)
 
     @property
@@ -70,17 +70,17 @@ class Trial:
         ]
 
     def n_parameters(self, input_dim: int) -> int:
-        """Trainable parameters."""
+        """Return the number of trainable parameters."""
         return self.fits[0].network(input_dim).count_parameters()
 
     def result(self, outcomes: Mapping[Fit, Outcome]) -> TrialResult | None:
-        """The summary of its fits; None while one is missing."""
+        """Return the summary of its fits; None while one is missing."""
         if any(fit not in outcomes for fit in self.fits):
             return None
         return TrialResult(self, tuple(outcomes[fit] for fit in self.fits))
 
     def refit(self, result: TrialResult) -> Fit:
-        """The fit on all training rows that stands for this trial.
+        """Return the fit on all training rows that stands for this trial.
 
         The test rows must not say when to stop, so early stopping is replaced by the epochs that the folds
         settled on (their median).
@@ -178,14 +178,14 @@ def _mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:
 
 
 def trials_of(settings: SearchSettings) -> list[Trial]:
-    """The trials that these options compare, in the order of the grid."""
+    """Return the trials that these options compare, in the order of the grid."""
     return [
         trial for trial in trained_trials_of(settings) if settings.compare_warm or not trial.recipe.warm_start
     ]
 
 
 def trained_trials_of(settings: SearchSettings) -> list[Trial]:
-    """The trials that these options train, in the order of the grid, a warm one right after its cold twin."""
+    """Return the trials that these options train, in the order of the grid, warm ones after cold twins."""
     folds = tuple(fold_names(settings.folds)) or (HOLDOUT,)
     seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
     factors = tuple(settings.factors)

@@ -73,12 +73,12 @@ __all__ = [
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def comma_list(value: Any) -> Any:
-    """``"16,32"`` as ``["16", "32"]``; empty pieces stay, to be reported as wrong."""
+    """Return ``"16,32"`` as ``["16", "32"]``; empty pieces stay, to be reported as wrong."""
     if isinstance(value, str):
         return [piece.strip() for piece in value.split(",")]
     return value if isinstance(value, list | tuple) else [value]
@@ -157,7 +157,7 @@ def _as_written(item: Any) -> Any:
 
 
 def name_list(value: Any) -> Any:
-    """``'L,"length, cm"'`` as ``["L", "length, cm"]``: names as in a line of CSV."""
+    """Return ``'L,"length, cm"'`` as ``["L", "length, cm"]``: names as in a line of CSV."""
     if not isinstance(value, str):
         return [_as_written(item) for item in comma_list(value)]
     names, place, more = [], 0, True
@@ -334,7 +334,7 @@ def _by_own_names(kind: type[S], given: Mapping[str, Any]) -> tuple[dict[str, An
 
 
 def parse_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, list[str]]:
-    """:func:`check_settings`, with a sentence for each problem."""
+    """Check options as :func:`check_settings` does, with a sentence for each problem."""
     settings, problems = check_settings(kind, given)
     return settings, [problem.text for problem in problems]
 
@@ -382,7 +382,7 @@ def _shortened(text: str, longest: int = 200) -> str:
 
 
 def require_settings(kind: type[S], given: Mapping[str, Any]) -> S:
-    """:func:`parse_settings`, with problems raised.
+    """Check options as :func:`parse_settings` does, with problems raised.
 
     Raises:
         InputError: If an option is wrong; it names all of them.

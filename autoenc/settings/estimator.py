@@ -65,7 +65,7 @@ class AutoencoderSettings(FamilySettings, RecipeSettings, DeviceSettings):
         return problems
 
     def one_recipe(self) -> Recipe:
-        """How the stack is trained."""
+        """Return how the stack is trained."""
         (recipe,) = self.recipes()
         others = {name: Recipe.__dataclass_fields__[name].default for name in FamilySettings.model_fields}
         return replace(recipe, **{**others, **self.of_family(self.family)})

@@ -112,7 +112,7 @@ class FitSettings(TrainingSettings):
         return self.folds or (5 if n_train <= 1000 else 3)
 
     def race(self, latent_dim: int, profile: TableProfile) -> RaceSettings:
-        """The search for one latent size.
+        """Return the search for one latent size.
 
         Args:
             latent_dim: The size.
@@ -150,6 +150,6 @@ class RaceSettings(SearchSettings):
 
 
 def search_settings(recorded: Mapping[str, Any]) -> SearchSettings:
-    """The settings of an exhaustive search, or of one behind ``fit``, that a record holds."""
+    """Return the settings of an exhaustive search, or of one behind ``fit``, that a record holds."""
     kind = RaceSettings if "profile" in recorded else SearchSettings
     return kind.model_validate(recorded)

@@ -97,7 +97,7 @@ def again(
 
 
 def words_of(field: FieldInfo) -> dict[str, Any]:
-    """What is known of an option beside its type and default."""
+    """Return what is known of an option beside its type and default."""
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
@@ -112,7 +112,7 @@ def options_that_need(kind: type[BaseModel], need: Need) -> tuple[str, ...]:
 
 
 def aliases_of(kind: type[BaseModel]) -> dict[str, str]:
-    """Other names by which options may be given, and the options that they stand for."""
+    """Return other names by which options may be given, and the options that they stand for."""
     fields = kind.model_fields
     aliases = {alias: name for name in fields for alias in words_of(fields[name]).get("aliases", ())}
     return {alias: name for alias, name in aliases.items() if alias not in fields}

@@ -147,7 +147,7 @@ class RecipeSettings(Settings):
         return {name: values for name, values in lists.items() if len(values) > 1}
 
     def recipes(self) -> list[Recipe]:
-        """How stacks are trained: one recipe, or the product of the options that were given as lists.
+        """Return how stacks are trained: one recipe, or the product of options given as lists.
 
         All of them begin cold; a warm start is a fit's own.
         """

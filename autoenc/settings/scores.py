@@ -43,7 +43,7 @@ def parse_score(text: str) -> dict[str, float]:
 
 
 def score_parts(text: str, measures: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
-    """What each measure adds to the score of each trial.
+    """Return what each measure adds to the score of each trial.
 
     Each measure runs from 0, its lowest among the trials, to 1, its highest: weights need no units.
 

@@ -11,7 +11,7 @@ __all__ = ["parse_shard", "shard_from_environment", "shard_option"]
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """``"2/8"`` as ``(2, 8)``.
+    """Return ``"2/8"`` as ``(2, 8)``.
 
     Raises:
         ValueError: If it is not i/N with 0 <= i < N.
@@ -56,6 +56,6 @@ def shard_from_environment(environment: Mapping[str, str] = os.environ) -> tuple
 
 
 def shard_option(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """:func:`shard_from_environment` as the option that it stands for; empty where it says nothing."""
+    """Return :func:`shard_from_environment` as the option that it stands for; empty where it says nothing."""
     shard = shard_from_environment(environment)
     return {} if shard is None else {"shard": f"{shard[0]}/{shard[1]}"}

@@ -21,7 +21,7 @@ class EnsembleSettings(Settings):
     )
 
     def ensemble_contradictions(self, n_trials: int, folds: int, seeds: int) -> list[Contradiction]:
-        """What is wrong with the number of members.
+        """Return what is wrong with the number of members.
 
         Args:
             n_trials: Trials that are compared.
@@ -71,7 +71,7 @@ class WarmStartSettings(Settings):
     )
 
     def warm_start_contradictions(self, strategy: str, max_layers: int) -> list[Contradiction]:
-        """What does not go together with warm starts."""
+        """Return what does not go together with warm starts."""
         problems: list[Contradiction] = []
         if self.compare_warm and not self.warm_start:
             text = "--compare_warm compares what --warm_start trains; give both"

@@ -69,7 +69,7 @@ def is_regular(output: str) -> bool:
 
 
 def summary_stream(output: str) -> IO[str]:
-    """Where a command says what it wrote: standard error where the output itself goes to standard output."""
+    """Return where a command says what it wrote: standard error if the output goes to standard output."""
     return sys.stderr if output == STANDARD_OUTPUT or _descriptor(output) == 1 else sys.stdout
 
 

@@ -198,7 +198,7 @@ def make_folder(folder: Path, option: str = "--output_dir") -> list[Path]:
 
 
 def utf8(text: str) -> bytes:
-    r"""Text as it stands in every file, whatever the locale.
+    r"""Return text as it stands in every file, whatever the locale.
 
     What is no text in a file's name, and no character, is written as in ``\\udcff``, which JSON reads back.
     """

@@ -41,7 +41,7 @@ def masked_url(url: str) -> str:
 
 
 def masked_storage(text: str) -> str:
-    """What was given as a storage's URL, masked also where it was mistyped and is none.
+    """Mask the password in a storage's URL, also in one that was mistyped.
 
     Example:
         >>> masked_storage("postgresql:/me:word@host/db")
@@ -90,7 +90,7 @@ def masked_command(words: Sequence[str]) -> str:
 
 
 def masked_values(value: Any) -> Any:
-    """Plain values with all texts in them masked."""
+    """Return plain values with all texts in them masked."""
     if isinstance(value, str):
         return masked_url(value)
     if isinstance(value, dict):

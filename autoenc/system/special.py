@@ -18,7 +18,7 @@ _KINDS = (
 
 
 def special_kind(path: Path) -> str | None:
-    """What is there instead of a regular file, in words; None for a file, and where nothing is."""
+    """Return what is there instead of a regular file; None for a file, and where nothing is."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):  # opening it will say why
@@ -70,20 +70,20 @@ def open_own(path: Path) -> TextIO:
     return open(path, "a", encoding="utf-8", opener=opener)
 
 
-def read_regular(path: Path, told: str) -> bytes:
+def read_regular(path: Path, name: str) -> bytes:
     """Return the content of a file.
 
     Args:
         path: The file.
-        told: What an error message begins with.
+        name: What an error message begins with.
 
     Raises:
         InputError: If it is no regular file, or cannot be read.
     """
     kind = special_kind(path)
     if kind is not None:
-        raise InputError(f"{told}: is {kind}; the name of a file was expected")
+        raise InputError(f"{name}: is {kind}; the name of a file was expected")
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"{told}: cannot be read: {error.strerror or error}") from None
+        raise InputError(f"{name}: cannot be read: {error.strerror or error}") from None

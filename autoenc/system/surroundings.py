@@ -60,7 +60,7 @@ def one_thread_each() -> None:
 
 
 def one_torch_thread() -> None:
-    """:func:`one_thread_each` for torch alone."""
+    """Do as :func:`one_thread_each`, for torch alone."""
     import torch
 
     stack = _OPEN.get()

@@ -54,7 +54,7 @@ def say(*lines: object, file: IO[str] | None = None, flush: bool = False) -> Non
 
 
 def warn(*lines: object) -> None:
-    """:func:`say` on standard error, for warnings, errors and what is no result."""
+    """Print as :func:`say` on standard error, for warnings, errors and what is no result."""
     print("\n".join(map(escaped, lines)), file=sys.stderr)
 
 
@@ -62,7 +62,7 @@ _given: set[str] = set()  # warnings that were printed since the last command be
 
 
 def warn_once(text: str) -> None:
-    """:func:`warn`, once a command: several parts of it may read the same file."""
+    """Warn once a command: several parts of it may read the same file."""
     if text not in _given:
         _given.add(text)
         warn(text)

@@ -54,7 +54,7 @@ def _reason(error: BaseException) -> str | None:
         if isinstance(cause, MemoryError):
             return f"out of memory{f' ({text})' if text else ''}"
         if isinstance(cause, OSError):
-            return _told(cause)
+            return _disk_text(cause)
         if isinstance(cause, RuntimeError | ImportError | SystemError) or _is_numbas(cause):
             lower = text.lower()
             if any(words in lower for words in _MEMORY):
@@ -69,7 +69,7 @@ def _is_numbas(error: BaseException) -> bool:
     return type(error).__module__.partition(".")[0] in ("numba", "llvmlite")
 
 
-def _told(error: OSError) -> str:
+def _disk_text(error: OSError) -> str:
     reason = error.strerror or str(error) or type(error).__name__
     if error.errno == errno.ENOMEM:
         reason = f"out of memory ({reason})"

@@ -95,7 +95,7 @@ class _Replay:
     def __init__(self, space: Space, direction: StudyDirection) -> None:
         self._space, self._sign = space, -1 if direction == StudyDirection.MAXIMIZE else 1
         self._transform = SearchSpaceTransform(space, transform_0_1=True)
-        self._told: list[int] = []  # numbers of trials
+        self._seen_numbers: list[int] = []  # numbers of trials
         self._optimizer = self._fresh()
 
     def _fresh(self) -> CMA:
@@ -105,15 +105,17 @@ class _Replay:
 
     def is_before(self, space: Mapping[str, BaseDistribution], trials: Sequence[FrozenTrial]) -> bool:
         """Return whether the state after these trials can be had from this one."""
-        return space == self._space and self._told == [trial.number for trial in trials[: len(self._told)]]
+        return space == self._space and self._seen_numbers == [
+            trial.number for trial in trials[: len(self._seen_numbers)]
+        ]
 
     def go_on(self, trials: Sequence[FrozenTrial]) -> None:
         """Take in all whole generations of these trials."""
         size = self._optimizer.population_size
-        for start in range(len(self._told), len(trials) - size + 1, size):
+        for start in range(len(self._seen_numbers), len(trials) - size + 1, size):
             generation = trials[start : start + size]
             self._optimizer.tell([self._solution(trial) for trial in generation])
-            self._told += [trial.number for trial in generation]
+            self._seen_numbers += [trial.number for trial in generation]
             # Where it has come to rest, nothing new is proposed any more: it begins again.
             if self._optimizer.should_stop() or not np.isfinite(self._optimizer.mean).all():
                 self._optimizer = self._fresh()

@@ -19,7 +19,7 @@ _PLAIN = bool | int | float | complex | str | bytes | None
 
 
 def code_hash(value: Any) -> str | None:
-    """A hash of the code of a class, with the classes it builds on, or of a function, with its defaults.
+    """Hash the code of a class, with the classes it builds on, or of a function, with its defaults.
 
     Comments and blank lines do not count. What they call and the variables around them are not looked into.
 

@@ -42,14 +42,14 @@ def resilient_options(
 def situation(
     study: optuna.Study, settings: TuneSettings, thresholds: Mapping[str, float], family: Family
 ) -> Situation:
-    """Where the resilient strategy stands in a family."""
+    """Return where the resilient strategy stands in a family."""
     trials = study.get_trials(deepcopy=False)
     options = resilient_options(settings, thresholds, family)
     return situation_of(trials, options, lambda trial: is_of_family(trial, family))
 
 
 def modes(study: optuna.Study) -> dict[str, dict[str, Any]]:
-    """What the resilient strategy does next in each family, by the study alone."""
+    """Return what the resilient strategy does next in each family, by the study alone."""
     note = study.user_attrs[TUNE]
     settings = TuneSettings.model_validate(note["settings"])
     by_family: dict[str, dict[str, Any]] = {}

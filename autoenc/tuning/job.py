@@ -34,7 +34,7 @@ _RESILIENT_EPOCHS, _RESILIENT_PATIENCE, _EPOCHS = 128, 36, 20
 
 
 def judging_folds(n_folds: int) -> tuple[str, ...]:
-    """The folds that judge the trials of an adaptive search; without folds one fifth of the training rows."""
+    """Return the folds that judge an adaptive search's trials; without folds a fifth of the training rows."""
     return tuple(fold_names(n_folds)) or (fold_names(5)[0],)
 
 
@@ -163,7 +163,7 @@ class TuneJob:
         return families[min(number * len(families) // self.n_trials, len(families) - 1)]
 
     def trial_of(self, configuration: Configuration, family: Family) -> Trial:
-        """What is trained to measure a configuration."""
+        """Return what is trained to measure a configuration."""
         settings = self.settings
         open_options = dict(configuration.recipe)
         recipe = Recipe(
@@ -175,11 +175,11 @@ class TuneJob:
         return Trial(configuration.architecture, settings.latent_dim, recipe, self.folds, seeds)
 
     def n_parameters(self, params: Mapping[str, Any], family: Family = "ae") -> int:
-        """Size of the network that these parameters mean."""
+        """Return the size of the network that these parameters mean."""
         return self.trial_of(self.space.configuration(params), family).n_parameters(len(self.table.columns))
 
     def sampler(self) -> PerTrialSampler:
-        """What proposes; its state follows from the study and the seed alone."""
+        """Return what proposes; its state follows from the study and the seed alone."""
         several = len(self.settings.families) > 1
         return PerTrialSampler(
             self._sampler_for,

@@ -20,12 +20,12 @@ from autoenc.record.processes import this_process
 from autoenc.record.record import PROCESS, Kind, Record
 from autoenc.record.storage import open_storage
 
-__all__ = ["ModuleRecord", "began_module_study", "found_module_study", "opened", "told"]
+__all__ = ["ModuleRecord", "began_module_study", "found_module_study", "opened", "stable_text"]
 
 _IDENTITY = "autoenc_modules"
 
 
-def told(value: Any) -> str:
+def stable_text(value: Any) -> str:
     """Return a value as text that is the same in every process."""
     return getattr(value, "__qualname__", None) or re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 

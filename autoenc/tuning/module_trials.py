@@ -56,11 +56,11 @@ class ModuleObjective:
         self._train = train
 
     def work(self, unit: ModuleUnit) -> float:
-        """Nothing is known of it."""
+        """Return 1: nothing is known of it."""
         return 1.0
 
     def job(self, unit: ModuleUnit, watch: Watch | None) -> Callable[[StopFlag], ModuleOutcome]:
-        """What trains a module."""
+        """Return what trains a module."""
         return lambda stop: self._measured(unit, watch, stop)
 
     def _measured(self, unit: ModuleUnit, watch: Watch | None, stop: StopFlag) -> ModuleOutcome:
@@ -76,7 +76,7 @@ class ModuleObjective:
             return ModuleOutcome(None, failure_of(error))
 
     def name(self, unit: ModuleUnit) -> str:
-        """Its parameters."""
+        """Return its parameters in words."""
         return f"parameters {dict(unit.params)}"
 
     def judge(self, trial: Running[ModuleUnit, ModuleOutcome]) -> End | None:

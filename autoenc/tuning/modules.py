@@ -134,7 +134,7 @@ class ModuleSpace:
         return {name: chosen for name, chosen in options.items() if self._takes(name) or name in TRAINING}
 
     def options(self, params: Mapping[str, Any]) -> Options:
-        """What parameters mean, with everything that stays the same."""
+        """Return what parameters mean, with everything that stays the same."""
         values = {**self.fixed, **self.values(params)}
         model = {name: value for name, value in values.items() if self._goes_to_model(name)}
         training = {name: value for name, value in values.items() if name in TRAINING}

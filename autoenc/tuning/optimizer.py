@@ -27,7 +27,7 @@ from autoenc.searching.executors import Here
 from autoenc.searching.loop import run
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.code import code_hash
-from autoenc.tuning.module_study import began_module_study, found_module_study, opened, told
+from autoenc.tuning.module_study import began_module_study, found_module_study, opened, stable_text
 from autoenc.tuning.module_trials import ModuleObjective, ModuleTrials
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.pairs import Pairs, read_pairs
@@ -122,18 +122,18 @@ class HyperparameterOptimizer:
         self._storage = storage if storage is None or is_url else Path(storage)
         self._pruner = pruner or NopPruner()
         self._resilient = resilient or ResilientOptions()
-        self._study_name = study_name or f"{told(model_class)}-{strategy}"
+        self._study_name = study_name or f"{stable_text(model_class)}-{strategy}"
         self._study: optuna.Study | None = None
         self._about = {
-            "model_class": told(model_class),
+            "model_class": stable_text(model_class),
             "search_space": {
                 name: distribution_to_json(value) for name, value in self.space.distributions.items()
             },
             "num_epochs": self.space.fixed.get("num_epochs"),
-            "model_options": {name: told(value) for name, value in (model_options or {}).items()},
-            "loss": told(loss), "strategy": strategy, "seed": seed, "threads": threads,
+            "model_options": {name: stable_text(value) for name, value in (model_options or {}).items()},
+            "loss": stable_text(loss), "strategy": strategy, "seed": seed, "threads": threads,
             "pruner": type(self._pruner).__name__,
-            "resilient": told(self._resilient) if strategy == "resilient" else None,
+            "resilient": stable_text(self._resilient) if strategy == "resilient" else None,
             "code": self._code(model_options or {}),
         }  # fmt: skip
 

@@ -57,7 +57,7 @@ class Plan(NamedTuple):
         return self.output_dir / "fine.yaml"
 
     def folder(self, phase: Phase) -> Path:
-        """Where a phase leaves its record."""
+        """Return where a phase leaves its record."""
         return self.output_dir / phase
 
     def baseline(self) -> SearchSettings:

@@ -91,4 +91,4 @@ class PerTrialSampler(BaseSampler):
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Nothing: no sampler lives longer than its trial."""
+        """Do nothing: no sampler lives longer than its trial."""

@@ -91,7 +91,7 @@ class HyperparameterSearchSpace(SpaceSettings):
         return self.configuration(trial.params)
 
     def configuration(self, params: Mapping[str, Any]) -> Configuration:
-        """What parameters mean; for widths see :func:`stack_of`."""
+        """Return what parameters mean; for widths see :func:`stack_of`."""
         of_grid = "hidden_dims" in params
         stack = parse_architecture(params["hidden_dims"]) if of_grid else stack_of(params)
         recipe = {name: params[name] for name in self._recipe_distributions()}

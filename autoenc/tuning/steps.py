@@ -97,7 +97,7 @@ def near(
 
 
 def shrunk(value: Any, distribution: BaseDistribution, factor: float, low: float, high: float) -> Any:
-    """``value`` times ``factor``, within ``low`` and ``high`` as far as the distribution allows."""
+    """Return ``value`` times ``factor``, within ``low`` and ``high`` as far as the distribution allows."""
     if isinstance(distribution, CategoricalDistribution):
         return value
     smaller = value * factor

@@ -26,7 +26,7 @@ def study_name(strategy: str, latent_dim: int) -> str:
 
 
 def identity_of(job: TuneJob) -> dict[str, Any]:
-    """What a study's trials depend on, by the options' names, as plain values."""
+    """Return what a study's trials depend on, by the options' names, as plain values."""
     options = job.settings.model_dump(mode="json", exclude=_FREE)
     resolved = {"epochs": job.epochs, "patience": job.patience}
     # Values of columns without a scale are other ones than they were.

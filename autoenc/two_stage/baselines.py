@@ -39,7 +39,7 @@ class Beside(NamedTuple):
 
 
 def representations(scaled: Points) -> dict[str, Callable[[Points], Points]]:
-    """What turns scaled rows into points, by ``raw features`` and ``PCA``.
+    """Return what turns scaled rows into points, by ``raw features`` and ``PCA``.
 
     Args:
         scaled: The rows that stage 1 learns from, ``[rows, columns]``, NaN where a cell is missing; as for an

@@ -53,7 +53,7 @@ class FittedTransfer(FittedAutoencoder):
         self.fitted, self.targets, self.classes = fitted, dict(targets), classes
 
     def predict(self, data: Any) -> Any:
-        """Predictions for rows, given as to :meth:`encode`.
+        """Predict for rows, given as to :meth:`encode`.
 
         Returns:
             A frame with a row per row, of polars for one of polars, else of pandas and with the index of one:
@@ -72,7 +72,7 @@ class FittedTransfer(FittedAutoencoder):
         save_transfer(Path(path), self)
 
     def content(self) -> dict[str, Any]:
-        """What a model file holds, heads among it."""
+        """Return what a model file holds, heads among it."""
         return transfer_content(self)
 
     def _columns(self, outputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
@@ -100,7 +100,7 @@ def save_transfer(path: Path, model: FittedTransfer, *, keep_earlier: bool = Fal
 
 
 def transfer_content(model: FittedTransfer) -> dict[str, Any]:
-    """What the file of a model with heads holds."""
+    """Return what the file of a model with heads holds."""
     fitted, scaling = model.fitted, model.scaling
     plain = FittedAutoencoder(model.model, model.columns, scaling, {}).info
     return {

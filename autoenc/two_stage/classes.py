@@ -26,7 +26,7 @@ _TRUTH = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": Fal
 
 
 def as_classes(column: pd.Series) -> pd.Series:
-    """Labels as they are written, read for what they are, with NaN for a missing one.
+    """Read labels as they are written for what they are, with NaN for a missing one.
 
     They are truth values or numbers where all of them are and no two become the same by that; else words, so
     that 01 stays apart from 1, 1 from 1.0, and no digit is lost.
@@ -45,7 +45,7 @@ def as_classes(column: pd.Series) -> pd.Series:
 
 
 def missing_words(column: pd.Series) -> dict[str, int]:
-    """Words that count as missing labels, such as ``None``, each with how many cells hold it."""
+    """Return words that count as missing labels, such as ``None``, each with how many cells hold it."""
     counts = Counter(cell.strip() for cell in column if isinstance(cell, str))
     return {word: counts[word] for word in sorted(MISSING_WORDS & set(counts))}
 

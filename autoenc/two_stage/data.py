@@ -244,7 +244,7 @@ def _target(read: ReadTable, kind: str, name: str, settings: TransferSettings) -
     if n_known < n_folds:
         raise InputError(f"{path}: {n_known} rows have {name!r}, but {n_folds} folds need one each")
     if kind == "classification":
-        missing = "" if read.typed else _told_missing(frame[name], column)
+        missing = "" if read.typed else _missing_warning(frame[name], column)
         return Target(
             name, *two_classes(column, f"{path}: {name!r}", settings.positive_class, missing), missing
         )
@@ -259,7 +259,7 @@ def _target(read: ReadTable, kind: str, name: str, settings: TransferSettings) -
     return Target(name, values)
 
 
-def _told_missing(written: pd.Series, column: pd.Series) -> str:
+def _missing_warning(written: pd.Series, column: pd.Series) -> str:
     """Words that were read as missing labels, though among words they may well be a class."""
     known = column.dropna()
     words = missing_words(written)

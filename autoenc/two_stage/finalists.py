@@ -127,7 +127,7 @@ def is_decided(study: optuna.Study) -> bool:
 
 
 def kept_trial(study: optuna.Study) -> FrozenTrial | None:
-    """The first of the finalists; while they are not judged to the end, the trial with the lowest value."""
+    """Return the first of the finalists; the trial with the lowest value until they are judged to the end."""
     ranked, standing = ranked_trials(study), _standing(study)
     if standing.missing or not standing.order:
         return ranked[0] if ranked else None

@@ -53,7 +53,7 @@ class Heads(nn.Module):
         self.scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))
 
     def forward(self, latent: torch.Tensor, mask: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
-        """The outputs by kind; hidden units, ``[rows, kinds, hidden]``, are multiplied by a mask if given."""
+        """Return outputs by kind; hidden units ``[rows, kinds, hidden]`` are multiplied by a mask if given."""
         point = (latent - self.center) / self.scale
         outputs = {}
         for i, (kind, first) in enumerate(self.first.items()):
@@ -64,7 +64,7 @@ class Heads(nn.Module):
         return outputs
 
     def outputs(self, latent: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Of latent points: standardized numbers and log odds, by kind, ``[rows]`` each."""
+        """Return standardized numbers and log odds of latent points, by kind, ``[rows]`` each."""
         with evaluating(self) as heads:
             return {kind: output.numpy() for kind, output in heads(torch.from_numpy(latent)).items()}
 
@@ -92,7 +92,7 @@ class FittedStages:
     stage1_loss: float
 
     def outputs(self, scaled: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Of scaled rows: standardized numbers and log odds, by kind, ``[rows]`` each."""
+        """Return standardized numbers and log odds of scaled rows, by kind, ``[rows]`` each."""
         rows = torch.nan_to_num(torch.from_numpy(scaled), nan=0.0)
         with evaluating(self.autoencoder.model) as model, evaluating(self.heads) as heads:
             return heads.outputs(model.encode(rows).numpy())

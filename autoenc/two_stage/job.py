@@ -136,7 +136,7 @@ class TransferJob:
         return self.settings.n_jobs * self.n_threads
 
     def objective(self, ahead: float | None = None) -> FoldsObjective:
-        """What trials are worth; each fold is reported to the trial's study, and its pruner asked.
+        """Return what trials are worth; each fold is reported to the trial's study, its pruner asked.
 
         Args:
             ahead: Folds of a trial that may be fitted at once; by default as many as there are threads.
@@ -152,7 +152,7 @@ class TransferJob:
         )  # fmt: skip
 
     def part(self, repeat: int) -> tuple[Stages, list[Fold]]:
-        """What fits in a repeat of the cross-validation, and its folds; repeat 0 is the search itself."""
+        """Return what fits in a repeat of the cross-validation, and its folds; repeat 0 is the search."""
         if not repeat:
             return Stages(self.data, self.settings, self.engine), self.division.folds
         settings = self.settings.model_copy(update={"seed": repeat_seed(self.settings.seed, repeat)})

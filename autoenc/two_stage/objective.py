@@ -171,12 +171,12 @@ class FoldsObjective:
         self._shared = _Shared(self._pretrained)
 
     def units(self, configuration: TwoStageConfiguration, repeat: int = 0) -> list[FoldUnit]:
-        """What measures a configuration: every fold by every seed, fold by fold."""
+        """Return what measures a configuration: every fold by every seed, fold by fold."""
         places = product(range(len(self._parts(repeat)[1])), range(self._n_seeds))
         return [FoldUnit(configuration, fold, repeat, seed) for fold, seed in places]
 
     def units_of(self, trial: FrozenTrial, repeat: int) -> list[FoldUnit]:
-        """What measures a trial of the search once more."""
+        """Return what measures a trial of the search once more."""
         return self.units(configuration(trial.params, self._settings), repeat)
 
     def work(self, unit: FoldUnit) -> float:
@@ -184,11 +184,11 @@ class FoldsObjective:
         return 1.0
 
     def job(self, unit: FoldUnit, watch: Watch | None) -> Callable[[StopFlag], FoldOutcome]:
-        """What fits and scores a fold."""
+        """Return what fits and scores a fold."""
         return lambda stop: self._measured(unit, stop)
 
     def name(self, unit: FoldUnit) -> str:
-        """Its stack and fold."""
+        """Return its stack and fold."""
         stack = format_architecture(unit.configuration.hidden_dims)
         named = f"stack {stack}, fold {unit.fold}" + (f" of repeat {unit.repeat}" if unit.repeat else "")
         return named + (f", seed {unit.seed}" if unit.seed else "")

@@ -53,7 +53,7 @@ _MOST = 4  # differences that are listed
 def transfer_context(
     settings: TransferSettings, data: TransferData, left_out_mark: str = ""
 ) -> dict[str, Any]:
-    """Everything that decides what a trial's value means, as plain values.
+    """Return everything that decides what a trial's value means, as plain values.
 
     Args:
         settings: The options.
@@ -73,7 +73,7 @@ def note_columns(record: Record, data: TransferData) -> None:
 
 
 def n_columns_of(study: optuna.Study) -> int:
-    """How many columns the encoder takes; of a study that does not note it, by the commas between names."""
+    """Return how many columns the encoder takes; if a study does not note it, by the commas between names."""
     known = study.user_attrs
     return int(known.get(_N_COLUMNS, known[TRANSFER]["columns"].count(",") + 1))
 

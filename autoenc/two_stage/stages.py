@@ -48,7 +48,7 @@ class Stages:
         self._folds: dict[str, Fold] = {}
 
     def with_seed(self, place: int) -> Stages:
-        """What fits by another seed, on the same scaled rows.
+        """Return what fits by another seed, on the same scaled rows.
 
         Args:
             place: Among the seeds of the search, which follow on one another; 0 is that of the settings.
@@ -83,7 +83,7 @@ class Stages:
     def pretrain(
         self, fold: Fold, configuration: TwoStageConfiguration, stop: StopFlag | None = None
     ) -> tuple[FittedAutoencoder, float]:
-        """Stage 1: the model, and its loss over the rows held out.
+        """Train stage 1: returns the model, and its loss over the rows held out.
 
         Raises:
             TrainingFailed: If its loss stops being finite.
@@ -112,7 +112,7 @@ class Stages:
         pretrained: tuple[FittedAutoencoder, float],
         stop: StopFlag | None = None,
     ) -> FittedStages:
-        """Stage 2 on the model of stage 1, which is trained on where the encoder is not frozen.
+        """Train stage 2 on the model of stage 1, which is trained on where the encoder is not frozen.
 
         Raises:
             TrainingFailed: If the heads come to no finite parameters.
@@ -135,7 +135,7 @@ class Stages:
     def fit_heads(
         self, fold: Fold, points: NDArray[np.float32], recipe: HeadRecipe, stop: StopFlag | None = None
     ) -> tuple[Heads, Units]:
-        """Stage 2 alone, on points of the labelled rows to learn from, whatever made them.
+        """Train stage 2 alone, on points of the labelled rows to learn from, whatever made them.
 
         Args:
             fold: The rows.
@@ -178,7 +178,7 @@ class Stages:
         return {**targets, "regression": (values - units[0]) / units[1]}, units
 
     def outputs(self, fold: Fold, fitted: FittedStages) -> Mapping[str, NDArray[np.float32]]:
-        """What the fold's model says of its validation rows; see :meth:`FittedStages.outputs`."""
+        """Return what the fold's model says of its validation rows; see :meth:`FittedStages.outputs`."""
         return fitted.outputs(self.scaled_labelled(fold)[fold.validation])
 
 

@@ -152,5 +152,5 @@ class _Loss:
 
 
 def as_tensor(values: np.ndarray, device: str) -> torch.Tensor:
-    """float32 on the device."""
+    """Return it as float32 on the device."""
     return torch.from_numpy(np.asarray(values, np.float32)).to(device)

@@ -72,7 +72,7 @@ def show_study(study: optuna.Study, folder: Path, running: bool) -> None:
 
 
 def show_search(record: FitRecord, folder: Path, running: bool) -> None:
-    """An exhaustive search: its answer, and its reports made again where it is not running."""
+    """Show an exhaustive search: its answer, and its reports made again where it is not running."""
     options = search_settings({**record.search["settings"], "output_dir": str(folder)})
     results = SearchResults.of(options, record)
     say(*overview(results))

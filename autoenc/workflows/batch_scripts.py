@@ -19,7 +19,7 @@ __all__ = ["array_script", "merge_script", "refuse_line_breaks"]
 
 
 def array_script(settings: SlurmSettings, options: Sequence[str], folder: Path) -> str:
-    """What each task of the array runs.
+    """Return what each task of the array runs.
 
     Args:
         settings: The options of the array.
@@ -69,7 +69,7 @@ exit $code
 
 
 def merge_script(settings: SlurmSettings, options: Sequence[str], folder: Path) -> str:
-    """What runs when all tasks have ended: the merge, which fails and names what is missing, if it is.
+    """Return what runs when all tasks have ended: the merge, which fails and names what is missing.
 
     The search after it has nothing left to train but what a whole search does at its end: the best model,
     and with folds the loss on the test rows.

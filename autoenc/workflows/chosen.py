@@ -58,7 +58,7 @@ def chosen_trial(folder: Path, storage: str | None, number: int | None) -> Chose
 
 
 def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Study | FitRecord:
-    """The search that was last used in a folder: an adaptive one's study, or an exhaustive one's record.
+    """Return the search that was last used in a folder: a study, or an exhaustive one's record.
 
     Args:
         folder: Where it left its record.
@@ -80,7 +80,7 @@ def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Stud
 
 
 def chosen_of_study(study: optuna.Study, number: int | None = None) -> Chosen:
-    """The best trial of an adaptive search, or the one of this number; raises as :func:`chosen_trial`."""
+    """Return the best trial of an adaptive search, or the one of this number, as :func:`chosen_trial` does."""
     note = study.user_attrs[TUNE]
     trial = _best_trial(study) if number is None else complete_trial(study, number)
     recipe = Recipe(**trial.user_attrs["recipe"])

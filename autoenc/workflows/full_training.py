@@ -59,7 +59,7 @@ class FullTraining:
         return cls(engine, table, division, Fit(chosen.architecture, chosen.latent_dim, chosen.recipe, own))
 
     def until_best(self, patience: int, stop: StopFlag) -> FullTraining:
-        """The same for as many epochs as are best on one fifth of the training rows; test rows must not say.
+        """Return the same for as many epochs as are best on a fifth of the training rows, not test rows.
 
         Raises:
             Stopped: If ``stop`` was set before the end.
@@ -73,7 +73,7 @@ class FullTraining:
     def no_worse_than(
         self, trial: Fit, stop: StopFlag, may_lower_rate: bool = True
     ) -> tuple[FullTraining, str | None]:
-        """The same, or a shorter or slower training where this one ends worse than the trial it came from.
+        """Return the same, or a shorter or slower training where this one ends worse than its trial.
 
         One fifth of the training rows judges both; test rows must not say. A training that ends worse there
         is stopped at its best epoch; where that is worse, too, it is tried at lower learning rates, and at

@@ -140,7 +140,7 @@ class SearchJob:
         return self.settings.storage or str(journal_path(self.paths.folder, self.shard))
 
     def note(self, earlier: dict[str, Any]) -> dict[str, Any]:
-        """What the record says about the search, for reports that have only the record.
+        """Return what the record says about the search, for reports that have only the record.
 
         Args:
             earlier: What it said before; what follows from the context need not be found again.
@@ -174,11 +174,11 @@ class SearchJob:
         return {**losses, "pca_explained": explained}
 
     def recorded_note(self) -> dict[str, Any]:
-        """What the record says about an earlier search of this context; empty where there is none."""
+        """Return what the record says about an earlier search of this context; empty if there is none."""
         return next((record.search for record in self.recorded()), {})
 
     def recorded(self) -> list[FitRecord]:
-        """The record of this context, without touching it; none, or one."""
+        """Return the record of this context, without touching it; none, or one."""
         journal = journal_path(self.paths.folder, self.shard)
         if not self.is_on_disk or self.settings.fresh or not is_there(self.settings.storage or journal):
             return []
@@ -186,7 +186,7 @@ class SearchJob:
         return [record for record in records_in(storage) if record.context == self.context]
 
     def warnings(self) -> list[str]:
-        """What was left out of the table or the loss, or looks odd; a sentence each."""
+        """Return what was left out of the table or the loss, or looks odd; a sentence each."""
         settings = self.settings
         norms = [*settings.norm] if settings.input_norm == ("same",) else [*settings.input_norm]
         return table_warnings(
@@ -194,7 +194,7 @@ class SearchJob:
         )
 
     def plan(self, n_done: int) -> list[str]:
-        """What it will do, a sentence each.
+        """Return what it will do, a sentence each.
 
         Args:
             n_done: Fits that are recorded already.
@@ -204,13 +204,13 @@ class SearchJob:
         return plan(self, n_done)
 
     def model(self, fit: Fit) -> FittedAutoencoder | None:
-        """The model of a fit, trained again; None if the fit fails."""
+        """Return the model of a fit, trained again; None if the fit fails."""
         from autoenc.workflows.best import trained_model
 
         return trained_model(self, fit)
 
     def latent_plot(self, results: SearchResults) -> LatentPlot:
-        """Where the best model puts the rows."""
+        """Return where the best model puts the rows."""
         from autoenc.report.write import latent_plane
 
         chosen = results.selection.chosen

@@ -27,23 +27,23 @@ class Screen(Protocol):
         ...
 
     def warn(self, warnings: Iterable[str]) -> None:
-        """What looks odd."""
+        """Show what looks odd."""
         ...
 
     def note(self, line: str) -> None:
-        """What is worth to know, also where the screen is quiet."""
+        """Show what is worth to know, also where the screen is quiet."""
         ...
 
     def say(self, *lines: str) -> None:
-        """What goes on, a sentence a line."""
+        """Show what goes on, a sentence a line."""
         ...
 
     def tell(self, line: str) -> None:
-        """What goes on, at once."""
+        """Show what goes on, at once."""
         ...
 
     def begin(self, job: SearchJob, n_done: int) -> None:
-        """A search begins, of which so many fits are done already."""
+        """Show that a search begins, of which so many fits are done already."""
         ...
 
     def bar(self, unit: str, total: int | None, n_done: int) -> AbstractContextManager[Any]:
@@ -51,11 +51,11 @@ class Screen(Protocol):
         ...
 
     def trained(self, bar: Any, result: TrialResult, n_parameters: int) -> None:
-        """A stack is trained, while this bar is shown."""
+        """Show that a stack is trained, while this bar is shown."""
         ...
 
     def trials(self, n_trials: int, n_done: int) -> AbstractContextManager[Callable[[str], None]]:
-        """Called with a line for each trial of an adaptive search that ends."""
+        """Return what is called with a line for each trial of an adaptive search that ends."""
         ...
 
 
@@ -125,10 +125,10 @@ class Python(Terminal):
         self.warn([line])
 
     def say(self, *lines: str) -> None:
-        """Nothing: the result says it."""
+        """Show nothing: the result says it."""
 
     def tell(self, line: str) -> None:
-        """Nothing, as :meth:`say`."""
+        """Show nothing, as :meth:`say`."""
 
     def bar(self, unit: str, total: int | None, n_done: int) -> AbstractContextManager[Any]:
         """See :class:`Screen`."""

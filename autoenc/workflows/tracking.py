@@ -25,7 +25,7 @@ def metrics_of(
     best: TrialResult | None = None,
     rule: str = "best",
 ) -> dict[str, Any]:
-    """Loss, size and speed of the trial that is kept, and the lowest loss.
+    """Return loss, size and speed of the trial that is kept, and the lowest loss.
 
     Args:
         chosen: The trial that is kept; size, times and convergence are its own.
@@ -71,5 +71,5 @@ def search_metrics(results: SearchResults, values: NDArray[np.float64], engine: 
 
 
 def curves_of(chosen: TrialResult) -> Mapping[str, Sequence[float]]:
-    """Training and test loss of the trial that is kept after each epoch."""
+    """Return training and test loss of the trial that is kept after each epoch."""
     return {"train_losses": chosen.train_losses, "test_losses": chosen.test_losses}

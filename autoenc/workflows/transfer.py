@@ -258,9 +258,9 @@ class TransferSearch:
         network = chosen.fit(job.settings.seed, "").network(len(job.data.table.columns))
         metrics = {
             "best_loss": lowest.value,
-            "best_stack": _told_stack(configuration(lowest.params, job.settings)),
+            "best_stack": _stack_text(configuration(lowest.params, job.settings)),
             "chosen_loss": best.value,
-            "chosen_stack": _told_stack(chosen),
+            "chosen_stack": _stack_text(chosen),
             "rule": "finalists" if compare(study) else "best",
             "n_parameters": network.count_parameters(),
             "training_seconds": total_s(study),
@@ -302,13 +302,13 @@ def _bytes(job: TransferJob) -> float:
 
 
 def transfer_warnings(job: TransferJob) -> list[str]:
-    """What is odd about the tables of a search."""
+    """Return what is odd about the tables of a search."""
     return list(dict.fromkeys(_warnings(job)))
 
 
 def _plan(job: TransferJob, n_known: int) -> list[str]:
     data = job.data
-    names = [_told_target(kind, target) for kind, target in data.targets.items()]
+    names = [_target_text(kind, target) for kind, target in data.targets.items()]
     shared = "the same table" if data.shared else data.labelled.path
     size = f"{len(data.table.values):,} rows x {len(data.table.columns)} columns"
     seeds = f" by {job.settings.seeds} seeds each" if job.settings.seeds > 1 else ""
@@ -322,7 +322,7 @@ def _plan(job: TransferJob, n_known: int) -> list[str]:
     ]
 
 
-def _told_stack(config: TwoStageConfiguration) -> str:
+def _stack_text(config: TwoStageConfiguration) -> str:
     return f"{format_architecture(config.hidden_dims)}, latent size {config.latent_dim}"
 
 
@@ -334,7 +334,7 @@ def _left_out(data: TransferData) -> str:
     return f"; {counted}, and left out, as such rows judge"
 
 
-def _told_target(kind: str, target: Target) -> str:
+def _target_text(kind: str, target: Target) -> str:
     positive = f"; to be found: {target.class_name(1)}" if target.classes else ""
     return f"{target.name} ({kind}, {target.known.sum():,} known{positive})"
 

@@ -95,7 +95,7 @@ def open_tuning(
 
 
 def tune_warnings(job: TuneJob) -> list[str]:
-    """What is odd about the table of a search."""
+    """Return what is odd about the table of a search."""
     settings = job.settings
     return table_warnings(job.division, job.folds, settings.latent_dim, settings.norm_options, "norm_options")
 

@@ -23,7 +23,7 @@ _SAMPLE = 24  # trials that stand for all in an estimate
 
 
 def tune_plan(job: TuneJob, n_before: int) -> list[str]:
-    """What a search will do: strategy, trials, space, rows, PCA's loss, what is already done."""
+    """Return what a search will do: strategy, trials, space, rows, PCA's loss, what is already done."""
     settings = job.settings
     depth, width = settings.num_layers_range, settings.hidden_size_range
     folds = f"{settings.folds} folds" if settings.folds else "one fifth"
@@ -44,7 +44,7 @@ def tune_plan(job: TuneJob, n_before: int) -> list[str]:
 
 
 def dry_tune(job: TuneJob) -> list[str]:
-    """The plan with sizes and an estimate of the time; nothing is trained to the end, nothing written."""
+    """Return the plan with sizes and an estimate of the time; nothing is trained to the end or written."""
     n_done = _n_recorded(job)
     fits = _sample(job)
     n_columns = len(job.table.columns)

@@ -61,7 +61,7 @@ class Content:
 
 
 def content_of(results: Results, data: Any = None) -> Content:
-    """Everything that is shown of a search.
+    """Return everything that is shown of a search.
 
     Args:
         results: The search.
@@ -124,9 +124,9 @@ def _options(results: Any) -> dict[str, Any]:
 
 def _environment(results: Any) -> dict[str, Any]:
     search = getattr(results, "search", None) or _note(results)
-    found = dict(search.get("environment", {}))
+    environment = dict(search.get("environment", {}))
     names = {"engine", "device", "n_rows", "n_train", "n_test", "fingerprint"}
-    return {**{name: search[name] for name in search if name in names}, **found}
+    return {**{name: search[name] for name in search if name in names}, **environment}
 
 
 def _command(options: Mapping[str, Any]) -> str | None:

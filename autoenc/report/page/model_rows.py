@@ -117,18 +117,18 @@ def _colours(
     data: Any, names: list[str], cells: NDArray[np.float64], drawn: NDArray[np.int64], quality: Quality
 ) -> dict[str, list[Any]]:
     """Labels first, then the columns that the model explains best."""
-    found: dict[str, list[Any]] = {}
+    colours: dict[str, list[Any]] = {}
     if isinstance(data, pd.DataFrame):
         known = {*names}
         for j, name in enumerate(map(str, data.columns)):
-            if name in known or len(found) == _MOST_COLOURS:
+            if name in known or len(colours) == _MOST_COLOURS:
                 continue
             label = data.iloc[:, j].iloc[drawn]
             if pd.api.types.is_numeric_dtype(label.dtype):
-                found[name] = [float(cell) if pd.notna(cell) else None for cell in label]
+                colours[name] = [float(cell) if pd.notna(cell) else None for cell in label]
             elif label.nunique() <= _MOST_CATEGORIES:
-                found[name] = ["missing" if pd.isna(cell) else str(cell) for cell in label]
+                colours[name] = ["missing" if pd.isna(cell) else str(cell) for cell in label]
     explained = [-np.inf if column.explained is None else column.explained for column in quality.columns]
-    for j in np.argsort(explained, kind="stable")[::-1][: _MOST_COLOURS - len(found)].tolist():
-        found[names[j]] = [None if np.isnan(cell) else float(f"{cell:.4g}") for cell in cells[drawn, j]]
-    return found
+    for j in np.argsort(explained, kind="stable")[::-1][: _MOST_COLOURS - len(colours)].tolist():
+        colours[names[j]] = [None if np.isnan(cell) else float(f"{cell:.4g}") for cell in cells[drawn, j]]
+    return colours

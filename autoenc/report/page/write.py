@@ -40,7 +40,7 @@ def write_page(results: Sequence[Results], path: Path, data: Any = None) -> None
 
 
 def page_of(contents: Sequence[Content]) -> str:
-    """The page as text.
+    """Return the page as text.
 
     Raises:
         InputError: If packages are not installed.
@@ -73,26 +73,26 @@ def _text(name: str) -> str:
 def _drawn(content: Content) -> dict[str, Any]:
     """What the script draws; texts are escaped for Plotly, which takes some HTML for markup."""
     table, measure, rows = content.table, content.measure, content.rows
-    found: dict[str, Any] = {"measure": measure}
+    pictures: dict[str, Any] = {"measure": measure}
     if measure is not None and "parameters" in table and "stack" in table:
         done = table[table[measure].notna() & table["parameters"].notna()]
-        found["sizes"] = {
+        pictures["sizes"] = {
             "names": [_label(name) for name in done["stack"]],
             "parameters": done["parameters"].astype(float).tolist(),
             "losses": _rounded(done[measure]),
         }
     if measure is not None and "trial" in table:
         done = table[table[measure].notna()].sort_values("trial")
-        found["history"] = {
+        pictures["history"] = {
             "trials": done["trial"].tolist(), "values": _rounded(done[measure]),
             "names": [_label(name) for name in done.get("stack", done["trial"])],
         }  # fmt: skip
     if content.curves:
-        found["curves"] = [
+        pictures["curves"] = [
             {"name": _label(name), "losses": _rounded(losses)} for name, losses in content.curves.items()
         ]
     if rows is not None:
-        found["latent"] = {
+        pictures["latent"] = {
             "points": [_rounded(rows.latent[:, k]) for k in range(rows.latent.shape[1])],
             "rows": rows.rows.tolist(),
             "colours": [
@@ -100,7 +100,7 @@ def _drawn(content: Content) -> dict[str, Any]:
                 for name, values in rows.colours.items()
             ],
         }
-    return found
+    return pictures
 
 
 def _label(value: Any) -> str:

@@ -53,7 +53,7 @@ class Heads(nn.Module):
         self.scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))
 
     def forward(self, latent: torch.Tensor, mask: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
-        """Return outputs by kind; hidden units ``[rows, kinds, hidden]`` are multiplied by a mask if given."""
+        """Return outputs by kind; hidden units ``[rows, kinds, hidden]`` are times a mask if given."""
         point = (latent - self.center) / self.scale
         outputs = {}
         for i, (kind, first) in enumerate(self.first.items()):

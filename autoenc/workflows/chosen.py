@@ -80,7 +80,7 @@ def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Stud
 
 
 def chosen_of_study(study: optuna.Study, number: int | None = None) -> Chosen:
-    """Return the best trial of an adaptive search, or the one of this number, as :func:`chosen_trial` does."""
+    """Return the best trial of an adaptive search, or that of a number, as :func:`chosen_trial` does."""
     note = study.user_attrs[TUNE]
     trial = _best_trial(study) if number is None else complete_trial(study, number)
     recipe = Recipe(**trial.user_attrs["recipe"])

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "autoenc"
 LAYERS = [
     {"system", "errors"},
     {"models"},
+    {"datasets"},
     {"engines"},
     {"settings"},
     {"data"},

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from autoenc import __version__
-from autoenc.cli.flags import add_options, flags_of, joined, unknown_word
-from autoenc.cli.verbs import COMMANDS, SHOW
+from autoenc.cli.flags import flags_of, joined, unknown_word
+from autoenc.cli.parser import make_parser
+from autoenc.cli.topics import COMPLETION, SHOW
+from autoenc.cli.verbs import COMMANDS
 from autoenc.config import Resolution, load_layers, resolve
 from autoenc.config.words import SPACE_OPTIONS
 from autoenc.data.sources import pipes_kept
@@ -49,6 +50,11 @@ def _main(arguments: list[str], prog: str, epilog: str) -> int:
             name, resolution = _parse(arguments[1:], f"{prog} {SHOW}")
             show = import_module("autoenc.commands.config").show
             say(*show(name, resolution), flush=True)
+            return 0
+        if arguments[:1] == [COMPLETION] and not {"-h", "--help"} & {*arguments}:
+            from autoenc.cli.completion import completion_script
+
+            say(*completion_script(arguments[1:], prog).splitlines(), flush=True)
             return 0
         name, resolution = _parse(arguments, prog, epilog)
         words = joined(arguments, flags_of(COMMANDS[name].settings))[1:]
@@ -97,14 +103,6 @@ def main_by_mode(argv: Sequence[str], prog: str) -> int:
     return main([MODES[options.mode], *rest], prog, epilog)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports wrong usage as any other wrong input."""
-
-    def error(self, message: str) -> NoReturn:
-        message = message.removeprefix("argument ")
-        raise InputError(f"{message}; {self.prog} --help shows how it is used")
-
-
 def _joined_verbs(arguments: list[str]) -> list[str]:
     """Return the arguments with a command of two words as one."""
     verb = " ".join(arguments[:2])
@@ -117,27 +115,10 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
     Raises:
         InputError: If anything is.
     """
-    parser = _Parser(
-        prog=prog,
-        description="Exhaustive search for the hidden layers of autoencoders on tables.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"autoenc {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser = make_parser(prog, epilog)
     flags: dict[str, bool] = {}
     if arguments and arguments[0] in COMMANDS:
         flags = flags_of(COMMANDS[arguments[0]].settings) | flags_of(LayerSettings)
-    for name, command in COMMANDS.items():
-        # hyperparam_optimizer.py is `search` under another name, and its help should say so.
-        own = prog if prog.endswith(".py") else f"{prog} {name}"
-        sub = commands.add_parser(
-            name, prog=own, help=command.help, description=command.help, epilog=epilog, allow_abbrev=False
-        )
-        sub.add_argument("--version", action="version", version=f"autoenc {__version__}")
-        add_options(sub, LayerSettings, are_titled=False)
-        add_options(sub, command.settings)
-    if not prog.endswith(SHOW):  # for --help alone: it is taken off before
-        commands.add_parser(SHOW, help="print the options of a command, and where each came from")
     namespace, unknown = parser.parse_known_args(joined(arguments, flags))
     given = {name: value for name, value in vars(namespace).items() if name != "command"}
     search = given.pop("search_config", None)

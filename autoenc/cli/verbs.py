@@ -31,7 +31,7 @@ from autoenc.settings.runs import RunsDiffSettings, RunsSettings
 from autoenc.system.startup import memory_is_limited
 from autoenc.system.trouble import require_room
 
-__all__ = ["COMMANDS", "SHOW", "Command"]
+__all__ = ["COMMANDS", "Command"]
 
 _TRAINS, _TORCH = 1000, 1400
 
@@ -134,6 +134,3 @@ COMMANDS = {
     "runs": Command("list earlier runs of some folders", RunsSettings, "runs:runs"),
     "runs diff": Command("show what differs between two runs", RunsDiffSettings, "runs:runs_diff"),
 }
-
-SHOW = "config show"
-"""The verb that shows the options of the command behind it."""

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import IO
 
+from autoenc.datasets import stains_path
 from autoenc.errors import InputError
 from autoenc.system.text import warn
 
@@ -30,6 +31,9 @@ __all__ = [
 
 STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 """The names that mean standard input."""
+
+EXAMPLE = Path("data/stains.csv")
+"""The table of the checkout, which commands read by default."""
 
 _DESCRIPTORS = ("/dev/fd/", "/proc/self/fd/")
 
@@ -141,6 +145,8 @@ def _check(path: str | Path) -> None:
     hint = f"; did you mean {path.parent / near[0]}?" if near else ""
     if str(path).startswith(_DESCRIPTORS):
         hint = "; the pipe of that name has ended with the process that it was made for"
+    elif path == EXAMPLE:
+        hint = f"; the package brings it along: {stains_path()}"
     raise InputError(f"{path}: there is no such file{hint}")
 
 

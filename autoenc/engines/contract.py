@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import cos, nan, pi
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,15 @@ from autoenc.models.grid import Architecture, NetworkShape
 __all__ = [
     "ACTIVATIONS",
     "BEFORE",
+    "Answer",
     "Engine",
     "Family",
     "Fit",
     "InputNorm",
+    "ManyAtOnce",
     "Outcome",
     "Recipe",
+    "Request",
     "Split",
     "Start",
     "State",
@@ -391,6 +394,46 @@ class Engine(Protocol):
 
         Returns:
             ``[n, columns]``, scaled.
+        """
+        ...
+
+
+class Request(NamedTuple):
+    """A fit for an engine that trains many at once; see :meth:`Engine.fit` for what is asked."""
+
+    split: Split
+    fit: Fit
+    watch: Watch | None = None
+    initial: State | None = None
+
+
+Answer = Callable[[int, Outcome | Exception], object]
+"""Takes the index of a request, and its outcome or what ended it."""
+
+
+@runtime_checkable
+class ManyAtOnce(Engine, Protocol):
+    """An engine that is faster with many fits at once than with one after the other."""
+
+    @property
+    def n_at_once(self) -> int:
+        """Fits that are worth handing over together."""
+        ...
+
+    def fit_many(self, requests: Sequence[Request], answer: Answer, stop: StopFlag | None = None) -> None:
+        """Train fits, none of which has a say in what another comes to.
+
+        Args:
+            requests: What to train.
+            answer: Called in this thread with the index of a request and its outcome, or with what ended it:
+                what its ``watch`` raised, or an error of its own. Each request is answered once, in the order
+                in which they end; ``seconds`` is a fit's share of the time that all took.
+            stop: Looked at between epochs or more often.
+
+        Raises:
+            Stopped: If ``stop`` was set before the end; requests without an answer are given up.
+            InputError: If a fit cannot be trained here at all.
+            ValueError: If ``initial`` is missing where it is needed, or given where it is not.
         """
         ...
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from autoenc.engines.contract import BEFORE, Outcome, Recipe, State, StopFlag, Stopped, Watch
 
-__all__ = ["Epochs", "outcome_of", "run_epochs"]
+__all__ = ["Course", "Epochs", "outcome_of", "run_epochs"]
 
 
 class Epochs(NamedTuple):
@@ -42,28 +42,19 @@ def run_epochs(
     Raises:
         Stopped: If ``stop`` was set before the end.
     """
-    train_losses: list[float] = []
-    test_losses: list[float] = []
-    start_loss = test() if recipe.start == "pca" else None
-    stopping = _EarlyStopping(recipe, start_loss if recipe.patience else None)
-    failure = None
+    course = Course(recipe, test() if recipe.start == "pca" else None)
     if recipe.patience:
         keep()
-    for epoch in range(recipe.last_epoch):
-        train_losses.append(train(epoch))
-        test_losses.append(test())
+    while not course.is_over:
+        epoch = course.n_epochs
+        train_loss, test_loss = train(epoch), test()
         if stop.is_set():  # compiled code then broke off between two batches
             raise Stopped
-        if not (isfinite(train_losses[-1]) and isfinite(test_losses[-1])):
-            failure = f"the loss stopped being finite in epoch {epoch + 1}"
-            break
-        if stopping.is_best(epoch, test_losses[-1]) and recipe.patience:
+        if course.take(train_loss, test_loss):
             keep()
-        if watch is not None:
-            watch(epoch, test_losses[-1])
-        if stopping.is_over(epoch):
-            break
-    return Epochs(train_losses, test_losses, stopping.best_epoch, failure, start_loss)
+        if watch is not None and course.failure is None:
+            watch(epoch, test_loss)
+    return course.epochs
 
 
 def outcome_of(
@@ -74,6 +65,53 @@ def outcome_of(
         epochs.train_losses, epochs.test_losses, final_train_loss, seconds, state, epochs.kept_epoch,
         epochs.failure, epochs.start_loss, None if epochs.failure else explained,
     )  # fmt: skip
+
+
+class Course:
+    """The epochs of one fit so far: its losses, and when it ends.
+
+    Args:
+        recipe: How long and how patiently it trains.
+        start_loss: Test loss before the first epoch, of a fit that begins from PCA.
+
+    Attributes:
+        failure: Why the fit failed; None while it has not.
+    """
+
+    def __init__(self, recipe: Recipe, start_loss: float | None = None) -> None:
+        self.failure: str | None = None
+        self._recipe, self._start_loss = recipe, start_loss
+        self._train_losses: list[float] = []
+        self._test_losses: list[float] = []
+        self._stopping = _EarlyStopping(recipe, start_loss if recipe.patience else None)
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that are behind it."""
+        return len(self._test_losses)
+
+    def take(self, train_loss: float, test_loss: float) -> bool:
+        """Take the losses of the next epoch; whether to put the parameters aside as they stand."""
+        self._train_losses.append(train_loss)
+        self._test_losses.append(test_loss)
+        if not (isfinite(train_loss) and isfinite(test_loss)):
+            self.failure = f"the loss stopped being finite in epoch {self.n_epochs}"
+            return False
+        return self._stopping.is_best(self.n_epochs - 1, test_loss) and self._recipe.patience > 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no epoch follows."""
+        last = self.n_epochs - 1
+        ended = self.failure is not None or self.n_epochs >= self._recipe.last_epoch
+        return ended or (last >= 0 and self._stopping.is_over(last))
+
+    @property
+    def epochs(self) -> Epochs:
+        """What they came to."""
+        return Epochs(
+            self._train_losses, self._test_losses, self._stopping.best_epoch, self.failure, self._start_loss
+        )
 
 
 class _EarlyStopping:

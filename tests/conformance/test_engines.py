@@ -6,6 +6,7 @@ import torch
 from engine_suite import EngineSuite
 
 from autoenc.engines.native import NativeEngine
+from autoenc.engines.stacked import StackedEngine
 from autoenc.engines.torch_loop import TorchEngine
 
 
@@ -29,8 +30,29 @@ class TestTorch(EngineSuite):
         return TorchEngine()
 
 
+class TestStacked(EngineSuite):
+    @pytest.fixture
+    def engine(self):
+        return StackedEngine()
+
+
+class TestStackedInDoublePrecision(EngineSuite):
+    tolerance = 1e-10
+
+    @pytest.fixture
+    def engine(self):
+        return StackedEngine(np.float64)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 class TestTorchOnCuda(EngineSuite):
     @pytest.fixture
     def engine(self):
         return TorchEngine(device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+class TestStackedOnCuda(EngineSuite):
+    @pytest.fixture
+    def engine(self):
+        return StackedEngine(device="cuda")

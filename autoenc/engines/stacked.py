@@ -1,0 +1,214 @@
+"""The stacked engine: many fits of mixed width and depth as a few batched computations.
+
+A GPU is idle between the launches of a small network's operations. So fits of one depth are stacked along a
+model axis, padded to common widths, and take each step together; see :mod:`autoenc.engines.stacks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoenc.engines.contract import (
+    Answer,
+    Fit,
+    Outcome,
+    Recipe,
+    Request,
+    Split,
+    State,
+    StopFlag,
+    Stopped,
+    Watch,
+    check_initial,
+)
+from autoenc.engines.pca_start import start_of
+from autoenc.engines.stacks.division import Candidate, divided, kind_of
+from autoenc.engines.stacks.places import Place, place_of
+from autoenc.engines.stacks.room import Room
+from autoenc.engines.stacks.stack import Loaded, Standing
+from autoenc.engines.stacks.tables import DeviceTables, table_bytes
+from autoenc.engines.stacks.training import Member, train_stack
+from autoenc.engines.torch_state import training_state
+from autoenc.errors import InputError
+from autoenc.system.trouble import blamed_on_machine
+
+__all__ = ["StackedEngine"]
+
+
+class StackedEngine:
+    """Trains many fits at once, in PyTorch, on any device.
+
+    What a fit comes to depends on what is trained beside it no further than by rounding.
+
+    Args:
+        dtype: Precision of parameters and arithmetic.
+        device: ``cpu``, ``cuda`` or ``cuda:1``.
+        place: How that device is used, where it is not the usual way.
+
+    Raises:
+        InputError: If the device is not there.
+    """
+
+    name = "stacked"
+
+    def __init__(
+        self,
+        dtype: type[np.float32] | type[np.float64] = np.float32,
+        device: str = "cpu",
+        place: Place | None = None,
+    ) -> None:
+        self.dtype = torch.float32 if dtype == np.float32 else torch.float64
+        self.device = device
+        self._place = place or place_of(device)
+        self.n_at_once = self._place.n_at_once
+        self._is_prepared = False
+
+    def prepare(self) -> None:
+        """Have torch load what it needs.
+
+        Raises:
+            MachineError: If that fails, which is never the fault of a fit.
+        """
+        if self._is_prepared:
+            return
+        split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
+        with blamed_on_machine("the training cannot be prepared"):
+            request = Request(split, Fit((1,), 1, Recipe(epochs=1, family="vae")))
+            self._fit_one(request, StopFlag())
+        self._is_prepared = True
+
+    def fit(
+        self,
+        split: Split,
+        fit: Fit,
+        stop: StopFlag | None = None,
+        *,
+        watch: Watch | None = None,
+        initial: State | None = None,
+    ) -> Outcome:
+        """Train one fit, as a stack of one; see :class:`autoenc.engines.contract.Engine`."""
+        check_initial(fit, initial)
+        self.prepare()  # before the clock starts: loading is no part of a training's time
+        return self._fit_one(Request(split, fit, watch, initial), stop or StopFlag())
+
+    def _fit_one(self, request: Request, stop: StopFlag) -> Outcome:
+        answers: list[Outcome | Exception] = []
+        self._fit_many([request], lambda _, answer: answers.append(answer), stop)
+        (answer,) = answers
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def fit_many(self, requests: Sequence[Request], answer: Answer, stop: StopFlag | None = None) -> None:
+        """Train fits at once; see :class:`autoenc.engines.contract.ManyAtOnce`."""
+        for request in requests:
+            check_initial(request.fit, request.initial)
+        self.prepare()
+        self._fit_many(requests, answer, stop or StopFlag())
+
+    @training_state()
+    def _fit_many(self, requests: Sequence[Request], answer: Answer, stop: StopFlag) -> None:
+        requests = [request._replace(watch=_each_epoch_once(request.watch)) for request in requests]
+        kinds: dict[Hashable, list[int]] = {}
+        for i, request in enumerate(requests):
+            kinds.setdefault(kind_of(request.fit, request.split.values.shape[1]), []).append(i)
+        with self._place.training():
+            for numbers in kinds.values():
+                self._fit_kind(requests, numbers, answer, stop)
+
+    def _fit_kind(
+        self, requests: Sequence[Request], numbers: list[int], answer: Answer, stop: StopFlag
+    ) -> None:
+        """Train fits of one kind, stack by stack."""
+        itemsize = self.dtype.itemsize
+        splits = [requests[i].split for i in numbers]
+        candidates = [Candidate.of(requests[i].fit, requests[i].split) for i in numbers]
+        room = Room(self.device, self._place.room_bytes(), table_bytes(splits, itemsize), itemsize)
+        for i in numbers:
+            room.check(requests[i].fit, requests[i].split)
+        tables = DeviceTables(splits, self._place.device, self.dtype)
+        most = self.n_at_once
+        stacks = divided(candidates, itemsize, room.left_bytes, most)
+        waiting = [[numbers[i] for i in stack] for stack in reversed(stacks)]
+        while waiting:
+            left = waiting.pop()
+            error = self._fit_stack(requests, left, tables, answer, stop)
+            if error is None:
+                continue
+            self._place.release()
+            if len(left) == 1:
+                if self._place.is_out_of_memory(error):
+                    raise room.refusal(requests[left[0]].fit, requests[left[0]].split)
+                answer(left[0], error)
+            else:  # memory may do for half of them, and an error of one of them is no other's
+                waiting += [left[len(left) // 2 :], left[: len(left) // 2]]
+
+    def _fit_stack(
+        self, requests: Sequence[Request], left: list[int], tables: DeviceTables, answer: Answer,
+        stop: StopFlag,
+    ) -> Exception | None:  # fmt: skip
+        """Train some requests together.
+
+        Args:
+            requests: All of them.
+            left: Numbers of those to train; whichever is answered is removed.
+            tables: All rows.
+            answer: See :meth:`fit_many`.
+            stop: Ends it early.
+
+        Returns:
+            What came in the way; None if all are answered.
+        """
+        ends = self._ends([(i, requests[i]) for i in left], tables, stop)
+        while True:
+            try:
+                member, end = next(ends)
+            except StopIteration:
+                return None
+            except (Stopped, InputError):
+                raise
+            except Exception as error:
+                return error.with_traceback(None)  # whose frames would hold what is on the device
+            left.remove(member.number)
+            answer(member.number, end)
+
+    def _ends(
+        self, numbered: list[tuple[int, Request]], tables: DeviceTables, stop: StopFlag
+    ) -> Iterator[tuple[Member, Outcome | Exception]]:
+        """Build the members of a stack and train them."""
+        members = []
+        for i, request in numbered:
+            split, fit, _, initial = request
+            members.append(Member(i, request, Standing(initial or start_of(split, fit))))
+        yield from train_stack(members, tables, self._place, self.dtype, stop)
+
+    @training_state()
+    def reconstruct(
+        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
+    ) -> NDArray[np.floating]:
+        """Reconstruct rows; see :class:`autoenc.engines.contract.Engine`."""
+        self.prepare()
+        own = np.arange(rows.size)
+        wanted = Split(split.values[rows], own, own[:0])
+        with self._place.training():
+            tables = DeviceTables([wanted], self._place.device, self.dtype)
+            return Loaded([fit], [wanted], [state], tables, self._place, self.dtype).reconstruct(own)
+
+
+def _each_epoch_once(watch: Watch | None) -> Watch | None:
+    """Return a watcher that is shown no epoch again, as where half a stack begins anew."""
+    if watch is None:
+        return None
+    last = -1
+
+    def watching(epoch: int, loss: float) -> None:
+        nonlocal last
+        if epoch > last:
+            last = epoch
+            watch(epoch, loss)
+
+    return watching

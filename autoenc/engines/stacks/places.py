@@ -1,0 +1,157 @@
+"""Where stacks are trained: everything that differs between the CPU and a CUDA device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+import psutil
+import torch
+
+from autoenc.errors import InputError
+
+__all__ = ["CPU", "CUDA", "Place", "place_of"]
+
+_SHARE_OF_ROOM = 0.8  # the rest is for what the allocator leaves between tensors
+
+
+class Place(Protocol):
+    """A device with its ways.
+
+    Attributes:
+        device: As torch knows it.
+        n_at_once: Fits that are worth handing over together.
+        shrinks_below: Once fewer than this share of a stack's models train on, the others are cut out of it.
+    """
+
+    device: torch.device
+    n_at_once: int
+    shrinks_below: float
+
+    def room_bytes(self) -> int:
+        """Memory that a stack may take, as of now."""
+        ...
+
+    def repeatable(self, step: Callable[[], None], state: Sequence[torch.Tensor]) -> Callable[[], None]:
+        """Return a function that does what ``step`` does.
+
+        Args:
+            step: Works on the same tensors each time, in place, and decides nothing by their values.
+            state: What it changes; as it is now when this returns.
+        """
+        ...
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether the memory of the device was too small, other than that of the machine."""
+        ...
+
+    def release(self) -> None:
+        """Give back memory that nothing uses."""
+        ...
+
+    def training(self) -> AbstractContextManager[None]:
+        """Return a context in which matrix products have the precision of their type."""
+        ...
+
+
+class CPU:
+    """The processor: steps are done as they come."""
+
+    n_at_once = 64
+    shrinks_below = 1.0
+
+    def __init__(self) -> None:
+        self.device = torch.device("cpu")
+
+    def room_bytes(self) -> int:
+        """Part of what the machine has left."""
+        return int(_SHARE_OF_ROOM * psutil.virtual_memory().available)
+
+    def repeatable(self, step: Callable[[], None], state: Sequence[torch.Tensor]) -> Callable[[], None]:
+        """Return ``step`` as it is."""
+        return step
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """No: what is out is the memory of the machine."""
+        return False
+
+    def release(self) -> None:
+        """Do nothing: freed memory is free."""
+
+    def training(self) -> AbstractContextManager[None]:
+        """Return a context that changes nothing."""
+        return nullcontext()
+
+
+class CUDA:
+    """A GPU: a step is captured once as a CUDA graph and then launched as a whole.
+
+    Args:
+        index: Of the device.
+        tf32: Whether products of float32 may be rounded to 10 bits, which is faster and less exact.
+    """
+
+    n_at_once = 1024
+    shrinks_below = 0.5  # a stack that is cut is captured anew
+
+    def __init__(self, index: int = 0, tf32: bool = False) -> None:
+        self.device, self._tf32 = torch.device("cuda", index), tf32
+
+    def room_bytes(self) -> int:
+        """Part of what is free on the device and what torch holds without use."""
+        free, _ = torch.cuda.mem_get_info(self.device)
+        unused = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+        return int(_SHARE_OF_ROOM * (free + unused))
+
+    def repeatable(self, step: Callable[[], None], state: Sequence[torch.Tensor]) -> Callable[[], None]:
+        """Return the replay of a graph; the warm-up before it, which torch asks for, is undone."""
+        before = [tensor.clone() for tensor in state]
+        aside = torch.cuda.Stream(self.device)
+        aside.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(aside):
+            for _ in range(3):
+                step()
+        torch.cuda.current_stream(self.device).wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            step()
+        for tensor, value in zip(state, before, strict=True):
+            tensor.copy_(value)
+        return graph.replay
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether the allocator found no room."""
+        return isinstance(error, torch.cuda.OutOfMemoryError)
+
+    def release(self) -> None:
+        """Empty the allocator's caches."""
+        torch.cuda.empty_cache()
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Set the device, and how exact products of float32 are; both are given back."""
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = self._tf32
+        try:
+            with torch.cuda.device(self.device):
+                yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def place_of(device: str) -> Place:
+    """Return the place of a device: ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        InputError: If it is not there.
+    """
+    if device == "cpu":
+        return CPU()
+    if not torch.cuda.is_available():
+        raise InputError(f"--device {device}: no CUDA device is available here; use --device cpu")
+    index, n_devices = int(device.partition(":")[2] or 0), torch.cuda.device_count()
+    if index >= n_devices:
+        there = ", ".join(f"cuda:{i}" for i in range(n_devices))
+        raise InputError(f"--device {device}: there is no such CUDA device here, only {there}")
+    return CUDA(index)

@@ -1,0 +1,52 @@
+"""The tables that fits learn from, on the device that trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoenc.engines.contract import Split
+
+__all__ = ["DeviceTables", "table_bytes"]
+
+
+def table_bytes(splits: Iterable[Split], itemsize: int) -> int:
+    """Return how much memory these tables take on a device; those that are the same count once."""
+    return itemsize * sum({id(split.values): split.values.size for split in splits}.values())
+
+
+class DeviceTables:
+    """All scaled tables of some splits below one another, and a row that nobody observed.
+
+    Args:
+        splits: Of tables with the same columns; a table that several share is there once.
+        device: Where they go.
+        dtype: Precision.
+
+    Attributes:
+        values: ``[all rows + 1, columns]``, NaN where a cell is missing.
+        nothing: Index of the last row, all of whose cells are missing: what fills short batches.
+    """
+
+    def __init__(self, splits: Iterable[Split], device: torch.device, dtype: torch.dtype) -> None:
+        self._splits = list(splits)  # which keeps their ids from being given to others
+        arrays: dict[int, NDArray[np.float32]] = {}
+        self._first: dict[int, int] = {}
+        n_rows = 0
+        for split in self._splits:
+            if id(split.values) not in arrays:
+                arrays[id(split.values)] = split.values
+                self._first[id(split.values)] = n_rows
+                n_rows += len(split.values)
+        self.nothing, n_columns = n_rows, self._splits[0].values.shape[1]
+        self.values = torch.full((n_rows + 1, n_columns), torch.nan, device=device, dtype=dtype)
+        for key, array in arrays.items():
+            at = self._first[key]
+            self.values[at : at + len(array)] = torch.from_numpy(array).to(device, dtype)
+
+    def rows(self, split: Split, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where rows of a split's table stand here."""
+        return rows + self._first[id(split.values)]

@@ -1,0 +1,152 @@
+"""The epochs of a stack: who trains on, who leaves it, and with which outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from autoenc.engines.contract import Outcome, Request, StopFlag, Stopped
+from autoenc.engines.epochs import Course, outcome_of
+from autoenc.engines.explained import explained_variance
+from autoenc.engines.stacks.places import Place
+from autoenc.engines.stacks.stack import Loaded, Stack, Standing
+from autoenc.engines.stacks.tables import DeviceTables
+
+__all__ = ["Member", "train_stack"]
+
+
+class Member:
+    """A request in training.
+
+    Args:
+        number: Its place among the requests.
+        request: What is asked.
+        standing: Where it begins.
+
+    Attributes:
+        work: About proportional to the time that an epoch of it takes.
+        seconds: Its share of the time so far.
+    """
+
+    def __init__(self, number: int, request: Request, standing: Standing) -> None:
+        self.number, self.request, self.standing = number, request, standing
+        self.fit, self.split = request.fit, request.split
+        network = self.fit.network(self.split.values.shape[1])
+        self.work = network.count_multiply_adds() * self.split.train.size
+        self.course = Course(self.fit.recipe)
+        self.seconds = 0.0
+
+
+class _Clock:
+    """Divides the time that a stack takes among its members."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def charge(self, members: Sequence[Member]) -> None:
+        """Charge the time since the last call to these, the more the larger they are."""
+        now = time.perf_counter()
+        total = sum(member.work for member in members)
+        for member in members:
+            member.seconds += (now - self._last) * member.work / total
+        self._last = now
+
+
+def train_stack(
+    members: list[Member], tables: DeviceTables, place: Place, dtype: torch.dtype, stop: StopFlag
+) -> Iterator[tuple[Member, Outcome | Exception]]:
+    """Train members together, each as if it were alone.
+
+    Yields:
+        Each with its outcome, or what its watcher raised, as soon as its last epoch is over.
+
+    Raises:
+        Stopped: If ``stop`` is set.
+    """
+    clock = _Clock()
+    stack = _stack_of(members, tables, place, dtype)
+    _begin(members, stack)
+    at, active = list(members), list(members)  # those in the stack, and those of them that still train
+    epoch = 0
+    while active:
+        train_losses, test_losses = stack.epoch(epoch, stop), stack.test_losses()
+        if stop.is_set():
+            raise Stopped
+        ended: list[Member] = []
+        keeping: list[int] = []
+        for i, member in enumerate(at):
+            if member in active and member.course.take(float(train_losses[i]), float(test_losses[i])):
+                keeping.append(i)
+        stack.keep(keeping)
+        clock.charge(active)
+        for i, member in enumerate(at):
+            if member not in active:
+                continue
+            error = _watched(member, epoch)
+            if error is not None:
+                active.remove(member)
+                yield member, error
+            elif member.course.is_over:
+                active.remove(member)
+                member.standing = Standing(stack.state(i, kept=member.fit.recipe.patience > 0))
+                ended.append(member)
+        if ended:
+            yield from _concluded(ended, tables, place, dtype, clock)
+        if active and len(active) < place.shrinks_below * len(at):
+            for i, member in enumerate(at):
+                if member in active:
+                    member.standing = stack.standing(i)
+            at = list(active)
+            stack = _stack_of(at, tables, place, dtype)
+        epoch += 1
+
+
+def _stack_of(members: list[Member], tables: DeviceTables, place: Place, dtype: torch.dtype) -> Stack:
+    fits, splits = [member.fit for member in members], [member.split for member in members]
+    return Stack(fits, splits, [member.standing for member in members], tables, place, dtype)
+
+
+def _begin(members: Sequence[Member], stack: Stack) -> None:
+    """Note the test loss before the first step, of those that begin from PCA."""
+    if any(member.fit.recipe.start == "pca" for member in members):
+        for member, loss in zip(members, stack.test_losses(), strict=True):
+            if member.fit.recipe.start == "pca":
+                member.course = Course(member.fit.recipe, float(loss))
+
+
+def _watched(member: Member, epoch: int) -> Exception | None:
+    """Show an epoch to the watcher of a member; return what it raises."""
+    if member.request.watch is None or member.course.failure is not None:
+        return None
+    try:
+        member.request.watch(epoch, member.course.epochs.test_losses[-1])
+    except Exception as error:
+        return error
+    return None
+
+
+def _concluded(
+    members: Sequence[Member], tables: DeviceTables, place: Place, dtype: torch.dtype, clock: _Clock
+) -> Iterator[tuple[Member, Outcome]]:
+    """What members came to, by the parameters that they keep."""
+    loaded = _loaded(members, tables, place, dtype)
+    train_losses = loaded.losses("train")
+    outcomes = []
+    for member, train_loss in zip(members, train_losses, strict=True):
+        alone = _loaded([member], tables, place, dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            explained = explained_variance(member.split, alone.reconstruct)
+        epochs, state = member.course.epochs, member.standing.state
+        outcomes.append(outcome_of(epochs, float(train_loss), 0.0, state, explained))
+    clock.charge(members)
+    for member, outcome in zip(members, outcomes, strict=True):
+        yield member, replace(outcome, seconds=member.seconds)
+
+
+def _loaded(members: Sequence[Member], tables: DeviceTables, place: Place, dtype: torch.dtype) -> Loaded:
+    fits, splits = [member.fit for member in members], [member.split for member in members]
+    return Loaded(fits, splits, [member.standing.state for member in members], tables, place, dtype)

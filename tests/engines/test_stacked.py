@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from autoenc.engines import Fit, Recipe, Request
 from autoenc.engines.stacked import StackedEngine
@@ -13,6 +14,14 @@ from autoenc.engines.torch_loop import TorchEngine
 from autoenc.models.grid import ArchitectureGrid
 
 SHORT = Recipe(epochs=3, batch_size=8)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +92,7 @@ def test_all_recipes_folds_latent_sizes_and_depths_mix(make_split, reference):
     splits = [make_split(), make_split(n_rows=31, seed=3), make_split(n_rows=12, missing=0.4, seed=4)]
     depths = [(9, 5), (6,), (4, 4)]
     requests = [
-        Request(splits[i % 3], Fit(depths[i % len(depths)], 1 + i % 3, recipe, seed=i % 2))
+        Request(splits[i % 3], Fit(depths[i % len(depths)], 2 + i % 2, recipe, seed=i % 2))
         for i, recipe in enumerate(RECIPES.values())
     ]
     check_as_alone(requests, reference)
@@ -104,16 +113,16 @@ def test_a_sample_of_the_default_grid_agrees_after_a_whole_training(make_split, 
 
 
 def test_fits_that_stop_early_or_diverge_leave_the_others_as_they_are(split, reference):
-    patient = Recipe(epochs=20, batch_size=8, initial_lr=0.1, patience=2, min_epochs=1)
+    patient = Recipe(epochs=20, batch_size=8, initial_lr=0.02, patience=2, min_epochs=1)
     recipes = [
         replace(SHORT, epochs=12),
         patient,
         replace(SHORT, initial_lr=1e30),
-        replace(patient, initial_lr=0.05),
+        replace(patient, initial_lr=0.01),
         replace(patient, start="pca"),
         replace(SHORT, initial_lr=1e300, start="pca", norm="none"),
     ]
-    requests = [Request(split, Fit((8, 4), 2, recipe, seed)) for seed in (1, 2) for recipe in recipes]
+    requests = [Request(split, Fit((8, 5), 2, recipe, seed)) for seed in (1, 3) for recipe in recipes]
     found = trained(requests)
     assert len({len(outcome.test_losses) for outcome in found}) > 3, "this shows nothing"
     for request, outcome in zip(requests, found, strict=True):

@@ -55,7 +55,9 @@ class Chance:
         self._hide_threshold = on_device([threshold_of(share) for share in hidden], torch.int32)
 
         self._seed = torch.from_numpy(batches.seed).to(device) if batches.seeds.size > 1 else None
-        self._draws = on_device([float(recipe.family == "vae") for recipe in recipes], dtype)
+        dims = [fit.latent_dim if fit.recipe.family == "vae" else 0 for fit in fits]
+        latent = torch.arange(network.latent_dim, dtype=torch.int32, device=device)
+        self._draws = (latent < on_device(dims, torch.int32)).to(dtype)
 
     def _words(self, keys: torch.Tensor, n_units: int) -> torch.Tensor:
         """Hashes of rows and units for each key, ``[n_keys, batch, n_units]``."""
@@ -86,7 +88,7 @@ class Chance:
         return words < self._hide_threshold
 
     def noise(self, keys: torch.Tensor) -> torch.Tensor:
-        """Return the noise of variational models, 0 for others, ``[n_models or 1, batch, latent_dim]``."""
+        """Return the noise of variational models, 0 elsewhere, ``[n_models, batch, latent_dim]``."""
         units = combine(keys[-1][:, None], self._units[None, : self._network.latent_dim])
         noise = normal_of(units[:, None, :], self._rows).to(self._dtype)
         return by_model(noise, self._seed) * self._draws

@@ -93,7 +93,7 @@ def fit(
     """Choose stack and recipe for a table within a budget of seconds, and measure the choice once.
 
     Candidates, PCA itself among them, are judged by folds of the training rows; the best is trained on all of
-    them and measured on rows that chose nothing.
+    them and measured on held-out test rows.
 
     Args:
         data: The table, as for :func:`search`.

@@ -79,7 +79,7 @@ def _least_known(by_column: dict[str, float | None], most: int = 3) -> list[str]
     if len(known) <= most:
         return []
     named = ", ".join(f"{name!r} {100 * share:.0f} %" for share, name in known[:most])
-    return [f"{'least known':<13} {named} explained; {known[-1][1]!r} most, {100 * known[-1][0]:.0f} %"]
+    return [f"{'worst columns':<13} {named} explained; best {known[-1][1]!r}, {100 * known[-1][0]:.0f} %"]
 
 
 def cells_lines(document: dict[str, Any]) -> list[str]:
@@ -100,11 +100,11 @@ def cells_lines(document: dict[str, Any]) -> list[str]:
         lines.append(f"{'few columns':<13} carry much of the test loss: {named}")
     if document["n_worse_than_mean"]:
         lines.append(
-            f"{'unknown':<13} {document['n_worse_than_mean']:,} of {document['n_columns']:,} columns are "
-            "reconstructed less well than by their mean"
+            f"{'below mean':<13} {document['n_worse_than_mean']:,} of {document['n_columns']:,} columns are "
+            "reconstructed worse than by their mean"
         )
     lines += _least_known(document.get("explained_by_column", {}))
     ratio = document["mean_ratio"]
     if ratio is not None and not _RATIOS[0] <= ratio <= _RATIOS[1]:
-        lines.append(f"{'level':<13} reconstructions are on average {ratio:.2f} times the data")
+        lines.append(f"{'mean level':<13} reconstructions are on average {ratio:.2f} times the data")
     return lines

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autoenc.commands.resume import same_command
+from autoenc.commands.resume import same_command, warn_stopped
 from autoenc.report.fit_answer import fit_lines, latent_size_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.summary import files_lines
 from autoenc.settings import FitSettings
 from autoenc.system.machine import tell_interrupted
-from autoenc.system.text import say, warn
+from autoenc.system.text import say
 from autoenc.workflows.fit import FitJob, prepare_fits, run_fit
 from autoenc.workflows.screen import Terminal
 
@@ -43,12 +43,8 @@ def _fit_one(job: FitJob, settings: FitSettings, results: list[SearchResults]) -
     except Exception as error:
         return tell_interrupted(error, job.paths.folder, job.record_place, same_command(settings))
     if run.signals.number:
-        warn(
-            f"stopped by {run.signals.name}: {len(run.results.outcomes)} fits are recorded in "
-            f"{job.record_place}",
-            f"resume with: {same_command(settings)}",
-        )
-        return run.signals.exit_code
+        recorded = f"{len(run.results.outcomes)} fits are recorded in {job.record_place}"
+        return warn_stopped(run.signals, recorded, settings)
     results.append(run.results)
     if not settings.quiet:
         files: list[tuple[str, Path | str]] = [*run.written, ("record", job.record_place)]

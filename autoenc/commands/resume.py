@@ -6,10 +6,12 @@ import shlex
 import sys
 from pathlib import Path
 
+from autoenc.searching.signals import StopOnSignals
 from autoenc.settings import TrainingSettings, TransferSettings
 from autoenc.system.secrets import masked_command
+from autoenc.system.text import warn
 
-__all__ = ["program_words", "same_command"]
+__all__ = ["program_words", "same_command", "warn_stopped"]
 
 
 def same_command(settings: TrainingSettings | TransferSettings) -> str:
@@ -25,6 +27,24 @@ def same_command(settings: TrainingSettings | TransferSettings) -> str:
             "   (with its password in the place of ***, or without one where PGPASSWORD or ~/.pgpass has it)"
         )
     return shown
+
+
+def warn_stopped(
+    signals: StopOnSignals, recorded: str, settings: TrainingSettings | TransferSettings, *more: str
+) -> int:
+    """Say that a signal stopped a search, what is recorded of it, and how to resume it.
+
+    Args:
+        signals: Which signal it was.
+        recorded: What is recorded, in words.
+        settings: The options of the search.
+        *more: Further lines.
+
+    Returns:
+        The exit code.
+    """
+    warn(f"stopped by {signals.name}: {recorded}", f"resume with: {same_command(settings)}", *more)
+    return signals.exit_code
 
 
 def program_words() -> list[str]:

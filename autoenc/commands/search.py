@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from autoenc.commands.resume import same_command
+from autoenc.commands.resume import same_command, warn_stopped
 from autoenc.commands.verify import verify
 from autoenc.report.summary import search_summary
 from autoenc.settings import SearchSettings
@@ -55,13 +55,9 @@ def _conclude(job: SearchJob, run: SearchRun) -> int:
     if signals.number:
         n_done = sum(fit in results.outcomes for fit in job.fits)
         what = "stacks" if len(job.trials[0].fits) == 1 else "fits"
-        warn(
-            f"stopped by {signals.name}: {n_done} of {len(job.fits)} {what} are recorded in "
-            f"{job.record_place}",
-            f"resume with: {same_command(job.settings)}",
-            f"`autoenc analyze {shlex.quote(str(job.paths.folder))}` draws what there is",
-        )
-        return signals.exit_code
+        recorded = f"{n_done} of {len(job.fits)} {what} are recorded in {job.record_place}"
+        analyze = f"`autoenc analyze {shlex.quote(str(job.paths.folder))}` draws what there is"
+        return warn_stopped(signals, recorded, job.settings, analyze)
     if results.failed and not results.finished:
         first = results.failed[0]
         warn(f"error: all {len(results.failed)} stacks failed; {first.trial.name}: {first.failure}")

@@ -82,6 +82,6 @@ def _conclude(settings: TransferSettings, run: TransferRun, log: TransferLog) ->
     for line in ["", *search_lines(run.results.study), *files_lines(files)]:
         log(line)
     if run.signals.number:
-        log(f"stopped by {run.signals.name}; go on with: {_resume(settings, database)}")
+        log(f"stopped by {run.signals.name}; resume with: {_resume(settings, database)}")
         return run.signals.exit_code
     return 1 if run.results.best_trial is None else 0

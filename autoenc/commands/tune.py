@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoenc.commands.resume import same_command
+from autoenc.commands.resume import same_command, warn_stopped
 from autoenc.record.storage import journal_path
 from autoenc.report.summary import tune_summary
 from autoenc.settings import TuneSettings
@@ -51,14 +51,10 @@ def tune(settings: TuneSettings, begin_with: Sequence[Mapping[str, Any]] = ()) -
 def _conclude(job: TuneJob, run: TuneRun) -> int:
     settings, signals, n_done = job.settings, run.signals, run.n_done
     if signals.number:
-        warn(
-            f"stopped by {signals.name}: {n_done} of {job.n_trials} trials are recorded",
-            f"resume with: {same_command(settings)}",
-        )
-        return signals.exit_code
+        return warn_stopped(signals, f"{n_done} of {job.n_trials} trials are recorded", settings)
     decided = is_decided(run.results.study)
     if settings.timeout_hours is not None and (n_done < job.n_trials or not decided):
-        judged = "" if decided else " and the finalists are not judged to the end"
+        judged = "" if decided else ", the finalists are not decided"
         warn(
             f"time limit of {settings.timeout_hours:g} h reached (--timeout_hours): {n_done} of "
             f"{job.n_trials} trials are done{judged}; resume with: {same_command(settings)}"

@@ -110,32 +110,7 @@ class Autoencoder(TableTransformer):
         device: str | None = None,
         random_state: int | np.random.RandomState | None = _DEFAULTS["seed"],
     ) -> None:
-        self.hidden_dims = hidden_dims
-        self.latent_dim = latent_dim
-        self.recipe = recipe
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.initial_lr = initial_lr
-        self.eta_min = eta_min
-        self.patience = patience
-        self.min_epochs = min_epochs
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.activation = activation
-        self.norm = norm
-        self.input_norm = input_norm
-        self.start = start
-        self.loss = loss
-        self.nonzero_weight = nonzero_weight
-        self.all_weight = all_weight
-        self.scaling = scaling
-        self.family = family
-        self.corruption = corruption
-        self.kl_weight = kl_weight
-        self.kl_warmup = kl_warmup
-        self.engine = engine
-        self.device = device
-        self.random_state = random_state
+        self._set_parameters(locals())
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on rows.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,15 @@ class TableTransformer(TransformerMixin, BaseEstimator):
     n_features_in_: int
     _is_learned: NDArray[np.bool_]
     _means: NDArray[np.float64]
+
+    def _set_parameters(self, given: Mapping[str, Any]) -> None:
+        """Set an attribute for each parameter of the constructor, as scikit-learn wants it.
+
+        Args:
+            given: The constructor's parameters by name, others among them.
+        """
+        for name in self._get_param_names():
+            setattr(self, name, given[name])
 
     def __sklearn_tags__(self) -> Any:
         """See scikit-learn: cells may be missing, and rows may come as a sparse matrix."""

@@ -133,36 +133,7 @@ class ArchitectureSearch(TableTransformer):
         n_jobs: int | None = -1,
         random_state: int | np.random.RandomState | None = _DEFAULTS["seed"],
     ) -> None:
-        self.latent_dim = latent_dim
-        self.hidden_dims_search = hidden_dims_search
-        self.max_layers = max_layers
-        self.strategy = strategy
-        self.folds = folds
-        self.seeds = seeds
-        self.select = select
-        self.scoring = scoring
-        self.refit = refit
-        self.recipe = recipe
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.initial_lr = initial_lr
-        self.eta_min = eta_min
-        self.patience = patience
-        self.min_epochs = min_epochs
-        self.weight_decay = weight_decay
-        self.dropout = dropout
-        self.activation = activation
-        self.norm = norm
-        self.input_norm = input_norm
-        self.start = start
-        self.loss = loss
-        self.nonzero_weight = nonzero_weight
-        self.all_weight = all_weight
-        self.scaling = scaling
-        self.engine = engine
-        self.device = device
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+        self._set_parameters(locals())
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Search on rows, and train the chosen stack.

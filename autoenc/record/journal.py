@@ -226,7 +226,7 @@ class CheckedJournal(Checked, Journal):
         if not self.replay.get_all_studies():
             if self.replay.bad:
                 raise InputError(
-                    f"{path}: is not a record that can be read: no line of it holds; --fresh keeps it aside "
+                    f"{path}: cannot be read as a record: it contains no valid entry; --fresh keeps it aside "
                     "and starts over"
                 )
             _check_beginning(path)
@@ -234,7 +234,7 @@ class CheckedJournal(Checked, Journal):
 
     def _tell(self) -> None:
         bad, n_missing = self.replay.bad, self._lines.n_missing
-        again = f"`autoenc repair {self.place}` writes a record of all that holds"
+        again = f"`autoenc repair {self.place}` writes a record of all valid entries"
         if bad:
             first = ", ".join(map(str, bad[:10])) + (f" and {len(bad) - 10:,} more" if len(bad) > 10 else "")
             word = "lines" if len(bad) > 1 else "line"
@@ -283,4 +283,4 @@ def _check_beginning(path: Path) -> None:
 
 def _no_record(path: Path) -> str:
     refuse_link(path)  # whatever it leads to
-    return f"{path}: is not a record: it holds no whole line of one; --fresh keeps it aside and starts over"
+    return f"{path}: is not a record: it contains no complete entry; --fresh keeps it aside and starts over"

@@ -79,7 +79,7 @@ class RecordLock:
             who = json.loads(self._holder.read_text(encoding="utf-8"))
             return f"process {who['pid']} on {who['host']} since {who['started']}: {who['command']}"
         except (OSError, ValueError, KeyError):
-            return "it has not said which"
+            return "owner unknown"
 
 
 def _lock_path(journal: Path) -> Path:

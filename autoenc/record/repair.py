@@ -89,7 +89,7 @@ def _repaired(path: Path, damaged: CheckedJournal | CheckedDatabase) -> list[str
             whole = CheckedJournal(beginning)
         n_kept, n_lost = _copy(damaged, whole)
         if not damaged.damage and not n_lost:
-            return [f"{path}: is whole; {n_kept:,} trials hold"]
+            return [f"{path}: is intact: {n_kept:,} trials"]
         if not n_kept:
             raise InputError(f"{path}: is damaged, and no trial of it can be read")
         if isinstance(whole, CheckedDatabase):
@@ -101,7 +101,7 @@ def _repaired(path: Path, damaged: CheckedJournal | CheckedDatabase) -> list[str
         os.replace(beginning, path)
     return [
         f"{path}: {n_kept:,} trials are kept, {n_lost:,} are lost; the damaged record is kept as {kept}",
-        "the command that began the search goes on with it",
+        "the command that began the search resumes from it",
     ]
 
 

@@ -36,7 +36,7 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
     lines = [f"{'best stack' if best is selection.best else 'chosen stack':<13} {best.trial.name}"]
     if best is not selection.best:
         lowest = selection.best
-        lines[0] += f" by {selection.rule}; the lowest loss has {lowest.trial.name}, {lowest.loss:.6f}"
+        lines[0] += f" by {selection.rule}; {lowest.trial.name} has the lowest loss, {lowest.loss:.6f}"
     by_loss = settings.measure == "loss"
     if settings.folds:
         lines.append(f"{'fold loss' if by_loss else 'unexplained':<13} {best.loss:.6f}{spread}, {compared}")
@@ -47,13 +47,13 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
             baselines, loss = results.search["baselines"][HOLDOUT], best.trial.value_of(holdout)
             word = "test loss" if by_loss else "test rows"
             lines.append(
-                f"{word:<13} {loss:.6f} on rows that chose nothing, {compared_with_baseline(loss, baselines)}"
+                f"{word:<13} {loss:.6f} on held-out test rows, {compared_with_baseline(loss, baselines)}"
             )
     else:
         word = "test loss" if by_loss else "unexplained"
         lines.append(f"{word:<13} {best.loss:.6f}{spread}, {compared}")
         lines.append(
-            "              the test rows chose it, so this loss is optimistic; --folds 5 avoids that"
+            "              chosen by its loss on the test rows, so it is optimistic; --folds 5 avoids that"
         )
     lines += _explained(results)
     lines.append(f"parameters    {results.n_parameters(best.trial):,}")
@@ -74,7 +74,7 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
 
 
 def _explained(results: SearchResults) -> list[str]:
-    """How much of the variance the best stack explains, on rows that chose nothing where there are some."""
+    """Return how much of the variance the best stack explains, on held-out test rows where there are some."""
     best, holdout = results.selection.chosen, results.holdout_outcome
     explained, pca = best.explained, results.pca_explained
     if holdout is not None and holdout.failure is None:
@@ -128,11 +128,11 @@ def worse_lines(results: SearchResults) -> list[str]:
     if not selection.best.loss > baselines[name]:
         return []
     what = "every stack that was compared is" if len(results.finished) > 1 else "the stack is"
-    tail = "; the ties only tell which of them are least so" if selection.tied else ""
+    tail = "; ties only say which of them are least bad" if selection.tied else ""
     return [
         f"{'worse':<13} {what} worse than {BASELINES[name]}{tail}",
         *_helpful(results),
-        f"{'better':<13} {_fit_command(results)}",
+        f"{'try instead':<13} {_fit_command(results)}",
     ]
 
 
@@ -140,7 +140,7 @@ def _helpful(results: SearchResults) -> list[str]:
     """The options that helped most, where several values were tried."""
     helped = [effect for effect in results.effects if effect.high is not None and effect.high < 0]
     named = [f"{effect.factor} {effect.value} instead of {effect.against}" for effect in helped]
-    return [f"{'why':<13} as far as this search tells, it lacks {', '.join(named)}"] if named else []
+    return [f"{'what helped':<13} in this search: {', '.join(named)}"] if named else []
 
 
 def _fit_command(results: SearchResults) -> str:
@@ -148,10 +148,10 @@ def _fit_command(results: SearchResults) -> str:
     settings = results.settings
     if settings.data_path == FRAME:
         return (
-            f"autoenc.fit(data, latent_dim={settings.latent_size}), which begins with PCA and tries recipes"
+            f"autoenc.fit(data, latent_dim={settings.latent_size}), which starts from PCA and tries recipes"
         )
     given = [
         f"--{name} {getattr(settings, name)}" for name in ("stratify", "group") if getattr(settings, name)
     ]
     words = ["autoenc fit", shlex.quote(settings.data_path), f"--latent_dim {settings.latent_size}", *given]
-    return f"{' '.join(words)}   begins with PCA and tries recipes"
+    return f"{' '.join(words)}   starts from PCA and tries recipes"

@@ -13,7 +13,7 @@ def ensemble_lines(results: SearchResults) -> list[str]:
     if not wanted:
         return []
     if comparison is None:
-        return ["ensemble      not made yet; the search makes it at its end"]
+        return ["ensemble      not made yet; the search makes it when all fits are done"]
     n_members = len(comparison["members"])
     if n_members < 2:
         return [f"ensemble      none was made: {n_members} fit(s) succeeded, and it takes two"]
@@ -22,7 +22,9 @@ def ensemble_lines(results: SearchResults) -> list[str]:
         count += f" ({wanted} were asked for, no more finished)"
     lines = [f"ensemble      {count}: test loss {comparison['test_loss']:.6f}, {_against_single(comparison)}"]
     if comparison["optimistic"]:
-        lines.append("              the test rows chose both, so both losses are optimistic")
+        lines.append(
+            "              both were chosen by their loss on the test rows, so both losses are optimistic"
+        )
     return lines
 
 
@@ -52,12 +54,14 @@ def warm_start_lines(results: SearchResults) -> list[str]:
     n_failed = len(results.failed_beside)
     failed = f"; {n_failed} failed" if n_failed else ""
     if not comparison["pairs"]:
-        return [f"warm start    no stack is trained both ways yet{failed}"]
+        return [f"warm start    no stack is trained from random weights and from its parent yet{failed}"]
     if not comparison["reached"]:
-        return [f"warm start    none of {comparison['pairs']} stacks reaches its cold loss{failed}"]
+        return [
+            f"warm start    none of {comparison['pairs']} stacks reaches the loss of a random start{failed}"
+        ]
     saved = comparison["median_epochs_saved"]
     when = f"{abs(saved):g} epochs {'earlier' if saved >= 0 else 'LATER'}"
     return [
-        f"warm start    {comparison['reached']} of {comparison['pairs']} stacks reach their cold loss, "
-        f"in the median {when}; their parents took {comparison['parent_epochs']:g}{failed}"
+        f"warm start    {comparison['reached']} of {comparison['pairs']} stacks reach the loss of a random "
+        f"start, in the median {when}; their parents took {comparison['parent_epochs']:g}{failed}"
     ]

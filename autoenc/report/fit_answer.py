@@ -38,7 +38,7 @@ def _recipe_words(recipe: Recipe) -> str:
 
 
 def fit_lines(results: SearchResults, n_next: int = 3) -> list[str]:
-    """Return the choice, how well it does on rows that chose nothing, runners-up, ties, limits and cost.
+    """Return the choice, how well it does on held-out test rows, runners-up, ties, limits and cost.
 
     Args:
         results: The search.
@@ -69,9 +69,7 @@ def _measured(results: SearchResults) -> list[str]:
         return [f"explains      unknown: {outcome.failure or 'no column varies in the rows set aside'}"]
     pca = results.search["baselines"][HOLDOUT].get("pca_explained")
     beside = "" if pca is None else f"; PCA {_share(pca)}"
-    text = (
-        f"{_share(outcome.explained)} of the variance of {results.search['n_test']:,} rows that chose nothing"
-    )
+    text = f"{_share(outcome.explained)} of the variance of {results.search['n_test']:,} held-out test rows"
     return [f"explains      {text}{beside}"]
 
 

@@ -18,9 +18,9 @@ from autoenc.system.paths import png_content, write_atomically
 __all__ = ["FullResult", "full_lines", "write_full"]
 
 _ROWS = {
-    True: "rows that chose it, so it is optimistic",
-    False: "rows that chose nothing",
-    None: "rows of another table, of which it is not known whether they had a part in the choice",
+    True: "test rows that took part in the choice, so it is optimistic",
+    False: "held-out test rows",
+    None: "test rows of another table, which may have taken part in the choice",
 }
 
 

@@ -35,7 +35,7 @@ def full_transfer_lines(result: FullTransfer) -> list[str]:
     epochs = f"{info['recipe']['epochs']} and {info['stage2_epochs']} epochs"
     return [
         f"trained       trial {info['trial']}, both stages, {epochs}",
-        f"test rows     {', '.join(shown)}, stage 1 loss {scores.stage1_loss:.5f}; they chose nothing",
+        f"test rows     {', '.join(shown)}, stage 1 loss {scores.stage1_loss:.5f}; held out from the search",
         *beside_lines(info),
         "",
         f"best model    {result.path}",

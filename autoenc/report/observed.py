@@ -37,7 +37,7 @@ def importances_of(seen: Observations, metric: str) -> ImportancesPlot:
         ]
     )
     plot = importances_plot(study)
-    return plot._replace(title=f"Which parameters, as built, decided about the lowest {metric}")
+    return plot._replace(title=f"Importance of the parameters, as built, for the lowest {metric}")
 
 
 def importances_csv(plot: ImportancesPlot) -> str:

@@ -62,8 +62,8 @@ def phases_table(plan: Plan, results: list[PhaseResult]) -> list[str]:
         *lines,
         f"{'PCA':<9} {results[-1].pca:>10.6f}",
         f"All losses are means over the same {plan.flags['folds']} folds of the training rows; the test rows "
-        "chose nothing. The change is against the phase before. The folds chose the best, so its loss is "
-        "optimistic; train-best measures it on the test rows.",
+        "are not used. The change is against the phase before. The best was chosen by its loss on the folds, "
+        "so that loss is optimistic; train-best measures it on the test rows.",
     ]
 
 

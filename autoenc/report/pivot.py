@@ -102,7 +102,7 @@ def pivot_plot(
     left_out = len(seen.trials) - len(frame)
     title = f"{seen.name}: {len(frame):,} trials"
     if left_out:
-        title += f" (of {left_out:,} others one of these is not known)"
+        title += f" ({left_out:,} others lack one of these)"
     label = "trials" if aggregate == "count" else f"{aggregate} of {_UNITS.get(metric, metric)}"
     known = values[~np.isnan(values)]
     whole = bool(known.size) and bool((known == np.round(known)).all())

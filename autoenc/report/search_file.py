@@ -52,7 +52,13 @@ def search_file(
     families = [option for option in narrowed if option.option == "families"]
     for option in families:
         lines += [*_origin(option), f"{option.option}: {_value(option.value)}"]
-    lines += ["", "# The rows that judge a trial, and how: as they were.", *_kept(seen), "", "search_space:"]
+    lines += [
+        "",
+        "# Validation rows and training options of the coarse search, unchanged.",
+        *_kept(seen),
+        "",
+        "search_space:",
+    ]
     for option in narrowed:
         if option not in families:
             lines += [*_origin(option, "  "), f"  {option.option}: {_value(option.value)}"]
@@ -61,12 +67,12 @@ def search_file(
 
 def _about_rows(seen: Observations) -> str:
     if seen.adaptive:
-        return "The number of epochs is not taken over, as a coarse search may have few."
+        return "The number of epochs is left open: a coarse search may have used few."
     if seen.settings["folds"]:
-        return "That search was exhaustive: what it had one value of stays fixed here."
+        return "That search was exhaustive: options with one value there stay fixed here."
     return (
-        "That search was exhaustive: what it had one value of stays fixed here. The test rows judged it, and "
-        "one fifth of the training rows judges here, so that losses cannot be compared."
+        "That search was exhaustive: options with one value there stay fixed here. It was judged by the test "
+        "rows, this one is by one fifth of the training rows, so that their losses cannot be compared."
     )
 
 

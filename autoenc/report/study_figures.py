@@ -147,7 +147,9 @@ def importances_plot(study: optuna.Study) -> ImportancesPlot:
     """Compute what the picture of the importances will show."""
     importances = study_importances(study)
     return ImportancesPlot(
-        "Which parameters, as drawn, decided about the best values", importances.shares, importances.caution
+        "Importance of the parameters, as sampled, for the best values",
+        importances.shares,
+        importances.caution,
     )
 
 

@@ -99,7 +99,7 @@ def draw_parallel(plot: ParallelPlot) -> Figure:
         axis.spines[side].set_visible(False)
     axis.tick_params(axis="x", length=0)
     figure.colorbar(colours, ax=axis, label="value of the objective (lower is better)", extend=extend)
-    kept = "the best trial" if plot.kept == 0 else "the trial that is kept, though another's value is lower"
+    kept = "the best trial" if plot.kept == 0 else "the chosen trial, though another has a lower value"
     axis.set_xlabel(f"the thick line is {kept}", fontsize=9)
     return figure
 

@@ -197,7 +197,7 @@ def best_lines(results: TuneResults, advice: str) -> list[str]:
     return [
         f"best trial    {best.number}: {family} {best.user_attrs['stack']}",
         f"loss          {best.value:.6f} on validation rows, {compared}",
-        f"              these rows chose it, so it is optimistic; {advice}",
+        f"              chosen by its loss on these rows, so that loss is optimistic; {advice}",
         *judged,
     ]
 

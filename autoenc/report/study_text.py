@@ -62,14 +62,14 @@ def _best(ranked: list[FrozenTrial]) -> list[str]:
     lines = [f"best value  {best.value:.6g} in trial {best.number}"]
     if "stack" in best.user_attrs:
         lines.append(f"best stack  {best.user_attrs['stack']} (no layer is wider than the one before)")
-    lines += ["", "Best parameters, as drawn"]
+    lines += ["", "Best parameters, as sampled"]
     return lines + _aligned({name: _shown(value) for name, value in best.params.items()})
 
 
 def _space(trials: list[FrozenTrial]) -> list[str]:
     space = search_space(trials)
     described = {name: describe_distribution(space[name]) for name in space}
-    return ["", "What was searched", *_aligned(described)] if space else []
+    return ["", "Search space", *_aligned(described)] if space else []
 
 
 def _importance(study: optuna.Study) -> list[str]:

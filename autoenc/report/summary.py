@@ -38,7 +38,7 @@ def search_summary(results: SearchResults, files: Files, shard: tuple[int, int] 
         if later:
             options = " and ".join(later)
             lines.append(
-                f"{options}: what is kept is chosen among all shards, by a search in the folder of the merge"
+                f"{options}: applies to all shards together: run the same search in the folder of the merge"
             )
     return [*lines, "", *files_lines(files)]
 

@@ -32,11 +32,11 @@ def search_lines(study: optuna.Study) -> list[str]:
 
 
 def _best_text(study: optuna.Study, best: FrozenTrial) -> str:
-    """Which trial is kept, and why where it is not the one with the lowest value."""
+    """Return which trial is kept, and why where it is not the one with the lowest value."""
     lowest = ranked_trials(study)[0]
     text = f"trial {best.number}, value {best.value:.6f} in the search"
     if finalists := compare(study):
         text += f", {finalists[0].mean:.4f} over all its folds"
     if lowest.number == best.number:
         return text
-    return f"{text}; the last round put it before trial {lowest.number}, whose was {lowest.value:.6f}"
+    return f"{text}; the finalists' round ranked it above trial {lowest.number}, value {lowest.value:.6f}"

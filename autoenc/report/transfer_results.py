@@ -119,7 +119,7 @@ class TransferResults(StudyResults):
             return [
                 "baselines     best_model() measures the heads on the test rows, beside raw features and PCA"
             ]
-        return ["on test rows, which chose nothing:", *beside_lines(self._measured)]
+        return ["on held-out test rows:", *beside_lines(self._measured)]
 
 
 class TransferPlots(StudyPlots):

@@ -63,7 +63,7 @@ def _kind(name: str) -> Kind:
             "study_name or storage"
         )
 
-    return Kind(_IDENTITY, differences, refusal, refusal("all that it is known by"))
+    return Kind(_IDENTITY, differences, refusal, refusal("everything that identifies it"))
 
 
 class ModuleRecord(Record):

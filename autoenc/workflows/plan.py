@@ -33,7 +33,7 @@ def plan(job: SearchJob, n_done: int) -> list[str]:
         lines.append(plan_line(settings.finalists, settings.folds))
     if settings.warm_start:
         n_warm = sum(fit.recipe.warm_start for fit in job.fits)
-        lines.append(f"{n_warm:,} of the fits begin from the trained stack that they extend")
+        lines.append(f"{n_warm:,} of the fits start from the trained stack that they extend")
     where = f"the Dask cluster at {settings.scheduler}" if settings.scheduler else cores
     lines.append(f"engine {job.engine.name}, {where}")
     if n_done:
@@ -55,7 +55,7 @@ def dry_run(job: SearchJob) -> int:
     pending = [fit for fit in job.fits if fit not in done]
     sizes = [fit.network(input_dim).count_parameters() for fit in job.fits]
     say(*plan(job, len(job.fits) - len(pending)))
-    say(f"{len(job.fits):,} fits, {len(pending):,} of them to be trained")
+    say(f"{len(job.fits):,} fits, {len(pending):,} left to train")
     if sizes:
         say(f"parameters from {min(sizes):,} to {max(sizes):,}")
     n_tables = job.division.n_scaled_tables(job.folds, settings.scaling)

@@ -51,11 +51,11 @@ def find_run(word: str, output_dir: Path) -> Path:
         return paths[0]
     if not paths:
         raise InputError(
-            f"{word}: no run in {folder} begins so; `autoenc runs {output_dir}` lists them, and --output_dir "
-            "names another folder"
+            f"{word}: no run in {folder} starts with this; `autoenc runs {output_dir}` lists them, and "
+            "--output_dir names another folder"
         )
     names = ", ".join(path.stem for path in paths[:5]) + (", ..." if len(paths) > 5 else "")
-    raise InputError(f"{word}: {len(paths)} runs begin so: {names}")
+    raise InputError(f"{word}: {len(paths)} runs start with this: {names}")
 
 
 _COMPARE = {

@@ -29,6 +29,7 @@ from autoenc.searching.trials import Trial
 from autoenc.system.paths import keep_aside
 from autoenc.workflows.best import write_best
 from autoenc.workflows.cells import note_cells
+from autoenc.workflows.ended import Ended
 from autoenc.workflows.ensemble import write_ensemble
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.screen import Screen
@@ -37,19 +38,7 @@ from autoenc.workflows.tracking import curves_of, search_metrics
 __all__ = ["SearchRun", "Training", "run_search"]
 
 
-@dataclass(frozen=True)
-class SearchRun:
-    """A search that ended, or was stopped.
-
-    Attributes:
-        results: What the record holds now.
-        written: The output files, with a word for each.
-        signals: Which signal stopped it, if one did.
-    """
-
-    results: SearchResults
-    written: list[tuple[str, Path]]
-    signals: StopOnSignals
+SearchRun = Ended[SearchResults]
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ from autoenc.two_stage.remote import remote_folds
 from autoenc.two_stage.space import TwoStageConfiguration, configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
 from autoenc.two_stage.trials import TransferTrials
+from autoenc.workflows.ended import Ended
 from autoenc.workflows.screen import Screen
 from autoenc.workflows.train_transfer import train_both
 
@@ -70,19 +71,7 @@ _FILES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TransferRun:
-    """A transfer-aware search that ended, or was stopped.
-
-    Attributes:
-        results: What the record holds now.
-        written: The output files, with a word for each.
-        signals: Which signal stopped it, if one did.
-    """
-
-    results: TransferResults
-    written: list[tuple[str, Path]]
-    signals: StopOnSignals
+TransferRun = Ended[TransferResults]
 
 
 class TransferLog:
@@ -243,9 +232,9 @@ class TransferSearch:
                 if self.cluster is None:
                     executor.close()
         if time.monotonic() >= deadline_s:
-            judged = "" if is_decided(study) else "; the finalists are not judged to the end"
+            judged = "" if is_decided(study) else "; the finalists are not decided"
             counted = f"{count_finished(study):,} of {settings.n_trials:,} trials"
-            log(f"time is up    {counted} are made{judged}")
+            log(f"time limit    {counted} are done{judged}")
 
     def _conclude(self, run: TrackedRun) -> None:
         """The best configuration, for the list of runs."""

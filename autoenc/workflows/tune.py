@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 from typing import Any, cast
 
 import optuna
@@ -36,6 +35,7 @@ from autoenc.tuning.job import TuneJob
 from autoenc.tuning.results import is_decided
 from autoenc.tuning.study import open_tune_record
 from autoenc.tuning.trials import judge_finalists, run_tuning
+from autoenc.workflows.ended import Ended
 from autoenc.workflows.full_training import TuneModels
 from autoenc.workflows.screen import Screen
 from autoenc.workflows.tracking import curves_of, metrics_of
@@ -45,19 +45,13 @@ __all__ = ["TuneRun", "TuneSearch", "open_tuning", "tune_warnings"]
 
 
 @dataclass(frozen=True)
-class TuneRun:
+class TuneRun(Ended[TuneResults]):
     """An adaptive search that ended, or was stopped.
 
     Attributes:
-        results: What the record holds now.
-        written: The output files, with a word for each.
-        signals: Which signal stopped it, if one did.
         n_done: Trials that ended, those of earlier runs counted.
     """
 
-    results: TuneResults
-    written: list[tuple[str, Path]]
-    signals: StopOnSignals
     n_done: int
 
 

@@ -33,7 +33,7 @@ def tune_plan(job: TuneJob, n_before: int) -> list[str]:
         f"{depth[0]} to {depth[1]} layers of {width[0]} to {width[1]}, latent size {settings.latent_dim}, "
         f"up to {job.epochs} epochs",
         f"{job.table.path}: {n_rows:,} rows x {n_columns} columns; {folds} of the training rows judge "
-        "the trials, the test rows are left alone",
+        "the trials, the test rows are not used",
         f"PCA of the same latent size has a loss of {job.baselines['pca']:.5f} there",
     ]
     if settings.finalists > 1:
@@ -58,8 +58,8 @@ def dry_tune(job: TuneJob) -> list[str]:
     seconds *= n_left + n_judgements(min(job.settings.finalists, job.n_trials))
     return [
         *tune_plan(job, n_done),
-        f"{n_left:,} trials to be made, of {len(fits) // _SAMPLE:,} fits each",
-        f"parameters from {min(sizes):,} to {max(sizes):,}, of {_SAMPLE} trials that were drawn at random",
+        f"{n_left:,} trials left, of {len(fits) // _SAMPLE:,} fits each",
+        f"parameters from {min(sizes):,} to {max(sizes):,}, in a random sample of {_SAMPLE} trials",
         f"memory {memory_text(n_bytes)}",
         f"training will take about {duration_text(seconds)} on this machine, if trials are like those",
     ]

@@ -53,8 +53,8 @@ def test_warm_starts_are_told_beside_the_comparison_and_not_in_it(whole, call, t
         assert 1 <= entry["cold_epochs"] <= 3
     screen = (whole / "screen").read_text()
     assert "16 fits: one split, 1 seed(s) each" in screen
-    assert "7 of the fits begin from the trained stack that they extend" in screen
-    assert f"warm start    {found['reached']} of 7 stacks reach their cold loss" in screen
+    assert "7 of the fits start from the trained stack that they extend" in screen
+    assert f"warm start    {found['reached']} of 7 stacks reach the loss of a random start" in screen
 
 
 def trial_with(stack: tuple[int, ...], warm: bool, seeds: tuple[int, ...] = (1,)) -> Trial:
@@ -193,8 +193,8 @@ def test_dry_run_counts_warm_starts_and_the_same_command_trains_nothing(
 ) -> None:
     answer = call(*arguments(table_csv, tmp_path, "--dry_run"))
     assert answer.code == 0, answer.err
-    assert "16 fits, 16 of them to be trained" in answer.out
-    assert "16 fits, 0 of them to be trained" in call(*arguments(table_csv, whole, "--dry_run")).out
+    assert "16 fits, 16 left to train" in answer.out
+    assert "16 fits, 0 left to train" in call(*arguments(table_csv, whole, "--dry_run")).out
     state = json.loads((whole / "search_state.json").read_text())
     assert (state["total"], state["finished"], state["failed"], state["remaining"]) == (16, 16, 0, 0)
 

@@ -141,7 +141,7 @@ def test_finalists_are_chosen_among_all_shards(call, table_csv, tmp_path) -> Non
     for i in range(2):
         answer = call("search", *options, "--output_dir", tmp_path / "parts", "--shard", f"{i}/2")
         assert answer.code == 0, answer.err
-        assert "--finalists 2: what is kept is chosen among all shards" in answer.out
+        assert "--finalists 2: applies to all shards together" in answer.out
     answer = call("merge", tmp_path / "parts", "--output_dir", tmp_path / "parts")
     assert answer.code == 0, answer.err
     assert call("search", *options, "--output_dir", tmp_path / "parts").code == 0

@@ -60,7 +60,7 @@ def test_few_values_have_a_cell_each_and_choices_their_order(seen):
 
 def test_trials_without_a_parameter_or_the_metric_are_left_out_and_told(seen):
     plot = pivot_plot(seen, "loss", "hidden_size_2", "learning_rate", "mean", 6)
-    assert plot.title == "a search: 2 trials (of 4 others one of these is not known)"
+    assert plot.title == "a search: 2 trials (4 others lack one of these)"
     assert plot.row_labels == ["8", "16"]
     plot = pivot_plot(seen, "epochs", "num_layers", "learning_rate", "mean", 6)
     assert plot.values.tolist() == [[7.0]]

@@ -101,7 +101,7 @@ def test_an_exhaustive_search_is_refined_as_far_as_it_has_ranges(call, table, tm
     assert settings.learning_rate_range == (1e-3, 1e-3)
     assert settings.activation_options == ("relu",)
     text = path.read_text()
-    assert "what it had one value of stays fixed" in text
+    assert "options with one value there stay fixed" in text
     assert "losses cannot be compared" in text.replace("\n# ", " ")
 
 

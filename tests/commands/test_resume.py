@@ -155,12 +155,12 @@ def test_dry_run_trains_and_writes_nothing(search, tmp_path, call, table_csv) ->
     answer = search("--dry_run")
     assert answer.code == 0
     assert list(tmp_path.iterdir()) == []
-    assert "5 fits, 5 of them to be trained" in answer.out
+    assert "5 fits, 5 left to train" in answer.out
     for told in ("parameters from ", "memory about ", "training will take about "):
         assert told in answer.out
     search()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert "5 fits, 0 of them to be trained" in search("--dry_run").out
+    assert "5 fits, 0 left to train" in search("--dry_run").out
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 

@@ -182,7 +182,7 @@ def test_of_another_table_nobody_knows_which_rows_chose(tune, call, table, tmp_p
     answer = call("train-best", "--from", tmp_path, "--epochs", 2, "--data_path", shuffled)
     assert answer.code == 0
     assert "rows of another table" in answer.out
-    assert "chose nothing" not in answer.out
+    assert "held-out" not in answer.out
     assert json.loads((tmp_path / "train_best.json").read_text())["test_rows_chose_it"] is None
 
 
@@ -297,12 +297,12 @@ def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, table_csv, tmp_path) 
     answer = call("tune", *words, "--dry_run")
     assert "\nmemory about " in answer.out
     assert answer.code == 0, answer.err
-    assert "3 trials to be made, of 2 fits each" in answer.out
+    assert "3 trials left, of 2 fits each" in answer.out
     assert re.search(r"training will take about [\d.]+ s on this machine", answer.out)
     assert not (tmp_path / "out").exists()
     assert call("tune", *words).code == 0
     before = sorted(path.name for path in (tmp_path / "out").rglob("*"))
-    assert "0 trials to be made" in call("tune", *words, "--dry_run").out
+    assert "0 trials left" in call("tune", *words, "--dry_run").out
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before
 
 

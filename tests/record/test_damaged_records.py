@@ -241,7 +241,7 @@ def test_repair_keeps_what_holds_and_search_trains_the_rest(
     assert not caplog.records  # Optuna tells of every study that it begins
     (kept,) = path.parent.glob("study.journal.2*")
     assert kept.read_bytes() == damaged
-    assert "is whole; 3 trials hold" in call("repair", path).out
+    assert "is intact: 3 trials" in call("repair", path).out
     assert call(*SEARCH, "--output_dir", path.parent) == (0, "", "")
     assert losses(shown(path.parent).out) == losses(right)
 
@@ -320,7 +320,7 @@ def test_a_database_that_is_cut_off_or_whose_index_is_damaged_is_repaired(record
     for content in (whole[:-5000], index_damaged):
         path.write_bytes(content)
         assert "5 trials are kept, 0 are lost" in call("repair", path).out
-        assert "5 trials hold" in call("repair", path).out
+        assert "is intact: 5 trials" in call("repair", path).out
 
 
 @pytest.mark.parametrize("kind", ["header", "trials"])

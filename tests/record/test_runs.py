@@ -234,8 +234,8 @@ def test_what_cannot_be_found_is_one_clear_line(call, folders, tmp_path):
     answer = call("runs", "diff", "zzz", "20", "--output_dir", one)
     assert answer.code == 2
     unknown, ambiguous = answer.err.splitlines()
-    assert unknown.startswith(f"error: zzz: no run in {one}/runs begins so")
-    assert ambiguous == f"error: 20: 2 runs begin so: {', '.join(sorted([ids[1], ids[2]]))}"
+    assert unknown.startswith(f"error: zzz: no run in {one}/runs starts with this")
+    assert ambiguous == f"error: 20: 2 runs start with this: {', '.join(sorted([ids[1], ids[2]]))}"
     answer = call("runs", one, "--where", "epoch=1", "--sort", "best_los")
     assert answer.code == 2
     assert answer.err.splitlines() == [

@@ -26,7 +26,7 @@ def test_folds_choose_and_the_test_rows_measure_once(search) -> None:
     answer, document = search("--folds", "3", "--seeds", "2")
     assert answer.code == 0
     assert "30 fits: 3 folds of the training rows, 2 seed(s) each" in answer.out
-    assert "on rows that chose nothing" in answer.out
+    assert "on held-out test rows" in answer.out
     for entry in document["all_results"]:
         losses = [fit["final_test_loss"] for fit in entry["fits"]]
         assert len(losses) == 6
@@ -46,7 +46,7 @@ def test_folds_choose_and_the_test_rows_measure_once(search) -> None:
 
 def test_without_folds_the_optimism_is_told(search) -> None:
     answer, _ = search()
-    assert "so this loss is optimistic" in answer.out
+    assert "so it is optimistic" in answer.out
 
 
 def test_more_seeds_train_only_what_is_new(search) -> None:

@@ -146,7 +146,7 @@ def _rows(results: Results, data: Any) -> tuple[ModelRows | None, str]:
     try:
         given = _given(results, data)
         if given is None:
-            return None, "The table of this search is not at hand: give it as data."
+            return None, "The table of this search was not found: pass it as data."
         return model_rows(results.best_model(), given), ""
     except (InputError, OSError) as error:
         return None, str(error)

@@ -12,10 +12,15 @@ from autoenc.settings.base import ColumnName, DataSettings, PathText, StorageURL
 from autoenc.settings.options import again, option
 from autoenc.settings.shared import DeviceSettings, QuietSettings, RecordSettings
 
-__all__ = ["ScaledSettings", "TrainingSettings"]
+__all__ = ["ScaledSettings", "TrainingSettings", "parse_address"]
 
 
-def _address(text: str) -> str:
+def parse_address(text: str) -> str:
+    """Return the address of a Dask scheduler, as it is given.
+
+    Raises:
+        ValueError: If it is no address with a port, e.g. ``tcp://host:8786``.
+    """
     try:
         parts = urlsplit(text)
         whole = parts.hostname and parts.port and text.endswith(f":{parts.port}")
@@ -26,7 +31,7 @@ def _address(text: str) -> str:
     raise ValueError(f"must be the address of a Dask scheduler, e.g. tcp://host:8786, got {text!r}")
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(parse_address)]
 
 
 class TrainingSettings(QuietSettings, DeviceSettings, DataSettings):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isclose
@@ -23,14 +25,17 @@ from autoenc.analysis.study import count_finished
 from autoenc.engines import StopFlag
 from autoenc.engines.torch_state import single_precision, training_state
 from autoenc.errors import InputError
+from autoenc.searching.connect import connect
 from autoenc.searching.executors import Here
 from autoenc.searching.loop import run
+from autoenc.settings.training import parse_address
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.code import code_hash
 from autoenc.tuning.module_study import began_module_study, found_module_study, opened, stable_text
 from autoenc.tuning.module_trials import ModuleObjective, ModuleTrials
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.pairs import Pairs, read_pairs
+from autoenc.tuning.remote import remote_modules
 from autoenc.tuning.resilient import ResilientOptions, ResilientSampler
 from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
 from autoenc.tuning.space import HyperparameterSearchSpace
@@ -68,6 +73,9 @@ class HyperparameterOptimizer:
         pruner: Any Optuna pruner; it is asked after each epoch. By default no trial is ended early.
         study_name: Of the study in its storage; by default after class and strategy.
         resilient: Numbers of the resilient strategy.
+        scheduler: Address of a Dask scheduler, e.g. ``tcp://host:8786``, on whose workers trials are trained,
+            as many at once as there are threads; each process trains one at a time. By default trials are
+            trained here, one after the other.
 
     Raises:
         InputError: A ``ValueError``, with everything that is wrong: an option that neither constructor nor
@@ -97,6 +105,7 @@ class HyperparameterOptimizer:
         pruner: BasePruner | None = None,
         study_name: str | None = None,
         resilient: ResilientOptions | None = None,
+        scheduler: str | None = None,
     ) -> None:
         problems = []
         seed, threads = operator.index(seed), operator.index(threads)  # NumPy's numbers, too
@@ -106,6 +115,14 @@ class HyperparameterOptimizer:
             problems.append(f"seed must be at least 0 and below 2**32, got {seed}")
         if threads < 1:
             problems.append(f"threads must be at least 1, got {threads}")
+        if scheduler is not None:
+            try:
+                parse_address(scheduler)
+            except ValueError as error:
+                problems.append(f"scheduler {error}")
+            if pruner is not None and not isinstance(pruner, NopPruner):
+                text = "looks at every epoch, which a cluster does not report; leave out pruner or scheduler"
+                problems.append(f"pruner {type(pruner).__name__} {text}")
         try:
             self._device = torch.empty(0, device=device).device
         except (RuntimeError, AssertionError) as error:  # the latter from a torch built without the device
@@ -117,7 +134,7 @@ class HyperparameterOptimizer:
         if problems:
             raise InputError(problems)
         self.model_class, self.loss, self.strategy, self.seed = model_class, loss, strategy, seed
-        self._threads = threads
+        self._threads, self._scheduler = threads, scheduler
         is_url = isinstance(storage, str) and "://" in storage
         self._storage = storage if storage is None or is_url else Path(storage)
         self._pruner = pruner or NopPruner()
@@ -180,9 +197,20 @@ class HyperparameterOptimizer:
             )
             self._study = study = record.study
             trials = ModuleTrials(record, n_trials, self.space, on_trial)
-            objective, stop = ModuleObjective(partial(self.train, train=train, val=val)), StopFlag()
-            run(trials, objective, Here(objective, stop), stop, n_parallel=1)
+            self._run(trials, train, val)
         return SearchResult(study, self, train, val)
+
+    def _run(self, trials: ModuleTrials, train: Pairs, val: Pairs) -> None:
+        """Run trials here, or on the cluster."""
+        objective, stop = ModuleObjective(partial(self.train, train=train, val=val)), StopFlag()
+        if self._scheduler is None:
+            run(trials, objective, Here(objective, stop), stop, n_parallel=1)
+            return
+        alone = copy(self)  # a study and its storage stay here
+        alone._study = alone._storage = None
+        remote = remote_modules(partial(alone.train, train=train, val=val))
+        with closing(connect(self._scheduler, remote)) as cluster:
+            run(trials, objective, cluster, stop, n_parallel=cluster.slots())
 
     @single_precision()
     @training_state()

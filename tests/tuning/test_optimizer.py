@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import optuna
 import pytest
@@ -335,3 +337,35 @@ def test_a_model_class_that_is_none_is_told() -> None:
 def test_wrong_data_is_told(data, text) -> None:
     with pytest.raises(InputError, match=text):
         optimizer().optimize(data, VAL, n_trials=1)
+
+
+def test_a_cluster_comes_to_the_same_trials(tmp_path) -> None:
+    pytest.importorskip("distributed", reason="dask and distributed are not installed")
+    from dask_cluster import DaskProcesses
+
+    def trials(**more) -> list[tuple]:
+        result = optimizer(strategy="random", **more).optimize(TRAIN, VAL, n_trials=5)
+        return [(trial.number, trial.params, trial.value) for trial in result.study.get_trials()]
+
+    cluster = DaskProcesses(tmp_path)
+    try:
+        here = Path(__file__)  # whose classes the worker needs
+        cluster.start_worker(PYTHONPATH=f"{here.parents[2]}:{here.parent}")
+        assert trials(scheduler=cluster.address) == trials()
+    finally:
+        cluster.stop()
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"scheduler": "host"}, "scheduler must be the address of a Dask scheduler"),
+        (
+            {"scheduler": "tcp://host:1", "pruner": optuna.pruners.MedianPruner()},
+            "pruner MedianPruner looks at",
+        ),
+    ],
+)
+def test_a_cluster_that_cannot_be_used_is_told_at_once(options, text) -> None:
+    with pytest.raises(InputError, match=text):
+        optimizer(**options)

@@ -23,6 +23,7 @@ from autoenc.system.surroundings import one_torch_thread
 __all__ = [
     "ACTIVATIONS",
     "Engine",
+    "EngineName",
     "Fit",
     "ManyAtOnce",
     "Outcome",
@@ -36,15 +37,22 @@ __all__ = [
 ]
 
 
+EngineName = Literal["auto", "native", "torch", "stacked"]
+
+
 def make_engine(
-    name: Literal["auto", "native", "torch"] = "auto",
-    device: Literal["auto", "cuda", "cpu"] = "auto",
-    precision: Literal["float32", "float64"] = "float32",
+    name: EngineName = "auto", device: str = "auto", precision: Literal["float32", "float64"] = "float32"
 ) -> Engine:
     """Return the engine for these options.
 
-    ``auto`` is the native engine wherever it can run: on models this small one CPU core is faster than
-    a GPU that is fed one operation at a time. Only ``device="cuda"`` asks for the torch engine.
+    ``auto`` is the native engine, or on ``device="cuda"`` the stacked one: a GPU that is fed one operation of
+    a small network at a time is slower than a core.
+
+    Args:
+        name: ``native``, ``torch``, ``stacked`` or ``auto``.
+        device: ``cpu``, ``cuda``, one GPU of several such as ``cuda:1``, or ``auto``: for the stacked and the
+            torch engine the first GPU if there is one.
+        precision: Of parameters and arithmetic.
 
     Raises:
         InputError: If the device is not there, or the engine cannot use it.
@@ -52,19 +60,27 @@ def make_engine(
     import numpy as np
 
     dtype = np.float32 if precision == "float32" else np.float64
-    if name == "native" and device == "cuda":
-        raise InputError("--engine native trains on the CPU only; with --device cuda use --engine torch")
-    if name != "torch" and device != "cuda":
+    is_cuda = device.startswith("cuda")
+    if name == "native" and is_cuda:
+        raise InputError(
+            f"--engine native trains on the CPU only; with --device {device} use --engine stacked"
+        )
+    if name in ("auto", "native") and not is_cuda:
         from autoenc.engines.native import NativeEngine
 
         return NativeEngine(dtype)
     # torch takes seconds to import, so only a search that needs it pays.
     import torch
 
+    from autoenc.engines.gathering import Gathering
+    from autoenc.engines.stacked import StackedEngine
+    from autoenc.engines.stacks.places import place_of
     from autoenc.engines.torch_loop import TorchEngine
 
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: no CUDA device is available here; use --device cpu")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    place = place_of(device)
     one_torch_thread()
-    on_cuda = device != "cpu" and torch.cuda.is_available()
-    return TorchEngine(dtype, "cuda" if on_cuda else "cpu")
+    if name == "torch":
+        return TorchEngine(dtype, device)
+    return Gathering(StackedEngine(dtype, device, place))

@@ -78,7 +78,7 @@ class Calibrating:
     """
 
     def __init__(self, base: Engine, split_of: Callable[[Fit], Split]) -> None:
-        self.name, self.device = base.name, base.device
+        self.name, self.device, self.n_at_once = base.name, base.device, base.n_at_once
         self._base, self._split_of = base, split_of
         self._kept: OrderedDict[Fit, _Errors] = OrderedDict()
         self._lock = threading.Lock()

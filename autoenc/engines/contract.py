@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import cos, nan, pi
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -338,10 +338,17 @@ class Outcome:
 
 
 class Engine(Protocol):
-    """Turns one fit into an outcome; knows nothing of searching, files or screens."""
+    """Turns one fit into an outcome; knows nothing of searching, files or screens.
+
+    Attributes:
+        name: By which people ask for it.
+        device: Where it trains.
+        n_at_once: Fits that it wants in training at once, each asked for by a thread; 0 for one a core.
+    """
 
     name: str
     device: str
+    n_at_once: int
 
     def prepare(self) -> None:
         """Do what takes time once per process, which is no part of a fit's time.
@@ -411,14 +418,8 @@ Answer = Callable[[int, Outcome | Exception], object]
 """Takes the index of a request, and its outcome or what ended it."""
 
 
-@runtime_checkable
 class ManyAtOnce(Engine, Protocol):
     """An engine that is faster with many fits at once than with one after the other."""
-
-    @property
-    def n_at_once(self) -> int:
-        """Fits that are worth handing over together."""
-        ...
 
     def fit_many(self, requests: Sequence[Request], answer: Answer, stop: StopFlag | None = None) -> None:
         """Train fits, none of which has a say in what another comes to.

@@ -223,6 +223,7 @@ class NativeEngine:
 
     name = "native"
     device = "cpu"
+    n_at_once = 0
 
     def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32) -> None:
         self.dtype = np.dtype(dtype)

@@ -21,7 +21,7 @@ class Remembering:
     """
 
     def __init__(self, base: Engine) -> None:
-        self.name, self.device = base.name, base.device
+        self.name, self.device, self.n_at_once = base.name, base.device, base.n_at_once
         self._base = base
         self._last: tuple[weakref.ref[Split], Fit, Outcome] | None = None
 

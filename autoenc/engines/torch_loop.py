@@ -75,6 +75,7 @@ class TorchEngine:
     """
 
     name = "torch"
+    n_at_once = 0
 
     def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32, device: str = "cpu") -> None:
         self.dtype = torch.float32 if dtype == np.float32 else torch.float64

@@ -77,7 +77,7 @@ class WarmStarting:
     """
 
     def __init__(self, base: Engine, max_layers: int, memory_bytes: int = _MEMORY_BYTES) -> None:
-        self.name, self.device = base.name, base.device
+        self.name, self.device, self.n_at_once = base.name, base.device, base.n_at_once
         self._base, self._max_layers, self._memory_bytes = base, max_layers, memory_bytes
         self._kept: OrderedDict[Fit, _Kept] = OrderedDict()
         self._lock = threading.Lock()

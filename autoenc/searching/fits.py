@@ -160,7 +160,7 @@ def run_in_time(
         wanted: Says what to train as of now; asked again after each outcome.
         split_of: The data that a fit is trained on.
         engine: What trains.
-        jobs: Fits in training at once.
+        jobs: Fits in training at once, unless the engine wants more.
         on_done: Called in this thread, in the order in which fits end.
         allows: Whether a fit that takes about so many seconds may be begun.
         stop: Ends the loop early.
@@ -170,7 +170,7 @@ def run_in_time(
         InputError: If the executor can train no more; what was handed over by then stands.
     """
     objective = _Batch(engine, split_of)
-    place = executor or Threads(objective, jobs, stop)
+    place = executor or Threads(objective, engine.n_at_once or jobs, stop)
     try:
         trials = FitsInTime(wanted, on_done, allows, objective.work)
         run(trials, objective, place, stop, n_parallel=max(1, place.slots()))
@@ -195,7 +195,7 @@ def run_fits(
             all are done, until it says nothing more.
         split_of: The data that a fit is trained on.
         engine: What trains.
-        jobs: Fits in training at once.
+        jobs: Fits in training at once, unless the engine wants more.
         on_done: Called in this thread, in the order in which fits end. Outcomes come without
             their parameters, which would not fit in memory for large grids; a fit that is wanted again
             can be trained again, to the same bits.
@@ -209,7 +209,7 @@ def run_fits(
     batches = [] if callable(fits) else [fits]
     wanted = fits if callable(fits) else lambda: batches.pop() if batches else []
     objective = _Batch(engine, split_of)
-    place = executor or Threads(objective, jobs, stop)
+    place = executor or Threads(objective, engine.n_at_once or jobs, stop)
     try:
         run(FitBatches(wanted, on_done), objective, place, stop)
     finally:

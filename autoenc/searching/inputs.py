@@ -44,6 +44,8 @@ def prepare_inputs(
     engine = table = None
     try:
         engine = make_engine(settings.engine, settings.device)
+        if engine.name == "stacked" and engine.device == "cpu":
+            warn("warning: --engine stacked is slower than native on a CPU; it is made for a GPU")
         # Compiling, the first time, goes on while the table is read.
         prepare_ahead(engine)
     except InputError as error:

@@ -59,9 +59,7 @@ class AutoencoderSettings(FamilySettings, RecipeSettings, DeviceSettings):
             problems.append(
                 (("eta_min", "initial_lr"), f"--eta_min must not be above --initial_lr, got {text}")
             )
-        if self.engine == "native" and self.device == "cuda":
-            text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
-            problems.append((("engine", "device"), text))
+        problems += self.engine_contradictions()
         return problems
 
     def one_recipe(self) -> Recipe:

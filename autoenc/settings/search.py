@@ -113,9 +113,7 @@ class SearchSettings(
         if self.eta_min > lowest:
             text = f"--eta_min must not be above --initial_lr, got {self.eta_min:g} and {lowest:g}"
             problems.append((("eta_min", "initial_lr"), text))
-        if self.engine == "native" and self.device == "cuda":
-            text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
-            problems.append((("engine", "device"), text))
+        problems += self.engine_contradictions()
         if self.score is not None and self.select != "best":
             problems.append((("select", "score"), "--score decides by itself; leave out --select"))
         if self.finalists > 1 and (self.select != "best" or self.score is not None):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated
 
-from pydantic import FiniteFloat
+from pydantic import AfterValidator, FiniteFloat
 
+from autoenc.engines import EngineName
 from autoenc.settings.base import NamesOrNone, PathText, Settings, StorageURL
 from autoenc.settings.options import option
 
@@ -13,6 +15,15 @@ __all__ = [
     "BudgetSettings", "DeviceSettings", "FolderSettings", "FoldersSettings", "KeepSettings",
     "QuietSettings", "RecordSettings", "ScheduleSettings",
 ]  # fmt: skip
+
+
+def _device(text: str) -> str:
+    if text in ("auto", "cpu", "cuda") or re.fullmatch(r"cuda:\d{1,4}", text):
+        return text
+    raise ValueError(f"must be one of 'auto', 'cuda' or 'cpu', or a device such as 'cuda:1', got {text!r}")
+
+
+Device = Annotated[str, AfterValidator(_device)]
 
 
 class QuietSettings(Settings):
@@ -24,10 +35,22 @@ class QuietSettings(Settings):
 class DeviceSettings(Settings):
     """What trains."""
 
-    device: Literal["auto", "cuda", "cpu"] = option("auto", role="place", description="where to train")
-    engine: Literal["auto", "native", "torch"] = option(
-        "auto", role="place", description="native: the compiled CPU engine; torch: the plain reference"
+    device: Device = option(
+        "auto", role="place", description="where to train: auto, cpu, cuda, or one GPU of several as cuda:1"
     )
+    engine: EngineName = option(
+        "auto",
+        role="place",
+        description="native: the compiled CPU engine; stacked: many fits at once, for a GPU; torch: the "
+        "plain reference",
+    )
+
+    def engine_contradictions(self) -> list[tuple[tuple[str, ...], str]]:
+        """Return why engine and device do not go together; see :meth:`Settings.contradictions`."""
+        if self.engine == "native" and self.device.startswith("cuda"):
+            text = f"--engine native trains on the CPU only; with --device {self.device} use --engine stacked"
+            return [(("engine", "device"), text)]
+        return []
 
 
 class RecordSettings(Settings):

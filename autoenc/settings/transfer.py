@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
+from autoenc.engines import EngineName
 from autoenc.engines.contract import ScalingKind
 from autoenc.settings.base import (
     DISTINCT,
@@ -236,11 +237,12 @@ class TransferSettings(
     seed: int = again(
         TrainingSettings, "seed", 42, description="seed of rows, weights, batches, dropout and search"
     )
-    engine: Literal["auto", "native", "torch"] = again(
+    engine: EngineName = again(
         DeviceSettings,
         "engine",
         "auto",
-        description="of stage 1; native: the compiled CPU engine; torch: the plain reference",
+        description="of stage 1; native: the compiled CPU engine; stacked: many fits at once, for a GPU; "
+        "torch: the plain reference",
     )
     n_jobs: int = option(
         1,
@@ -317,9 +319,7 @@ class TransferSettings(
         if not any(getattr(self, name) for name in weights):
             named = ", ".join(f"--{name}" for name in weights)
             problems.append((tuple(weights), f"the weights of the objective must not all be 0: {named}"))
-        if self.engine == "native" and self.device == "cuda":
-            text = "--engine native trains on the CPU only; with --device cuda use --engine torch"
-            problems.append((("engine", "device"), text))
+        problems += self.engine_contradictions()
         return problems
 
     @property

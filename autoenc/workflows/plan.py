@@ -34,6 +34,8 @@ def plan(job: SearchJob, n_done: int) -> list[str]:
     if settings.warm_start:
         n_warm = sum(fit.recipe.warm_start for fit in job.fits)
         lines.append(f"{n_warm:,} of the fits start from the trained stack that they extend")
+    if job.engine.n_at_once:
+        cores = f"up to {job.engine.n_at_once} fits at once on {job.engine.device}"
     where = f"the Dask cluster at {settings.scheduler}" if settings.scheduler else cores
     lines.append(f"engine {job.engine.name}, {where}")
     if n_done:

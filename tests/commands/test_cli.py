@@ -122,7 +122,10 @@ WRONG_OPTIONS = [
     (["--dropout", "1.5"], "--dropout must be below 1"),
     (["--seed", "-7"], "--seed"),
     (["--jobs", "0"], "--jobs"),
-    (["--device", "gpu"], "--device must be one of 'auto', 'cuda' or 'cpu', got 'gpu'"),
+    (
+        ["--device", "gpu"],
+        "--device must be one of 'auto', 'cuda' or 'cpu', or a device such as 'cuda:1', got 'gpu'",
+    ),
     (["--engine", "native", "--device", "cuda"], "--engine native trains on the CPU only"),
     (["--activation", "softplus"], "--activation must be one of 'relu'"),
     (["--norm", "batch"], "--norm must be one of"),
@@ -195,6 +198,16 @@ def test_cuda_where_there_is_none(call, results, table_csv, monkeypatch):
         call("search", "--device", "cuda", "--data_path", table_csv, "--output_dir", results)
     )
     assert problem == "--device cuda: no CUDA device is available here; use --device cpu"
+
+
+def test_the_stacked_engine_trains_a_search_and_says_that_a_cpu_is_not_its_place(call, tmp_path, table_csv):
+    options = ("--data_path", table_csv, "--hidden_dims_search", "4,6", "--epochs", 2, "--folds", 2)
+    answer = call("search", *options, "--engine", "stacked", "--output_dir", tmp_path / "out")
+    assert answer.code == 0
+    assert "--engine stacked is slower than native on a CPU" in answer.err
+    assert "engine stacked, up to 64 fits at once on cpu" in answer.out
+    again = call("search", *options, "--output_dir", tmp_path / "out")
+    assert "18 of 18 already trained" in again.out, "its record is like that of any engine"
 
 
 @pytest.mark.parametrize("place", ["file", "file/sub", "/proc/self/nothing", "/dev/null"])

@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 from executor_suite import ExecutorSuite, LocalExecutorSuite
 
+from autoenc.engines.gathering import Gathering
+from autoenc.engines.stacked import StackedEngine
 from autoenc.searching.executors import Here, Threads
+from autoenc.searching.fits import FitObjective
 
 
 class TestHere(LocalExecutorSuite):
@@ -16,6 +19,19 @@ class TestOneThread(LocalExecutorSuite):
     @pytest.fixture
     def executor(self, objective, stop):
         threads = Threads(objective, 1, stop)
+        yield threads
+        threads.close()
+
+
+class TestStackedTogether(LocalExecutorSuite):
+    """Threads that wait while one of them trains for all."""
+
+    exactly = False
+
+    @pytest.fixture
+    def executor(self, split, stop):
+        engine = Gathering(StackedEngine())
+        threads = Threads(FitObjective(engine, lambda fold: split), engine.n_at_once, stop)
         yield threads
         threads.close()
 

@@ -24,6 +24,7 @@ class Counting:
     """An engine that says what it trains, and takes its time over it."""
 
     name = device = "counting"
+    n_at_once = 0
 
     def __init__(self, pause_s: float = 0.0) -> None:
         self.trained: list[Fit] = []

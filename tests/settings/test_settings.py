@@ -111,8 +111,8 @@ WRONG = [
     ("scaling", "log", "must be one of 'maxabs', .*got 'log'"),
     ("seed", "-1", "must be at least 0"),
     ("seed", str(2**32), "must be below 4294967296"),
-    ("device", "tpu", "must be one of 'auto', 'cuda' or 'cpu', got 'tpu'"),
-    ("engine", "jax", "must be one of 'auto', 'native' or 'torch', got 'jax'"),
+    ("device", "tpu", "must be one of 'auto', 'cuda' or 'cpu', or a device such as 'cuda:1', got 'tpu'"),
+    ("engine", "jax", "must be one of 'auto', 'native', 'torch' or 'stacked', got 'jax'"),
     ("jobs", "0", "must be at least 1"),
     ("verify", "-1", "must be at least 0"),
 ]

@@ -36,7 +36,7 @@ MACHINES = [
 class Failing:
     """An engine that raises."""
 
-    name, device = "failing", "cpu"
+    name, device, n_at_once = "failing", "cpu", 0
 
     def __init__(self, error: Exception) -> None:
         self.error = error

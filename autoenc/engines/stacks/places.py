@@ -92,7 +92,7 @@ class CUDA:
         tf32: Whether products of float32 may be rounded to 10 bits, which is faster and less exact.
     """
 
-    n_at_once = 1024
+    n_at_once = 512
     shrinks_below = 0.5  # a stack that is cut is captured anew
 
     def __init__(self, index: int = 0, tf32: bool = False) -> None:

@@ -1,0 +1,127 @@
+"""Gathering: fits that threads ask for at the same time are trained together.
+
+Whoever asks for fits need not know: each thread calls ``fit`` and waits, one of them trains for all.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoenc.engines.contract import (
+    Fit,
+    ManyAtOnce,
+    Outcome,
+    Request,
+    Split,
+    State,
+    StopFlag,
+    Watch,
+    check_initial,
+)
+
+__all__ = ["Gathering"]
+
+_SETTLE_S = 0.02  # without a further request, no more are on their way
+
+
+class _Waiting:
+    """A request whose thread waits."""
+
+    def __init__(self, request: Request, stop: StopFlag | None) -> None:
+        self.request, self.stop = request, stop
+        self.woken = threading.Event()
+        self.answer: Outcome | BaseException | None = None
+
+    def give(self, answer: Outcome | BaseException) -> None:
+        """Answer, and let the thread go on."""
+        self.answer = answer
+        self.woken.set()
+
+
+class Gathering:
+    """An engine that hands another one all fits that are asked for at the same time.
+
+    What a fit comes to depends on what is trained beside it, by rounding alone.
+
+    Args:
+        base: What trains many fits at once.
+    """
+
+    def __init__(self, base: ManyAtOnce) -> None:
+        self.name, self.device, self.n_at_once = base.name, base.device, base.n_at_once
+        self._base, self._lock = base, threading.Lock()
+        self._waiting: list[_Waiting] = []
+        self._is_led = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to another process, it gathers there what is asked for there."""
+        return Gathering, (self._base,)
+
+    def prepare(self) -> None:
+        """See :class:`autoenc.engines.contract.Engine`."""
+        self._base.prepare()
+
+    def fit(
+        self,
+        split: Split,
+        fit: Fit,
+        stop: StopFlag | None = None,
+        *,
+        watch: Watch | None = None,
+        initial: State | None = None,
+    ) -> Outcome:
+        """Train one fit beside those of other threads; see :class:`autoenc.engines.contract.Engine`."""
+        check_initial(fit, initial)
+        own = _Waiting(Request(split, fit, watch, initial), stop)
+        with self._lock:
+            self._waiting.append(own)
+            is_leader, self._is_led = not self._is_led, True
+        if not is_leader:
+            own.woken.wait()
+        if own.answer is None:  # nobody has trained it, so this thread leads
+            self._lead(own)
+        assert own.answer is not None
+        if isinstance(own.answer, BaseException):
+            raise own.answer
+        return own.answer
+
+    def _lead(self, own: _Waiting) -> None:
+        """Train what waits, and make a thread whose request came later the next leader."""
+        together: list[_Waiting] = []
+        try:
+            together = self._gathered(own)
+            self._base.fit_many(
+                [one.request for one in together], lambda i, answer: together[i].give(answer), own.stop
+            )
+        except BaseException as error:
+            for one in together or [own]:
+                if one.answer is None:
+                    one.give(error)
+        finally:
+            with self._lock:
+                self._is_led = bool(self._waiting)
+                if self._waiting:
+                    self._waiting[0].woken.set()
+
+    def _gathered(self, own: _Waiting) -> list[_Waiting]:
+        """Requests with the same flag, once no more are on their way; they wait no longer."""
+        n_before = 0
+        while n_before < (n_now := len(self._waiting)) < self.n_at_once:
+            n_before = n_now
+            time.sleep(_SETTLE_S)
+        with self._lock:
+            same = [one for one in self._waiting if one.stop is own.stop and one is not own]
+            together = [own, *same[: self.n_at_once - 1]]
+            self._waiting = [one for one in self._waiting if one not in together]
+        return together
+
+    def reconstruct(
+        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
+    ) -> NDArray[np.floating]:
+        """Reconstruct rows; see :class:`autoenc.engines.contract.Engine`."""
+        return self._base.reconstruct(split, fit, state, rows)

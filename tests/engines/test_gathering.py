@@ -1,0 +1,106 @@
+"""Fits that threads ask for at the same time are trained together."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+import pytest
+
+from autoenc.engines import Fit, Outcome, Recipe, StopFlag, Stopped
+from autoenc.engines.gathering import Gathering
+
+FITS = [Fit((width,), 2, Recipe(epochs=2)) for width in range(3, 11)]
+
+
+class Together:
+    """Notes which fits come together; the outcome of a fit has its width as its time."""
+
+    name = device = "together"
+    n_at_once = 6
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.error: BaseException | None = None
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def prepare(self) -> None:
+        """Nothing."""
+
+    def fit_many(self, requests, answer, stop=None) -> None:
+        widths = [request.fit.architecture[0] for request in requests]
+        self.batches.append(widths)
+        self.begun.set()
+        self.go_on.wait(10)
+        for i, width in enumerate(widths):
+            if self.error is not None and i == len(widths) - 1:
+                raise self.error
+            odd = LookupError(width) if width == 4 else None
+            answer(i, odd or Outcome([], [], 0.0, float(width), {}))
+
+
+@pytest.fixture
+def base():
+    return Together()
+
+
+def asked(engine, fits, stop=None, n_threads=8):
+    """What each of the fits came to, asked for at the same time."""
+    with ThreadPoolExecutor(n_threads) as pool:
+        futures = [pool.submit(engine.fit, None, fit, stop) for fit in fits]
+        return [future.exception(10) or future.result().seconds for future in futures]
+
+
+def test_all_that_is_asked_for_at_once_comes_together_up_to_a_bound(base):
+    found = asked(Gathering(base), FITS)
+    assert isinstance(found.pop(1), LookupError), "what ended a fit is raised for whoever asked for it"
+    assert found == [3, 5, 6, 7, 8, 9, 10]
+    assert sorted(map(len, base.batches), reverse=True)[0] > 1
+    assert max(map(len, base.batches)) <= base.n_at_once
+    assert sorted(chain(*base.batches)) == [*range(3, 11)], "each once"
+
+
+def test_what_comes_while_others_train_is_trained_after_them(base):
+    engine, fits = Gathering(base), [fit for fit in FITS if fit.architecture != (4,)]
+    base.go_on.clear()
+    with ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(engine.fit, None, fits[0])]
+        assert base.begun.wait(10)
+        futures += [pool.submit(engine.fit, None, fit) for fit in fits[1:]]
+        base.go_on.set()
+        assert [future.result(10).seconds for future in futures] == [3, 5, 6, 7, 8, 9, 10]
+    assert base.batches[0] == [3]
+
+
+def test_fits_with_different_flags_are_not_mixed(base):
+    engine, flags = Gathering(base), (StopFlag(), StopFlag())
+    with ThreadPoolExecutor(8) as pool:
+        for i, fit in enumerate(FITS):
+            pool.submit(engine.fit, None, fit, flags[i % 2])
+    assert sorted(chain(*base.batches)) == [*range(3, 11)]
+    assert all(len({width % 2 for width in widths}) == 1 for widths in base.batches)
+
+
+@pytest.mark.parametrize("error", [Stopped(), RuntimeError("x")])
+def test_an_error_of_all_is_raised_for_all_that_have_no_answer(base, error):
+    base.error = error
+    found = asked(Gathering(base), [fit for fit in FITS if fit.architecture != (4,)])
+    assert found.count(error) == len(base.batches)
+    base.error = None
+    assert asked(Gathering(base), FITS[:1]) == [3]
+
+
+def test_it_can_be_sent_to_another_process():
+    from autoenc.engines import make_engine
+
+    engine = pickle.loads(pickle.dumps(make_engine("stacked", "cpu")))
+    assert (engine.name, engine.device, engine.n_at_once) == ("stacked", "cpu", 64)
+
+
+def test_a_warm_start_without_parameters_is_refused_at_once(base):
+    with pytest.raises(ValueError, match="initial must be"):
+        Gathering(base).fit(None, Fit((3, 2), 2, Recipe(warm_start=True)))
+    assert not base.batches

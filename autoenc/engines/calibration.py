@@ -101,7 +101,10 @@ class Calibrating:
         initial: State | None = None,
     ) -> Outcome:
         """Train one fit and calibrate it; see :class:`autoenc.engines.contract.Engine`."""
-        outcome = self._base.fit(split, fit, stop, watch=watch, initial=initial)
+        if watch is None and initial is None:  # engines that know neither do, too
+            outcome = self._base.fit(split, fit, stop)
+        else:
+            outcome = self._base.fit(split, fit, stop, watch=watch, initial=initial)
         if not fit.recipe.calibration_folds or outcome.failure is not None:
             return outcome
         if split.is_fold:

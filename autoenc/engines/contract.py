@@ -23,6 +23,7 @@ __all__ = [
     "Fit",
     "InputNorm",
     "ManyAtOnce",
+    "Missing",
     "Outcome",
     "Recipe",
     "Request",
@@ -49,6 +50,7 @@ ScalingKind = Literal["maxabs", "none", "minmax", "standard", "robust", "log1p",
 OwnScaling = Literal["", "maxabs", "none", "minmax", "standard", "robust", "log1p", "quantile", "auto"]
 Family = Literal["ae", "dae", "vae"]
 Start = Literal["random", "pca"]
+Missing = Literal["zero", "mask"]
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "elu", "gelu", "silu", "tanh")
 
 
@@ -106,6 +108,8 @@ class Recipe:
         start: ``random``, or ``pca``: from the PCA of the training rows, by linear maps beside encoder and
             decoder; see :mod:`autoenc.engines.pca_start`.
         input_norm: ``layer`` or ``none``, of the input; ``same`` is what ``norm`` says.
+        missing: How a missing cell enters the network: ``zero``, as 0, or ``mask``, as 0 beside an indicator
+            that it is missing, a further input of the first layer.
         scaling: How columns are scaled; empty for the scaling that all fits of a search share.
         calibration_folds: Folds of the training rows that say how far each column's reconstructions are drawn
             back to its mean; 0 leaves them as they are. See :mod:`autoenc.engines.calibration`.
@@ -135,6 +139,7 @@ class Recipe:
     input_norm: InputNorm = "same"
     scaling: OwnScaling = ""
     calibration_folds: int = 0
+    missing: Missing = "zero"
 
     @property
     def loss(self) -> LossKind:
@@ -199,7 +204,7 @@ class Fit:
         variational, linear_path = recipe.family == "vae", recipe.start == "pca"
         return NetworkShape(
             input_dim, self.architecture, self.latent_dim, recipe.norm, variational, linear_path,
-            recipe.input_norm,
+            recipe.input_norm, recipe.missing == "mask",
         )  # fmt: skip
 
     @property

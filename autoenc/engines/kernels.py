@@ -34,8 +34,9 @@ __all__ = [
 # (n_in + 1) rows of PADDED weights, the last one the bias, then PADDED gains and PADDED shifts if HAS_NORM.
 # H_IN, H_OUT and XHAT are places in the activations and in the normalized activations. SAMPLED is the latent
 # size where the layer ends in means and log variances; the noise is then kept at XHAT. EXTRA is how many
-# more inputs a linear map beside encoder or decoder brings to its last layer: rows of weights behind the
-# bias, and of activations behind the row of ones. CENTER is the place of column means in the parameters.
+# more inputs a linear map beside encoder or decoder brings to its last layer, or the mask of missing cells to
+# the first one: rows of weights behind the bias, and of activations behind the row of ones. CENTER is the
+# place of column means in the parameters.
 N_IN, N_OUT, PADDED, WEIGHT, HAS_NORM, HIDDEN, H_IN, H_OUT, XHAT, SAMPLED, EXTRA, CENTER = range(12)
 N_COLUMNS = 12
 RELU, LEAKY_RELU, ELU, GELU, SILU, TANH = range(6)  # in the order of contract.ACTIVATIONS
@@ -285,6 +286,20 @@ def _center(x, observed, p, center, h, at, width, lanes, stride):
 
 
 @njit(**INNER)
+def _mask(observed, h, at, width, lanes, stride, key, corruption):
+    """What the first layer is given beside the cells: 1 where one is missing or hidden, else 0."""
+    simd.outlined()
+    size = width * stride
+    for i in range(size):
+        h[at + i] = observed[i]
+    if corruption > 0:
+        _dropout(h, at, width, lanes, stride, key, corruption, 1.0)
+    one = simd.splat(h, 1.0)
+    for i in range(at, at + size, VECTOR_BYTES // h.itemsize):
+        simd.store(h, i, one - simd.load(h, i))
+
+
+@njit(**INNER)
 def _forward(
     p, layers, has_norm, activation, lanes, stride, x, observed, h, xhat, rstd, slopes, keys, threshold,
     scale, corruption, learning,
@@ -296,6 +311,9 @@ def _forward(
     _copy(x, h, width * stride)
     if corruption > 0:
         _dropout(h, first[H_IN], width, lanes, stride, keys[layers.shape[0]], corruption, 1.0)
+    if first[EXTRA]:
+        at = first[H_IN] + (width + 1) * stride
+        _mask(observed, h, at, width, lanes, stride, keys[layers.shape[0]], corruption)
     bottleneck, last = layers[layers.shape[0] // 2 - 1], layers[layers.shape[0] - 1]
     if bottleneck[EXTRA]:
         at = bottleneck[H_IN] + (bottleneck[N_IN] + 1) * stride
@@ -321,7 +339,7 @@ def _forward(
                     h[to + i] = h[at + i]
             continue
         if layer[HAS_NORM]:
-            gain = weight + (layer[N_IN] + 1) * padded
+            gain = weight + depth * padded
             at = layer[XHAT]
             _normalize(h, out, width, lanes, stride, p, gain, gain + padded, xhat, at, rstd, (k + 1) * stride)
         if activation == RELU:
@@ -432,7 +450,9 @@ def _backward_and_update(
             )  # fmt: skip
         _transpose(d, width, padded, lanes, stride, d_rows)
         matmul(depth, padded, n, h, layer[H_IN], stride, 1, d_rows, 0, padded, g, 0, padded)
-        if layer[EXTRA] and not layer[CENTER]:  # the latent points behind the row of ones are done with
+        if (
+            layer[EXTRA] and k == layers.shape[0] - 1
+        ):  # the latent points behind the row of ones are done with
             at = weight + (n_in + 1) * padded
             matmul(layer[EXTRA], lanes, width, p, at, padded, 1, d, 0, stride, h, beside, stride)
         if k > 0 or has_norm:

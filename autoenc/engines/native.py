@@ -71,9 +71,11 @@ class _Layout:
         largest = at
         layers = network.layers()
         middle = len(layers) // 2
-        extra = [0] * (len(layers) + 1)  # inputs of a layer that a linear map brings in
+        extra = [0] * (len(layers) + 1)  # inputs of a layer that a linear map or the mask brings in
         if network.linear_path:
             extra[middle - 1], extra[-2] = network.input_dim, network.latent_dim
+        if network.input_mask:
+            extra[0] = network.input_dim
         h_in, h_out = 0, (network.input_dim + 1 + extra[0]) * stride
         xhat = network.input_dim * stride
         rows = []
@@ -121,15 +123,17 @@ class _Layout:
             views["input_norm.bias"] = flat[half : half + width]
         for layer, row in zip(self.network.layers(), self.table, strict=True):
             padded, at = row[kernels.PADDED], row[kernels.WEIGHT]
-            n_rows = layer.n_in + 1 + row[kernels.EXTRA] + (2 if layer.norm else 0)
+            depth = layer.n_in + 1 + row[kernels.EXTRA]
+            n_rows = depth + (2 if layer.norm else 0)
             block = flat[at : at + n_rows * padded].reshape(n_rows, padded)[:, : layer.n_out]
             views[f"{layer.linear}.weight"] = block[: layer.n_in].T
             views[f"{layer.linear}.bias"] = block[layer.n_in]
             if layer.norm:
-                views[f"{layer.norm}.weight"] = block[layer.n_in + 1]
-                views[f"{layer.norm}.bias"] = block[layer.n_in + 2]
-            if row[kernels.EXTRA]:  # no norm follows here
-                views[f"{layer.linear.split('.')[0]}_line.weight"] = block[layer.n_in + 1 :].T
+                views[f"{layer.norm}.weight"] = block[depth]
+                views[f"{layer.norm}.bias"] = block[depth + 1]
+            if row[kernels.EXTRA]:
+                kind = "mask" if layer.hidden else "line"
+                views[f"{layer.linear.split('.')[0]}_{kind}.weight"] = block[layer.n_in + 1 : depth].T
             if row[kernels.CENTER]:
                 views["mean"] = flat[row[kernels.CENTER] :][: self.network.input_dim]
         return views

@@ -154,7 +154,7 @@ class TorchEngine:
         with torch.device("meta"):  # to draw weights that are replaced would move the caller's generator
             model = DynamicAutoencoder(
                 network.input_dim, network.latent_dim, network.hidden_dims, recipe.dropout, recipe.activation,
-                recipe.norm, network.variational, network.linear_path, recipe.input_norm,
+                recipe.norm, network.variational, network.linear_path, recipe.input_norm, network.input_mask,
             )  # fmt: skip
         model.draw = _CoordinateDraw(fit.seed)
         dropouts: list[_CoordinateDropout] = []

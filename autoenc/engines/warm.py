@@ -47,6 +47,8 @@ def extended_state(network: NetworkShape, seed: int, parent: NetworkShape, train
         source[layer.linear] = same.linear
         if layer.norm and same.norm:
             source[layer.norm] = same.norm
+    if network.input_mask:
+        state["encoder_mask.weight"] = trained["encoder_mask.weight"]
     for name, other in source.items():
         for part in ("weight", "bias"):
             state[f"{name}.{part}"] = trained[f"{other}.{part}"]

@@ -47,6 +47,7 @@ class Autoencoder(TableTransformer):
         input_norm: Normalization of each row before the first layer: ``layer``, ``none``, or ``same`` as
             ``norm``.
         start: ``random``, or ``pca``, from the PCA of the training rows.
+        missing: How missing cells enter: ``zero``, or ``mask`` for zeros beside a mask that says so.
         loss: ``sparse``, which weighs the cells that are not zero, or ``mse``.
         nonzero_weight: Of the sparse loss: weight of the cells that are not zero.
         all_weight: Of the sparse loss: weight of all observed cells.
@@ -98,6 +99,7 @@ class Autoencoder(TableTransformer):
         norm: str | None = None,
         input_norm: str | None = None,
         start: str | None = None,
+        missing: str | None = None,
         loss: str | None = None,
         nonzero_weight: float | None = None,
         all_weight: float | None = None,

@@ -71,6 +71,7 @@ class ArchitectureSearch(TableTransformer):
         input_norm: Normalization of each row before the first layer: ``layer``, ``none``, or ``same`` as
             ``norm``.
         start: ``random``, or ``pca``, from the PCA of the training rows.
+        missing: How missing cells enter: ``zero``, or ``mask`` for zeros beside a mask that says so.
         loss: ``sparse``, which weighs the cells that are not zero, or ``mse``.
         nonzero_weight: Of the sparse loss: weight of the cells that are not zero.
         all_weight: Of the sparse loss: weight of all observed cells.
@@ -124,6 +125,7 @@ class ArchitectureSearch(TableTransformer):
         norm: str | Sequence[str] | None = None,
         input_norm: str | Sequence[str] | None = None,
         start: str | Sequence[str] | None = None,
+        missing: str | Sequence[str] | None = None,
         loss: str | Sequence[str] | None = None,
         nonzero_weight: float | None = None,
         all_weight: float | None = None,

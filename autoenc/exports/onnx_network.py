@@ -52,7 +52,14 @@ class NetworkNodes:
         x = graph.op("Where", missing, zero, scaled)
         if shape.normalizes_input:
             x = self._norm("input_norm", x)
-        latent = self._layers("encoder", x)
+        beside = None
+        if shape.input_mask:
+            mask = graph.op("Where", missing, graph.constant(1.0, np.float32), zero)
+            weight = graph.parameter(
+                f"{self._prefix}encoder_mask.weight", self._state["encoder_mask.weight"].T
+            )
+            beside = graph.op("MatMul", mask, weight)
+        latent = self._layers("encoder", x, beside)
         if not shape.linear_path:
             return latent
         centered = graph.op("Sub", scaled, self._parameter("mean"))
@@ -70,7 +77,8 @@ class NetworkNodes:
         weight = graph.parameter(f"{self._prefix}decoder_line.weight", self._state["decoder_line.weight"].T)
         return graph.op("Add", rows, graph.op("MatMul", latent, weight))
 
-    def _layers(self, part: str, x: str) -> str:
+    def _layers(self, part: str, x: str, beside: str | None = None) -> str:
+        """What comes out of encoder or decoder; ``beside`` is added behind the first linear layer."""
         graph = self._graph
         layers = [layer for layer in self._shape.layers() if layer.linear.startswith(part)]
         for layer in layers:
@@ -82,6 +90,8 @@ class NetworkNodes:
                 for name, value in (("weight", weight), ("bias", bias))
             ]
             x = graph.op("Gemm", x, *names, transB=1)
+            if beside is not None:
+                x, beside = graph.op("Add", x, beside), None
             if layer.norm:
                 x = self._norm(layer.norm, x)
             if layer.hidden:

@@ -445,7 +445,7 @@ def network_of_state(state: Mapping[str, torch.Tensor], recipe: Recipe) -> Dynam
     with torch.inference_mode(False), torch.device("meta"):  # without weights that would be replaced
         model = DynamicAutoencoder(
             shape.input_dim, shape.latent_dim, shape.hidden_dims, recipe.dropout, recipe.activation,
-            shape.norm, shape.variational, shape.linear_path, shape.input_norm,
+            shape.norm, shape.variational, shape.linear_path, shape.input_norm, shape.input_mask,
         )  # fmt: skip
         model.load_state_dict(dict(state), assign=True)
     return model

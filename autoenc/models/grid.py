@@ -62,6 +62,7 @@ class NetworkShape:
         variational: Whether the encoder ends in means and log variances, twice the latent size.
         linear_path: Whether a linear map runs beside the encoder and another beside the decoder.
         input_norm: The same for the input: ``layer``, ``none``, or ``same`` for what ``norm`` says.
+        input_mask: Whether the first layer is also given which cells are missing.
     """
 
     input_dim: int
@@ -71,6 +72,7 @@ class NetworkShape:
     variational: bool = False
     linear_path: bool = False
     input_norm: Literal["same", "layer", "none"] = "same"
+    input_mask: bool = False
 
     @property
     def normalizes_input(self) -> bool:
@@ -93,14 +95,18 @@ class NetworkShape:
         return result
 
     def linear_maps(self) -> dict[str, tuple[int, int]]:
-        """Return the maps beside encoder and decoder by state-dict name, as ``(n_out, n_in)``."""
-        if not self.linear_path:
-            return {}
-        n_latent = 2 * self.latent_dim if self.variational else self.latent_dim
-        return {
-            "encoder_line.weight": (n_latent, self.input_dim),
-            "decoder_line.weight": (self.input_dim, self.latent_dim),
-        }
+        """Return the maps beside encoder and decoder by their names in the state dict, as ``(n_out, n_in)``.
+
+        ``encoder_mask`` maps the mask of missing cells to the first layer.
+        """
+        maps = {}
+        if self.input_mask:
+            maps["encoder_mask.weight"] = (self.layers()[0].n_out, self.input_dim)
+        if self.linear_path:
+            n_latent = 2 * self.latent_dim if self.variational else self.latent_dim
+            maps["encoder_line.weight"] = (n_latent, self.input_dim)
+            maps["decoder_line.weight"] = (self.input_dim, self.latent_dim)
+        return maps
 
     def count_parameters(self, part: Literal["all", "encoder", "decoder"] = "all") -> int:
         """Count trainable parameters; the input norm counts towards ``all`` only."""

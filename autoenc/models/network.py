@@ -42,6 +42,7 @@ class DynamicAutoencoder(nn.Module):
         linear_path: Whether a linear map runs beside the encoder and another beside the decoder, as in
             ``z = W (x - mean) + f(x)`` and ``V z + g(z)``; there a missing cell counts as its column's mean.
         input_norm: ``layer`` or ``none`` for the input alone; ``same`` is what ``norm`` says.
+        input_mask: Whether the first layer is also given which cells are missing, 1 where one is.
 
     Shape:
         input: ``[rows, input_dim]``, NaN where a cell is missing; it enters as 0.
@@ -70,6 +71,7 @@ class DynamicAutoencoder(nn.Module):
         variational: bool = False,
         linear_path: bool = False,
         input_norm: Literal["same", "layer", "none"] = "same",
+        input_mask: bool = False,
     ) -> None:
         super().__init__()
         for name, sizes in (
@@ -88,7 +90,7 @@ class DynamicAutoencoder(nn.Module):
         if input_norm not in ("same", "layer", "none"):
             raise ValueError(f"input_norm must be 'same', 'layer' or 'none', got {input_norm!r}")
         self.shape = NetworkShape(
-            input_dim, tuple(hidden_dims), latent_dim, norm, variational, linear_path, input_norm
+            input_dim, tuple(hidden_dims), latent_dim, norm, variational, linear_path, input_norm, input_mask
         )
         self.dropout = dropout
         self.activation = activation
@@ -98,6 +100,9 @@ class DynamicAutoencoder(nn.Module):
         layers = self.shape.layers()
         self.encoder = self._build([layer for layer in layers if layer.linear.startswith("encoder")])
         self.decoder = self._build([layer for layer in layers if layer.linear.startswith("decoder")])
+        if input_mask:
+            self.encoder_mask = nn.Linear(input_dim, layers[0].n_out, bias=False)
+            nn.init.zeros_(self.encoder_mask.weight)
         if linear_path:
             n_latent = 2 * latent_dim if variational else latent_dim
             self.encoder_line = nn.Linear(input_dim, n_latent, bias=False)
@@ -126,7 +131,12 @@ class DynamicAutoencoder(nn.Module):
     def _encoded(self, x: torch.Tensor) -> torch.Tensor:
         """What the encoder ends in, a variational one in means and log variances."""
         missing = torch.isnan(x)
-        latent: torch.Tensor = self.encoder(self.input_norm(x.masked_fill(missing, 0)))
+        filled = self.input_norm(x.masked_fill(missing, 0))
+        if self.shape.input_mask:
+            first = self.encoder[0](filled) + self.encoder_mask(missing.to(filled.dtype))
+            latent: torch.Tensor = self.encoder[1:](first)
+        else:
+            latent = self.encoder(filled)
         if self.shape.linear_path:
             latent = latent + self.encoder_line((x - self.mean).masked_fill(missing, 0))
         return latent
@@ -182,6 +192,7 @@ def shape_of_state_dict(state: Mapping[str, torch.Tensor]) -> NetworkShape:
         variational=linears[-1].shape[0] == 2 * latent_dim,
         linear_path="encoder_line.weight" in state,
         input_norm="same" if input_norm == norm else input_norm,
+        input_mask="encoder_mask.weight" in state,
     )
     expected = _expected_shapes(shape)
     shapes = {name: tuple(value.shape) for name, value in state.items()}
@@ -204,6 +215,7 @@ def _expected_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
         expected[f"{layer.linear}.bias"] = (layer.n_out,)
         if layer.norm:
             expected |= {f"{layer.norm}.{part}": (layer.n_out,) for part in ("weight", "bias")}
+    expected |= shape.linear_maps()
     if shape.linear_path:
-        expected |= {**shape.linear_maps(), "mean": (shape.input_dim,)}
+        expected["mean"] = (shape.input_dim,)
     return expected

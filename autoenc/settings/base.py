@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from autoenc.engines.contract import Activation, InputNorm, LossKind, Norm, ScalingKind, Start
+from autoenc.engines.contract import Activation, InputNorm, LossKind, Missing, Norm, ScalingKind, Start
 from autoenc.errors import InputError
 from autoenc.settings.dialects import Decimal, Delimiter, Dialect, TextEncoding
 from autoenc.settings.options import aliases_of, option
@@ -46,6 +46,7 @@ __all__ = [
     "DataSettings",
     "Dropouts",
     "InputNorms",
+    "Missings",
     "LatentSizes",
     "Losses",
     "Names",
@@ -107,6 +108,7 @@ Norms = Annotated[tuple[Norm, ...], SPLIT, SOME, DISTINCT, _ALONE]
 InputNorms = Annotated[tuple[InputNorm, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Activations = Annotated[tuple[Activation, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Starts = Annotated[tuple[Start, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Missings = Annotated[tuple[Missing, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Losses = Annotated[tuple[LossKind, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Scalings = Annotated[tuple[ScalingKind, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Counts = Annotated[tuple[Count, ...], SPLIT, SOME, DISTINCT, _ALONE]

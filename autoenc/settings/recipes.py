@@ -15,6 +15,7 @@ from autoenc.settings.base import (
     Dropouts,
     InputNorms,
     Losses,
+    Missings,
     Norms,
     Rates,
     Scalings,
@@ -38,7 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 LISTS = (
     "scaling", "loss", "start", "epochs", "initial_lr", "batch_size", "activation", "input_norm", "dropout",
-    "norm", "weight_decay",
+    "norm", "weight_decay", "missing",
 )  # fmt: skip
 """Options that multiply the grid, the slowest first."""
 
@@ -100,6 +101,12 @@ class RecipeSettings(Settings):
         role="training",
         description="where a fit begins: random weights, or pca, the PCA of the training rows by linear maps "
         'beside encoder and decoder; "random,pca" multiplies the grid',
+    )
+    missing: Missings = option(
+        ("zero",),
+        role="training",
+        description="how missing cells enter a network: zero, as 0, or mask, as 0 with a further input for "
+        'each column that says so; "zero,mask" multiplies the grid',
     )
     loss: Losses = option(
         ("sparse",),

@@ -17,6 +17,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "no norm": {"norm": "none"},
     "input norm": {"norm": "none", "input_norm": "layer"},
     "pca": {"start": "pca", "scaling": "standard"},
+    "mask": {"missing": "mask"},
+    "mask, pca": {"missing": "mask", "start": "pca", "norm": "none", "scaling": "standard"},
     "vae": {"family": "vae"},
     "vae, pca, quantile": {"family": "vae", "start": "pca", "scaling": "quantile"},
 }

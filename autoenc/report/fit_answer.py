@@ -22,9 +22,13 @@ def in_words(trial: Trial) -> str:
     """Return a stack and its recipe, in words."""
     recipe = trial.recipe
     if recipe.is_pca:
-        return "PCA itself"
+        return "PCA itself" + _calibrated(recipe)
     start = "PCA and a correction by layers" if recipe.start == "pca" else "layers"
-    return f"{start} {format_architecture(trial.architecture)}, {_recipe_words(recipe)}"
+    return f"{start} {format_architecture(trial.architecture)}, {_recipe_words(recipe)}{_calibrated(recipe)}"
+
+
+def _calibrated(recipe: Recipe) -> str:
+    return "; columns that it hardly knows drawn to their means" if recipe.calibration_folds else ""
 
 
 def _recipe_words(recipe: Recipe) -> str:
@@ -34,6 +38,8 @@ def _recipe_words(recipe: Recipe) -> str:
     parts += ["layer norms"] if recipe.norm == "layer" else []
     parts += ["non-zero cells weighted"] if recipe.loss == "sparse" else []
     parts += ["long tails bent"] if recipe.scaling == "auto" else []
+    parts += ["told which cells are missing"] if recipe.missing == "mask" else []
+    parts += [f"{100 * recipe.corruption:g} % of cells hidden in training"] if recipe.family == "dae" else []
     return ", ".join([*parts, f"batches of {recipe.batch_size}", f"at most {recipe.epochs} epochs"])
 
 

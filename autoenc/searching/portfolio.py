@@ -23,6 +23,7 @@ _ROW_VISITS = 300_000
 """Training rows that are met in all epochs together, as far as the bounds of epochs allow."""
 _EPOCHS = (20, 300)
 _MANY_ZEROS = 0.3
+_SOME_MISSING = 0.01
 
 _STACKS: tuple[Architecture, ...] = (
     (16,), (32,), (64,), (128,), (256,), (32, 16), (64, 32), (64, 64), (128, 64), (128, 128), (256, 128),
@@ -49,7 +50,7 @@ class Candidate(NamedTuple):
 def pca_alone(profile: TableProfile) -> Candidate:
     """PCA as it is: a start from it without a single step."""
     recipe = _recipe(profile, start="pca").stopped_after(0)
-    return Candidate((1,), replace(recipe, epochs=1, stop_after=0))
+    return Candidate((1,), replace(recipe, epochs=1, stop_after=0, missing="zero"))
 
 
 def portfolio(profile: TableProfile) -> list[Candidate]:
@@ -72,6 +73,8 @@ def portfolio(profile: TableProfile) -> list[Candidate]:
     ]  # fmt: skip
     if profile.zero_share >= _MANY_ZEROS:
         candidates.insert(3, ((128, 64), {"initial_lr": 3e-3, "loss": "sparse"}))
+    if profile.missing_share >= _SOME_MISSING:  # learn to do without cells
+        candidates.insert(2, ((128, 64), {"initial_lr": 3e-3, "family": "dae", "corruption": 0.2}))
     return [Candidate(stack, _recipe(profile, **options)) for stack, options in candidates]
 
 
@@ -119,6 +122,7 @@ def usual_options(profile: TableProfile) -> tuple[tuple[str, Any], ...]:
         "norm",
         "batch_size",
         "epochs",
+        "family",
     )
     return tuple((name, getattr(recipe, name)) for name in names)
 
@@ -140,6 +144,7 @@ def _recipe(profile: TableProfile, **options: Any) -> Recipe:
     plain = {
         "epochs": epochs, "patience": _patience(epochs), "dropout": 0.0, "norm": "none", "start": "pca",
         "activation": "gelu", "scaling": "standard", "calibration_folds": profile.calibration_folds,
+        "missing": "mask" if profile.missing_share >= _SOME_MISSING else "zero",
     }  # fmt: skip
     return Recipe(**{**plain, **weights, **options})
 

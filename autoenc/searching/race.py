@@ -33,7 +33,7 @@ Outcomes = Mapping[Fit, Outcome]
 
 _FACTORS = (
     "initial_lr", "activation", "start", "scaling", "loss", "dropout", "weight_decay", "norm", "batch_size",
-    "epochs",
+    "epochs", "family",
 )  # fmt: skip
 _N_SOON, _N_VARIED, _N_FRESH = 3, 6, 3
 _MOST_BRACKETS = 1000

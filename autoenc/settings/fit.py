@@ -38,6 +38,7 @@ class TableProfile(BaseModel):
         n_columns: Columns.
         zero_share: Share of zeros among the observed cells of the training rows.
         has_long_tails: Whether a column has a long tail there.
+        missing_share: Share of missing cells there.
         calibration_folds: See :class:`~autoenc.engines.Recipe`; not 0 where a column hardly varies in a fold.
     """
 
@@ -47,6 +48,7 @@ class TableProfile(BaseModel):
     n_columns: int = Field(ge=1)
     zero_share: float = Field(ge=0, le=1)
     has_long_tails: bool
+    missing_share: float = Field(0.0, ge=0, le=1)
     calibration_folds: int = Field(0, ge=0)
 
 

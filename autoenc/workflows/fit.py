@@ -113,9 +113,11 @@ def _profile(table: Table, division: Division, settings: FitSettings) -> TablePr
         n_observed += int((~np.isnan(column)).sum())
         has_long_tails = has_long_tails or fit_curve("auto", column) is not None
     is_uneven = any(hardly_varies(division.standardized(fold)) for fold in folds)
+    n_cells = rows.size * len(table.columns)
     return TableProfile(
         n_train=rows.size, n_columns=len(table.columns), zero_share=n_zero / max(n_observed, 1),
-        has_long_tails=has_long_tails, calibration_folds=len(folds) if is_uneven else 0,
+        has_long_tails=has_long_tails, missing_share=1 - n_observed / n_cells,
+        calibration_folds=len(folds) if is_uneven else 0,
     )  # fmt: skip
 
 

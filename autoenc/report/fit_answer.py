@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autoenc.analysis.cells import cells_lines
+from autoenc.analysis.surest import gain_over
 from autoenc.data.division import HOLDOUT
 from autoenc.engines import Recipe
 from autoenc.models.grid import format_architecture
@@ -14,6 +15,7 @@ from autoenc.searching.trials import Trial, TrialResult
 
 __all__ = ["enough_units", "fit_lines", "in_words", "latent_size_lines"]
 
+_N_ERRORS = 2
 _ALMOST = 0.01
 """Explained variance that more latent units must add to be worth having."""
 
@@ -56,7 +58,8 @@ def fit_lines(results: SearchResults, n_next: int = 3) -> list[str]:
     lines = [f"chosen        {in_words(chosen.trial)}"]
     lines += [*_measured(results), _judged(results, chosen)]
     for i, other in enumerate([r for r in results.ranked if r.trial != chosen.trial][:n_next]):
-        lines.append(f"{'runners-up' if not i else '':<13} {_share(1 - other.loss)}  {in_words(other.trial)}")
+        share = f"{_share(1 - other.loss)} ({_behind(chosen, other)})"
+        lines.append(f"{'runners-up' if not i else '':<13} {share}  {in_words(other.trial)}")
     if results.cells is not None:
         lines += cells_lines(results.cells)
     lines += _ties(results) + _limits(results)
@@ -88,13 +91,23 @@ def _judged(results: SearchResults, chosen: TrialResult) -> str:
 
 
 def _ties(results: SearchResults) -> list[str]:
-    tied = results.selection.tied
-    if tied is None:
+    chosen = results.selection.chosen
+    others = [result for result in results.finished if result.trial != chosen.trial]
+    if not others:
         return []
-    n_tied, n_others = len(tied) - 1, len(results.finished) - 1
-    if not n_tied:
-        return [f"{'ties':<13} none of {n_others:,} others judged by all folds may be as good"]
-    return [f"{'ties':<13} {n_tied:,} of {n_others:,} others judged by all folds may be as good"]
+    behind = [gain_over(other, chosen) for other in others]
+    n_tied = sum(gain <= _N_ERRORS * error for gain, error in behind)
+    n = f"{n_tied:,}" if n_tied else "none"
+    text = f"{n} of {counted(len(others), 'other')} judged by all folds may be as good"
+    return [
+        f"{'ties':<13} {text}: less than {_N_ERRORS} standard errors behind over folds, by one seed, so the "
+        "luck of initial weights is not counted"
+    ]
+
+
+def _behind(chosen: TrialResult, other: TrialResult) -> str:
+    gain, error = gain_over(other, chosen)
+    return f"{100 * abs(gain):.1f} +- {100 * error:.1f} {'less' if gain >= 0 else 'more'}"
 
 
 def _limits(results: SearchResults) -> list[str]:

@@ -57,7 +57,10 @@ def test_more_budget_adds_to_what_is_known(call, csv, tmp_path) -> None:
     first = n_fits()
     assert call(*arguments, "--budget", 0.5, "--quiet").code == 0
     assert n_fits() <= first + 1  # the choice may be another one among those that are known
-    assert call(*arguments, "--budget", 6, "--quiet").code == 0
+    for budget in (6, 20, 60):  # on a busy machine the first may be spent by starting
+        assert call(*arguments, "--budget", budget, "--quiet").code == 0
+        if n_fits() > first + 1:
+            break
     assert n_fits() > first + 1
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from autoenc.engines import Engine, Fit, Split
+from autoenc.engines.verify import spread
 from autoenc.searching.fits import fit_work
 
 __all__ = ["estimate_seconds"]
@@ -18,6 +19,7 @@ __all__ = ["estimate_seconds"]
 _ROWS = 4000  # of a large table, enough to time an epoch
 _SECONDS = 0.25  # for each measured fit
 _PROBES = 4
+_ROWS_TOGETHER = 1000  # of a large table, where many fits train at once
 
 
 def estimate_seconds(
@@ -40,7 +42,9 @@ def estimate_seconds(
     """
     if not fits:
         return 0.0
-    fits = [replace(fit, recipe=replace(fit.recipe, warm_start=False)) for fit in fits]
+    if engine.n_at_once:
+        return _seconds_together(fits, split_of, engine)
+    fits = [_cold(fit) for fit in fits]
     work = np.array([fit_work(fit, split_of(fit)) for fit in fits], float)
     order = np.argsort(work, kind="stable")
     probes = sorted(
@@ -70,3 +74,42 @@ def _seconds_of(fit: Fit, split: Split, engine: Engine, jobs: int) -> float:
     with ThreadPoolExecutor(jobs) as pool:
         together = float(np.mean(list(pool.map(train, [epochs] * jobs))))
     return together / epochs * fit.recipe.last_epoch / share
+
+
+def _seconds_together(fits: Sequence[Fit], split_of: Callable[[Fit], Split], engine: Engine) -> float:
+    """Time of all fits by an engine that trains many at once.
+
+    As many as it takes train for two epochs more than for one, and the rest takes as long for its work.
+    """
+    chosen = [_cold(fits[i]) for i in spread(len(fits), engine.n_at_once)]
+    samples: dict[tuple[str, str], Split] = {}
+    for fit in chosen:
+        split = split_of(fit)
+        shorter = replace(split, train=split.train[:_ROWS_TOGETHER], test=split.test[: _ROWS_TOGETHER // 4])
+        samples.setdefault(_data_of(fit), shorter)
+    engine.prepare()
+
+    def train(epochs: int) -> float:
+        def one(fit: Fit) -> None:
+            recipe = replace(fit.recipe, epochs=max(epochs, fit.recipe.epochs), stop_after=epochs, patience=0)
+            engine.fit(samples[_data_of(fit)], replace(fit, recipe=recipe))
+
+        started = time.perf_counter()
+        with ThreadPoolExecutor(len(chosen)) as pool:
+            list(pool.map(one, chosen))
+        return time.perf_counter() - started
+
+    once = train(1)
+    per_epoch = max(train(3) - once, 0.0) / 2
+    measured = sum(fit_work(fit, samples[_data_of(fit)]) / fit.recipe.last_epoch for fit in chosen)
+    return per_epoch * sum(fit_work(fit, split_of(fit)) for fit in fits) / measured
+
+
+def _data_of(fit: Fit) -> tuple[str, str]:
+    """What names a fit's split."""
+    return fit.fold, fit.recipe.scaling
+
+
+def _cold(fit: Fit) -> Fit:
+    """Return a fit that begins as its seed says."""
+    return replace(fit, recipe=replace(fit.recipe, warm_start=False))

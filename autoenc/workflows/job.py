@@ -20,6 +20,7 @@ from autoenc.record.fits import FitRecord, records_in
 from autoenc.record.identity import Context
 from autoenc.record.single_precision import as_recorded, holds_in_journal
 from autoenc.record.storage import is_there, journal_path, open_storage
+from autoenc.searching.choice import Estimate, candidates, fastest
 from autoenc.searching.inputs import context_of, prepare_inputs, table_warnings
 from autoenc.searching.shards import partition
 from autoenc.searching.trials import Trial, trained_trials_of, trials_of
@@ -106,6 +107,19 @@ class SearchJob:
         if not self.settings.warm_start:
             return Remembering(Calibrating(self.engine, self.division.split_of))
         return Remembering(WarmStarting(self.engine, self.settings.max_layers))
+
+    def choose_engine(self) -> list[Estimate]:
+        """Take the engine that is fastest for this table and grid, where the options leave it open.
+
+        Returns:
+            What each engine would take; nothing where there was no choice.
+        """
+        settings = self.settings
+        engines = candidates(self.engine, settings.engine, settings.device)
+        if settings.scheduler is not None:  # workers elsewhere have devices of their own
+            engines = engines[:1]
+        self.engine, measured = fastest(engines, self.fits, self.division.split_of, settings.jobs)
+        return measured
 
     @cached_property
     def fits(self) -> list[Fit]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from autoenc.engines import Fit
+from collections.abc import Sequence
+
+from autoenc.engines import Engine, Fit, make_engine
 from autoenc.report.durations import duration_text
 from autoenc.report.labels import listed_values
-from autoenc.searching.estimate import estimate_seconds
+from autoenc.searching.choice import Estimate, candidates, estimates
 from autoenc.searching.finalists import check_repeats, n_judgements, plan_line
 from autoenc.searching.memory import estimate_bytes, memory_text
 from autoenc.system.text import say
 from autoenc.workflows.job import SearchJob
 
-__all__ = ["dry_run", "plan"]
+__all__ = ["choice_lines", "dry_run", "plan"]
 
 
 def plan(job: SearchJob, n_done: int) -> list[str]:
@@ -66,11 +68,30 @@ def dry_run(job: SearchJob) -> int:
         n_recorded=len(job.fits),
     )  # fmt: skip
     say(f"memory {memory_text(n_bytes)}")
-    seconds = estimate_seconds(pending, job.division.split_of, job.engine, settings.jobs)
+    engines = candidates(job.engine, settings.engine, settings.device)
+    if job.engine.name == "stacked":
+        engines.append(make_engine("native"))
+    measured = estimates(engines, pending, job.division.split_of, settings.jobs)
     n_again = n_judgements(min(settings.finalists, len(job.trials))) * len(job.trials[0].fits)
-    seconds *= 1 + n_again / max(len(pending), 1)
+    rounds = 1 + n_again / max(len(pending), 1)
+    measured = [Estimate(engine, rounds * seconds) for engine, seconds in measured]
+    seconds = measured[0].seconds
+    if settings.engine == "auto":
+        seconds = min(one.seconds for one in measured)
+    if len(measured) > 1:
+        say(*(f"engine {_place(engine)} would take about {duration_text(own)}" for engine, own in measured))
     say(f"training will take about {duration_text(seconds)} on this machine")
     return 0
+
+
+def choice_lines(engine: Engine, measured: Sequence[Estimate]) -> list[str]:
+    """Return which engine was chosen and why."""
+    times = ", ".join(f"{_place(one.engine)} about {duration_text(one.seconds)}" for one in measured)
+    return [f"engine {_place(engine)} is the fastest here: a short calibration says {times}"]
+
+
+def _place(engine: Engine) -> str:
+    return f"{engine.name} on {engine.device}"
 
 
 def _recorded(job: SearchJob) -> set[Fit]:

@@ -32,6 +32,7 @@ from autoenc.workflows.cells import note_cells
 from autoenc.workflows.ended import Ended
 from autoenc.workflows.ensemble import write_ensemble
 from autoenc.workflows.job import SearchJob
+from autoenc.workflows.plan import choice_lines
 from autoenc.workflows.screen import Screen
 from autoenc.workflows.tracking import curves_of, search_metrics
 
@@ -83,6 +84,8 @@ def run_search(job: SearchJob, screen: Screen, train: Callable[[Training], None]
     """
     # Dividing the rows may show that the table will not do; so far nothing is written.
     check_repeats(job.division, job.settings.folds, job.settings.finalists)
+    if measured := job.choose_engine():
+        screen.say(*choice_lines(job.engine, measured))
     note = job.note(job.recorded_note())
     screen.warn(job.warnings())
     with ExitStack() as stack:

@@ -200,12 +200,32 @@ def test_cuda_where_there_is_none(call, results, table_csv, monkeypatch):
     assert problem == "--device cuda: no CUDA device is available here; use --device cpu"
 
 
+def test_the_faster_engine_trains_where_there_is_a_choice(call, tmp_path, table_csv, monkeypatch):
+    from autoenc.engines import make_engine
+    from autoenc.searching import choice
+
+    monkeypatch.setattr(choice, "has_gpu", lambda: True)
+    monkeypatch.setattr(choice, "make_engine", lambda name, device: make_engine(name, "cpu"))
+    monkeypatch.setattr(choice, "estimate_seconds", lambda fits, split_of, engine, jobs: 9 - len(engine.name))
+    options = ("--data_path", table_csv, "--hidden_dims_search", "4", "--epochs", 1)
+    answer = call("search", *options, "--output_dir", tmp_path)
+    assert (
+        "engine stacked on cpu is the fastest here: a short calibration says native on cpu about"
+        in answer.out
+    )
+    assert "engine stacked, up to 64 fits at once on cpu" in answer.out
+    assert '"engine":"stacked"' in (tmp_path / "study.journal").read_text()
+
+
 def test_the_stacked_engine_trains_a_search_and_says_that_a_cpu_is_not_its_place(call, tmp_path, table_csv):
     options = ("--data_path", table_csv, "--hidden_dims_search", "4,6", "--epochs", 2, "--folds", 2)
     answer = call("search", *options, "--engine", "stacked", "--output_dir", tmp_path / "out")
     assert answer.code == 0
     assert "--engine stacked is slower than native on a CPU" in answer.err
     assert "engine stacked, up to 64 fits at once on cpu" in answer.out
+    dry = call("search", *options, "--engine", "stacked", "--dry_run", "--fresh", "--output_dir", tmp_path)
+    lines = [line for line in dry.out.splitlines() if "would take about" in line]
+    assert [line.split(" would")[0] for line in lines] == ["engine stacked on cpu", "engine native on cpu"]
     again = call("search", *options, "--output_dir", tmp_path / "out")
     assert "18 of 18 already trained" in again.out, "its record is like that of any engine"
 

@@ -76,6 +76,10 @@ RECIPES = {
     "variational without norm": replace(SHORT, family="vae", kl_weight=0.1, norm="none"),
     "from PCA": replace(SHORT, start="pca"),
     "variational from PCA": replace(SHORT, start="pca", family="vae", kl_weight=0.01),
+    "mask": replace(SHORT, missing="mask"),
+    "mask and line, denoising": replace(
+        SHORT, missing="mask", start="pca", family="dae", corruption=0.3, norm="none"
+    ),
     "untrained PCA": SHORT.stopped_after(0),
     "cut": replace(SHORT, stop_after=1),
     **{name: replace(SHORT, activation=name) for name in ("leaky_relu", "elu", "gelu", "silu", "tanh")},

@@ -87,6 +87,8 @@ def padded_shapes(networks: Sequence[NetworkShape]) -> dict[str, tuple[int, ...]
         shapes[f"{layer.name}.bias"] = (layer.n_out,)
         if layer.norm:
             shapes |= {f"{layer.name}.gain": (layer.n_out,), f"{layer.name}.shift": (layer.n_out,)}
+    if any(network.input_mask for network in networks):
+        shapes["encoder mask"] = (first.input_dim, layers[0].n_out)
     if any(network.linear_path for network in networks):
         middle = len(layers) // 2
         shapes["encoder line"] = (first.input_dim, layers[middle - 1].n_out)
@@ -125,11 +127,15 @@ class StackNetwork:
         self.sizes = [int(np.prod(shape)) for shape in self.shapes.values()]
         self._activate = _ACTIVATIONS[activation]
         self._middle = len(self.layers) // 2
-        self._has_line = any(network.linear_path for network in networks)
-        self._line: torch.Tensor | None = None
-        if self._has_line and not all(network.linear_path for network in networks):
-            lines = [[[float(network.linear_path)]] for network in networks]
-            self._line = torch.tensor(lines, device=device, dtype=dtype)
+        has_line = [network.linear_path for network in networks]
+        has_mask = [network.input_mask for network in networks]
+        self._has_line, self._has_mask = any(has_line), any(has_mask)
+
+        def switch(is_on: list[bool]) -> torch.Tensor | None:
+            values = [[[float(on)]] for on in is_on]
+            return None if len(set(is_on)) == 1 else torch.tensor(values, device=device, dtype=dtype)
+
+        self._line, self._mask = switch(has_line), switch(has_mask)
         self._norms: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         for layer in self.layers:
             if layer.norm and layer.widths is not None:
@@ -180,6 +186,8 @@ class StackNetwork:
             if true.norm:
                 views[f"{true.norm}.weight"] = [own[f"{layer.name}.gain"][: true.n_out]]
                 views[f"{true.norm}.bias"] = [own[f"{layer.name}.shift"][: true.n_out]]
+        if network.input_mask:
+            views["encoder_mask.weight"] = [own["encoder mask"][:, : network.layers()[0].n_out].T]
         if network.linear_path:
             halves = self._halves(self._middle - 1, network, network.layers()[self._middle - 1])
             views["encoder_line.weight"] = [own["encoder line"][:, half].T for half in halves]
@@ -222,19 +230,25 @@ class StackNetwork:
         p = {name: value.view(len(flat), *self.shapes[name]) for name, value in p.items()}
         h = self._input(p, x, index, len(flat))
         masks = iter(keep)
+        beside = None
+        if self._has_mask:
+            is_missing = by_model(missing, index).to(x.dtype).expand(len(flat), -1, -1)
+            beside = _switched(torch.bmm(is_missing, p["encoder mask"]), self._mask)
         for layer in self.layers[: self._middle]:
-            h = self._through(p, layer, h, masks)
+            h, beside = self._through(p, layer, h, masks, beside), None
         if self._has_line:
             assert means is not None
             filled = by_model(x, index) - means * ~by_model(missing, index)
-            h = h + self._beside(torch.bmm(filled, p["encoder line"]))
+            h = h + _switched(torch.bmm(filled, p["encoder line"]), self._line)
         latent = h[:, :, : self.latent_dim]
         if draw is not None:
             latent = draw(latent, h[:, :, self.latent_dim :])
         h = latent
         for layer in self.layers[self._middle :]:
             h = self._through(p, layer, h, masks)
-        return h + self._beside(torch.bmm(latent, p["decoder line"])) if self._has_line else h
+        if not self._has_line:
+            return h
+        return h + _switched(torch.bmm(latent, p["decoder line"]), self._line)
 
     def _input(
         self, p: dict[str, torch.Tensor], x: torch.Tensor, index: torch.Tensor | None, n_models: int
@@ -245,10 +259,13 @@ class StackNetwork:
         return h * p["input.gain"].unsqueeze(1) + p["input.shift"].unsqueeze(1)
 
     def _through(
-        self, p: dict[str, torch.Tensor], layer: Layer, h: torch.Tensor, masks: Iterator[torch.Tensor]
-    ) -> torch.Tensor:
-        """A layer with all that follows it."""
+        self, p: dict[str, torch.Tensor], layer: Layer, h: torch.Tensor, masks: Iterator[torch.Tensor],
+        beside: torch.Tensor | None = None,
+    ) -> torch.Tensor:  # fmt: skip
+        """A layer with all that follows it; ``beside`` is added behind its linear map."""
         h = torch.baddbmm(p[f"{layer.name}.bias"].unsqueeze(1), h, p[f"{layer.name}.weight"])
+        if beside is not None:
+            h = h + beside
         if layer.norm:
             h = self._normalized(layer, h)
             h = h * p[f"{layer.name}.gain"].unsqueeze(1) + p[f"{layer.name}.shift"].unsqueeze(1)
@@ -268,6 +285,7 @@ class StackNetwork:
         variance = centered.square().sum(dim=2, keepdim=True) / widths
         return centered * torch.rsqrt(variance + NORM_EPS)
 
-    def _beside(self, product: torch.Tensor) -> torch.Tensor:
-        """What a linear map adds, for the networks that have one."""
-        return product if self._line is None else product * self._line
+
+def _switched(product: torch.Tensor, switch: torch.Tensor | None) -> torch.Tensor:
+    """What a linear map adds, for the networks that have one."""
+    return product if switch is None else product * switch

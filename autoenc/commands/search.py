@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autoenc.commands.resume import same_command, warn_stopped
 from autoenc.commands.verify import verify
+from autoenc.engines import Engine, EngineName
 from autoenc.report.summary import search_summary
 from autoenc.settings import SearchSettings
 from autoenc.system.machine import tell_interrupted
@@ -42,12 +43,19 @@ def _search_one(settings: SearchSettings) -> int:
     screen = Terminal(settings.quiet, settings.verbose)
     if settings.verify or settings.dry_run:
         screen.warn(job.warnings())
-        return verify(job.fits, settings.verify, job.division.split_of) if settings.verify else dry_run(job)
+        if not settings.verify:
+            return dry_run(job)
+        return verify(job.fits, settings.verify, job.division.split_of, *_verified(job.engine))
     try:
         run = run_search(job, screen)
     except Exception as error:
         return tell_interrupted(error, job.paths.folder, job.record_place, same_command(settings))
     return _conclude(job, run)
+
+
+def _verified(engine: Engine) -> tuple[EngineName, str]:
+    """Return what is compared with the reference: the search's own engine, unless that is the reference."""
+    return ("stacked", engine.device) if engine.name == "stacked" else ("native", "cpu")
 
 
 def _conclude(job: SearchJob, run: SearchRun) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from autoenc.engines import Fit, Split, make_engine
+from autoenc.engines import Engine, EngineName, Fit, Outcome, Split, make_engine
 from autoenc.engines.warm import WarmStarting
 
 __all__ = ["TOLERANCES", "Comparison", "compare_engines", "spread"]
@@ -17,21 +18,30 @@ TOLERANCES = {"float64": 1e-10, "float32": 1e-3}
 
 
 class Comparison(NamedTuple):
-    """One fit by both engines."""
+    """One fit by an engine and by the reference.
+
+    Attributes:
+        fit: The fit.
+        precision: Of both.
+        loss, torch_loss: Final test losses.
+        seconds, torch_s: Times; of an engine that trains many at once the fit's share.
+        engine: Name of the engine.
+    """
 
     fit: Fit
     precision: str
-    native_loss: float
+    loss: float
     torch_loss: float
-    native_s: float
+    seconds: float
     torch_s: float
+    engine: str = "native"
 
     @property
     def difference(self) -> float:
         """Relative difference of the final test losses; infinite where one is not finite."""
-        if self.native_loss == self.torch_loss:
+        if self.loss == self.torch_loss:
             return 0.0
-        difference = abs(self.native_loss - self.torch_loss) / max(abs(self.torch_loss), 1e-300)
+        difference = abs(self.loss - self.torch_loss) / max(abs(self.torch_loss), 1e-300)
         return difference if np.isfinite(difference) else float("inf")
 
     @property
@@ -45,19 +55,52 @@ def spread(n_all: int, n_wanted: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, n_all - 1, min(n_wanted, n_all))})
 
 
-def compare_engines(fits: Sequence[Fit], split_of: Callable[[Fit], Split]) -> Iterator[Comparison]:
-    """Train each fit with both engines on the CPU, in both precisions; each trains its own parents."""
+def compare_engines(
+    fits: Sequence[Fit],
+    split_of: Callable[[Fit], Split],
+    name: EngineName = "native",
+    device: str = "cpu",
+) -> Iterator[Comparison]:
+    """Train each fit with an engine and with the reference on the CPU, in both precisions.
+
+    Each trains its own parents. An engine that trains many fits at once is given all of them together.
+
+    Args:
+        fits: What to train.
+        split_of: The data of a fit.
+        name: The engine.
+        device: Where it trains.
+
+    Raises:
+        InputError: If the device is not there, or the engine cannot use it.
+    """
     precisions: tuple[Literal["float64", "float32"], ...] = ("float64", "float32")
-    for precision in precisions:
-        for name in ("native", "torch"):
-            make_engine(name, "cpu", precision).prepare()  # compiling is no part of the times
-    for fit in fits:
-        split = split_of(fit)
+    engines = {precision: make_engine(name, device, precision) for precision in precisions}
+    references = {precision: make_engine("torch", "cpu", precision) for precision in precisions}
+    for engine in [*engines.values(), *references.values()]:
+        engine.prepare()  # compiling is no part of the times
+    pairs = [(fit, split_of(fit)) for fit in fits]
+    together = {
+        precision: _together(engine, pairs) for precision, engine in engines.items() if engine.n_at_once
+    }
+    for i, (fit, split) in enumerate(pairs):
         for precision in precisions:
-            native, torch = (
-                WarmStarting(make_engine(name, "cpu", precision), len(fit.architecture)).fit(split, fit)
-                for name in ("native", "torch")
-            )
+            if precision in together:
+                outcome = together[precision][i]
+            else:
+                outcome = _trained(engines[precision], fit, split)
+            torch = _trained(references[precision], fit, split)
             yield Comparison(
-                fit, precision, native.final_test_loss, torch.final_test_loss, native.seconds, torch.seconds
-            )
+                fit, precision, outcome.final_test_loss, torch.final_test_loss, outcome.seconds,
+                torch.seconds, engines[precision].name,
+            )  # fmt: skip
+
+
+def _trained(engine: Engine, fit: Fit, split: Split) -> Outcome:
+    return WarmStarting(engine, len(fit.architecture)).fit(split, fit)
+
+
+def _together(engine: Engine, pairs: Sequence[tuple[Fit, Split]]) -> list[Outcome]:
+    """The outcomes of fits that are asked for at the same time."""
+    with ThreadPoolExecutor(min(len(pairs), engine.n_at_once)) as pool:
+        return list(pool.map(lambda pair: _trained(engine, *pair), pairs))

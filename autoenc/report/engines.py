@@ -11,17 +11,19 @@ from autoenc.models.grid import format_architecture
 __all__ = ["comparison_head", "comparison_line", "verdict_lines"]
 
 
-def comparison_head(fits: Sequence[Fit], n_all: int) -> list[str]:
+def comparison_head(fits: Sequence[Fit], n_all: int, engine: str) -> list[str]:
     """Return what is compared, and the head of the table.
 
     Args:
         fits: The fits that both engines train.
         n_all: Fits of the whole search.
+        engine: Name of the one that is compared with torch.
     """
     epochs = fits[0].recipe.epochs
     return [
-        f"{len(fits)} of {n_all} stacks, {epochs} epochs, by both engines on one core",
-        f"{'stack':>20}  precision  {'native':>14}  {'torch':>14}  difference  speed-up",
+        f"{len(fits)} of {n_all} stacks, {epochs} epochs, by the engines {engine} and torch"
+        f"{'' if engine == 'stacked' else ' on one core'}",
+        f"{'stack':>20}  precision  {engine:>14}  {'torch':>14}  difference  speed-up",
     ]
 
 
@@ -30,8 +32,8 @@ def comparison_line(one: Comparison) -> str:
     name = format_architecture(one.fit.architecture) + (", warm start" if one.fit.recipe.warm_start else "")
     return (
         f"{name:>20}  {one.precision}    "
-        f"{one.native_loss:14.10f}  {one.torch_loss:14.10f}  {one.difference:10.1e}  "
-        f"{one.torch_s / one.native_s:7.1f}x{'' if one.agrees else '  TOO LARGE'}"
+        f"{one.loss:14.10f}  {one.torch_loss:14.10f}  {one.difference:10.1e}  "
+        f"{one.torch_s / one.seconds:7.1f}x{'' if one.agrees else '  TOO LARGE'}"
     )
 
 
@@ -50,12 +52,12 @@ def _rounding(comparisons: Sequence[Comparison]) -> list[str]:
     """What rounding alone does to one engine, to hold the differences in single precision against."""
     exact = {one.fit: one for one in comparisons if one.precision == "float64"}
     single = [one for one in comparisons if one.precision == "float32"]
-    torch, native = (
+    torch, other = (
         max(abs(getattr(one, side) / getattr(exact[one.fit], side) - 1) for one in single)
-        for side in ("torch_loss", "native_loss")
+        for side in ("torch_loss", "loss")
     )
     return [
         "in float64 they agree, so they compute the same; in float32 rounding switches single units, and",
         f"the training takes another path: against float64 the loss moves by up to {100 * torch:.2f} % in",
-        f"torch and {100 * native:.2f} % in native",
+        f"torch and {100 * other:.2f} % in {comparisons[0].engine}",
     ]

@@ -102,7 +102,7 @@ class SearchSettings(
         role="progress",
         needs="command line",
         ge=0,
-        description="train this many stacks with both engines, print how they differ, and stop",
+        description="train this many stacks with the engine and with torch, print how they differ, and stop",
     )
     verbose: bool = option(False, role="display", description="print a line per stack")
 

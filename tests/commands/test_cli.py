@@ -226,6 +226,9 @@ def test_the_stacked_engine_trains_a_search_and_says_that_a_cpu_is_not_its_place
     dry = call("search", *options, "--engine", "stacked", "--dry_run", "--fresh", "--output_dir", tmp_path)
     lines = [line for line in dry.out.splitlines() if "would take about" in line]
     assert [line.split(" would")[0] for line in lines] == ["engine stacked on cpu", "engine native on cpu"]
+    verified = call("search", *options, "--engine", "stacked", "--verify", 2, "--output_dir", tmp_path)
+    assert verified.code == 0
+    assert "by the engines stacked and torch" in verified.out
     again = call("search", *options, "--output_dir", tmp_path / "out")
     assert "18 of 18 already trained" in again.out, "its record is like that of any engine"
 

@@ -14,8 +14,8 @@ from autoenc.engines.verify import TOLERANCES, Comparison, compare_engines, spre
 FIT = Fit((4,), 2, Recipe(epochs=2))
 
 
-def compared(native_loss: float, torch_loss: float, precision: str = "float64") -> Comparison:
-    return Comparison(FIT, precision, native_loss, torch_loss, 1.0, 2.0)
+def compared(loss: float, torch_loss: float, precision: str = "float64") -> Comparison:
+    return Comparison(FIT, precision, loss, torch_loss, 1.0, 2.0)
 
 
 @given(st.integers(1, 300), st.integers(1, 40))
@@ -67,5 +67,14 @@ def test_every_fit_is_compared_in_both_precisions(make_split):
     assert [(one.fit, one.precision) for one in found] == [
         (fit, precision) for fit in fits for precision in ("float64", "float32")
     ]
-    assert all(one.agrees and one.native_s > 0 and one.torch_s > 0 for one in found)
-    assert found[0].native_loss != found[1].native_loss
+    assert all(one.agrees and one.seconds > 0 and one.torch_s > 0 for one in found)
+    assert found[0].loss != found[1].loss
+
+
+def test_many_at_once_are_compared_as_the_stack_that_they_are(make_split):
+    split = make_split(n_rows=80)
+    recipes = (Recipe(epochs=2), Recipe(epochs=2, warm_start=True))
+    fits = [FIT, *(Fit((6, 3), 2, recipe) for recipe in recipes)]
+    found = list(compare_engines(fits, lambda fold: split, "stacked"))
+    assert [one.fit for one in found] == [fit for fit in fits for _ in range(2)]
+    assert all(one.agrees and one.engine == "stacked" and one.seconds > 0 for one in found)

@@ -70,7 +70,8 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
         lines += finalist_lines(judged.standing.finalists(), names.__getitem__)
     lines += worse_lines(results)
     lines += [*tie_lines(results), *map(_effect_line, results.effects)]
-    return [*lines, *warm_start_lines(results)] + ([] if shard else ensemble_lines(results))
+    together = [] if shard else ensemble_lines(settings.ensemble, results.ensemble)
+    return [*lines, *warm_start_lines(results), *together]
 
 
 def _explained(results: SearchResults) -> list[str]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from autoenc.report.results import SearchResults
 
 __all__ = ["ensemble_lines", "warm_start_lines"]
 
 
-def ensemble_lines(results: SearchResults) -> list[str]:
-    """Say whether the ensemble beats the single best on the test rows; nothing where none was asked for."""
-    wanted, comparison = results.settings.ensemble, results.ensemble
+def ensemble_lines(wanted: int, comparison: Mapping[str, Any] | None) -> list[str]:
+    """Say whether the ensemble beats the single best on the test rows; nothing where none was asked for.
+
+    Args:
+        wanted: Members that were asked for.
+        comparison: What the search noted of it; None where it is not made yet.
+    """
     if not wanted:
         return []
     if comparison is None:
@@ -28,7 +35,7 @@ def ensemble_lines(results: SearchResults) -> list[str]:
     return lines
 
 
-def _against_single(comparison: dict[str, object]) -> str:
+def _against_single(comparison: Mapping[str, Any]) -> str:
     loss, single = comparison["test_loss"], comparison["single_test_loss"]
     interval = comparison["difference_interval"]
     assert isinstance(loss, float)

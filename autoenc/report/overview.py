@@ -85,7 +85,7 @@ def _efficiency(results: SearchResults) -> list[str]:
 
 
 def _beside(results: SearchResults) -> list[str]:
-    lines = [*ensemble_lines(results), *warm_start_lines(results)]
+    lines = [*ensemble_lines(results.settings.ensemble, results.ensemble), *warm_start_lines(results)]
     return ["", *lines] if lines else []
 
 

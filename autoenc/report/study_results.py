@@ -151,6 +151,12 @@ class TuneResults(StudyResults):
         """See :class:`StudyResults`."""
         return finalists_of(self.study)
 
+    @property
+    def ensemble(self) -> dict[str, Any] | None:
+        """What the ensemble of the best trials is worth, as the search noted it; None without one."""
+        noted: dict[str, Any] | None = self.study.user_attrs[TUNE].get("ensemble")
+        return noted
+
     def ties(self) -> tuple[list[int] | None, str]:
         """Return the trials that are not shown to be worse than the best, and how that was tested.
 

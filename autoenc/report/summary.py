@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autoenc.record.record import TUNE
 from autoenc.report.answer import answer_lines
+from autoenc.report.beside import ensemble_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults, best_lines
 from autoenc.report.ties import trial_tie_lines
@@ -47,8 +48,9 @@ def tune_summary(results: TuneResults, files: Files) -> list[str]:
     """Summarize an adaptive search; the arguments are those of :func:`search_summary`."""
     best = best_lines(results, "train-best measures it on the test rows")
     settings = results.study.user_attrs[TUNE]["settings"]
+    together = ensemble_lines(settings.get("ensemble", 0), results.ensemble) if best else []
     is_repeated = best and (settings["folds"] or settings["seeds"] > 1)
-    return ["", *best, *(trial_tie_lines(results) if is_repeated else []), "", *files_lines(files)]
+    return ["", *best, *(trial_tie_lines(results) if is_repeated else []), *together, "", *files_lines(files)]
 
 
 def files_lines(files: Files) -> list[str]:

@@ -12,7 +12,7 @@ from autoenc.settings.search import SearchSettings
 from autoenc.settings.shared import BudgetSettings, ScheduleSettings
 from autoenc.settings.space import Families, FamilySettings, SpaceSettings
 from autoenc.settings.training import ScaledSettings
-from autoenc.settings.trust import FinalistSettings
+from autoenc.settings.trust import EnsembleSettings, FinalistSettings
 
 __all__ = ["ResilientSettings", "StrategyName", "TuneSettings"]
 
@@ -86,7 +86,6 @@ class TuneSettings(
     _instead: ClassVar = {
         "shard": "let several processes share one --storage, e.g. postgresql://host/studies, or train on a "
         "cluster with --scheduler: each trial is chosen by those before it, which parts could not know",
-        "ensemble": "`autoenc search --ensemble N` averages the best stacks of a grid",
         "save_models": "`autoenc train-best` trains and saves the best trial",
     }
 
@@ -125,6 +124,14 @@ class TuneSettings(
         description="judge trials by cross-validation with so many folds of the training rows; "
         "0: by one fifth of them",
     )
+    ensemble: int = again(
+        EnsembleSettings,
+        "ensemble",
+        description="save the so many best trials, each trained in full, as one model that averages their "
+        "reconstructions; 0: none",
+        role="place",
+        needs="output_dir",
+    )
     plot: bool = option(False, role="display", needs="output_dir", description="draw the study into figures/")
     dry_run: bool = again(SearchSettings, "dry_run", False)
 
@@ -144,6 +151,11 @@ class TuneSettings(
         if self.seed + self.seeds > 2**32:
             problems.append((("seed", "seeds"), "--seed and --seeds together must stay below 2**32"))
         problems += self.finalist_contradictions(self.folds)
+        if self.ensemble == 1:
+            problems.append((("ensemble",), "--ensemble must be 0 or at least 2, got 1"))
+        elif self.ensemble > self.n_trials:
+            text = f"--ensemble {self.ensemble} is more than the {self.n_trials:,} trials to choose from"
+            problems.append((("ensemble", "n_trials"), text))
         if self.n_trials < len(self.families):
             text = f"--n_trials must give each of the {len(self.families)} families one, got {self.n_trials}"
             problems.append((("n_trials", "families"), text))

@@ -36,6 +36,7 @@ from autoenc.tuning.results import is_decided
 from autoenc.tuning.study import open_tune_record
 from autoenc.tuning.trials import judge_finalists, run_tuning
 from autoenc.workflows.ended import Ended
+from autoenc.workflows.ensemble import write_tune_ensemble
 from autoenc.workflows.full_training import TuneModels
 from autoenc.workflows.screen import Screen
 from autoenc.workflows.tracking import curves_of, metrics_of
@@ -137,7 +138,11 @@ class TuneSearch:
             n_done, best = len(steps_of(self.study)), self._best_result()
             state, written = self._state(n_done, best, signals), []
             if reports is not None:
-                written = reports.write(state, self.job.settings.plot, drawing=not signals.number)
+                together = [] if signals.number else write_tune_ensemble(self.job, self.study, signals.flag)
+                written = [
+                    *reports.write(state, self.job.settings.plot, drawing=not signals.number),
+                    *together,
+                ]
             if run is not None and best is None:
                 run.conclude(state, reason="no trial succeeded" if state == "failed" else None)
             elif run is not None and best is not None:

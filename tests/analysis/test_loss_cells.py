@@ -70,7 +70,7 @@ def test_the_level_is_told_where_it_is_off(factor, is_told) -> None:
     rows = np.random.default_rng(3).random((80, 12))
     found = found_in(rows, factor * rows[50:])
     assert found["mean_ratio"] == pytest.approx(factor, rel=1e-5) or factor == 1
-    assert any(line.startswith("level") for line in cells_lines(found)) == is_told
+    assert any(line.startswith("mean level") for line in cells_lines(found)) == is_told
 
 
 def test_no_level_is_told_of_columns_with_negative_cells() -> None:

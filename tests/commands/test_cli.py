@@ -440,7 +440,7 @@ def test_bad_data_is_told_at_once_even_while_kernels_compile(root, tmp_path):
             ["tune", "--shard", "0/4"],
             "--shard is not an option here; let several processes share one --storage",
         ),
-        (["tune", "--ensemble=3"], "--ensemble is not an option here; `autoenc search --ensemble N`"),
+        (["tune", "--save_models"], "--save_models is not an option here; `autoenc train-best`"),
         (["transfer", "--shard", "0/4"], "let several processes share one --storage"),
         (["transfer", "--ensemble", "2"], "a model with heads has one encoder"),
         (["fit", "--shard", "0/4"], "--jobs and --scheduler"),

@@ -341,3 +341,36 @@ def test_a_stopped_round_of_finalists_goes_on(tune, tmp_path, monkeypatch):
     monkeypatch.undo()
     assert tune(tmp_path / "parts", *options).code == 0
     assert finalists(tmp_path / "parts") == finalists(tmp_path / "whole")
+
+
+def test_the_best_trials_become_an_ensemble(tune, call, table, tmp_path):
+    options = ["--n_trials", 5, "--folds", 2]
+    answer = tune(tmp_path, *options, "--ensemble", 3)
+    assert answer.code == 0, answer.err
+    ensemble = load_model(tmp_path / "best_ensemble_latent3.pth")
+    ranked = sorted(trials(tmp_path), key=lambda trial: trial[2])
+    noted = load_results(tmp_path).ensemble
+    assert [member["trial"] for member in noted["members"]] == [trial[0] for trial in ranked[:3]]
+    assert not noted["optimistic"]  # the test rows had no part in the choice
+    rows = pd.read_csv(table)
+    for member, (number, *_) in zip(ensemble.members, ranked, strict=False):
+        folder = tmp_path / str(number)
+        assert call("train-best", "--from", tmp_path, "--trial", number, "--output_dir", folder).code == 0
+        alone = load_model(folder / "best_model_latent3.pth").reconstruct(rows)
+        pd.testing.assert_frame_equal(member.reconstruct(rows), alone)
+    loss = json.loads((tmp_path / str(ranked[0][0]) / "train_best.json").read_text())["test_loss"]
+    assert noted["single_test_loss"] == pytest.approx(loss, rel=1e-5)
+    assert re.search(rf"^ensemble +of 3: test loss {noted['test_loss']:.6f}", answer.out, re.MULTILINE)
+    assert f"ensemble      {tmp_path / 'best_ensemble_latent3.pth'}" in answer.out
+    # The record is not of another search without it, or with another one.
+    assert "already done" in tune(tmp_path, *options).out
+    assert "of 2: test loss" in tune(tmp_path, *options, "--ensemble", 2).out
+
+
+@pytest.mark.parametrize(
+    ("n", "told"), [(1, "must be 0 or at least 2, got 1"), (6, "is more than the 5 trials to choose from")]
+)
+def test_an_ensemble_that_cannot_be_is_told(tune, tmp_path, n, told):
+    answer = tune(tmp_path / "out", "--n_trials", 5, "--ensemble", n)
+    assert answer.code == 2
+    assert told in answer.err

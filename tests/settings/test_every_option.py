@@ -33,7 +33,7 @@ TEXTS = {
     "phases": "coarse,fine", "hidden_dims": "32,16", "conservative_widths": "32,128",
     "conservative_layers": "1,3", "good_threshold": "1.25", "breakthrough_threshold": "0.75",
     "excellent_threshold": "0.875", "encoder_rate_share": "0.5", "folds": "4", "initial_lr": "0.002",
-    "hidden_dims_search": "8,16", "epochs": "7", "verify": "3", "ensemble": "2",
+    "hidden_dims_search": "8,16", "epochs": "7", "verify": "3", "ensemble": "2", "device": "cpu",
 }  # fmt: skip
 """What is given for options whose type alone does not say what may be."""
 

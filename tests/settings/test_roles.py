@@ -39,8 +39,8 @@ def test_every_option_has_a_role_and_a_help(kind):
 
 def test_what_does_not_define_an_adaptive_search():
     assert {
-        "n_trials", "timeout_hours", "finalists", "jobs", "output_dir", "storage", "fresh", "plot", "quiet",
-        "data_path", "dry_run",
+        "n_trials", "timeout_hours", "finalists", "ensemble", "jobs", "output_dir", "storage", "fresh",
+        "plot", "quiet", "data_path", "dry_run",
         "columns", "exclude", "na_values", "encode", "max_categories", "engine", "device", "scheduler",
         "delimiter", "decimal", "encoding",
     } == study._FREE  # fmt: skip

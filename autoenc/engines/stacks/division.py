@@ -103,6 +103,6 @@ def divided(candidates: Sequence[Candidate], itemsize: int, room_bytes: int, mos
 def _work(members: Sequence[Candidate]) -> float:
     """Multiply-adds of an epoch of a stack, with all its padding."""
     shapes = padded_shapes([member.network for member in members])
-    matrices = sum(int(np.prod(shape)) for name, shape in shapes.items() if name.endswith(("weight", "line")))
+    matrices = sum(int(np.prod(shape)) for shape in shapes.values() if len(shape) == 2)
     n_rows = max(member.n_steps for member in members) * max(member.batch for member in members)
     return float(len(members) * n_rows * matrices)

@@ -97,7 +97,7 @@ class Steps:
             self._adamw(gradient, factors)
             self._errors += errors.detach()
             self._counts += counts
-            self._at += 1
+            self._at.add_(1).remainder_(self._batches.n_steps)  # warming up may go beyond the last step
 
     def _forward(
         self, flat: torch.Tensor, target: torch.Tensor, rows: torch.Tensor, keys: torch.Tensor

@@ -1,0 +1,204 @@
+"""What differs between devices, with stand-ins for what only a GPU has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from autoenc.engines import Fit, Recipe, Request, make_engine
+from autoenc.engines.stacked import StackedEngine
+from autoenc.engines.stacks.places import CPU, CUDA, place_of
+from autoenc.errors import InputError
+
+FITS = [Fit((width, 4), 2, Recipe(epochs=3, batch_size=8), seed) for width in (4, 7) for seed in range(3)]
+
+
+class Captured(CPU):
+    """Does with a step what a graph does: warms up, records where its tensors are, and undoes all that."""
+
+    shrinks_below = 0.5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_captured = 0
+
+    def repeatable(self, step, state):
+        self.n_captured += 1
+        before = [tensor.clone() for tensor in state]
+        for _ in range(3):
+            step()
+        for tensor, value in zip(state, before, strict=True):
+            tensor.copy_(value)
+        places = [tensor.data_ptr() for tensor in state]
+
+        def repeat() -> None:
+            assert [tensor.data_ptr() for tensor in state] == places
+            step()
+
+        return repeat
+
+
+class FullError(Exception):
+    """Memory ran out."""
+
+
+class Small(CPU):
+    """Has memory for so many models at once, which it cannot say beforehand."""
+
+    def __init__(self, n_models: int) -> None:
+        super().__init__()
+        self.n_models, self.tried = n_models, list[int]()
+        self.is_released = True
+
+    def repeatable(self, step, state):
+        assert self.is_released
+        self.tried.append(len(state[0]))
+        if len(state[0]) > self.n_models:
+            self.is_released = False
+            raise FullError
+        return step
+
+    def is_out_of_memory(self, error):
+        return isinstance(error, FullError)
+
+    def release(self) -> None:
+        self.is_released = True
+
+
+@pytest.fixture
+def split(make_split):
+    return make_split()
+
+
+def trained(engine, split, fits=FITS, watches=None):
+    answers = {}
+    requests = [Request(split, fit, watches[i] if watches else None) for i, fit in enumerate(fits)]
+    engine.fit_many(requests, answers.__setitem__)
+    return [answers[i] for i in range(len(fits))]
+
+
+def losses(outcomes):
+    return [outcome.test_losses for outcome in outcomes]
+
+
+def test_warming_up_and_staying_in_place_changes_nothing(split):
+    place = Captured()
+    patient = Recipe(epochs=12, batch_size=8, initial_lr=0.05, patience=1, min_epochs=1)
+    fits = [*FITS, *(replace(fit, recipe=patient) for fit in FITS)]
+    found = trained(StackedEngine(np.float64, place=place), split, fits)
+    expected = trained(StackedEngine(np.float64), split, fits)
+    assert [len(own) for own in losses(found)] == [len(own) for own in losses(expected)]
+    for own, other in zip(losses(found), losses(expected), strict=True):
+        assert own == pytest.approx(other, rel=1e-9)
+    assert place.n_captured < 6, "a stack is captured anew once half of it is gone, not with each that leaves"
+
+
+def test_a_stack_that_memory_is_too_small_for_is_halved(split):
+    place = Small(2)
+    found = trained(StackedEngine(np.float64, place=place), split)
+    assert place.tried[0] == 1, "preparing trains one"
+    assert place.tried[1:] == [6, 3, 1, 2, 3, 1, 2]
+    expected = trained(StackedEngine(np.float64), split)
+    for own, other in zip(losses(found), losses(expected), strict=True):
+        assert own == pytest.approx(other, rel=1e-10)
+
+
+def test_what_does_not_fit_alone_is_refused_with_what_would(split):
+    engine = StackedEngine(place=Small(1))
+    engine.prepare()
+    engine._place.n_models = 0
+    with pytest.raises(InputError, match=r"stack 4-4 with batches of 8 rows .* --batch_size 4 would fit"):
+        trained(engine, split, FITS[:1])
+
+
+@pytest.mark.parametrize(
+    ("widths", "batch_size", "mebibytes", "advice"),
+    [
+        ((4096, 4096), 32, 500, "a stack of widths up to 2048 would fit"),
+        ((512,), 10**6, 60, r"--batch_size \d+ would fit"),
+        ((64,), 32, 0, "use --engine native"),
+    ],
+)
+def test_what_cannot_fit_is_refused_before_it_is_trained(make_split, widths, batch_size, mebibytes, advice):
+    place = CPU()
+    engine = StackedEngine(place=place)
+    engine.prepare()
+    place.room_bytes = lambda: mebibytes * 2**20
+    place.repeatable = None
+    fit = Fit(widths, 2, Recipe(epochs=1, batch_size=batch_size))
+    with pytest.raises(InputError, match=advice):
+        engine.fit(make_split(n_rows=3000), fit)
+
+
+def test_an_error_of_one_fit_is_no_other_fits(split, monkeypatch):
+    from autoenc.engines import stacked
+
+    real = stacked.start_of
+
+    def start_of(split, fit):
+        if fit is FITS[2]:
+            raise ArithmeticError("this one")
+        return real(split, fit)
+
+    monkeypatch.setattr(stacked, "start_of", start_of)
+    found = trained(StackedEngine(), split)
+    assert str(found.pop(2)) == "this one"
+    assert all(outcome.failure is None for outcome in found)
+
+
+def test_watchers_see_each_epoch_once_and_end_their_own_fit(split):
+    seen = [[] for _ in FITS]
+
+    def watch(i):
+        def watching(epoch, loss):
+            seen[i].append(epoch)
+            if i == 1 and epoch == 1:
+                raise LookupError
+
+        return watching
+
+    place = Small(2)  # where halves begin anew
+    found = trained(StackedEngine(place=place), split, watches=[watch(i) for i in range(len(FITS))])
+    assert isinstance(found.pop(1), LookupError)
+    assert seen.pop(1) == [0, 1]
+    assert seen == [[0, 1, 2]] * 5
+    assert all(len(outcome.test_losses) == 3 for outcome in found)
+
+
+def test_devices_that_are_not_there_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for device in ("cuda", "cuda:1"):
+        with pytest.raises(InputError, match=f"--device {device}: no CUDA device is available here"):
+            make_engine("stacked", device)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InputError, match="no such CUDA device here, only cuda:0, cuda:1"):
+        place_of("cuda:2")
+    assert place_of("cuda:1").device == torch.device("cuda", 1)
+    assert isinstance(place_of("cuda"), CUDA)
+    with pytest.raises(InputError, match="use --engine stacked"):
+        make_engine("native", "cuda")
+
+
+def test_products_are_exact_unless_asked_otherwise_and_the_setting_is_given_back(monkeypatch):
+    class Nowhere:
+        def __init__(self, device) -> None:
+            pass
+
+        __enter__ = __exit__ = lambda self, *_: None
+
+    monkeypatch.setattr(torch.cuda, "device", Nowhere)
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    try:
+        for setting in (True, False):
+            matmul.allow_tf32 = setting
+            for tf32 in (False, True):
+                with CUDA(tf32=tf32).training():
+                    assert matmul.allow_tf32 is tf32
+                assert matmul.allow_tf32 is setting
+    finally:
+        matmul.allow_tf32 = before

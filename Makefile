@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search test lint benchmark clean
+.PHONY: search test lint docs benchmark clean
 
 search: $(VENV)/.installed
 	$(BIN)/python hyperparam_optimizer.py
@@ -16,6 +16,10 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A site that opens without a network, in build/site.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs build --strict --quiet
+
 benchmark: $(VENV)/.installed-test
 	$(BIN)/python benchmarks/grid_speed.py
 
@@ -27,6 +31,10 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable ".[test]"
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable ".[docs]"
 	touch $@
 
 clean:

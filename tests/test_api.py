@@ -223,12 +223,12 @@ def test_ctrl_c_gives_what_was_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_the_example_of_the_readme_runs(root: Path, monkeypatch: Any) -> None:
+def test_the_example_of_the_documentation_runs(root: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(root)
-    section = (root / "README.md").read_text().split("## From Python\n")[1]
+    section = (root / "docs" / "python.md").read_text().split("## From Python\n")[1]
     code = section.split("```python\n")[1].split("```")[0]
     found: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), found)
+    exec(compile(code, "python.md", "exec"), found)
     assert len(found["latent"]) == len(found["predicted"]) == 200
 
 

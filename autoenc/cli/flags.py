@@ -9,7 +9,9 @@ from typing import Any
 from autoenc.settings import Settings
 from autoenc.settings.options import Role, options_of, words_of
 
-__all__ = ["add_options", "flags_of", "joined", "unknown_word"]
+__all__ = [
+    "TITLES", "add_options", "default_text", "flags_of", "joined", "spellings", "unknown_word",
+]  # fmt: skip
 
 
 def flags_of(settings: type[Settings]) -> dict[str, bool]:
@@ -18,11 +20,11 @@ def flags_of(settings: type[Settings]) -> dict[str, bool]:
         spelling: field.annotation is not bool
         for name, field in settings.model_fields.items()
         if not _is_positional(field)
-        for spelling in [*_spellings(name, field), *_negations(name, field)]
+        for spelling in [*spellings(name, field), *_negations(name, field)]
     }
 
 
-_TITLES: dict[Role, str] = {
+TITLES: dict[Role, str] = {
     "data": "data",
     "judging": "validation and objective",
     "space": "search space",
@@ -31,6 +33,7 @@ _TITLES: dict[Role, str] = {
     "place": "files and machines",
     "display": "output",
 }
+"""The title over the options of each role."""
 
 
 def add_options(parser: argparse.ArgumentParser, settings: type[Settings], are_titled: bool = True) -> None:
@@ -44,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser, settings: type[Settings], are_t
         if _is_positional(field):
             many = "+" if field.annotation is not str else None
             parser.add_argument(name, nargs=many, metavar=_positional_name(name), help=_help(field))
-    for role, title in _TITLES.items():
+    for role, title in TITLES.items():
         group = parser.add_argument_group(title) if are_titled else parser
         for name in options_of(settings, role):
             if not _is_positional(fields[name]):
@@ -62,15 +65,15 @@ def _add_flag(group: argparse._ActionsContainer, name: str, field: Any) -> None:
     elif words_of(field).get("repeated"):
         more = {"action": "append", "metavar": "VALUE"}
     group.add_argument(
-        *_spellings(name, field), dest=name, default=argparse.SUPPRESS, help=_help(field), **more
+        *spellings(name, field), dest=name, default=argparse.SUPPRESS, help=_help(field), **more
     )
 
 
 def _help(field: Any) -> str:
-    return f"{field.description}{_default_text(field)}".replace("%", "%%")
+    return f"{field.description}{default_text(field)}".replace("%", "%%")
 
 
-def _spellings(name: str, field: Any) -> list[str]:
+def spellings(name: str, field: Any) -> list[str]:
     """Return a flag with ``_`` and with ``-``; some are words that no Python name can be."""
     words = words_of(field)
     names = [words.get("flag", name), *words.get("aliases", ())] if not name.startswith("no_") else [name]
@@ -81,7 +84,7 @@ def _spellings(name: str, field: Any) -> list[str]:
 
 def _negations(name: str, field: Any) -> list[str]:
     """Return the flags that turn a switch off."""
-    return _spellings(f"no_{name}", field) if field.annotation is bool else []
+    return spellings(f"no_{name}", field) if field.annotation is bool else []
 
 
 def _is_positional(field: Any) -> bool:
@@ -99,7 +102,8 @@ def _metavar(field: Any) -> str:
     return {int: "N", float: "X"}.get(field.annotation, "VALUE")
 
 
-def _default_text(field: Any) -> str:
+def default_text(field: Any) -> str:
+    """Return what help says of an option's default, in brackets; empty where there is nothing to say."""
     if field.annotation is bool:
         return ""
     if field.is_required():

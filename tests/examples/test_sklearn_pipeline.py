@@ -1,4 +1,4 @@
-"""The example of scikit-learn's pipelines runs, and so does the README's."""
+"""The example of scikit-learn's pipelines runs, and so does the documentation's."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def test_the_example_compares_and_searches(root: Path, monkeypatch: Any, capsys:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_the_example_of_the_readme_runs(root: Path, monkeypatch: Any) -> None:
+def test_the_example_of_the_documentation_runs(root: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(root)
-    section = (root / "README.md").read_text().split("## With scikit-learn\n")[1]
+    section = (root / "docs" / "python.md").read_text().split("## With scikit-learn\n")[1]
     found: dict[str, Any] = {}
-    exec(compile(section.split("```python\n")[1].split("```")[0], "README.md", "exec"), found)
+    exec(compile(section.split("```python\n")[1].split("```")[0], "python.md", "exec"), found)
     assert found["grid"].best_params_["latent__latent_dim"] in (2, 3)
     assert len(found["search"].leaderboard_) == 5

@@ -267,10 +267,10 @@ def test_a_model_without_names_says_what_it_takes(tmp_path):
         load_model(tmp_path / "bare.pth").impute(pd.DataFrame(np.zeros((3, 4))))
 
 
-def test_the_example_of_the_readme_runs(root):
-    section = (root / "README.md").read_text().split("### Mixed columns\n")[1]
+def test_the_example_of_the_documentation_runs(root):
+    section = (root / "docs" / "own-table.md").read_text().split("## Mixed columns\n")[1]
     found = {}
-    exec(compile(section.split("```python\n")[1].split("```")[0], "README.md", "exec"), found)
+    exec(compile(section.split("```python\n")[1].split("```")[0], "own-table.md", "exec"), found)
     assert found["model"].encoding.names == ["species", "mass", "seen"]
     assert found["model"].impute(found["birds"]).notna().all(axis=None)
 

@@ -156,7 +156,7 @@ def write_ensemble(
         settings.ensemble, settings.jobs, job.table, split, recipe, not settings.folds,
         job.paths.best_ensemble,
     )  # fmt: skip
-    candidates = [_of_fit(job, fit) for fit in _fits(job, results)]
+    candidates = [_of_fit(job, fit) for fit in _candidates(job, results)]
     try:
         comparison, written = contest.run(candidates, _of_fit(job, chosen.trial.refit(chosen)), stop)
     except Stopped:
@@ -166,7 +166,7 @@ def write_ensemble(
     return written
 
 
-def _fits(job: SearchJob, results: SearchResults) -> list[Fit]:
+def _candidates(job: SearchJob, results: SearchResults) -> list[Fit]:
     """Return fits by test loss, best first; with folds the refits of the ranked trials."""
     if job.settings.folds:
         return [result.trial.refit(result) for result in results.ranked]

@@ -51,11 +51,11 @@ def as_csv(name: str, start: bytes, file: IO[bytes], dialect: Dialect) -> tuple[
     text = _first_lines(start + more, is_whole=len(more) < _SAMPLE_BYTES)
     if dialect == Dialect(",", ".", dialect.encoding):
         return start, file, []
-    told = recognized(text, dialect)
-    if (told.delimiter, told.decimal) == (",", "."):
+    actual = recognized(text, dialect)
+    if (actual.delimiter, actual.decimal) == (",", "."):
         return start, file, []
-    written = stream_of(_Rewriting(name, told).chunks(chunks_of(start, file)))
-    return written.read(max(len(start), 1)), written, _notes(dialect, told)
+    written = stream_of(_Rewriting(name, actual).chunks(chunks_of(start, file)))
+    return written.read(max(len(start), 1)), written, _notes(dialect, actual)
 
 
 def _first_lines(data: bytes, is_whole: bool) -> str:
@@ -64,12 +64,12 @@ def _first_lines(data: bytes, is_whole: bool) -> str:
     return data[:cut].decode("utf-8-sig", errors="replace")
 
 
-def _notes(given: Dialect, told: Dialect) -> list[str]:
+def _notes(given: Dialect, actual: Dialect) -> list[str]:
     options, facts = [], []
-    if given.delimiter is None and told.delimiter not in (None, ","):
-        facts.append(f"its columns are separated by {name_of(told.delimiter)}")
+    if given.delimiter is None and actual.delimiter not in (None, ","):
+        facts.append(f"its columns are separated by {name_of(actual.delimiter)}")
         options.append("--delimiter")
-    if given.decimal is None and told.decimal == ",":
+    if given.decimal is None and actual.decimal == ",":
         facts.append("its numbers have decimal commas")
         options.append("--decimal")
     otherwise = "says" if len(options) == 1 else "say"

@@ -35,11 +35,11 @@ def in_utf8(
     Raises:
         InputError: On reading, if a byte has no meaning in the encoding.
     """
-    found = None if encoding else _found(start)
-    if (encoding or found or "utf-8") == "utf-8":
+    actual = None if encoding else _found(start)
+    if (encoding or actual or "utf-8") == "utf-8":
         return start, file, []
-    text = stream_of(_decoded(name, chunks_of(start, file), encoding or found or ""))
-    notes = [f"it is {found.upper()} text; --encoding says otherwise"] if found else []
+    text = stream_of(_decoded(name, chunks_of(start, file), encoding or actual or ""))
+    notes = [f"it is {actual.upper()} text; --encoding says otherwise"] if actual else []
     return text.read(len(start)), text, notes
 
 

@@ -110,7 +110,7 @@ class FitSettings(TrainingSettings):
         return []
 
     def n_folds(self, n_train: int) -> int:
-        """Folds of so many training rows."""
+        """Return the folds of so many training rows."""
         return self.folds or (5 if n_train <= 1000 else 3)
 
     def race(self, latent_dim: int, profile: TableProfile) -> RaceSettings:

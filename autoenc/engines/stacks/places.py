@@ -30,7 +30,7 @@ class Place(Protocol):
     shrinks_below: float
 
     def room_bytes(self) -> int:
-        """Memory that a stack may take, as of now."""
+        """Return the memory that a stack may take, as of now."""
         ...
 
     def repeatable(self, step: Callable[[], None], state: Sequence[torch.Tensor]) -> Callable[[], None]:
@@ -43,7 +43,7 @@ class Place(Protocol):
         ...
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether the memory of the device was too small, other than that of the machine."""
+        """Return whether the memory of the device was too small, other than that of the machine."""
         ...
 
     def release(self) -> None:
@@ -65,7 +65,7 @@ class CPU:
         self.device = torch.device("cpu")
 
     def room_bytes(self) -> int:
-        """Part of what the machine has left."""
+        """Return part of what the machine has left."""
         return int(_SHARE_OF_ROOM * psutil.virtual_memory().available)
 
     def repeatable(self, step: Callable[[], None], state: Sequence[torch.Tensor]) -> Callable[[], None]:
@@ -73,7 +73,7 @@ class CPU:
         return step
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """No: what is out is the memory of the machine."""
+        """Return False: what is out is the memory of the machine."""
         return False
 
     def release(self) -> None:
@@ -99,7 +99,7 @@ class CUDA:
         self.device, self._tf32 = torch.device("cuda", index), tf32
 
     def room_bytes(self) -> int:
-        """Part of what is free on the device and what torch holds without use."""
+        """Return part of what is free on the device and what torch holds without use."""
         free, _ = torch.cuda.mem_get_info(self.device)
         unused = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
         return int(_SHARE_OF_ROOM * (free + unused))
@@ -121,7 +121,7 @@ class CUDA:
         return graph.replay
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether the allocator found no room."""
+        """Return whether the allocator found no room."""
         return isinstance(error, torch.cuda.OutOfMemoryError)
 
     def release(self) -> None:

@@ -48,5 +48,5 @@ class DeviceTables:
             self.values[at : at + len(array)] = torch.from_numpy(array).to(device, dtype)
 
     def rows(self, split: Split, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where rows of a split's table stand here."""
+        """Return where rows of a split's table stand here."""
         return rows + self._first[id(split.values)]

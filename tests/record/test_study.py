@@ -158,7 +158,7 @@ def test_a_journal_needs_no_symbolic_links(tmp_path: Path, monkeypatch: pytest.M
 def test_a_journal_of_something_else_is_refused(tmp_path: Path) -> None:
     path = journal_path(tmp_path)
     path.write_text('{"a": 1}\n{"b": 2}\n')
-    with pytest.raises(InputError, match="is not a record that can be read"):
+    with pytest.raises(InputError, match="cannot be read as a record"):
         open_storage(path)
 
 

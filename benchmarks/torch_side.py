@@ -32,17 +32,17 @@ class Cells(NamedTuple):
     n_nonzero: torch.Tensor
 
     @classmethod
-    def of(cls, split: Split, rows: np.ndarray) -> Cells:
+    def of(cls, split: Split, rows: np.ndarray, device: str = "cpu") -> Cells:
         """The cells of these rows."""
-        values = torch.from_numpy(split.values[rows])
+        values = torch.from_numpy(split.values[rows]).to(device)
         observed, filled = (~values.isnan()).float(), values.nan_to_num(0.0)
         nonzero = (filled != 0).float()
         return cls(filled, observed, nonzero, observed.sum(1), nonzero.sum(1))
 
     def weights(self, order: torch.Tensor, batch_size: int, recipe: Recipe) -> torch.Tensor:
         """What each cell's squared error counts in its batch: the loss is then one weighted sum."""
-        batch = torch.arange(len(order)) // batch_size
-        zeros = torch.zeros(int(batch[-1]) + 1)
+        batch = torch.arange(len(order), device=order.device) // batch_size
+        zeros = torch.zeros(-(-len(order) // batch_size), device=order.device)
         per_observed = recipe.all_weight / zeros.index_add(0, batch, self.n_observed[order]).clamp(min=1)
         per_nonzero = recipe.nonzero_weight / zeros.index_add(0, batch, self.n_nonzero[order]).clamp(min=1)
         weights = self.observed[order] * per_observed[batch, None]
@@ -54,15 +54,17 @@ def torch_loss(model: DynamicAutoencoder, cells: Cells, recipe: Recipe) -> float
     model.eval()
     with torch.inference_mode():
         n_rows = len(cells.filled)
-        weights = cells.weights(torch.arange(n_rows), n_rows, recipe)
+        weights = cells.weights(torch.arange(n_rows, device=cells.filled.device), n_rows, recipe)
         return ((model(cells.filled)[0] - cells.filled).square() * weights).sum().item()
 
 
-def torch_fit(fit: Fit, train: Cells, test: Cells) -> float:
-    """Train one stack; returns its final test loss."""
-    recipe = fit.recipe
+def torch_fit(fit: Fit, train: Cells, test: Cells, compiled: bool = False) -> float:
+    """Train one stack where its cells are; returns its final test loss."""
+    recipe, device = fit.recipe, train.filled.device
     n_rows, n_columns = train.filled.shape
-    model = DynamicAutoencoder(n_columns, fit.latent_dim, fit.architecture, recipe.dropout)
+    model = DynamicAutoencoder(n_columns, fit.latent_dim, fit.architecture, recipe.dropout).to(device)
+    if compiled:
+        model.compile()
     optimizer = torch.optim.AdamW(
         model.parameters(), recipe.initial_lr, weight_decay=recipe.weight_decay, fused=True
     )
@@ -70,10 +72,10 @@ def torch_fit(fit: Fit, train: Cells, test: Cells) -> float:
     test_losses = []
     for _ in range(recipe.epochs):
         model.train()
-        order = torch.randperm(n_rows)
+        order = torch.randperm(n_rows, device=device)
         batches = train.filled[order].split(recipe.batch_size)
         weights = train.weights(order, recipe.batch_size, recipe).split(recipe.batch_size)
-        total = torch.zeros(())
+        total = torch.zeros((), device=device)
         for x, weight in zip(batches, weights, strict=True):
             optimizer.zero_grad()
             loss = ((model(x)[0] - x).square() * weight).sum()

@@ -36,14 +36,6 @@ class TestStacked(EngineSuite):
         return StackedEngine()
 
 
-class TestStackedInDoublePrecision(EngineSuite):
-    tolerance = 1e-10
-
-    @pytest.fixture
-    def engine(self):
-        return StackedEngine(np.float64)
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 class TestTorchOnCuda(EngineSuite):
     @pytest.fixture

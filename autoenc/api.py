@@ -1,4 +1,4 @@
-"""What Python calls: searches on a table, and the results of earlier ones."""
+"""The functions for Python: searches on a table, and the results of earlier ones."""
 
 from __future__ import annotations
 

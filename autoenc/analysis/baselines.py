@@ -1,4 +1,4 @@
-"""What an autoencoder must beat: the column mean, and PCA and a linear autoencoder of its latent size."""
+"""Baselines of an autoencoder: the column mean, PCA, and a linear autoencoder of its latent size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure one can be that a model reconstructs better than another: a paired bootstrap over rows."""
+"""Paired bootstrap over rows: how sure it is that one model reconstructs better than another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a loss is made of: cells and columns that decide it, columns known less well than their mean."""
+"""Composition of a loss: cells and columns that decide it, columns reconstructed worse than by their mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an option of the recipe changes, over all stacks, with its uncertainty."""
+"""Effects of the recipe's options over all stacks, with their uncertainty."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Effect", "factor_effects"]
 
 
 class Effect(NamedTuple):
-    """What one value of an option does to the loss, against the option's first value.
+    """Effect of one value of an option on the loss, against the option's first value.
 
     Attributes:
         factor: The option.

@@ -1,4 +1,4 @@
-"""How far a mean over folds and seeds may be off, by the rows that measured it and by the luck of seeds."""
+"""Standard errors of means over folds and seeds, from both the rows that measured them and the seeds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Component", "combined", "components", "corrected_error", "losses_of"
 
 
 class Component(NamedTuple):
-    """What one source adds to the variance of the means of rows.
+    """Contribution of one source to the variance of the means of rows.
 
     Attributes:
         variance: ``[rows]``, of the mean.

@@ -45,7 +45,7 @@ class Narrowed(NamedTuple):
 
 
 class _Bounds(NamedTuple):
-    """What a value may be at all."""
+    """Bounds that no value may pass."""
 
     low: float
     high: float

@@ -1,4 +1,4 @@
-"""Which stack to keep: the best, those that may be as good, the simplest of them, the Pareto front."""
+"""Selection of a stack: the best, those that may be as good, the simplest of them, the Pareto front."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Selection", "elbow", "knee", "pareto_front", "select"]
 
 @dataclass(frozen=True)
 class Selection:
-    """What the results say about which stack to keep.
+    """The stack to keep, according to the results.
 
     Attributes:
         rule: How the stack to keep was chosen.

@@ -1,4 +1,4 @@
-"""What the trials of any Optuna study say; lower values are better."""
+"""Rankings, counts and times of the trials of any Optuna study; lower values are better."""
 
 from __future__ import annotations
 

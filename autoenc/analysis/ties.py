@@ -1,4 +1,4 @@
-"""Which trials may be as good as the best: each is compared with the best, which was picked among all."""
+"""Trials that may be as good as the best: each is compared with the best, which was picked among all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What warm starts save: how much earlier a stack reaches its cold loss when it extends a trained one."""
+"""Savings by warm starts: how much earlier a stack that extends a trained one reaches its cold loss."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What each command does, a file each."""
+"""The commands, a file each."""

@@ -1,4 +1,4 @@
-"""``repair``: write a damaged record anew, with all of it that holds; the damaged one is kept."""
+"""``repair``: write a damaged record anew, with all of its valid entries; the damaged one is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command that goes on with what was stopped."""
+"""The command that resumes a stopped search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From layers and flags to the options of one command, and where each came from."""
+"""Resolution of layers and flags to the options of one command, with the origin of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether rows can be divided as asked, said before scikit-learn would say it in its own words."""
+"""Checks that rows can be divided as asked, with messages of our own instead of scikit-learn's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows train and which test: one holdout, and folds inside its training rows."""
+"""Division of rows into training and test rows: one holdout, and folds inside its training rows."""
 
 from __future__ import annotations
 

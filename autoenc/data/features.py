@@ -1,4 +1,4 @@
-"""What a column of a table is learned as: a number, a truth value, a date, or indicators of categories."""
+"""Features, what a column is learned as: a number, a truth value, a date, or indicators of categories."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ __all__ = ["Fill", "as_text", "filled_pandas", "filled_polars"]
 
 
 class Fill(NamedTuple):
-    """What the missing cells of a column are filled with.
+    """The values that the missing cells of a column are filled with.
 
     Attributes:
         feature: The column.

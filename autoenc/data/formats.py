@@ -19,7 +19,7 @@ __all__ = ["TypedTable", "read_typed"]
 
 
 class TypedTable(NamedTuple):
-    """What was read.
+    """A table that was read.
 
     Attributes:
         frame: The table.

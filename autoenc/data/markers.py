@@ -1,4 +1,4 @@
-"""What stands in a table for a missing cell, where that is not an empty one."""
+"""Markers of missing cells, besides empty ones."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*\d,\d+", re.ASCII)
 
 
 class ReadTable(NamedTuple):
-    """What was read.
+    """A table that was read.
 
     Attributes:
         frame: The table.

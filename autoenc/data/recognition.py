@@ -30,7 +30,7 @@ _FEWEST_ROWS = 20  # of which a single other cell is next to nothing
 
 
 class Recognized(NamedTuple):
-    """What a table is learned as.
+    """The columns that a table is learned as.
 
     Attributes:
         encoding: Of the columns that are learned from.

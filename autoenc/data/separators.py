@@ -1,4 +1,4 @@
-"""What separates the columns and the decimals of a text table, told by its first rows."""
+"""Recognition of the separators of columns and decimals of a text table, by its first rows."""
 
 from __future__ import annotations
 

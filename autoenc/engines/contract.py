@@ -1,4 +1,4 @@
-"""What every engine takes and gives: a fit goes in, its outcome comes out."""
+"""The interface of engines: a fit goes in, its outcome comes out."""
 
 from __future__ import annotations
 
@@ -298,7 +298,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a fit came to.
+    """The result of a fit.
 
     Attributes:
         train_losses: Per epoch, over all training rows, as they were met in training (with dropout,

@@ -12,7 +12,7 @@ __all__ = ["Course", "Epochs", "outcome_of", "run_epochs"]
 
 
 class Epochs(NamedTuple):
-    """What a fit's epochs came to; see :class:`~autoenc.engines.contract.Outcome`."""
+    """The result of a fit's epochs; see :class:`~autoenc.engines.contract.Outcome`."""
 
     train_losses: list[float]
     test_losses: list[float]

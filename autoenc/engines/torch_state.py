@@ -1,4 +1,4 @@
-"""What a training needs of torch's global state, whatever the caller has set; after it, all is as it was."""
+"""Torch's global state during a training, whatever the caller has set; restored after it."""
 
 from __future__ import annotations
 

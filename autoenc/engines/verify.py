@@ -1,4 +1,4 @@
-"""Whether the engines agree: the same fits trained by each, side by side."""
+"""Agreement of the engines: the same fits trained by each, side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the estimators have in common: rows in, latent points out, and back."""
+"""The base of the estimators: rows in, latent points out, and back."""
 
 from __future__ import annotations
 

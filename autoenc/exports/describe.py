@@ -1,4 +1,4 @@
-"""What an exported file says of its model, as plain values for JSON."""
+"""Description of a model in an exported file, as plain values for JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a model reconstructs each column of some rows, in the column's own units."""
+"""Quality of the reconstruction of each column of some rows, in the column's own units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far reconstructions are from their rows, and keeping them within what was learned from."""
+"""Errors of reconstructed rows, and clipping of reconstructions to the learned range."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What searches leave on disk and find again: storages, the record in them, identities, digests, locks."""
+"""Records of searches on disk: storages, the record in them, identities, digests, locks."""

@@ -54,7 +54,7 @@ else:
 
 
 class Checked(_Base):
-    """What is put before one of Optuna's storages to check all that it holds.
+    """A check of all content in front of one of Optuna's storages.
 
     A trial whose record is damaged is shown as one that failed, so that it is never the best and no
     sampler learns from it; an attribute of a study that is damaged is not shown. Both are reported once.

@@ -1,4 +1,4 @@
-"""What ran: versions, machine and the commit of the source."""
+"""Description of the environment: versions, machine and the commit of the source."""
 
 from __future__ import annotations
 

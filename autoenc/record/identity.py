@@ -1,4 +1,4 @@
-"""What a result is known by: a hash of everything that determines it, and of nothing else."""
+"""Identity of a result: a hash of everything that determines it, and of nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Context:
-    """What all fits of one search share; fits of different contexts are never compared.
+    """The properties that all fits of one search share; fits of different contexts are never compared.
 
     Attributes:
         fingerprint: Of the table's cells.

@@ -143,7 +143,7 @@ class _Backend(JournalFileBackend):
 
 
 class _Replay(Replay):
-    """What the lines of a journal come to; those that cannot be used are noted.
+    """The state that the lines of a journal lead to; lines that cannot be used are noted.
 
     Attributes:
         bad: Places in the file of lines that cannot be used, since they were last reported.

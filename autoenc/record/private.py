@@ -59,7 +59,7 @@ def spread_of(optimizer: Any) -> tuple[Any, Any]:
 
 
 class Replay(JournalStorageReplayResult):
-    """What the lines of a journal come to; Optuna has no public way to begin what a lost line began."""
+    """The state that a journal leads to; Optuna has no public way to begin what a lost line began."""
 
     @property
     def n_trials(self) -> int:
@@ -140,7 +140,7 @@ class Database(RDBStorage):
 
 
 class CachedDatabase(_CachedStorage):
-    """What Optuna itself puts before every database, so that trials that ended are read once."""
+    """Optuna's own cache in front of a database, so that trials that ended are read once."""
 
     def study_of(self, trial: FrozenTrial) -> int | None:
         """Return the id of the study of a trial; None where it was not read yet."""

@@ -1,4 +1,4 @@
-"""Which process does something, and whether it is still there to go on with it."""
+"""Identity of processes, and whether one is still alive."""
 
 from __future__ import annotations
 

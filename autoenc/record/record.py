@@ -44,7 +44,7 @@ _SILENCE = timedelta(hours=6)  # after this long a trial of another host counts 
 
 
 class Kind(NamedTuple):
-    """How to tell one search from another of its kind.
+    """A kind of search, and how to tell one search of it from another.
 
     Attributes:
         key: The attribute of a study that describes its search.

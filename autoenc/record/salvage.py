@@ -1,4 +1,4 @@
-"""What can still be read of a database that SQLite calls malformed."""
+"""Recovery of what can still be read of a database that SQLite calls malformed."""
 
 from __future__ import annotations
 

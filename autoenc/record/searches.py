@@ -17,7 +17,7 @@ __all__ = ["Searches", "holds_transfer", "shard_records"]
 
 
 class Searches(NamedTuple):
-    """What a storage holds, each sort with the last used one last.
+    """The searches of a storage, each sort with the last used one last.
 
     Attributes:
         exhaustive: Records of exhaustive searches.

@@ -1,4 +1,4 @@
-"""Where records are: journals and databases, opened to read or to write."""
+"""Storages of records: journals and databases, opened to read or to write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the results of every search have in common."""
+"""The base of the results of every search."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Results"]
 
 
 class Results(ABC):
-    """What a search found: a table, best row first, the best model, pictures, and an answer in words."""
+    """The results of a search: a table, best row first, the best model, pictures, and an answer in words."""
 
     @property
     @abstractmethod

@@ -1,4 +1,4 @@
-"""How the engines differ, as lines of a table and a verdict."""
+"""Differences between the engines, as lines of a table and a verdict."""
 
 from __future__ import annotations
 

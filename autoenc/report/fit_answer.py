@@ -1,4 +1,4 @@
-"""What ``fit`` chose, in words: how much it explains, beside PCA and the runners-up, and what it cost."""
+"""The choice of ``fit`` in words: how much it explains, beside PCA and the runners-up, and its cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much each parameter of a study had to do with reaching its best values."""
+"""Importances of the parameters of a study for its best values."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class PivotPlot(NamedTuple):
 
 
 class _Axis(NamedTuple):
-    """Which bin each trial is in, -1 for none, and what the bins are called."""
+    """The bin of each trial, -1 for none, and the labels of the bins."""
 
     places: list[int]
     labels: list[str]

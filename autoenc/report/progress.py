@@ -1,4 +1,4 @@
-"""How a search went: loss against trial with its minima, thresholds, and the sizes tried."""
+"""Progress of a search: loss against trial with its minima, thresholds, and the sizes tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search found, ready to be shown: the one source of every report."""
+"""Results of an exhaustive search, the one source of every report."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ __all__ = ["ModelSource", "SearchResults", "csv_text", "finite", "json_bytes", "
 
 
 class ModelSource(Protocol):
-    """What can train the models of a search again."""
+    """A source of models of a search, which trains them again."""
 
     def model(self, fit: Fit) -> FittedAutoencoder | None:
         """Return the model of a fit; None if the fit fails."""

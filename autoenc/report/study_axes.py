@@ -1,4 +1,4 @@
-"""Where the values of a study's parameters lie on their axes, and what is written there."""
+"""Positions and labels of the values of a study's parameters on their axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a study went and what mattered in it: pictures, each computed first, as plain data, then drawn."""
+"""Pictures of a study, each computed first, as plain data, then drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an adaptive search found, ready to be shown: its trials, the best of them, pictures."""
+"""Results of an adaptive search: its trials, the best of them, pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a transfer-aware search leaves: the best trial, tables and pictures, all views of its study."""
+"""Output files of a transfer-aware search: the best trial, tables and pictures, views of its study."""
 
 from __future__ import annotations
 

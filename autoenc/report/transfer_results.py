@@ -1,4 +1,4 @@
-"""What a transfer-aware search found, ready to be shown."""
+"""Results of a transfer-aware search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an adaptive search went, trial by trial: lines, a table, and where it stands."""
+"""Course of an adaptive search, trial by trial: lines, a table, and its state."""
 
 from __future__ import annotations
 

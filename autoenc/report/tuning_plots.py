@@ -109,7 +109,7 @@ def _finish(axis: Axes, ylabel: str, title: str) -> None:
 
 
 class AnalysisPlot(NamedTuple):
-    """What the search tried; every list runs along ``numbers``."""
+    """The trials of a search; every list runs along ``numbers``."""
 
     numbers: list[int]
     losses: list[float]

@@ -1,4 +1,4 @@
-"""Which engine trains a search, where nobody has said it: the one that a short calibration finds faster."""
+"""Choice of the engine, where none was named: the one that a short calibration finds faster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DRIVERS = ("/dev/nvidiactl", "/dev/dxg")
 
 
 class Estimate(NamedTuple):
-    """How long an engine would take.
+    """The time that an engine would take.
 
     Attributes:
         engine: What would train.

@@ -33,7 +33,7 @@ WORKERS_S = 1.0  # how often the number of threads is asked for
 
 
 class Version(NamedTuple):
-    """What must be the same here and on every worker."""
+    """The versions that must be the same here and on every worker."""
 
     autoenc: str
     record_format: int
@@ -196,7 +196,7 @@ _CONTENTS: dict[str, Any] = {}
 
 
 class _Data(WorkerPlugin):
-    """What units need, on its way to a worker."""
+    """Data that units need, on their way to a worker."""
 
     def __init__(self, key: str, content: Any) -> None:
         self.key, self.content = key, content

@@ -1,4 +1,4 @@
-"""How long a search will take and how much memory, from a short calibration on this machine."""
+"""Estimate of a search's time and memory, from a short calibration on this machine."""
 
 from __future__ import annotations
 

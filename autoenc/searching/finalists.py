@@ -30,7 +30,7 @@ Row = NDArray[np.float64]
 
 
 class Finalist(NamedTuple):
-    """How one of the best trials did over the folds of the search and of its repeats.
+    """The result of a finalist over the folds of the search and of its repeats.
 
     Attributes:
         number: Of the trial.
@@ -50,7 +50,7 @@ class Finalist(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How far the last round is.
+    """The state of the last round.
 
     Attributes:
         rows: Values of all finalists that have not failed, by their numbers.

@@ -1,4 +1,4 @@
-"""What every training command needs before it can start: an engine, a folder, a table."""
+"""Inputs of every training command: an engine, a folder, a table."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Running(Generic[U, O]):
 
 
 class End(NamedTuple):
-    """How a trial ended: with a value, with the reason of its failure, or pruned.
+    """The end of a trial: with a value, with the reason of its failure, or pruned.
 
     Attributes:
         value: What it is worth, lower is better; None if it failed or was pruned.
@@ -95,7 +95,7 @@ class End(NamedTuple):
 
 
 class Trials(Protocol[U, O]):
-    """What is tried next, and the record of what came of it."""
+    """The source of the next trials, and the record of their results."""
 
     def begin(self, n_running: int) -> Running[U, O] | None:
         """Begin the next trial; None while there is none to begin.
@@ -119,7 +119,7 @@ class Trials(Protocol[U, O]):
 
 
 class Objective(Protocol[U, O]):
-    """What a trial is worth, and how its units are measured."""
+    """The value of a trial, and how its units are measured."""
 
     @property
     def ahead(self) -> float:

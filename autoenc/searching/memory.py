@@ -1,4 +1,4 @@
-"""How much memory a search will take, estimated from its sizes."""
+"""Estimate of a search's memory, from its sizes."""
 
 from __future__ import annotations
 

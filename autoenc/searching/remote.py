@@ -1,4 +1,4 @@
-"""What a worker elsewhere needs to measure units: data that are sent once, and a function."""
+"""Measurement of units on a worker elsewhere: data that are sent once, and a function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Remote", "remote_fits"]
 
 
 class Remote(NamedTuple, Generic[U, O]):
-    """How units are measured elsewhere.
+    """The way in which units are measured elsewhere.
 
     Attributes:
         needs: The name of the data that a unit needs.

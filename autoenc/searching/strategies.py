@@ -1,4 +1,4 @@
-"""What is tried next: everything once, or everything briefly and the better third for longer.
+"""Strategies: try everything once, or everything briefly and the better third for longer.
 
 A strategy proposes fits from the outcomes so far; fits that are recorded need no training. It keeps no state
 of its own, so a search that was interrupted goes on where it was.

@@ -22,7 +22,7 @@ _POLL_S = 0.1
 
 
 class Prepared(NamedTuple, Generic[U, O]):
-    """What a trial's parameters mean.
+    """The meaning of a trial's parameters.
 
     Attributes:
         units: What measures it.

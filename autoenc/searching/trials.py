@@ -22,7 +22,7 @@ Measure = Literal["loss", "explained"]
 
 @dataclass(frozen=True)
 class Trial:
-    """What is compared: an architecture with a recipe, and the fits that measure it.
+    """An architecture with a recipe, and the fits that measure it.
 
     Attributes:
         architecture: Hidden widths.

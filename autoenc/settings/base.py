@@ -249,7 +249,7 @@ class ReadingSettings(Settings):
 
 
 class DataSettings(ReadingSettings):
-    """Which table, and how it is read."""
+    """The table, and how it is read."""
 
     na_values: NamesOrNone = option(
         (),
@@ -276,7 +276,7 @@ S = TypeVar("S", bound=Settings)
 
 
 class Problem(NamedTuple):
-    """What is wrong with options.
+    """A problem with options.
 
     Attributes:
         names: The options; several where they contradict each other.

@@ -38,7 +38,7 @@ class MergeSettings(Settings):
 
 
 class _ReadSettings(ReadingSettings):
-    """How the rows that a model is shown are read."""
+    """Options of reading the rows that a model is shown."""
 
     na_values: NamesOrNone = again(
         DataSettings,
@@ -49,7 +49,7 @@ class _ReadSettings(ReadingSettings):
 
 
 class _RowsSettings(KeepSettings, _ReadSettings):
-    """How the rows that a model is shown are read, and what is written beside its answer."""
+    """Options of reading the rows that a model is shown, and of what is written beside its answer."""
 
 
 class EncodeSettings(_RowsSettings):

@@ -30,7 +30,7 @@ HiddenDims = Annotated[tuple[Width, ...], SPLIT, SOME, AfterValidator(_not_incre
 
 
 class AutoencoderSettings(FamilySettings, RecipeSettings, DeviceSettings):
-    """What fixes one training of one stack; each option of the recipe has one value."""
+    """Options of one training of one stack; each option of the recipe has one value."""
 
     hidden_dims: HiddenDims = again(
         TrainBestSettings,

@@ -31,7 +31,7 @@ LatentSizesOrAuto = Annotated[tuple[Width, ...], BeforeValidator(_sizes), DISTIN
 
 
 class TableProfile(BaseModel):
-    """What the proposals of ``fit`` depend on, beside the seed.
+    """Properties of a table on which the proposals of ``fit`` depend, beside the seed.
 
     Attributes:
         n_train: Training rows.

@@ -45,7 +45,7 @@ LISTS = (
 
 
 class RecipeSettings(Settings):
-    """How stacks are trained."""
+    """Options of the recipe of an exhaustive search."""
 
     recipe: Literal["classic", "plain"] = option(
         "classic",

@@ -14,7 +14,7 @@ __all__ = ["NarrowingSettings", "RefineSettings"]
 
 
 class NarrowingSettings(Settings):
-    """How ranges are drawn around the best trials."""
+    """Options of narrowing ranges around the best trials."""
 
     top: int | None = option(
         None,

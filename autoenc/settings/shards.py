@@ -1,4 +1,4 @@
-"""Which part of a search a process trains: by an option, or by the variables of a SLURM array."""
+"""The part of a search that a process trains: by an option, or by the variables of a SLURM array."""
 
 from __future__ import annotations
 

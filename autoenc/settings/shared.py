@@ -27,13 +27,13 @@ Device = Annotated[str, AfterValidator(_device)]
 
 
 class QuietSettings(Settings):
-    """Whether a command is silent."""
+    """The option to be silent."""
 
     quiet: bool = option(False, role="display", description="print nothing but warnings and errors")
 
 
 class DeviceSettings(Settings):
-    """What trains."""
+    """Options of the device and the engine."""
 
     device: Device = option(
         "auto", role="place", description="where to train: auto, cpu, cuda, or one GPU of several as cuda:1"
@@ -54,7 +54,7 @@ class DeviceSettings(Settings):
 
 
 class RecordSettings(Settings):
-    """Where the record of an earlier search is."""
+    """The option that names the record of an earlier search."""
 
     storage: StorageURL | None = option(
         None, role="place", description="the record, where it is not study.journal in the folder"
@@ -76,7 +76,7 @@ class FoldersSettings(Settings):
 
 
 class KeepSettings(Settings):
-    """What goes with the rows that are written."""
+    """Options of what is written beside rows."""
 
     keep: NamesOrNone = option(
         (),
@@ -86,7 +86,7 @@ class KeepSettings(Settings):
 
 
 class BudgetSettings(Settings):
-    """How far an adaptive search goes."""
+    """Options of the budget of an adaptive search."""
 
     n_trials: int = option(
         50, role="progress", ge=1, le=1_000_000, description="trials in all, with those of an earlier run"
@@ -101,7 +101,7 @@ class BudgetSettings(Settings):
 
 
 class ScheduleSettings(Settings):
-    """What the fits of every search of stacks have in common."""
+    """Options of the fits of every search of stacks."""
 
     eta_min: FiniteFloat = option(
         1e-6, role="training", ge=0, description="learning rate at the end of the cosine schedule"

@@ -42,7 +42,7 @@ NormOptions = Annotated[tuple[Norm, ...], SPLIT, SOME, DISTINCT]
 
 
 class SpaceSettings(Settings):
-    """What is open in an adaptive search; a range is ``low,high``, one value alone fixes the option."""
+    """The space of an adaptive search; a range is ``low,high``, one value alone fixes the option."""
 
     num_layers_range: Depths = option((1, 8), role="space", description="numbers of hidden layers to try")
     hidden_size_range: WidthRange = option(
@@ -63,7 +63,7 @@ class SpaceSettings(Settings):
 
 
 class FamilySettings(Settings):
-    """What the families have of their own."""
+    """Options of the families of autoencoders."""
 
     corruption: FiniteFloat = option(
         0.2,

@@ -35,7 +35,7 @@ Address = Annotated[str, AfterValidator(parse_address)]
 
 
 class TrainingSettings(QuietSettings, DeviceSettings, DataSettings):
-    """What is learned from, with what, and where the results go."""
+    """Options of data, engine and output of every command that trains."""
 
     encode: bool = option(
         False,

@@ -73,7 +73,7 @@ Weight = Annotated[FiniteFloat, Field(ge=0)]
 
 
 class TransferSpaceSettings(Settings):
-    """What is open in a transfer-aware search; a range is ``low,high``, one value alone fixes the option."""
+    """The space of a transfer-aware search; a range is ``low,high``, one value alone fixes it."""
 
     latent_dim_options: Widths = option((64, 128, 256), role="space", description="latent sizes to try")
     hidden_dims_options: Stacks = option(

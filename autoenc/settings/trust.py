@@ -11,7 +11,7 @@ Contradiction = tuple[tuple[str, ...], str]
 
 
 class EnsembleSettings(Settings):
-    """Whether several fits become one model."""
+    """The option to average several fits as one model."""
 
     ensemble: int = option(
         0,
@@ -39,7 +39,7 @@ class EnsembleSettings(Settings):
 
 
 class FinalistSettings(Settings):
-    """Whether the best trials are judged again, as the lowest of noisy losses is partly luck."""
+    """The option to judge the best trials again, as the lowest of noisy losses is partly luck."""
 
     finalists: int = option(
         1,
@@ -58,7 +58,7 @@ class FinalistSettings(Settings):
 
 
 class WarmStartSettings(Settings):
-    """Whether stacks are trained a second time, from the trained stack that they extend."""
+    """Options of training stacks a second time, from the trained stack that they extend."""
 
     warm_start: bool = option(
         False,

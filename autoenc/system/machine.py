@@ -1,4 +1,4 @@
-"""What it means where the machine failed: no room, a folder that went away, a reader that closed its pipe."""
+"""Messages about failures of the machine: no room, a folder that is gone, a closed pipe."""
 
 from __future__ import annotations
 

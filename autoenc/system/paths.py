@@ -61,7 +61,7 @@ _TRIES = 3  # to write what others clear away meanwhile
 
 @dataclass(frozen=True)
 class OutputPaths:
-    """Where a search with this latent size leaves its files."""
+    """Output files of a search with one latent size."""
 
     folder: Path
     latent_dim: int

@@ -1,4 +1,4 @@
-"""What a process of the program needs before anything else: streams, and libraries that fit its memory."""
+"""Start of the program: streams, and libraries that fit the process's memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What our work changes for the whole process, for the time of a block: Optuna's log level, threads."""
+"""Changes to the whole process for the time of a block: Optuna's log level, threads."""
 
 from __future__ import annotations
 

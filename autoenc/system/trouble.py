@@ -27,7 +27,7 @@ has_run_out = False
 
 
 class MachineError(RuntimeError):
-    """What the machine could not do, in a sentence."""
+    """A failure of the machine, in a sentence."""
 
 
 def trouble(error: BaseException) -> str | None:

@@ -145,7 +145,7 @@ class _Replay:
 
 @dataclass
 class _Memory:
-    """What has been worked out of a study's trials, so that each new trial adds to it.
+    """State that was worked out of a study's trials, so that each new trial adds to it.
 
     It follows from the trials alone: without it every draw would be the same, but would take longer.
     """

@@ -1,4 +1,4 @@
-"""What an adaptive search works on: its options, its table, and how it measures a configuration."""
+"""The job of an adaptive search: its options, its table, and how a configuration is measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which options of a class of torch modules and of its training are open, and what a trial's mean."""
+"""Open options of a class of torch modules and of its training, and the meaning of a trial's."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _SERVES = {
 
 
 class Options(NamedTuple):
-    """What a trial's parameters mean: arguments of the constructor, and options of the training."""
+    """The meaning of a trial's parameters: arguments of the constructor, and options of the training."""
 
     model: dict[str, Any]
     training: dict[str, Any]

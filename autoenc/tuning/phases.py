@@ -25,7 +25,7 @@ _PASSED_ON = [name for name in PhasesSettings.model_fields if name in TuneSettin
 
 
 class Plan(NamedTuple):
-    """What runs, with which options.
+    """The phases that run, with their options.
 
     Attributes:
         settings: Options of the whole.

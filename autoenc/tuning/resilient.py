@@ -38,7 +38,7 @@ _DRAWS = 60  # of a proposal that must be new and not too large, before the rule
 
 
 class Mode(StrEnum):
-    """How the next trial is proposed."""
+    """The way in which the next trial is proposed."""
 
     STARTUP = "startup"
     NORMAL = "normal"
@@ -48,7 +48,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Jump:
-    """What a conservative jump does to a parameter: a factor, and bounds that it stays within."""
+    """The effect of a conservative jump on a parameter: a factor, and bounds that it stays within."""
 
     factor: float
     low: float = -inf
@@ -99,7 +99,7 @@ class ResilientOptions:
 
 @dataclass(frozen=True)
 class Situation:
-    """Where a search stands.
+    """The state of a search.
 
     Attributes:
         mode: How the next trial is proposed.

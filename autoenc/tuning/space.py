@@ -27,7 +27,7 @@ _GRID_STEPS = 3  # values of a continuous range in a grid
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a trial's parameters mean: a stack, and the options of its recipe that were open."""
+    """The meaning of a trial's parameters: a stack, and the options of its recipe that were open."""
 
     architecture: Architecture
     recipe: dict[str, Any]

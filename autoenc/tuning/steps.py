@@ -22,7 +22,7 @@ Number = IntDistribution | FloatDistribution
 
 
 class Reach(NamedTuple):
-    """How far a neighbourhood goes: steps of whole numbers, share of other numbers, limit for both."""
+    """The reach of a neighbourhood: steps of whole numbers, share of other numbers, limit for both."""
 
     steps: int
     share: float

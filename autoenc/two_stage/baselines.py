@@ -1,4 +1,4 @@
-"""What an encoder must beat: the same heads on the features themselves, and on their principal components."""
+"""Baselines of an encoder: the same heads on the features themselves, and on their principal components."""
 
 from __future__ import annotations
 

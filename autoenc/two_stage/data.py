@@ -1,4 +1,4 @@
-"""What both stages learn from: rows of features, and on some of them the targets."""
+"""Data of both stages: rows of features, and on some of them the targets."""
 
 from __future__ import annotations
 

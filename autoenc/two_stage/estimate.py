@@ -1,4 +1,4 @@
-"""How long a trial will take, from a short calibration on this machine."""
+"""Estimate of the time of a trial, from a short calibration on this machine."""
 
 from __future__ import annotations
 

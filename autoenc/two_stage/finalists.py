@@ -62,7 +62,7 @@ def judge_finalists(
 
 
 class Repeats(Objective[FoldUnit, FoldOutcome], Protocol):
-    """What trials are worth in a repeat of the cross-validation."""
+    """The objective of trials in a repeat of the cross-validation."""
 
     def units_of(self, trial: FrozenTrial, repeat: int) -> Sequence[FoldUnit]:
         """Return the folds of a repeat, for a trial of the search."""

@@ -1,4 +1,4 @@
-"""Which rows each stage learns from and which judge it: a holdout, and folds outside of it."""
+"""Rows that each stage learns from and rows that judge it: a holdout, and folds outside of it."""
 
 from __future__ import annotations
 

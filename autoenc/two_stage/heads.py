@@ -77,7 +77,7 @@ def _undrawn(n_in: int, n_out: int) -> nn.Module:
 
 @dataclass(frozen=True)
 class FittedStages:
-    """What one fold fitted.
+    """The fitted stages of one fold.
 
     Attributes:
         autoencoder: The model of stage 1 with its scaling; its encoder as the heads know it.

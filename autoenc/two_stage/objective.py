@@ -1,4 +1,4 @@
-"""What a configuration is worth: scores of both stages, and the one number that the search lowers."""
+"""The objective of a configuration: scores of both stages, and the one number that the search lowers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Pretrained = tuple[FittedAutoencoder, float]
 
 
 class Scores(NamedTuple):
-    """How both stages did on rows that they had not seen; None where there is no such target.
+    """Scores of both stages on rows that they had not seen; None where there is no such target.
 
     Attributes:
         mae: Mean absolute error, in standard deviations of the target over the training rows.

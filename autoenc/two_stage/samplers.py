@@ -1,4 +1,4 @@
-"""How the next trial is chosen and when one is ended early, by name."""
+"""Samplers and pruners, by name."""
 
 from __future__ import annotations
 

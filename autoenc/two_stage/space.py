@@ -1,4 +1,4 @@
-"""What a trial's parameters mean."""
+"""Meaning of a trial's parameters."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Latents = Callable[[torch.Tensor], torch.Tensor]
 
 
 class HeadRecipe(NamedTuple):
-    """What is open in the training of heads.
+    """The open options of the training of heads.
 
     Attributes:
         dropout: Probability that a hidden unit is dropped, in [0, 1).

@@ -1,1 +1,1 @@
-"""What the public functions do, from options and a table to a result; commands and Python call the same."""
+"""The work of the public functions, from options and a table to a result; commands call the same."""

@@ -1,4 +1,4 @@
-"""What the test loss of the stack that a search keeps is made of, noted in its record."""
+"""Composition of the test loss of the stack that a search keeps, noted in its record."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ __all__ = ["Chosen", "chosen_of_study", "chosen_trial", "complete_trial", "last_
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a record says about the trial to train.
+    """The trial to train, according to a record.
 
     Attributes:
         origin: Where it comes from, for people.

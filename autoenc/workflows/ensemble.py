@@ -33,7 +33,7 @@ __all__ = ["write_ensemble", "write_tune_ensemble"]
 
 
 class _Candidate(NamedTuple):
-    """What may be a member.
+    """A candidate for membership.
 
     Attributes:
         key: The same for the same training.

@@ -1,4 +1,4 @@
-"""What a search works on: its options, its table, its part of the grid."""
+"""The job of an exhaustive search: its options, its table, its part of the grid."""
 
 from __future__ import annotations
 

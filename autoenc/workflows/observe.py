@@ -1,4 +1,4 @@
-"""What a search tried and what came of it, in one form for adaptive and exhaustive searches."""
+"""Trials of a search and their results, in one form for adaptive and exhaustive searches."""
 
 from __future__ import annotations
 

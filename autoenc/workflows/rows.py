@@ -24,7 +24,7 @@ __all__ = ["Rows", "features_of", "read_rows", "told_of"]
 
 
 class Rows(NamedTuple):
-    """What a table holds for a model, and what goes into the output beside its answers."""
+    """Rows of a table for a model, and what goes into the output beside its answers."""
 
     table: str
     features: pd.DataFrame

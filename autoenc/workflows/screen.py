@@ -1,4 +1,4 @@
-"""Where a search shows what goes on: a terminal, a notebook, or nowhere."""
+"""Screens, where a search shows its progress: a terminal, a notebook, or nowhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Python", "Screen", "Terminal"]
 
 
 class Screen(Protocol):
-    """Shown what a search does."""
+    """A place where a search shows its progress."""
 
     @property
     def is_quiet(self) -> bool:

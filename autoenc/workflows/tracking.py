@@ -1,4 +1,4 @@
-"""What the file of a run says about the trial that it chose."""
+"""Metrics of the chosen trial in the file of a run."""
 
 from __future__ import annotations
 

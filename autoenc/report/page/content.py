@@ -1,4 +1,4 @@
-"""What a report shows of a search, read off its results."""
+"""Content of a report, read off the results of a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the best model makes of the rows of a table: latent points, quality of columns, examples."""
+"""The best model on the rows of a table: latent points, quality of columns, examples."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Example:
 
 @dataclass(frozen=True)
 class ModelRows:
-    """What is shown of rows.
+    """The part of a report about rows.
 
     Attributes:
         n_rows: How many there are.

@@ -329,7 +329,7 @@ def load_results(
 
 @contextmanager
 def _called() -> Iterator[None]:
-    """A call from Python: the process is left as it was, and problems name ``folds``, not ``--folds``."""
+    """Leave the process as it was after a call, and let problems name ``folds``, not ``--folds``."""
     try:
         with restoring():
             yield

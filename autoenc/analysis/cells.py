@@ -74,7 +74,7 @@ def cells_document(
 
 
 def _least_known(by_column: dict[str, float | None], most: int = 3) -> list[str]:
-    """The columns of which the least is explained, where there are enough to choose from."""
+    """Return the columns of which the least is explained, where there are enough to choose from."""
     known = sorted((share, name) for name, share in by_column.items() if share is not None)
     if len(known) <= most:
         return []

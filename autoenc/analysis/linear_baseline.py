@@ -65,7 +65,7 @@ def linear_reconstruction(
 
 
 def _weights(observed: NDArray[np.bool_], cells: NDArray[np.floating], recipe: Recipe) -> NDArray[np.float64]:
-    """What each cell's squared error counts in the loss; 0 where it is missing."""
+    """Return what each cell's squared error counts in the loss; 0 where it is missing."""
     nonzero = observed & (cells != 0)
     weights: NDArray[np.float64] = recipe.all_weight * observed / observed.sum()
     weights += recipe.nonzero_weight * nonzero / max(nonzero.sum(), 1)
@@ -101,7 +101,7 @@ def _minimized(
 def _parts(
     values: NDArray[np.float64], n_latent: int, n_columns: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Encoder ``[columns, latent]``, decoder ``[latent, columns]``, constant ``[columns]``."""
+    """Return encoder ``[columns, latent]``, decoder ``[latent, columns]``, constant ``[columns]``."""
     n = n_latent * n_columns
     encoder, decoder = values[:n].reshape(n_columns, n_latent), values[n : 2 * n].reshape(n_latent, n_columns)
     return encoder, decoder, values[2 * n :]

@@ -94,7 +94,7 @@ def range_p(t: float, n_rows: int, degrees: float) -> float:
 
 @lru_cache(256)
 def _scales(power: int) -> NDArray[np.float64]:
-    """Quantiles of an estimated standard deviation in units of the true one."""
+    """Return quantiles of an estimated standard deviation in units of the true one."""
     from scipy import stats
 
     degrees = _STEP**power
@@ -104,7 +104,7 @@ def _scales(power: int) -> NDArray[np.float64]:
 
 @lru_cache(16)
 def _range_distribution(n_rows: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lengths, and the chance that the range of as many standard normal numbers is shorter."""
+    """Return lengths, and the chance that the range of as many standard normal numbers is shorter."""
     from scipy.special import ndtr
 
     lengths, lowest = np.linspace(0, 14, 561), np.linspace(-9, 9, 721)

@@ -110,7 +110,7 @@ def _joined_verbs(arguments: list[str]) -> list[str]:
 
 
 def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Resolution[Any]]:
-    """The command and its options; everything that is wrong with words, files and values is reported at once.
+    """Return the command and its options; all that is wrong with words, files and values is reported at once.
 
     Raises:
         InputError: If anything is.

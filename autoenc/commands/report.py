@@ -48,7 +48,7 @@ def report(settings: ReportSettings) -> int:
 
 
 def _latent_sizes(folder: Path, storage: str | None) -> list[int | None]:
-    """Of the searches of a folder; None alone for what has none of its own, or for no search at all."""
+    """Return the latent sizes of the searches of a folder; None alone for what has none of its own."""
     if storage is None and not journal_path(folder).exists():
         return [None]
     searches = Searches.read(storage or journal_path(folder))

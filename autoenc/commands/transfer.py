@@ -65,7 +65,7 @@ def _transfer(settings: TransferSettings, job: TransferJob) -> int:
 
 
 def _place(settings: TransferSettings, database: Path) -> str:
-    """Where the record is, for people."""
+    """Return where the record is, for people."""
     return str(database) if settings.storage is None else masked_storage(settings.storage)
 
 

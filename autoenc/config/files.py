@@ -151,7 +151,7 @@ class _Reader:
         return [text for text, _ in items], tuple(line for _, line in items)
 
     def _texts(self, key: str, node: yaml.Node) -> list[tuple[Text, int]]:
-        """One value or a list of them, each with its line; nothing where something is wrong."""
+        """Return one value or a list of them, each with its line; nothing where something is wrong."""
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
         plain = [self._is_plain(item) for item in (node, *nodes)]
         if not all(plain):
@@ -162,7 +162,7 @@ class _Reader:
         return [(self._text(item), item.start_mark.line + 1) for item in nodes]
 
     def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-        """Key, the key's node and the value's, for each key that is a word and stands there once."""
+        """Yield key, the key's node and the value's, for each key that is a word and stands there once."""
         first: dict[str, int] = {}
         if not self._is_plain(node):
             return

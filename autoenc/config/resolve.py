@@ -117,12 +117,12 @@ def _option(entry: Entry, kind: type[Settings]) -> str | None:
 
 
 def _other_names(kind: type[Settings]) -> set[str]:
-    """Names by which other commands call options of this one."""
+    """Return names by which other commands call options of this one."""
     return {*aliases_of(kind)} - {*OF_SEARCH_FILES}
 
 
 def _means_the_same(entry: Entry, kind: type[Settings]) -> bool:
-    """Whether a name that is an alias here stands for the same: a grid's strategy is no adaptive search's."""
+    """Return whether an alias stands for the same here: a grid's strategy is no adaptive search's."""
     return entry.key not in ("strategy", "sampler") or entry.value in METHODS
 
 

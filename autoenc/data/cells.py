@@ -116,7 +116,7 @@ def _numbers(array: NDArray[Any], rule: str, where: str = "it") -> NDArray[np.fl
 
 
 def _parsed(array: NDArray[np.object_], rule: str, where: str) -> NDArray[np.float64]:
-    """Cells that are objects: numbers, words that mean numbers, or something missing."""
+    """Return cells that are objects: numbers, words that mean numbers, or something missing."""
     cells = np.full(array.shape, np.nan)
     for place in zip(*np.nonzero(~np.atleast_1d(pd.isna(array))), strict=True):
         value, problem = array[place], None

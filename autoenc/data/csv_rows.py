@@ -89,7 +89,7 @@ class CsvRows:
         return warnings_so_far
 
     def _texts(self, start: bytes, file: IO[bytes]) -> Iterator[bytes]:
-        """Pieces that end where a line does, checked to be text."""
+        """Yield pieces that end where a line does, checked to be text."""
         rest, size = b"", _PIECE_BYTES
         data = start
         more = True
@@ -148,7 +148,7 @@ class CsvRows:
         raise InputError(f"{self.name}: is empty; a table with a header and rows was expected")
 
     def _whole_rows(self, rest: bytes) -> Iterator[Piece]:
-        """Pieces that end where a row does: a line may end inside quotes."""
+        """Yield pieces that end where a row does: a line may end inside quotes."""
         waiting, enough = rest, 1
         for piece in chain([b""], self._pieces):
             waiting += piece

@@ -64,7 +64,7 @@ def _add_piece(rows: CsvRows, piece: Piece, columns: _Columns) -> None:
 
 
 def _parsed(rows: CsvRows, piece: Piece, columns: _Columns, which: Sequence[int], words: Any) -> pd.DataFrame:
-    """Columns of a piece as pandas reads them: of one kind of number, or of text where a cell is none."""
+    """Return columns of a piece as pandas reads them: of one kind of number, or of text."""
     texts = {j for j in which if columns.names[j] in columns.as_text}
     if texts:
         words = {j: words for j in which if j not in texts}

@@ -56,7 +56,7 @@ class Rows:
         return np.column_stack([cells if are_numbers else cells.astype(object) for cells in columns.values()])
 
     def _typed(self, cells: NDArray[Any], zone: str | None) -> Any:
-        """A column as its frame has it: text as text and no objects, dates in their time zone."""
+        """Return a column as its frame has it: text as text and no objects, dates in their time zone."""
         if self.backend == "polars":
             import polars
 
@@ -247,13 +247,13 @@ def _from_arrow(data: Any) -> Any:
 
 
 def _frame_of_columns(frame: Any, columns: Sequence[str] | None) -> pd.DataFrame:
-    """By way of NumPy, which needs no further library."""
+    """Make a frame by way of NumPy, which needs no further library."""
     wanted = [name for name in frame.columns if columns is None or name in columns]
     return pd.DataFrame({name: _series(frame.get_column(name)) for name in wanted})
 
 
 def _series(column: Any) -> pd.Series:
-    """A column with its missing cells, whole numbers in full."""
+    """Return a column with its missing cells, whole numbers in full."""
     if column.null_count():
         if column.dtype.is_integer():
             numbers, missing = column.fill_null(0).to_numpy(), column.is_null().to_numpy()
@@ -264,7 +264,7 @@ def _series(column: Any) -> pd.Series:
 
 
 def _whole(cells: Any) -> Any:
-    """Whole numbers of which some are missing as pandas holds them in full; other cells as they are."""
+    """Return whole numbers, some of them missing, as pandas holds them in full; other cells as they are."""
     if isinstance(cells, np.ma.MaskedArray):
         if cells.dtype.kind in "iu" and cells.ndim == 1:
             return pd.arrays.IntegerArray(np.array(cells.data), np.ma.getmaskarray(cells).copy())

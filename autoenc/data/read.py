@@ -279,7 +279,7 @@ def _named_columns(names: Sequence[str], path: str | Path, wanted: Sequence[str]
 
 
 def _is_numeric(column: pd.Series) -> bool:
-    """Whether a column holds numbers, or mostly numbers with some text among them (told later as wrong)."""
+    """Return whether a column holds numbers, or mostly numbers with some text (reported later as wrong)."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
         return True
     if not pd.api.types.is_object_dtype(column) and not pd.api.types.is_string_dtype(column):

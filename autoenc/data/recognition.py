@@ -106,7 +106,7 @@ class _LeftOut:
 
 
 def _feature(column: pd.Series, name: str, is_truth: bool, most: int) -> Feature | str:
-    """What a column is; in words where it can be nothing of these."""
+    """Return what a column is; in words where it can be nothing of these."""
     dtype = column.dtype
     present = column[~blanks(column)]
     if not len(present):
@@ -127,7 +127,7 @@ def _feature(column: pd.Series, name: str, is_truth: bool, most: int) -> Feature
 
 
 def _of_objects(present: pd.Series, name: str, most: int) -> Feature | str:
-    """What a column of text, categories or any objects is."""
+    """Return what a column of text, categories or any objects is."""
     try:
         hash(tuple(present.to_numpy(object)))
     except TypeError:  # lists and the like have no hash

@@ -184,7 +184,7 @@ class Scaling:
     def _unseen_cells(
         self, values: NDArray[np.floating]
     ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-        """Rows that have a category which the training rows lack, and the indicators of that column."""
+        """Return rows with a category that the training rows lack, and the indicators of that column."""
         if self.groups is None:
             return []
         unseen = np.flatnonzero(self.unseen).tolist()
@@ -272,14 +272,14 @@ def _center_and_scale(kind: ScalingKind, column: NDArray[np.float64]) -> tuple[f
 
 
 def _share(column: NDArray[np.float64]) -> tuple[float, float]:
-    """Of an indicator; no scale where all rows have its category or none has."""
+    """Return the share of an indicator; no scale where all rows have its category or none has."""
     observed = column[~np.isnan(column)]
     share = float(observed.mean()) if observed.size else 0.0
     return share, float(np.sqrt(share)) if 0 < share < 1 else 0.0
 
 
 def _rounding(low: Any, high: Any) -> Any:
-    """How far apart cells of a range may be and be equal up to rounding."""
+    """Return how far apart cells of a range may be and be equal up to rounding."""
     return _ROUNDING * np.maximum(np.abs(low), np.abs(high))
 
 

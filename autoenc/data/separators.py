@@ -101,7 +101,7 @@ def _are_numbers(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _sample(text: str, mark: str) -> list[list[str]]:
-    """The first rows of a text as they are if ``mark`` separates its columns."""
+    """Return the first rows of a text as they are if ``mark`` separates its columns."""
     lines: Iterable[str] = io.StringIO(text, newline="")
     if mark == WHITE_SPACE:
         lines, mark = (" ".join(line.split()) for line in lines), " "

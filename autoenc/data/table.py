@@ -244,7 +244,7 @@ def _encoded(
 def _values(
     frame: pd.DataFrame, name: str, names: list[str]
 ) -> tuple[NDArray[np.float64], list[str], list[str]]:
-    """Cells and names of the columns that have an observed cell, and what is odd about columns."""
+    """Return cells and names of the columns that have an observed cell, and what is odd about columns."""
     values = _whole(frame, names)
     if values is None:
         values = _collected(frame, name, names)

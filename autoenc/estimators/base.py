@@ -166,7 +166,7 @@ class TableTransformer(TransformerMixin, BaseEstimator):
         return cells
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a pickle holds: of the model plain arrays and values."""
+        """Return what a pickle holds: of the model plain arrays and values."""
         state = dict(super().__getstate__())
         if "model_" in state:
             state["model_"] = stored_model(state["model_"])

@@ -35,7 +35,7 @@ def description(model: FittedAutoencoder | FittedEnsemble) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Numbers that strict JSON cannot hold become None."""
+    """Replace numbers that strict JSON cannot hold by None."""
     if isinstance(value, dict):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -78,7 +78,7 @@ class NetworkNodes:
         return graph.op("Add", rows, graph.op("MatMul", latent, weight))
 
     def _layers(self, part: str, x: str, beside: str | None = None) -> str:
-        """What comes out of encoder or decoder; ``beside`` is added behind the first linear layer."""
+        """Return what comes out of encoder or decoder; ``beside`` is added behind the first linear layer."""
         graph = self._graph
         layers = [layer for layer in self._shape.layers() if layer.linear.startswith(part)]
         for layer in layers:

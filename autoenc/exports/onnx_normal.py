@@ -70,7 +70,7 @@ def normal_share(graph: Graph, value: str) -> str:
 
 
 def _ratio(graph: Graph, coefficients: tuple[Sequence[float], Sequence[float]], x: str) -> str:
-    """One polynomial over another, both by Horner's rule, highest power first."""
+    """Return one polynomial over another, both by Horner's rule, highest power first."""
     parts = []
     for polynomial in coefficients:
         total = _number(graph, polynomial[0])

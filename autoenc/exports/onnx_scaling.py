@@ -28,7 +28,7 @@ def scaled_rows(graph: Graph, rows: str, scaling: Scaling) -> str:
 
 
 def _missing(graph: Graph, rows: str, scaling: Scaling) -> list[str]:
-    """Which cells count as missing besides NaN, each broadcasts to ``[rows, columns]``."""
+    """Return which cells count as missing besides NaN, each broadcasts to ``[rows, columns]``."""
     conditions = []
     if scaling.left_out.any():
         conditions.append(graph.constant(scaling.left_out[None, :]))

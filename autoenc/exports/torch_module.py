@@ -133,7 +133,7 @@ class _Scaling(nn.Module):
 
 
 def _share(column: torch.Tensor, knots: torch.Tensor, right: bool) -> torch.Tensor:
-    """Where cells lie among knots, from 0 to 1, by linear interpolation."""
+    """Return where cells lie among knots, from 0 to 1, by linear interpolation."""
     last = knots.numel() - 1
     count = torch.searchsorted(knots, column.nan_to_num().contiguous(), right=right)
     below = (count - 1).clamp(0, last - 1)

@@ -59,7 +59,7 @@ def fills_of(model: FittedAutoencoder | FittedEnsemble, data: Any, rows: Rows) -
 
 
 def _encoding(model: FittedAutoencoder | FittedEnsemble) -> Encoding:
-    """Of the model's columns, those of plain numbers too."""
+    """Return the encoding of the model's columns, those of plain numbers too."""
     if model.encoding is not None:
         return model.encoding
     if model.columns is None:

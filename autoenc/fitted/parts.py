@@ -135,7 +135,7 @@ def _curve_content(curve: Curve | None) -> dict[str, Any] | None:
 
 
 def _curves_of(content: Any, kind: ScalingKind, n_columns: int) -> tuple[Curve | None, ...]:
-    """Curves of columns.
+    """Return curves of columns.
 
     Raises:
         ValueError, KeyError: If they are none that this kind of scaling fits.

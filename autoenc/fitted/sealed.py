@@ -161,7 +161,7 @@ def _plain(value: Any) -> Any:
 
 
 def _digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 over types, shapes and values, as hexadecimal."""
+    """Return the SHA-256 over types, shapes and values, as hexadecimal."""
     digest = hashlib.sha256()
     pending: list[Any] = [content]  # no recursion: a foreign file may be nested as deeply as it likes
     n_values = 0

@@ -167,7 +167,7 @@ class ArchitectureGrid(Sequence[Architecture]):
         self.max_layers = max_layers
 
     def _count(self, n_widths: int, depth: int) -> int:
-        """Number of non-increasing stacks of exactly ``depth`` layers over ``n_widths`` widths."""
+        """Return number of non-increasing stacks of exactly ``depth`` layers over ``n_widths`` widths."""
         return comb(n_widths + depth - 1, depth)
 
     @property
@@ -180,7 +180,7 @@ class ArchitectureGrid(Sequence[Architecture]):
         return self.n_stacks
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
-        """The stack at ``index``, or the list of stacks for a slice."""
+        """Return the stack at ``index``, or the list of stacks for a slice."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         index = operator.index(index)

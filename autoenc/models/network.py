@@ -129,7 +129,7 @@ class DynamicAutoencoder(nn.Module):
         return self._encoded(x)[:, : self.shape.latent_dim]
 
     def _encoded(self, x: torch.Tensor) -> torch.Tensor:
-        """What the encoder ends in, a variational one in means and log variances."""
+        """Return what the encoder ends in, a variational one in means and log variances."""
         missing = torch.isnan(x)
         filled = self.input_norm(x.masked_fill(missing, 0))
         if self.shape.input_mask:

@@ -223,7 +223,7 @@ def _possible_number(trial: FrozenTrial) -> int:
 
 
 def _increasing(numbers: list[int]) -> set[int]:
-    """The places of the most numbers that increase from each to the next; negative ones are none of them."""
+    """Return the places of the most numbers that increase from each to the next, negative ones left out."""
     ends: list[int] = []  # the lowest number that ends a run of each length
     places: list[int] = []  # and where it stands
     before: dict[int, int] = {}

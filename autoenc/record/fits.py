@@ -83,7 +83,7 @@ class FitRecord(Record):
         return "identity" not in trial.user_attrs or self._fit(trial) is not None
 
     def _fit(self, trial: FrozenTrial) -> tuple[Fit, Outcome] | None:
-        """What a trial holds; None if it is somebody else's, or damaged, which is reported."""
+        """Return what a trial holds; None if it is somebody else's, or damaged, which is reported."""
         if "identity" not in trial.user_attrs:
             return None  # e.g. one enqueued from the dashboard
         try:
@@ -212,7 +212,7 @@ def _number(value: object) -> float:
 
 
 def _contradiction(context: Context, trial: FrozenTrial, fit: Fit, outcome: Outcome) -> str | None:
-    """What of a recorded fit does not follow from the rest of it; None if all does."""
+    """Return what of a recorded fit does not follow from the rest of it; None if all does."""
     if trial.user_attrs["identity"] != context.identity(fit):
         return "its identity is not that of what it trained"
     if (outcome.failure is not None) != (trial.state == TrialState.FAIL):

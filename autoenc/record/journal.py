@@ -62,7 +62,7 @@ def _written(log: dict[str, Any]) -> bytes:
 
 
 def _read(text: bytes) -> dict[str, Any] | None:
-    """What a line says; None if it cannot be read, or its digest does not hold."""
+    """Return what a line says; None if it cannot be read, or its digest does not hold."""
     try:
         log = json.loads(text)
         if not isinstance(log, dict) or not isinstance(log.get("worker_id", ""), str):
@@ -121,7 +121,7 @@ class _Backend(JournalFileBackend):
         return _Line(number, self._n_lines, {**log, "line": self._n_lines}, text)
 
     def _in_order(self, lines: list[_Line]) -> list[_Line]:
-        """Lines in the order in which they were written, each once."""
+        """Return lines in the order in which they were written, each once."""
         if all(one.number < other.number for one, other in pairwise(lines)):
             return lines
         self.last_number = max(line.number for line in lines)

@@ -70,7 +70,7 @@ def _database(file: Path, shown: Path) -> CheckedDatabase:
 
 @contextmanager
 def _beginning(path: Path) -> Iterator[Path]:
-    """A file beside a record that may take its place; removed unless it did."""
+    """Provide a file beside a record that may take its place; removed unless it did."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp")
     os.close(handle)
     try:

@@ -183,7 +183,7 @@ def read_run(path: Path) -> dict[str, Any]:
 
 
 def _wrong_values(document: Mapping[str, Any]) -> list[str]:
-    """What is of the right kind, but says nothing that can be shown."""
+    """Return what is of the right kind, but says nothing that can be shown."""
     wrong = [
         name
         for name in ("started", "ended")

@@ -87,7 +87,7 @@ def _explained(results: SearchResults) -> list[str]:
 
 
 def _spread(best: TrialResult) -> str:
-    """The standard error of a mean loss, and over what."""
+    """Return the standard error of a mean loss, and over what."""
     error, trial = corrected_error(best), best.trial
     if error is None:
         return ""
@@ -138,14 +138,14 @@ def worse_lines(results: SearchResults) -> list[str]:
 
 
 def _helpful(results: SearchResults) -> list[str]:
-    """The options that helped most, where several values were tried."""
+    """Return the options that helped most, where several values were tried."""
     helped = [effect for effect in results.effects if effect.high is not None and effect.high < 0]
     named = [f"{effect.factor} {effect.value} instead of {effect.against}" for effect in helped]
     return [f"{'what helped':<13} in this search: {', '.join(named)}"] if named else []
 
 
 def _fit_command(results: SearchResults) -> str:
-    """A command that begins with PCA and tries recipes, too."""
+    """Return a command that begins with PCA and tries recipes, too."""
     settings = results.settings
     if settings.data_path == FRAME:
         return (

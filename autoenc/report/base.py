@@ -38,11 +38,11 @@ class Results(ABC):
 
     @abstractmethod
     def _title(self) -> str:
-        """What was searched."""
+        """Return what was searched."""
 
     @abstractmethod
     def _answer(self) -> list[str]:
-        """What was found, a sentence a line."""
+        """Return what was found, a sentence a line."""
 
     def report(self, path: str | os.PathLike[str], data: Any = None) -> None:
         """Write one HTML file with the answer, tables, interactive pictures and the quality of each column.
@@ -63,7 +63,7 @@ class Results(ABC):
         write_page([self], Path(path), data)
 
     def __repr__(self) -> str:
-        """The answer in words."""
+        """Return the answer in words."""
         return "\n".join([self._title(), *self._answer()])
 
     def _repr_html_(self) -> str:

@@ -49,7 +49,7 @@ def verdict_lines(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def _rounding(comparisons: Sequence[Comparison]) -> list[str]:
-    """What rounding alone does to one engine, to hold the differences in single precision against."""
+    """Return what rounding alone does to one engine, to hold the differences in single precision against."""
     exact = {one.fit: one for one in comparisons if one.precision == "float64"}
     single = [one for one in comparisons if one.precision == "float32"]
     torch, other = (

@@ -55,7 +55,7 @@ def beside_lines(info: Mapping[str, Any]) -> list[str]:
 
 
 def _beside_text(beside: dict[str, Any]) -> str:
-    """How the same heads do on a baseline."""
+    """Return how the same heads do on a baseline."""
     text = f"{beside['stage2_objective']:.4f} with the same heads: {beside['above']:+.4f}"
     if beside["above_interval"] is None:
         return text

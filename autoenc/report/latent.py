@@ -70,7 +70,7 @@ def _density(points: NDArray[np.float64], sample: NDArray[np.float64]) -> NDArra
 def _clusters(
     points: NDArray[np.float64], sample: NDArray[np.int64], seed: int
 ) -> tuple[NDArray[np.int64], float]:
-    """K-means with the number of clusters whose silhouette is highest (Rousseeuw, 1987)."""
+    """Return K-means with the number of clusters whose silhouette is highest (Rousseeuw, 1987)."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
     from threadpoolctl import threadpool_limits

@@ -42,7 +42,7 @@ def leaderboard(results: SearchResults) -> pd.DataFrame:
 
 
 def _column(factor: str) -> str:
-    """The column of an option; ``loss`` is what all stacks are compared by."""
+    """Return the column of an option; ``loss`` is what all stacks are compared by."""
     return "loss_kind" if factor == "loss" else factor
 
 

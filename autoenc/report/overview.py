@@ -32,7 +32,7 @@ def overview(results: SearchResults, n_best: int = 10) -> list[str]:
 
 
 def _rungs(results: SearchResults) -> list[str]:
-    """How many stacks halving trained for how long: the losses below are of the last of these rungs."""
+    """Return how many stacks halving trained for how long: the losses below are of the last rung."""
     if results.halving is None:
         return []
     rungs = [(rung["trials"], rung["epochs"]) for rung in results.halving["rungs"]]

@@ -87,7 +87,7 @@ def loss_name(results: SearchResults, final: bool = True) -> str:
 
 
 def _unit(results: SearchResults, final: bool = True) -> str:
-    """The unit of :func:`loss_name`."""
+    """Return the unit of :func:`loss_name`."""
     if results.settings.measure == "explained":
         return "(share)" if final else "(each by its own loss)"
     return _UNITS[results.settings.loss[0]]

@@ -105,7 +105,7 @@ def draw_parallel(plot: ParallelPlot) -> Figure:
 
 
 def _colour_scale(losses: Sequence[float]) -> tuple[Normalize, str]:
-    """The colours of values, logarithmic where they span a decade, and whether some lie past the end."""
+    """Return the colours of values, logarithmic where they span a decade, and whether some exceed it."""
     low, high = min(losses), max(losses)
     extend = "neither"
     if len(losses) >= _CLIPPED_FROM:

@@ -129,7 +129,7 @@ def top_trials_csv(study: optuna.Study, n: int = 20) -> str:
 
 
 def _csv(shown: Sequence[FrozenTrial], trials: Sequence[FrozenTrial]) -> str:
-    """Lines of some trials; the columns are those of all."""
+    """Return lines of some trials; the columns are those of all."""
     params = parameter_names(trials)
     attributes = _scalar_attributes(trials)
     # A parameter and an attribute may share a name, with each other or with what leads the line.

@@ -211,7 +211,7 @@ class _Data(WorkerPlugin):
 def _measure_batch(
     expected: Version, client: str, measure: Callable[[Any, U], O], named: list[tuple[str, U]]
 ) -> list[O]:
-    """On a worker: measure units one after the other."""
+    """Measure units one after the other, on a worker."""
     if expected != _here():  # a worker that joined after the others were asked
         raise InputError(_mismatch(get_worker().address, _here(), expected))
     return [measure(_CONTENTS[_key(client, name)], unit) for name, unit in named]

@@ -60,7 +60,7 @@ def estimate_seconds(
 
 
 def _seconds_of(fit: Fit, split: Split, engine: Engine, jobs: int) -> float:
-    """Time of one fit when ``jobs`` like it train at once."""
+    """Return time of one fit when ``jobs`` like it train at once."""
     sample = replace(split, train=split.train[:_ROWS], test=split.test[: _ROWS // 4])
     share = sample.train.size / split.train.size
 
@@ -77,7 +77,7 @@ def _seconds_of(fit: Fit, split: Split, engine: Engine, jobs: int) -> float:
 
 
 def _seconds_together(fits: Sequence[Fit], split_of: Callable[[Fit], Split], engine: Engine) -> float:
-    """Time of all fits by an engine that trains many at once.
+    """Return time of all fits by an engine that trains many at once.
 
     As many as it takes train for two epochs more than for one, and the rest takes as long for its work.
     """
@@ -106,7 +106,7 @@ def _seconds_together(fits: Sequence[Fit], split_of: Callable[[Fit], Split], eng
 
 
 def _data_of(fit: Fit) -> tuple[str, str]:
-    """What names a fit's split."""
+    """Return what names a fit's split."""
     return fit.fold, fit.recipe.scaling
 
 

@@ -31,6 +31,6 @@ def partition(fits: Sequence[Fit], input_dim: int, n_shards: int) -> list[list[F
 
 
 def _cost(fit: Fit, input_dim: int) -> int:
-    """Multiply-adds of a fit, and of its parent too if it starts warm: it may have to train that first."""
+    """Return multiply-adds of a fit, and of its parent too if it starts warm and may have to train that."""
     own = fit.network(input_dim).count_multiply_adds() * fit.recipe.epochs
     return own + _cost(fit.parent, input_dim) if fit.recipe.warm_start else own

@@ -214,7 +214,7 @@ class Settings(BaseModel):
         return {name: masked_values(value) for name, value in serialize(self).items()}
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """What a traceback shows."""
+        """Yield what a traceback shows."""
         for name, value in super().__repr_args__():
             yield name, masked_values(value)
 
@@ -324,7 +324,7 @@ def check_settings(kind: type[S], given: Mapping[str, Any]) -> tuple[S | None, l
 
 
 def _by_own_names(kind: type[S], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """Options by their own names, whatever they were given by; one that was given by two is a problem."""
+    """Return options by their own names; one that was given by two names is a problem."""
     own, problems = dict(given), []
     for alias, name in aliases_of(kind).items():
         if alias in own:

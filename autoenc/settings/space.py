@@ -14,7 +14,7 @@ __all__ = ["Families", "FamilySettings", "SpaceSettings"]
 
 
 def _as_pair(value: Any) -> Any:
-    """``"8,64"`` as ``["8", "64"]``; one value alone is a range without width, which fixes the option."""
+    """Return ``"8,64"`` as ``["8", "64"]``; one value alone is a range without width."""
     pieces = comma_list(value)
     return [pieces[0], pieces[0]] if len(pieces) == 1 else pieces
 

@@ -148,7 +148,7 @@ class ModuleSpace:
         return name in self._parameters or (self._takes_all and name not in TRAINING)
 
     def _asked_of(self, space: HyperparameterSearchSpace) -> tuple[dict[str, BaseDistribution], set[str]]:
-        """What the constructor asks for by name, and what trains it."""
+        """Return what the constructor asks for by name, and what trains it."""
         asked = [name for name in self._parameters if name not in self._model_options]
         known = {**space.distributions(), "hidden_size": IntDistribution(*space.hidden_size_range, log=True)}
         names = {name for name in asked if name in known or name == "hidden_dims"}
@@ -208,7 +208,7 @@ class ModuleSpace:
         return distribution
 
     def _named_choices(self, name: str, choices: list[Any]) -> list[Any]:
-        """Choices as Optuna can record them: what is no plain value goes by a name."""
+        """Return choices as Optuna can record them: what is no plain value goes by a name."""
         if all(choice is None or isinstance(choice, bool | int | float | str) for choice in choices):
             labels = choices
         else:

@@ -155,7 +155,7 @@ class HyperparameterOptimizer:
         }  # fmt: skip
 
     def _code(self, model_options: Mapping[str, Any]) -> dict[str, str]:
-        """Hashes of the code that trials depend on, by what is made of it; none of what is torch's own."""
+        """Return hashes of the code that trials depend on, by what is made of it, without torch's own."""
         used = {"model_class": self.model_class, "loss": self.loss, **self.space.objects(), **model_options}
         hashes = {name: code_hash(value) for name, value in used.items()}
         return {name: digest for name, digest in hashes.items() if digest is not None}
@@ -261,7 +261,7 @@ class HyperparameterOptimizer:
         return standard_sampler(self.strategy, seed)
 
     def _n_parameters(self, params: Mapping[str, Any]) -> float:
-        """Size of the model that these parameters mean; infinite where they mean none."""
+        """Return size of the model that these parameters mean; infinite where they mean none."""
         try:
             with torch.random.fork_rng([]):
                 model = self.model_class(**self.space.options(params).model)

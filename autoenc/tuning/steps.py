@@ -107,7 +107,7 @@ def shrunk(value: Any, distribution: BaseDistribution, factor: float, low: float
 
 
 def _switched(value: Any, choices: Sequence[Any], rng: np.random.Generator) -> Any:
-    """Another choice: a neighbour where choices are numbers, any where they are not."""
+    """Return another choice: a neighbour where choices are numbers, any where they are not."""
     if len(choices) < 2:
         return value
     if _are_ordered(choices):

@@ -152,7 +152,7 @@ class _Trials(StudyTrials[Fit, Outcome]):
             self.study.enqueue_trial({**best, "family": family}, skip_if_exists=True)
 
     def _prepared(self, trial: optuna.Trial) -> Prepared[Fit, Outcome]:
-        """What a trial trains; what it is goes into the study before its training begins."""
+        """Return what a trial trains; what it is goes into the study before its training begins."""
         job = self._job
         family: Any = job.settings.families[0]
         if len(job.settings.families) > 1:
@@ -167,7 +167,7 @@ class _Trials(StudyTrials[Fit, Outcome]):
         return Prepared(measured.fits, measured, self._known(measured))
 
     def _known(self, measured: Trial) -> dict[Fit, Outcome]:
-        """Outcomes of its fits that are recorded already."""
+        """Return outcomes of its fits that are recorded already."""
         if not self.record.is_alone and any(fit not in self._done for fit in measured.fits):
             self._done.update(self._fits.outcomes())  # what other searchers have trained since
         return {fit: self._done[fit] for fit in measured.fits if fit in self._done}

@@ -105,7 +105,7 @@ def _interval(
     settings: TransferSettings,
     both: tuple[Outputs, Outputs],
 ) -> tuple[float, float] | None:
-    """Of the first one's part of the objective less the second one's."""
+    """Return an interval of the first one's part of the objective less the second one's."""
     counts = [_counts(data, rows, units, outputs) for outputs in both]
     n = len(counts[0])
 
@@ -119,7 +119,7 @@ def _interval(
 def _counts(
     data: TransferData, rows: NDArray[np.int64], units: tuple[float, float] | None, outputs: Outputs
 ) -> list[NDArray[np.float64]]:
-    """What the scores are sums of, ``[rows]`` each: error, known; hits, false alarms, misses."""
+    """Return what the scores are sums of, ``[rows]`` each: error, known; hits, false alarms, misses."""
     counts = [np.zeros(len(rows)) for _ in range(5)]
     if "regression" in outputs:
         assert units is not None

@@ -148,6 +148,6 @@ def _is_called(one: Class, text: str) -> bool:
 
 
 def _counted(order: list[Any], counts: Counter[Any], most: int = 5) -> str:
-    """Classes with how often each is there, so that a slip among them shows."""
+    """Return classes with how often each is there, so that a slip among them shows."""
     shown = ", ".join(f"{one!r} ({counts[one]:,} row{'s' * (counts[one] > 1)})" for one in order[:most])
     return f"{len(order)}: {shown}" + (", ..." if len(order) > most else "")

@@ -105,14 +105,14 @@ class TransferData:
         return np.flatnonzero(~(self._standing_there() | self._of_labelled_groups()))
 
     def _of_labelled_groups(self) -> NDArray[np.bool_]:
-        """Which rows of the table are of a group that has labelled rows."""
+        """Return which rows of the table are of a group that has labelled rows."""
         if self.group is None:
             return np.zeros(len(self.table.values), bool)
         judging = {*self.labelled.labels[self.group][self.any_label]} - {""}
         return pd.Series(self.table.labels[self.group]).isin(judging).to_numpy(bool)
 
     def _standing_there(self) -> NDArray[np.bool_]:
-        """Which rows of the table stand among the labelled rows as well."""
+        """Return which rows of the table stand among the labelled rows as well."""
         labelled, rows = self.labelled.values[self.any_label], self.table.values
         if any(map(fits_single, (labelled, rows))):
             # One of the files may have rounded what the other holds in full.
@@ -260,7 +260,7 @@ def _target(read: ReadTable, kind: str, name: str, settings: TransferSettings) -
 
 
 def _missing_warning(written: pd.Series, column: pd.Series) -> str:
-    """Words that were read as missing labels, though among words they may well be a class."""
+    """Return words that were read as missing labels, though among words they may well be a class."""
     known = column.dropna()
     words = missing_words(written)
     if not words or known.empty or not isinstance(known.iloc[0], str):

@@ -129,7 +129,7 @@ def _check_sizes(data: TransferData, n_folds: int) -> None:
 
 
 def _classes(data: TransferData, n_folds: int) -> NDArray[Any] | None:
-    """Of every labelled row, what all parts keep the shares of; None where that is nothing."""
+    """Return of every labelled row, what all parts keep the shares of; None where that is nothing."""
     strata = _strata(data, n_folds)
     if data.stratify is None:
         return strata
@@ -145,7 +145,7 @@ def _classes(data: TransferData, n_folds: int) -> NDArray[Any] | None:
 def _warnings(
     data: TransferData, parts: list[tuple[Rows, Rows]], test: Rows, classes: NDArray[Any] | None
 ) -> tuple[str, ...]:
-    """What the options that divide rows leave of the classes."""
+    """Return what the options that divide rows leave of the classes."""
     warnings = []
     if data.stratify is not None and (rare := rare_class(len(parts), classes)):
         warnings.append(f"--stratify {data.stratify}: {rare}")

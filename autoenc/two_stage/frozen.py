@@ -147,7 +147,7 @@ class _Slope:
             self._heavier[self._labels[:, at] == 1] = weight
 
     def __call__(self, batch: NDArray[np.int64], outputs: Array) -> Array:
-        """Slopes with respect to outputs, ``[rows, kinds]`` both."""
+        """Return slopes with respect to outputs, ``[rows, kinds]`` both."""
         known, slopes = self._known[batch], outputs - self._labels[batch]
         for i, kind in enumerate(self._kinds):
             if kind == "regression":
@@ -168,7 +168,7 @@ class _AdamW:
         self._n_steps = 0
 
     def __call__(self, rate: float) -> None:
-        """A step with what ``slopes`` holds now."""
+        """Make a step with what ``slopes`` holds now."""
         parameters, slopes, mean, square, work = (
             self._parameters, self._slopes, self._mean, self._square, self._work,
         )  # fmt: skip

@@ -173,7 +173,7 @@ def report_fold(trial: Trial, fold: int, value: float, last: int) -> None:
 
 
 def _as_recorded(data: TransferData, path: Path, storage: str | None) -> TransferData:
-    """The data with the cells that a study was begun with; see :mod:`autoenc.record.single_precision`."""
+    """Return the data with a study's recorded cells; see :mod:`autoenc.record.single_precision`."""
     recorded = recorded_data(path, storage) if storage is not None or path.exists() else None
     if recorded is None or recorded == data.fingerprint:
         return data

@@ -194,7 +194,7 @@ class FoldsObjective:
         return named + (f", seed {unit.seed}" if unit.seed else "")
 
     def _fitting(self, unit: FoldUnit) -> tuple[Stages, Sequence[Fold]]:
-        """What fits a unit, and the folds of which its is one."""
+        """Return what fits a unit, and the folds of which its is one."""
         stages, folds = self._parts(unit.repeat)
         return stages.with_seed(unit.seed), folds
 

@@ -169,7 +169,7 @@ class Stages:
         return _sound(heads), units
 
     def _targets(self, rows: NDArray[np.int64]) -> tuple[dict[str, NDArray[np.float64]], Units]:
-        """The targets of these rows, numbers standardized by them, and the units that were taken out."""
+        """Return the targets of these rows, numbers standardized by them, and the units taken out."""
         targets = {kind: target.values[rows] for kind, target in self._data.targets.items()}
         if "regression" not in targets:
             return targets, None
@@ -183,7 +183,7 @@ class Stages:
 
 
 def _sound(heads: Heads) -> Heads:
-    """Trained heads, ready to be used.
+    """Return trained heads, ready to be used.
 
     Raises:
         TrainingFailed: If they are not finite.

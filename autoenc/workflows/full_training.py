@@ -115,7 +115,7 @@ class FullTraining:
         ), f"by the trial's own recipe, as {why}"
 
     def _curve(self, fit: Fit, stop: StopFlag) -> list[float]:
-        """Losses of one fifth of the training rows after each epoch; infinite at the end if it fails."""
+        """Return losses of a fifth of the training rows after each epoch; infinite at the end if it fails."""
         judged = replace(fit, fold=fold_names(5)[0])
         outcome = self.engine.fit(self.division.split_of(judged), judged, stop)
         finite = [loss for loss in outcome.test_losses if isfinite(loss)]

@@ -101,7 +101,7 @@ def _filled_csv(read: ReadTable, path: str, fills: Sequence[Fill]) -> bytes:
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
-    """Without the apostrophes that keep a spreadsheet from computing: these cells were there before."""
+    """Return CSV without the apostrophes that keep a spreadsheet from computing, as the cells were before."""
     return frame.to_csv(index=False, lineterminator="\n").encode()
 
 

@@ -177,7 +177,7 @@ class SearchJob:
         }
 
     def _baselines(self, fold: str) -> dict[str, Any]:
-        """What PCA and the column mean come to on a fold, in the unit in which trials are compared."""
+        """Return what PCA and the column mean come to on a fold, in the unit in which trials are compared."""
         from autoenc.analysis.baselines import baseline_losses, pca_explained
 
         settings = self.settings

@@ -95,7 +95,7 @@ def _place(engine: Engine) -> str:
 
 
 def _recorded(job: SearchJob) -> set[Fit]:
-    """Fits that the record holds and that would not be tried again."""
+    """Return fits that the record holds and that would not be tried again."""
     retried = job.settings.retry_failed
     return {
         fit

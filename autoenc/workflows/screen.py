@@ -158,7 +158,7 @@ def _bar() -> Any:
 
 
 def _stacklevel() -> int:
-    """How far up the first caller outside of this package is, for the place that a warning names."""
+    """Return how far up the first caller outside of this package is, for the place that a warning names."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("autoenc"):
         level, frame = level + 1, frame.f_back

@@ -144,7 +144,7 @@ def _run(
 def _report(
     job: SearchJob, record: FitRecord, results: SearchResults, signals: StopOnSignals, live: LiveView
 ) -> list[tuple[str, Path]]:
-    """Every file that a search leaves; a word for each, and the file."""
+    """Return every file that a search leaves; a word for each, and the file."""
     together = write_ensemble(job, record, results, signals.flag)
     drawing = not signals.number  # what was stopped ends at once; analyze draws
     written = [*write_reports(results, job.paths, drawing), *together]
@@ -173,7 +173,7 @@ def _conclude_run(run: TrackedRun, job: SearchJob, results: SearchResults, signa
 
 
 def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list[Fit]:
-    """What the strategy wants now and the record does not hold yet."""
+    """Return what the strategy wants now and the record does not hold yet."""
 
     def wanted(fit: Fit) -> bool:
         outcome = results.outcomes.get(fit)
@@ -224,7 +224,7 @@ def _train(training: Training) -> None:
 
 
 def _measure_on_test_rows(job: SearchJob, record: FitRecord, results: SearchResults) -> None:
-    """With folds: train the chosen trial on all training rows and use the test rows, this once."""
+    """Train the chosen trial on all training rows, with folds, and use the test rows, this once."""
     if not job.settings.folds or not results.finished:
         return
     chosen = results.selection.chosen

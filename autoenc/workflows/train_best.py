@@ -136,7 +136,7 @@ def _as_trial(training: FullTraining, outcome: Outcome) -> TrialResult:
 
 
 def _overridden(chosen: Chosen, settings: TrainBestSettings) -> dict[str, Any]:
-    """What the command line changes in a trial: its recipe, its stack."""
+    """Return what the command line changes in a trial: its recipe, its stack."""
     given = {name: getattr(settings, name) for name in _OVERRIDES}
     changed = {name: value for name, value in given.items() if value is not None}
     if "epochs" in changed:

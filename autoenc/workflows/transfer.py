@@ -237,7 +237,7 @@ class TransferSearch:
             log(f"time limit    {counted} are done{judged}")
 
     def _conclude(self, run: TrackedRun) -> None:
-        """The best configuration, for the list of runs."""
+        """Note the best configuration, for the list of runs."""
         job, study, best, state = self.job, self.study, kept_trial(self.study), self._state()
         if best is None:
             run.conclude(state, reason="no trial is complete" if state == "failed" else None)
@@ -257,7 +257,7 @@ class TransferSearch:
         run.conclude(state, metrics)
 
     def _state(self) -> str:
-        """How the search ended."""
+        """Return how the search ended."""
         if count_finished(self.study) < self.job.settings.n_trials or not is_decided(self.study):
             if not self.signals.number and self.job.settings.timeout_hours is None:
                 return "stopped"  # others go on with the study
@@ -281,7 +281,7 @@ def dry_transfer(job: TransferJob) -> list[str]:
 
 
 def _bytes(job: TransferJob) -> float:
-    """Memory of the search: the scaled rows of each fold, and the largest networks at once."""
+    """Return memory of the search: the scaled rows of each fold, and the largest networks at once."""
     settings, table = job.settings, job.data.table
     fits = [size.fit(settings.seed, "") for size in sizes_of(settings)]
     return estimate_bytes(

@@ -177,7 +177,7 @@ class TuneSearch:
         return TrackedRun(self.job.folder, "tune", settings, self.job.context.fingerprint, seeds)
 
     def _state(self, n_done: int, best: TrialResult | None, signals: StopOnSignals) -> str:
-        """How the search ended."""
+        """Return how the search ended."""
         is_open = n_done < self.job.n_trials or not is_decided(self.study)
         if signals.number and is_open:
             return f"stopped by {signals.name}"

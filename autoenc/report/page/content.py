@@ -78,7 +78,7 @@ def content_of(results: Results, data: Any = None) -> Content:
 
 
 def _headline(table: pd.DataFrame) -> str:
-    """The winner and how far the next one is behind, in a sentence or two."""
+    """Return the winner and how far the next one is behind, in a sentence or two."""
     measure = next((name for name in ("loss", "value") if name in table), None)
     done = table if measure is None else table[table[measure].notna()]
     if measure is None or done.empty:
@@ -94,7 +94,7 @@ def _headline(table: pd.DataFrame) -> str:
 
 
 def _split(line: str) -> tuple[str, str]:
-    """The word in front of a line of an answer, and the rest."""
+    """Return the word in front of a line of an answer, and the rest."""
     parts = re.split(r"\s{2,}", line.rstrip(), maxsplit=1)
     return (parts[0], parts[1]) if len(parts) == 2 else ("", parts[0])
 
@@ -109,7 +109,7 @@ def _curves(results: Any) -> dict[str, list[float]]:
 
 
 def _note(results: Any) -> Mapping[str, Any]:
-    """What the record of an adaptive search says about it."""
+    """Return what the record of an adaptive search says about it."""
     study = getattr(results, "study", None)
     attributes = {} if study is None else study.user_attrs
     notes = (value for value in attributes.values() if isinstance(value, dict))
@@ -130,7 +130,7 @@ def _environment(results: Any) -> dict[str, Any]:
 
 
 def _command(options: Mapping[str, Any]) -> str | None:
-    """The command line of the last run in the folder that used these options."""
+    """Return the command line of the last run in the folder that used these options."""
     folder = Path(str(options.get("output_dir", ""))) / FOLDER
     for path in sorted(folder.glob("*.json"), reverse=True) if folder.is_dir() else []:
         try:
@@ -153,7 +153,7 @@ def _rows(results: Results, data: Any) -> tuple[ModelRows | None, str]:
 
 
 def _given(results: Any, data: Any) -> Any:
-    """Rows as the model takes them, with labels where a file has some."""
+    """Return rows as the model takes them, with labels where a file has some."""
     if data is not None and not isinstance(data, str | Path):
         return data
     table = getattr(getattr(results, "source", None), "table", None)

@@ -94,7 +94,7 @@ def model_rows(model: FittedAutoencoder, data: Any) -> ModelRows:
 
 
 def _errors(scaled: NDArray[np.floating], target: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Of each row, over its observed cells; NaN where it has none."""
+    """Return the error of each row, over its observed cells; NaN where it has none."""
     observed = ~np.isnan(target)
     squared = np.where(observed, np.square(scaled.astype(np.float64) - target), 0).sum(axis=1)
     counts = observed.sum(axis=1)
@@ -116,7 +116,7 @@ def _example_rows(errors: NDArray[np.float64]) -> list[tuple[str, int]]:
 def _colours(
     data: Any, names: list[str], cells: NDArray[np.float64], drawn: NDArray[np.int64], quality: Quality
 ) -> dict[str, list[Any]]:
-    """Labels first, then the columns that the model explains best."""
+    """Return labels first, then the columns that the model explains best."""
     colours: dict[str, list[Any]] = {}
     if isinstance(data, pd.DataFrame):
         known = {*names}

@@ -71,7 +71,7 @@ def _text(name: str) -> str:
 
 
 def _drawn(content: Content) -> dict[str, Any]:
-    """What the script draws; texts are escaped for Plotly, which takes some HTML for markup."""
+    """Return what the script draws; texts are escaped for Plotly, which takes some HTML for markup."""
     table, measure, rows = content.table, content.measure, content.rows
     pictures: dict[str, Any] = {"measure": measure}
     if measure is not None and "parameters" in table and "stack" in table:
@@ -113,7 +113,7 @@ def _rounded(values: Any) -> list[float | None]:
 
 
 def _json(value: Any) -> str:
-    """JSON that no parser of HTML takes for anything else."""
+    """Return JSON that no parser of HTML takes for anything else."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     for mark, safe in _SCRIPT_ENDS.items():
         text = text.replace(mark, safe)
@@ -121,7 +121,7 @@ def _json(value: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A value of a table as text."""
+    """Return a value of a table as text."""
     if value is None or (not isinstance(value, list | tuple | dict) and pd.isna(value)):
         return ""
     if isinstance(value, float | np.floating):

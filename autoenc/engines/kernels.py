@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from autoenc.engines import randomness, simd, smooth
+from autoenc.engines import randomness, simd, smooth, wide
 from autoenc.engines.compiling import compiled
 from autoenc.engines.randomness import CORRUPTION, NOISE, combine, layer_key, standard_normal
 from autoenc.engines.simd import INNER, VECTOR_BYTES, matmul
+from autoenc.engines.wide import BAND, band_rows, forward_product
 
 __all__ = [
     "CENTER", "EXTRA", "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT", "PADDED", "RELU",
@@ -41,6 +42,7 @@ N_IN, N_OUT, PADDED, WEIGHT, HAS_NORM, HIDDEN, H_IN, H_OUT, XHAT, SAMPLED, EXTRA
 N_COLUMNS = 12
 RELU, LEAKY_RELU, ELU, GELU, SILU, TANH = range(6)  # in the order of contract.ACTIVATIONS
 NORM_EPS = 1e-6
+GATHERED = 64  # columns that are read from one row after the other
 
 
 def _sources_digest() -> int:
@@ -49,7 +51,7 @@ def _sources_digest() -> int:
     Numba renews a cached function when its own file changes, but not when a file does that it calls into;
     what a function closes over is part of the cache's key.
     """
-    files = (Path(str(module.__file__)) for module in (simd, smooth, randomness))
+    files = (Path(str(module.__file__)) for module in (simd, smooth, randomness, wide))
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
     return int(digest.hexdigest()[:12], 16)
 
@@ -217,10 +219,17 @@ def _gather(values, rows, start, n, lanes, stride, x, observed):
     simd.outlined()
     n_observed, n_nonzero = 0, 0
     n_columns = values.shape[1]
-    for i in range(n):
-        row = rows[start + i]
-        for j in range(n_columns):
-            x[j * stride + i] = values[row, j]
+    if n_columns <= GATHERED:
+        for i in range(n):
+            row = rows[start + i]
+            for j in range(n_columns):
+                x[j * stride + i] = values[row, j]
+    else:  # what is written stays in the cache until its lines are full
+        for first in range(0, n_columns, GATHERED):
+            for i in range(n):
+                row = rows[start + i]
+                for j in range(first, min(first + GATHERED, n_columns)):
+                    x[j * stride + i] = values[row, j]
     one, nan = simd.splat(x, 1.0), x.dtype.type(np.nan)
     for j in range(n_columns):
         for i in range(n, lanes):
@@ -301,7 +310,7 @@ def _mask(observed, h, at, width, lanes, stride, key, corruption):
 
 @njit(**INNER)
 def _forward(
-    p, layers, has_norm, activation, lanes, stride, x, observed, h, xhat, rstd, slopes, keys, threshold,
+    p, layers, has_norm, activation, lanes, stride, x, observed, h, xhat, rstd, slopes, pack, keys, threshold,
     scale, corruption, learning,
 ):  # fmt: skip
     """All layers on the rows in ``x``; units are dropped by ``threshold``, cells hidden by ``corruption``."""
@@ -328,7 +337,10 @@ def _forward(
         layer = layers[k]
         out, width, weight, padded = layer[H_OUT], layer[N_OUT], layer[WEIGHT], layer[PADDED]
         depth = layer[N_IN] + 1 + layer[EXTRA]
-        matmul(width, lanes, depth, p, weight, 1, padded, h, layer[H_IN], stride, h, out, stride)
+        if depth * padded <= BAND:
+            matmul(width, lanes, depth, p, weight, 1, padded, h, layer[H_IN], stride, h, out, stride)
+        else:
+            forward_product(width, lanes, depth, p, weight, padded, h, layer[H_IN], stride, out, pack)
         if not layer[HIDDEN]:
             if layer[SAMPLED]:
                 to, size, key = layers[k + 1, H_IN], layer[SAMPLED], keys[layers.shape[0] + 1]
@@ -382,15 +394,18 @@ def _loss_gradient(x, observed, h, at, width, lanes, stride, weight_all, weight_
 
 
 @njit(**INNER)
-def _adamw(p, m, v, g, at, size, learning_rate, weight_decay, step):
-    """AdamW on ``p[at : at + size]`` with gradients ``g[:size]`` (Loshchilov and Hutter, ICLR 2019)."""
+def _adamw(p, m, v, g, g_at, at, size, keep, rate, root):
+    """AdamW on ``p[at : at + size]`` with gradients ``g[g_at : g_at + size]``.
+
+    Source: Loshchilov and Hutter, ICLR 2019. A parameter is multiplied by ``keep`` and moves by ``rate``
+    times the first moment over ``root`` times the root of the second: both hold the moments' corrections.
+    """
     simd.outlined()
-    keep, one_minus_beta1 = simd.splat(p, 1 - learning_rate * weight_decay), simd.splat(p, 1 - 0.9)
+    keep, rate, root = simd.splat(p, keep), simd.splat(p, rate), simd.splat(p, root)
+    one_minus_beta1, eps = simd.splat(p, 1 - 0.9), simd.splat(p, 1e-8)
     beta2, one_minus_beta2 = simd.splat(p, 0.999), simd.splat(p, 1 - 0.999)
-    rate = simd.splat(p, -learning_rate / (1 - 0.9**step))
-    root, eps = simd.splat(p, 1 / math.sqrt(1 - 0.999**step)), simd.splat(p, 1e-8)
     for i in range(0, size, VECTOR_BYTES // p.itemsize):
-        gradient = simd.load(g, i)
+        gradient = simd.load(g, g_at + i)
         first = simd.load(m, at + i)
         first = simd.fma(gradient - first, one_minus_beta1, first)
         second = simd.fma(gradient * gradient, one_minus_beta2, simd.load(v, at + i) * beta2)
@@ -419,6 +434,8 @@ def _backward_and_update(
     """Gradients from the last layer to the first, each layer updated as soon as its gradient is passed on."""
     simd.outlined()
     factor = simd.splat(p, scale)
+    keep = 1 - learning_rate * weight_decay
+    rate, root = -learning_rate / (1 - 0.9**step), 1 / math.sqrt(1 - 0.999**step)
     last = layers[layers.shape[0] - 1]
     beside = last[H_IN] + (last[N_IN] + 1) * stride
     for k in range(layers.shape[0] - 1, -1, -1):
@@ -439,27 +456,38 @@ def _backward_and_update(
                 else:
                     simd.store(d, i, simd.load(d, i) * simd.load(slopes, layer[XHAT] + i))
         depth = n_in + 1 + layer[EXTRA]
-        size = depth * padded
+        rows = band_rows(depth, padded)
         if layer[HAS_NORM]:
+            size = rows * padded
             _fill_zero(g, size + width, size + padded)
             _fill_zero(g, size + padded + width, size + 2 * padded)
-            gain, at = weight + size, layer[XHAT]
+            gain, at = weight + depth * padded, layer[XHAT]
             _normalize_backward(
                 d, width, lanes, stride, p, gain, xhat, at, rstd, (k + 1) * stride, g, size, size + padded,
                 h, layer[H_OUT], factor, activation == RELU,
             )  # fmt: skip
         _transpose(d, width, padded, lanes, stride, d_rows)
-        matmul(depth, padded, n, h, layer[H_IN], stride, 1, d_rows, 0, padded, g, 0, padded)
-        if (
-            layer[EXTRA] and k == layers.shape[0] - 1
-        ):  # the latent points behind the row of ones are done with
-            at = weight + (n_in + 1) * padded
-            matmul(layer[EXTRA], lanes, width, p, at, padded, 1, d, 0, stride, h, beside, stride)
-        if k > 0 or has_norm:
-            matmul(n_in, lanes, width, p, weight, padded, 1, d, 0, stride, other, 0, stride)
-        if layer[HAS_NORM]:
-            size += 2 * padded
-        _adamw(p, m, v, g, weight, size, learning_rate, weight_decay, step)
+        if layer[EXTRA] and k == layers.shape[0] - 1:  # their gradient goes where the latent points are
+            depth -= layer[EXTRA]
+            at, n_rows = weight + depth * padded, layer[EXTRA]
+            matmul(n_rows, padded, n, h, beside, stride, 1, d_rows, 0, padded, g, 0, padded)
+            matmul(n_rows, lanes, width, p, at, padded, 1, d, 0, stride, h, beside, stride)
+            _adamw(p, m, v, g, 0, at, n_rows * padded, keep, rate, root)
+        # Band by band, so that what belongs to a wide layer passes through the cache only once.
+        n_passed_on = n_in if k > 0 or has_norm else 0
+        for i in range(0, depth, rows):
+            n_rows, at = min(rows, depth - i), weight + i * padded
+            if i < n_passed_on:
+                n_units = min(rows, n_passed_on - i)
+                matmul(n_units, lanes, width, p, at, padded, 1, d, 0, stride, other, i * stride, stride)
+            h_at = layer[H_IN] + i * stride
+            matmul(n_rows, padded, n, h, h_at, stride, 1, d_rows, 0, padded, g, 0, padded)
+            size = n_rows * padded
+            if layer[HAS_NORM] and rows == depth:
+                size += 2 * padded
+            _adamw(p, m, v, g, 0, at, size, keep, rate, root)
+        if layer[HAS_NORM] and rows < depth:
+            _adamw(p, m, v, g, rows * padded, weight + depth * padded, 2 * padded, keep, rate, root)
         d, other = other, d
     if has_norm:
         first = layers[0]
@@ -468,7 +496,7 @@ def _backward_and_update(
         _normalize_backward(
             d, first[N_IN], lanes, stride, p, at, xhat, at, rstd, at, g, at, size // 2, h, 0, factor, False
         )
-        _adamw(p, m, v, g, at, size, learning_rate, weight_decay, step)
+        _adamw(p, m, v, g, at, at, size, keep, rate, root)
 
 
 def _compile_pass(sources: int):
@@ -477,7 +505,7 @@ def _compile_pass(sources: int):
     @compiled
     def run_pass(
         p, m, v, g, layers, has_norm, activation, values, rows, batch_size, stride, x, observed, h, xhat,
-        rstd, slopes, d, other, d_rows, keys, sums, stop, learning, seed, epoch, threshold, scale,
+        rstd, slopes, d, other, d_rows, pack, keys, sums, stop, learning, seed, epoch, threshold, scale,
         corruption, kl_weight, learning_rate, weight_decay, nonzero_weight, all_weight, step, output,
     ):  # fmt: skip
         """One pass over ``rows`` in their order, ``batch_size`` at a time, with updates if ``learning``.
@@ -509,8 +537,8 @@ def _compile_pass(sources: int):
                 keys[n_layers] = layer_key(seed, epoch, batch, CORRUPTION)
                 keys[n_layers + 1] = layer_key(seed, epoch, batch, NOISE)
             _forward(
-                p, layers, has_norm, activation, lanes, stride, x, observed, h, xhat, rstd, slopes, keys,
-                threshold if learning else np.uint32(0), scale,
+                p, layers, has_norm, activation, lanes, stride, x, observed, h, xhat, rstd, slopes, pack,
+                keys, threshold if learning else np.uint32(0), scale,
                 corruption if learning else np.uint32(0), learning,
             )  # fmt: skip
             over_all, over_nonzero = _squared_errors(x, observed, h, out, n_columns, lanes, stride)

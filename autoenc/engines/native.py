@@ -32,6 +32,7 @@ from autoenc.engines.explained import explained_variance
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.randomness import batch_order, keep_threshold
 from autoenc.engines.simd import VECTOR_BYTES
+from autoenc.engines.wide import PACK_SIZE, band_rows
 from autoenc.models.grid import NetworkShape
 from autoenc.system.trouble import blamed_on_machine
 
@@ -58,7 +59,7 @@ class _Layout:
     n_parameters: int
     n_activations: int
     n_normalized: int
-    largest_block: int
+    largest_band: int
     widest: int
     vector: int
 
@@ -87,8 +88,10 @@ class _Layout:
             row[kernels.H_IN], row[kernels.H_OUT], row[kernels.XHAT] = h_in, h_out, xhat
             row[kernels.EXTRA] = extra[i]
             rows.append(row)
-            block = (layer.n_in + 1 + extra[i] + (2 if layer.norm else 0)) * padded(layer.n_out)
-            largest = max(largest, block)
+            n_weights, n_more = layer.n_in + 1 + extra[i], 2 if layer.norm else 0
+            block = (n_weights + n_more) * padded(layer.n_out)
+            band = band_rows.py_func(n_weights, padded(layer.n_out))
+            largest = max(largest, (max(band, extra[i]) + n_more) * padded(layer.n_out))
             at += block
             h_in, h_out = h_out, h_out + (layer.n_out + 1 + extra[i + 1]) * stride
             xhat += layer.n_out * stride if layer.hidden else 0
@@ -161,7 +164,7 @@ class _Training:
         start = start_of(split, fit) if initial is None else initial
         self.p = self.layout.pack(start, dtype)
         self.m, self.v = (_aligned(self.layout.n_parameters, dtype) for _ in range(2))
-        self.g = _aligned(self.layout.largest_block, dtype)
+        self.g = _aligned(self.layout.largest_band, dtype)
         columns = split.values.shape[1] * self.stride
         self.x, self.observed = _aligned(columns, dtype), _aligned(columns, dtype)
         self.h = _aligned(self.layout.n_activations, dtype)
@@ -172,6 +175,7 @@ class _Training:
         self.d, self.other, self.d_rows = (
             _aligned(self.layout.widest * self.stride, dtype) for _ in range(3)
         )
+        self.pack = _aligned(PACK_SIZE, dtype)
         self.keys, self.sums = np.zeros(len(self.layout.table) + 2, np.uint32), np.zeros(4)
         self.no_output = np.zeros((0, 0), dtype)
         self.n_steps_per_epoch = -(-split.train.size // recipe.batch_size)
@@ -207,7 +211,7 @@ class _Training:
                 self.p, self.m, self.v, self.g, self.layout.table, self.layout.network.normalizes_input,
                 ACTIVATIONS.index(recipe.activation), self.values, _constant(rows), batch_size, self.stride,
                 self.x, self.observed, self.h, self.xhat, self.rstd, self.slopes, self.d, self.other,
-                self.d_rows, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
+                self.d_rows, self.pack, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
                 np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
                 np.uint32(keep_threshold(recipe.corruption if recipe.family == "dae" else 0.0)),
                 float(recipe.kl_weight_in(epoch)) if recipe.family == "vae" else 0.0,

@@ -20,7 +20,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
-__all__ = ["JIT", "VECTOR_BYTES", "matmul"]
+__all__ = ["JIT", "VECTOR_BYTES", "matmul", "matmul_on"]
 
 VECTOR_BYTES = 64
 JIT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
@@ -313,8 +313,11 @@ def transpose_block(
     return types.void(source, place, place, target, place, place), codegen
 
 
-def _tile(n_rows: int, n_vectors: int) -> Any:
-    """A piece of a matrix product, ``n_rows`` x ``n_vectors`` vectors, summed in registers."""
+def _tile(n_rows: int, n_vectors: int, goes_on: bool) -> Any:
+    """A piece of a matrix product, ``n_rows`` x ``n_vectors`` vectors, summed in registers.
+
+    It starts from zeros or, if it ``goes_on``, from the sums that are there.
+    """
 
     @intrinsic
     def tile(
@@ -331,6 +334,13 @@ def _tile(n_rows: int, n_vectors: int) -> Any:
 
             starts = [builder.add(a_at, times(a_row, i)) for i in range(n_rows)]
             columns = [ir.Constant(a_at.type, j * vector.count) for j in range(n_vectors)]
+            places = [
+                [builder.add(builder.add(c_at, times(c_row, i)), j) for j in columns] for i in range(n_rows)
+            ]
+            zero = constant(vector, 0.0)
+            firsts = [
+                [_load(builder, vector, c_data, at) if goes_on else zero for at in row] for row in places
+            ]
             before = builder.block
             loop, after = builder.append_basic_block("depth"), builder.append_basic_block("store")
             builder.branch(loop)
@@ -350,15 +360,15 @@ def _tile(n_rows: int, n_vectors: int) -> Any:
             following = builder.add(k, ir.Constant(k.type, 1))
             k.add_incoming(ir.Constant(k.type, 0), before)
             k.add_incoming(following, loop)
-            for row, result in zip(sums, results, strict=True):
-                for phi, value in zip(row, result, strict=True):
-                    phi.add_incoming(constant(vector, 0.0), before)
+            for row, first, result in zip(sums, firsts, results, strict=True):
+                for phi, start, value in zip(row, first, result, strict=True):
+                    phi.add_incoming(start, before)
                     phi.add_incoming(value, loop)
             builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
             builder.position_at_end(after)
-            for i, result in enumerate(results):
-                for j, value in zip(columns, result, strict=True):
-                    _store(builder, value, c_data, builder.add(builder.add(c_at, times(c_row, i)), j))
+            for row, result in zip(places, results, strict=True):
+                for at, value in zip(row, result, strict=True):
+                    _store(builder, value, c_data, at)
             return context.get_dummy_value()
 
         place = types.intp
@@ -367,15 +377,13 @@ def _tile(n_rows: int, n_vectors: int) -> Any:
     return tile
 
 
-_ROWS = _TILE[0]
-_tall, _tall_narrow = _tile(_ROWS, _TILE[1]), _tile(_ROWS, 1)
-_flat, _flat_narrow = _tile(1, _TILE[1]), _tile(1, 1)
-_WIDE = _TILE[1]
+_ROWS, _WIDE = _TILE
 
 
-@njit(**INNER)
-def matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row):  # type: ignore[no-untyped-def]
-    """Compute ``C = A @ B`` on strided pieces of flat arrays; every sum runs over ``depth`` in order.
+def _product(goes_on: bool) -> Any:
+    """The product ``C = A @ B`` on strided pieces of flat arrays; every sum runs over ``depth`` in order.
+
+    Where it ``goes_on``, sums start from what is in C: a product in pieces of its depth has the same bits.
 
     Shape:
         A: ``[m, depth]``, element (i, k) at ``a_at + i * a_row + k * a_col``.
@@ -383,24 +391,35 @@ def matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row): 
         C: ``[m, n]``, element (i, j) at ``c_at + i * c_row + j``. ``n`` is rounded up to whole vectors;
         ``b_row`` and ``c_row`` must leave room for that.
     """
-    outlined()
-    lanes = VECTOR_BYTES // b.itemsize
-    j = 0
-    while j < n:
-        wide = j + (_WIDE - 1) * lanes < n
-        i = 0
-        while i + _ROWS <= m:
-            at, to = a_at + i * a_row, c_at + i * c_row + j
-            if wide:
-                _tall(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
-            else:
-                _tall_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
-            i += _ROWS
-        while i < m:
-            at, to = a_at + i * a_row, c_at + i * c_row + j
-            if wide:
-                _flat(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
-            else:
-                _flat_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
-            i += 1
-        j += _WIDE * lanes if wide else lanes
+    tall, tall_narrow = _tile(_ROWS, _WIDE, goes_on), _tile(_ROWS, 1, goes_on)
+    flat, flat_narrow = _tile(1, _WIDE, goes_on), _tile(1, 1, goes_on)
+
+    @njit(**INNER)
+    def product(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row):  # type: ignore[no-untyped-def]
+        outlined()
+        lanes = VECTOR_BYTES // b.itemsize
+        j = 0
+        while j < n:
+            wide = j + (_WIDE - 1) * lanes < n
+            i = 0
+            while i + _ROWS <= m:
+                at, to = a_at + i * a_row, c_at + i * c_row + j
+                if wide:
+                    tall(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
+                else:
+                    tall_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
+                i += _ROWS
+            while i < m:
+                at, to = a_at + i * a_row, c_at + i * c_row + j
+                if wide:
+                    flat(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
+                else:
+                    flat_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
+                i += 1
+            j += _WIDE * lanes if wide else lanes
+
+    return product
+
+
+matmul = _product(goes_on=False)
+matmul_on = _product(goes_on=True)

@@ -132,6 +132,14 @@ CASES = {
     "most units dropped": ({}, (50,), 2, {"dropout": 0.9}),
     "early stopping": ({}, (9,), 2, {"epochs": 30, "initial_lr": 0.05, "patience": 2, "min_epochs": 1}),
     "stopped on the way": ({}, (9,), 2, {"epochs": 9, "stop_after": 4}),
+    "weights in blocks": ({"n_columns": 200}, (350,), 3, {"epochs": 2}),
+    "weights in blocks, several batches": (
+        {"n_columns": 130},
+        (600, 515),
+        3,
+        {"epochs": 1, "batch_size": 20},
+    ),
+    "weights in blocks, linear": ({"n_columns": 400}, (170,), 3, {"epochs": 2, "start": "pca"}),
     "other loss weights": ({}, (5,), 2, {"nonzero_weight": 0.2, "all_weight": 1.5}),
 }
 

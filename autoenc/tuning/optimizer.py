@@ -209,8 +209,11 @@ class HyperparameterOptimizer:
         alone = copy(self)  # a study and its storage stay here
         alone._study = alone._storage = None
         remote = remote_modules(partial(alone.train, train=train, val=val))
-        with closing(connect(self._scheduler, remote)) as cluster:
-            run(trials, objective, cluster, stop, n_parallel=cluster.slots())
+        try:
+            with closing(connect(self._scheduler, remote)) as cluster:
+                run(trials, objective, cluster, stop, n_parallel=cluster.slots())
+        except InputError as error:  # which names the option of the command line
+            raise InputError([problem.removeprefix("--") for problem in error.problems]) from None
 
     @single_precision()
     @training_state()

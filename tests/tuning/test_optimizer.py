@@ -369,3 +369,9 @@ def test_a_cluster_comes_to_the_same_trials(tmp_path) -> None:
 def test_a_cluster_that_cannot_be_used_is_told_at_once(options, text) -> None:
     with pytest.raises(InputError, match=text):
         optimizer(**options)
+
+
+def test_a_cluster_that_is_not_there_is_told_by_the_arguments_name() -> None:
+    pytest.importorskip("distributed", reason="dask and distributed are not installed")
+    with pytest.raises(InputError, match=r"^scheduler tcp://127\.0\.0\.1:1: no Dask scheduler answers"):
+        optimizer(scheduler="tcp://127.0.0.1:1").optimize(TRAIN, VAL, n_trials=1)

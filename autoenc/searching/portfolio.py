@@ -17,11 +17,14 @@ from autoenc.engines.contract import OwnScaling
 from autoenc.models.grid import Architecture
 from autoenc.settings.fit import TableProfile
 
-__all__ = ["Candidate", "fresh", "pca_alone", "portfolio", "unsettled", "usual_options", "variations"]
+__all__ = [
+    "Candidate", "fresh", "pca_alone", "portfolio", "quick", "unsettled", "usual_options", "variations",
+]  # fmt: skip
 
 _ROW_VISITS = 300_000
 """Training rows that are met in all epochs together, as far as the bounds of epochs allow."""
 _EPOCHS = (20, 300)
+_QUICK_EPOCHS = 5
 _MANY_ZEROS = 0.3
 _SOME_MISSING = 0.01
 
@@ -51,6 +54,13 @@ def pca_alone(profile: TableProfile) -> Candidate:
     """PCA as it is: a start from it without a single step."""
     recipe = _recipe(profile, start="pca").stopped_after(0)
     return Candidate((1,), replace(recipe, epochs=1, stop_after=0, missing="zero"))
+
+
+def quick(profile: TableProfile) -> Candidate:
+    """A proposal that takes about an eighth of the others' time."""
+    recipe = _recipe(profile, initial_lr=3e-3, batch_size=64)
+    epochs = max(_QUICK_EPOCHS, recipe.epochs // 4)
+    return Candidate((128, 64), replace(recipe, epochs=epochs, patience=_patience(epochs)))
 
 
 def portfolio(profile: TableProfile) -> list[Candidate]:

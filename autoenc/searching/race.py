@@ -1,10 +1,10 @@
 """The strategy behind ``fit``: brackets of candidates, halved over folds, until the time limit.
 
-Every candidate of a bracket is fitted on the first fold, the better third of them on all folds. Where folds
-are small, those are fitted once more for as many epochs as that came to: the epoch that suits a small fold
-best flatters. The next bracket varies the best candidate so far. What is wanted next follows from the
-outcomes; time only says when to stop, so that a search that goes on, or is given more time, adds to what it
-knows.
+The first bracket is one quick candidate, so that there is an answer soon on large tables, too. Every
+candidate of a bracket is fitted on the first fold, the better third of them on all folds. Where folds are
+small, those are fitted once more for as many epochs as that came to: the epoch that suits a small fold best
+flatters. The next bracket varies the best candidate so far. What is wanted next follows from the outcomes;
+time only says when to stop, so that a search that goes on, or is given more time, adds to what it knows.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from autoenc.searching.portfolio import (
     fresh,
     pca_alone,
     portfolio,
+    quick,
     unsettled,
     usual_options,
     variations,
@@ -125,8 +126,8 @@ class Race:
 
     def _candidates(self, number: int) -> list[Candidate]:
         known = portfolio(self._profile)
-        if number < 2:  # a few first, so that there is an answer soon
-            return known[:_N_SOON] if number == 0 else known[_N_SOON:]
+        if number < 3:  # a few first, so that there is an answer soon
+            return ([quick(self._profile)], known[:_N_SOON], known[_N_SOON:])[number]
         seen = {(t.architecture, t.recipe) for bracket in self._done[:number] for t in bracket.stages[0]}
         seed, proposed = (self._seed, number), list[Candidate]()
         if self._best is not None:

@@ -179,7 +179,7 @@ class Division:
     def standardized(self, fold: str = HOLDOUT) -> Split:
         """Return the standardized data of a fold, which are not kept in memory."""
         values, (train, test) = self.table.values, self.rows(fold)
-        scaling = Scaling.fit("standard", values, train, self.table.groups)
+        scaling = self.scaling(fold, "standard")
         return scaled_split(values, scaling, scaling.apply(values), train, test, fold not in (HOLDOUT, ALL))
 
     def scaling(self, fold: str = HOLDOUT, kind: str = "") -> Scaling:

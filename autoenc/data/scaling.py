@@ -24,6 +24,9 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _ROUNDING = 16 * _EPSILON
 """Of a column's largest cell: what varies by no more than that is constant up to rounding."""
 
+_BLOCK = 256
+"""Columns that are standardized at once."""
+
 _FLAT = 1e-4
 """Of a column's largest cell: what varies by less is hard to learn without a center."""
 
@@ -84,6 +87,7 @@ class Scaling:
         curves: list[Curve | None] = [None] * n_columns
         center, scale = np.zeros(n_columns), np.zeros(n_columns)
         low, high = np.full(n_columns, np.nan), np.full(n_columns, np.nan)
+        is_standard = np.zeros(n_columns, bool)
         for j in range(n_columns):  # by column, so that the rows are never copied as a whole
             column = values[rows, j].astype(np.float64)
             low[j], high[j] = np.fmin.reduce(column), np.fmax.reduce(column)
@@ -91,15 +95,19 @@ class Scaling:
             if group >= 0:
                 center[j], scale[j] = _share(column)
                 continue
-            if group == STANDARDIZED or kind not in BENDING:
-                kind_of = "standard" if group == STANDARDIZED else kind
-                center[j], scale[j] = _center_and_scale(kind_of, column)
+            if group == STANDARDIZED or kind == "standard":
+                is_standard[j] = True
+                continue
+            if kind not in BENDING:
+                center[j], scale[j] = _center_and_scale(kind, column)
                 continue
             center[j], scale[j] = _center_and_scale("standard", column)
             curve = fit_curve(kind, column) if scale[j] else None
             if curve is not None:
                 curves[j] = curve
                 center[j], scale[j] = _center_and_scale("standard", curve.bend(column))
+        for columns in np.array_split(np.flatnonzero(is_standard), -(-is_standard.sum() // _BLOCK) or 1):
+            center[columns], scale[columns] = _standardized(values, rows, columns)
         constant = (scale > 0) & (high - low <= _rounding(low, high))  # NaN is none
         # Of a single row all columns are constant.
         is_kept = kind == "maxabs" and rows.size > 1 and constant.any()
@@ -265,10 +273,35 @@ def _center_and_scale(kind: ScalingKind, column: NDArray[np.float64]) -> tuple[f
     # A power of two takes the unit out without rounding, so that no square leaves the range of the numbers.
     exponent = int(np.frexp(largest)[1])
     column, tiny = np.ldexp(column, -exponent), float(np.ldexp(largest, -exponent)) * _ROUNDING
-    center, scale = _MEASURES[kind](column[:, None])
+    if kind == "standard":
+        center, scale = (float(value[0]) for value in _standard(column[:, None]))
+    else:
+        center, scale = _MEASURES[kind](column[:, None])
     if scale <= tiny:
         center, scale = float(np.nanmedian(column)), 0.0
     return float(np.ldexp(center, exponent)), float(np.ldexp(scale, exponent))
+
+
+def _standardized(
+    values: NDArray[np.floating], rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centers and scales of columns that are standardized, the same as one by one."""
+    # Column by column in memory, so that sums are taken in the order of a column alone.
+    block = np.asfortranarray(values[np.ix_(rows, columns)], np.float64)
+    largest = np.fmax.reduce(np.abs(block), axis=0, initial=np.nan)
+    is_observed = ~np.isnan(largest)
+    center, scale = np.zeros(columns.size), np.zeros(columns.size)
+    if not is_observed.any():
+        return center, scale
+    block, largest = block[:, is_observed], largest[is_observed]
+    exponents = np.frexp(largest)[1]
+    block = np.ldexp(block, -exponents)
+    centers, scales = _standard(np.asfortranarray(block))
+    is_flat = scales <= np.ldexp(largest, -exponents) * _ROUNDING
+    if is_flat.any():
+        centers[is_flat], scales[is_flat] = np.nanmedian(block[:, is_flat], axis=0), 0.0
+    center[is_observed], scale[is_observed] = np.ldexp(centers, exponents), np.ldexp(scales, exponents)
+    return center, scale
 
 
 def _share(column: NDArray[np.float64]) -> tuple[float, float]:
@@ -293,11 +326,11 @@ def _minmax(column: NDArray[np.float64]) -> tuple[float, float]:
     return low, 1 / (1 / span) if span else 0.0
 
 
-def _standard(column: NDArray[np.float64]) -> tuple[float, float]:
+def _standard(columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler().fit(column)
-    return float(scaler.mean_[0]), float(np.sqrt(scaler.var_[0]))
+    scaler = StandardScaler().fit(columns)
+    return scaler.mean_, np.sqrt(scaler.var_)
 
 
 def _robust(column: NDArray[np.float64]) -> tuple[float, float]:
@@ -306,7 +339,7 @@ def _robust(column: NDArray[np.float64]) -> tuple[float, float]:
 
 
 _MEASURES: dict[str, Callable[[NDArray[np.float64]], tuple[float, float]]] = {
-    "maxabs": _maxabs, "minmax": _minmax, "standard": _standard, "robust": _robust,
+    "maxabs": _maxabs, "minmax": _minmax, "robust": _robust,
 }  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.preprocessing import StandardScaler
 
 from autoenc.data.scaling import Scaling, left_out_mark, scaling_warnings
 
@@ -154,3 +155,24 @@ def test_only_columns_that_were_scaled_otherwise_before_leave_a_mark() -> None:
     }
     assert len(marks) == 3  # a split without such columns adds nothing
     assert marked({"holdout": (Scaling.fit("robust", tiny, rows), 3)})
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), n_rows=st.integers(2, 300), missing=st.sampled_from([0.0, 0.2, 0.97]))
+def test_columns_are_standardized_to_the_same_bits_together_and_one_by_one(seed, n_rows, missing) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(rng.normal(size=9), 1, (n_rows, 9)) * 10.0 ** rng.integers(-150, 150, 9)
+    values[:, 3], values[:, 4] = 7.25, 0.0
+    values[rng.random(values.shape) < missing] = np.nan
+    values[:, 5] = np.nan
+    rows = np.sort(rng.choice(n_rows, max(2, n_rows // 2), replace=False))
+    together = Scaling.fit("standard", values, rows)
+    for j in range(9):
+        alone = Scaling.fit("standard", np.ascontiguousarray(values[:, j : j + 1]), rows)
+        assert (together.center[j], together.scale[j]) == (alone.center[0], alone.scale[0])
+        cells = values[rows, j]
+        if together.scale[j]:
+            exponent = np.frexp(np.nanmax(np.abs(cells)))[1]
+            scaler = StandardScaler().fit(np.ldexp(cells, -exponent)[:, None])
+            expected = np.ldexp([scaler.mean_[0], np.sqrt(scaler.var_[0])], exponent)
+            assert (together.center[j], together.scale[j]) == tuple(expected)

@@ -27,7 +27,7 @@ from autoenc.engines.contract import (
 )
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.stacks.division import Candidate, divided, kind_of
-from autoenc.engines.stacks.places import Place, place_of
+from autoenc.engines.stacks.places import Place, causes_of, place_of
 from autoenc.engines.stacks.room import Room
 from autoenc.engines.stacks.stack import Loaded, Standing
 from autoenc.engines.stacks.tables import DeviceTables, table_bytes
@@ -172,7 +172,9 @@ class StackedEngine:
             except (Stopped, InputError):
                 raise
             except Exception as error:
-                return error.with_traceback(None)  # whose frames would hold what is on the device
+                for cause in causes_of(error):  # whose frames would hold what is on the device
+                    cause.__traceback__ = None
+                return error
             left.remove(member.number)
             answer(member.number, end)
 

@@ -31,10 +31,10 @@ def loss_sums(
         Squared errors ``[n_models, 2]`` and numbers of cells ``[n_groups, 2]``, each over all observed cells
         and over those that are not zero.
     """
-    observed = ~torch.isnan(target)
-    filled = torch.where(observed, target, 0)
-    nonzero = filled != 0
-    error = torch.where(by_model(observed, index), reconstruction - by_model(filled, index), 0).square()
+    missing = torch.isnan(target)
+    filled = target.masked_fill(missing, 0)
+    observed, nonzero = ~missing, filled != 0
+    error = (reconstruction - by_model(filled, index)).masked_fill(by_model(missing, index), 0).square()
     errors = (error.sum(dim=(1, 2)), (error * by_model(nonzero, index)).sum(dim=(1, 2)))
     counts = (observed.sum(dim=(1, 2)), nonzero.sum(dim=(1, 2)))
     return torch.stack(errors, dim=1), torch.stack(counts, dim=1)

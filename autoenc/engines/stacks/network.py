@@ -141,7 +141,8 @@ class StackNetwork:
             if layer.norm and layer.widths is not None:
                 widths = torch.tensor(layer.widths, device=device)[:, None, None]
                 units = torch.arange(layer.n_out, device=device)[None, None, :]
-                self._norms[layer.name] = widths.to(dtype), (units < widths).to(dtype)
+                is_true = (units < widths).to(dtype)
+                self._norms[layer.name] = is_true, (is_true / widths).transpose(1, 2)
 
     def pack(self, states: Sequence[State]) -> Matrix:
         """Return the states of all networks as one matrix, ``[n_models, n_parameters]``, float64."""
@@ -268,7 +269,7 @@ class StackNetwork:
             h = h + beside
         if layer.norm:
             h = self._normalized(layer, h)
-            h = h * p[f"{layer.name}.gain"].unsqueeze(1) + p[f"{layer.name}.shift"].unsqueeze(1)
+            h = torch.addcmul(p[f"{layer.name}.shift"].unsqueeze(1), h, p[f"{layer.name}.gain"].unsqueeze(1))
         if not layer.hidden:
             return h
         h = self._activate(h)
@@ -279,10 +280,10 @@ class StackNetwork:
         """Each row moved and stretched to mean 0 and variance 1 over the true width of its network."""
         if layer.name not in self._norms:
             return functional.layer_norm(h, h.shape[-1:], eps=NORM_EPS)
-        widths, is_true = self._norms[layer.name]
+        is_true, averaging = self._norms[layer.name]
         # Padded units are 0, but through an unmasked mean a gradient would reach them.
-        centered = (h - (h * is_true).sum(dim=2, keepdim=True) / widths) * is_true
-        variance = centered.square().sum(dim=2, keepdim=True) / widths
+        centered = torch.addcmul(h, torch.bmm(h, averaging), is_true, value=-1)
+        variance = torch.bmm(centered.square(), averaging)
         return centered * torch.rsqrt(variance + NORM_EPS)
 
 

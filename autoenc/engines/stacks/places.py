@@ -11,9 +11,19 @@ import torch
 
 from autoenc.errors import InputError
 
-__all__ = ["CPU", "CUDA", "Place", "place_of"]
+__all__ = ["CPU", "CUDA", "Place", "causes_of", "place_of"]
 
 _SHARE_OF_ROOM = 0.8  # the rest is for what the allocator leaves between tensors
+
+
+def causes_of(error: BaseException) -> list[BaseException]:
+    """Return an error and all that it was raised from or beside."""
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return causes
 
 
 class Place(Protocol):
@@ -114,7 +124,8 @@ class CUDA:
                 step()
         torch.cuda.current_stream(self.device).wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Other threads may go on to use the device, as those that have their outcome and reconstruct with it.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             step()
         for tensor, value in zip(state, before, strict=True):
             tensor.copy_(value)

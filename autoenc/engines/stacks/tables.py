@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from autoenc.engines.contract import Split
 
+_ROWS = 65536  # that are copied at once
+
 __all__ = ["DeviceTables", "table_bytes"]
 
 
@@ -45,7 +47,9 @@ class DeviceTables:
         self.values = torch.full((n_rows + 1, n_columns), torch.nan, device=device, dtype=dtype)
         for key, array in arrays.items():
             at = self._first[key]
-            self.values[at : at + len(array)] = torch.from_numpy(array).to(device, dtype)
+            for start in range(0, len(array), _ROWS):
+                part = torch.tensor(array[start : start + _ROWS])  # a copy: the table may be read-only
+                self.values[at + start : at + start + len(part)] = part.to(device, dtype)
 
     def rows(self, split: Split, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where rows of a split's table stand here."""

@@ -30,6 +30,7 @@ class Member:
     Attributes:
         work: About proportional to the time that an epoch of it takes.
         seconds: Its share of the time so far.
+        trains: Whether an epoch follows.
     """
 
     def __init__(self, number: int, request: Request, standing: Standing) -> None:
@@ -39,6 +40,7 @@ class Member:
         self.work = network.count_multiply_adds() * self.split.train.size
         self.course = Course(self.fit.recipe)
         self.seconds = 0.0
+        self.trains = True
 
 
 class _Clock:
@@ -70,37 +72,36 @@ def train_stack(
     clock = _Clock()
     stack = _stack_of(members, tables, place, dtype)
     _begin(members, stack)
-    at, active = list(members), list(members)  # those in the stack, and those of them that still train
-    epoch = 0
-    while active:
+    at, epoch = list(members), 0
+    while any(member.trains for member in at):
         train_losses, test_losses = stack.epoch(epoch, stop), stack.test_losses()
         if stop.is_set():
             raise Stopped
+        active = [(i, member) for i, member in enumerate(at) if member.trains]
+        losses = zip(train_losses.tolist(), test_losses.tolist(), strict=True)
+        for_keeping = [
+            member.trains and member.course.take(*own) for member, own in zip(at, losses, strict=True)
+        ]
+        stack.keep([i for i, keeps in enumerate(for_keeping) if keeps])
+        clock.charge([member for _, member in active])
         ended: list[Member] = []
-        keeping: list[int] = []
-        for i, member in enumerate(at):
-            if member in active and member.course.take(float(train_losses[i]), float(test_losses[i])):
-                keeping.append(i)
-        stack.keep(keeping)
-        clock.charge(active)
-        for i, member in enumerate(at):
-            if member not in active:
-                continue
+        for i, member in active:
             error = _watched(member, epoch)
             if error is not None:
-                active.remove(member)
+                member.trains = False
                 yield member, error
             elif member.course.is_over:
-                active.remove(member)
+                member.trains = False
                 member.standing = Standing(stack.state(i, kept=member.fit.recipe.patience > 0))
                 ended.append(member)
         if ended:
             yield from _concluded(ended, tables, place, dtype, clock)
-        if active and len(active) < place.shrinks_below * len(at):
-            for i, member in enumerate(at):
-                if member in active:
-                    member.standing = stack.standing(i)
-            at = list(active)
+        left = [(i, member) for i, member in active if member.trains]
+        if left and len(left) < place.shrinks_below * len(at):
+            for i, member in left:
+                member.standing = stack.standing(i)
+            at = [member for _, member in left]
+            del stack  # before another takes memory
             stack = _stack_of(at, tables, place, dtype)
         epoch += 1
 

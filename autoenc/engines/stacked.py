@@ -6,7 +6,8 @@ model axis, padded to common widths, and take each step together; see :mod:`auto
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,19 +22,18 @@ from autoenc.engines.contract import (
     Split,
     State,
     StopFlag,
-    Stopped,
     Watch,
     check_initial,
 )
 from autoenc.engines.pca_start import start_of
-from autoenc.engines.stacks.division import Candidate, divided, kind_of
-from autoenc.engines.stacks.places import Place, causes_of, place_of
+from autoenc.engines.stacks.division import Candidate, divided, kind_of, stack_bytes
+from autoenc.engines.stacks.lanes import Ends, run_in_lanes
+from autoenc.engines.stacks.places import Place, place_of
 from autoenc.engines.stacks.room import Room
 from autoenc.engines.stacks.stack import Loaded, Standing
 from autoenc.engines.stacks.tables import DeviceTables, table_bytes
-from autoenc.engines.stacks.training import Member, train_stack
+from autoenc.engines.stacks.training import Clock, Member, train_stack
 from autoenc.engines.torch_state import training_state
-from autoenc.errors import InputError
 from autoenc.system.trouble import blamed_on_machine
 
 __all__ = ["StackedEngine"]
@@ -66,6 +66,10 @@ class StackedEngine:
         self._place = place or place_of(device)
         self.n_at_once = self._place.n_at_once
         self._is_prepared = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to another process, it looks there for the device of that name."""
+        return StackedEngine, (np.float32 if self.dtype == torch.float32 else np.float64, self.device)
 
     def prepare(self) -> None:
         """Have torch load what it needs.
@@ -113,80 +117,63 @@ class StackedEngine:
     @training_state()
     def _fit_many(self, requests: Sequence[Request], answer: Answer, stop: StopFlag) -> None:
         requests = [request._replace(watch=_each_epoch_once(request.watch)) for request in requests]
-        kinds: dict[Hashable, list[int]] = {}
+        tables: dict[int, list[int]] = {}
         for i, request in enumerate(requests):
-            kinds.setdefault(kind_of(request.fit, request.split.values.shape[1]), []).append(i)
+            tables.setdefault(request.split.values.shape[1], []).append(i)
         with self._place.training():
-            for numbers in kinds.values():
-                self._fit_kind(requests, numbers, answer, stop)
+            for numbers in tables.values():
+                self._fit_columns(requests, numbers, answer, stop)
 
-    def _fit_kind(
+    def _fit_columns(
         self, requests: Sequence[Request], numbers: list[int], answer: Answer, stop: StopFlag
     ) -> None:
-        """Train fits of one kind, stack by stack."""
-        itemsize = self.dtype.itemsize
-        splits = [requests[i].split for i in numbers]
-        candidates = [Candidate.of(requests[i].fit, requests[i].split) for i in numbers]
+        """Train the requests whose tables have the same columns."""
+        splits, itemsize = [requests[i].split for i in numbers], self.dtype.itemsize
         room = Room(self.device, self._place.room_bytes(), table_bytes(splits, itemsize), itemsize)
         for i in numbers:
             room.check(requests[i].fit, requests[i].split)
-        tables = DeviceTables(splits, self._place.device, self.dtype)
-        most = self.n_at_once
-        stacks = divided(candidates, itemsize, room.left_bytes, most)
-        waiting = [[numbers[i] for i in stack] for stack in reversed(stacks)]
-        while waiting:
-            left = waiting.pop()
-            error = self._fit_stack(requests, left, tables, answer, stop)
-            if error is None:
-                continue
+        tables, clock = DeviceTables(splits, self._place.device, self.dtype), Clock()
+
+        def begin(stack: list[int]) -> Ends:
+            members = []
+            for i in stack:
+                split, fit, _, initial = requests[i]
+                members.append(Member(i, requests[i], Standing(initial or start_of(split, fit))))
+            yield from train_stack(members, tables, self._place, self.dtype, stop, clock)
+
+        stacks, n_lanes = self._stacks(requests, numbers, room)
+        failed = run_in_lanes(self._place, n_lanes, stacks, begin, answer)
+        is_halved = n_lanes == 1
+        while failed:
+            again: list[list[int]] = []
+            for left, error in failed:
+                if is_halved and len(left) == 1:
+                    if self._place.is_out_of_memory(error):
+                        raise room.refusal(requests[left[0]].fit, requests[left[0]].split)
+                    answer(left[0], error)
+                elif is_halved:  # memory may do for half of them, and an error of one is no other's
+                    again += [left[: len(left) // 2], left[len(left) // 2 :]]
+                else:  # or for one stack alone
+                    again.append(left)
             self._place.release()
-            if len(left) == 1:
-                if self._place.is_out_of_memory(error):
-                    raise room.refusal(requests[left[0]].fit, requests[left[0]].split)
-                answer(left[0], error)
-            else:  # memory may do for half of them, and an error of one of them is no other's
-                waiting += [left[len(left) // 2 :], left[: len(left) // 2]]
+            failed, is_halved = run_in_lanes(self._place, 1, again, begin, answer), True
 
-    def _fit_stack(
-        self, requests: Sequence[Request], left: list[int], tables: DeviceTables, answer: Answer,
-        stop: StopFlag,
-    ) -> Exception | None:  # fmt: skip
-        """Train some requests together.
-
-        Args:
-            requests: All of them.
-            left: Numbers of those to train; whichever is answered is removed.
-            tables: All rows.
-            answer: See :meth:`fit_many`.
-            stop: Ends it early.
-
-        Returns:
-            What came in the way; None if all are answered.
-        """
-        ends = self._ends([(i, requests[i]) for i in left], tables, stop)
-        while True:
-            try:
-                member, end = next(ends)
-            except StopIteration:
-                return None
-            except (Stopped, InputError):
-                raise
-            except Exception as error:
-                for cause in causes_of(error):  # whose frames would hold what is on the device
-                    cause.__traceback__ = None
-                return error
-            left.remove(member.number)
-            answer(member.number, end)
-
-    def _ends(
-        self, numbered: list[tuple[int, Request]], tables: DeviceTables, stop: StopFlag
-    ) -> Iterator[tuple[Member, Outcome | Exception]]:
-        """Build the members of a stack and train them."""
-        members = []
-        for i, request in numbered:
-            split, fit, _, initial = request
-            members.append(Member(i, request, Standing(initial or start_of(split, fit))))
-        yield from train_stack(members, tables, self._place, self.dtype, stop)
+    def _stacks(
+        self, requests: Sequence[Request], numbers: list[int], room: Room
+    ) -> tuple[list[list[int]], int]:
+        """Divide requests into stacks; return how many of these train at once, too."""
+        kinds: dict[Hashable, list[int]] = {}
+        for i in numbers:
+            kinds.setdefault(kind_of(requests[i].fit, requests[i].split.values.shape[1]), []).append(i)
+        candidates = {i: Candidate.of(requests[i].fit, requests[i].split) for i in numbers}
+        alone = max(stack_bytes([one], room.itemsize) for one in candidates.values())
+        n_lanes = self._place.n_lanes if alone * self._place.n_lanes <= room.left_bytes else 1
+        stacks = []
+        for kind in kinds.values():
+            of_kind = [candidates[i] for i in kind]
+            for stack in divided(of_kind, room.itemsize, room.left_bytes // n_lanes, self.n_at_once):
+                stacks.append([kind[i] for i in stack])
+        return stacks, n_lanes
 
     @training_state()
     def reconstruct(

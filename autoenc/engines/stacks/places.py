@@ -32,11 +32,13 @@ class Place(Protocol):
     Attributes:
         device: As torch knows it.
         n_at_once: Fits that are worth handing over together.
+        n_lanes: Stacks that train at once.
         shrinks_below: Once fewer than this share of a stack's models train on, the others are cut out of it.
     """
 
     device: torch.device
     n_at_once: int
+    n_lanes: int
     shrinks_below: float
 
     def room_bytes(self) -> int:
@@ -64,11 +66,16 @@ class Place(Protocol):
         """Return a context in which matrix products have the precision of their type."""
         ...
 
+    def lane(self, number: int) -> AbstractContextManager[None]:
+        """Return a context whose work the device may do beside that of other lanes."""
+        ...
+
 
 class CPU:
     """The processor: steps are done as they come."""
 
     n_at_once = 64
+    n_lanes = 1
     shrinks_below = 1.0
 
     def __init__(self) -> None:
@@ -93,6 +100,10 @@ class CPU:
         """Return a context that changes nothing."""
         return nullcontext()
 
+    def lane(self, number: int) -> AbstractContextManager[None]:
+        """Return a context that changes nothing."""
+        return nullcontext()
+
 
 class CUDA:
     """A GPU: a step is captured once as a CUDA graph and then launched as a whole.
@@ -103,10 +114,12 @@ class CUDA:
     """
 
     n_at_once = 512
+    n_lanes = 8  # the operations of a small stack leave most of a GPU to others
     shrinks_below = 0.5  # a stack that is cut is captured anew
 
     def __init__(self, index: int = 0, tf32: bool = False) -> None:
         self.device, self._tf32 = torch.device("cuda", index), tf32
+        self._streams: dict[int, torch.cuda.Stream] = {}
 
     def room_bytes(self) -> int:
         """Return part of what is free on the device and what torch holds without use."""
@@ -149,6 +162,16 @@ class CUDA:
                 yield
         finally:
             torch.backends.cuda.matmul.allow_tf32 = before
+
+    @contextmanager
+    def lane(self, number: int) -> Iterator[None]:
+        """Launch on a stream of the lane's own, behind what was launched outside of lanes."""
+        stream = self._streams.get(number)
+        if stream is None:
+            stream = self._streams[number] = torch.cuda.Stream(self.device)
+        stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(stream):
+            yield
 
 
 def place_of(device: str) -> Place:

@@ -129,9 +129,13 @@ class Stack:
     def _write(self, flat: torch.Tensor, i: int, state: State) -> None:
         flat[i] = self._now.on_device(self._now.network.pack_one(state, i))
 
-    def epoch(self, epoch: int, stop: StopFlag) -> NDArray[np.float64]:
-        """Train an epoch; see :meth:`Steps.epoch`."""
-        return self._steps.epoch(epoch, stop)
+    def launch(self, epoch: int, stop: StopFlag) -> None:
+        """Have an epoch trained; see :meth:`Steps.launch`."""
+        self._steps.launch(epoch, stop)
+
+    def train_losses(self) -> NDArray[np.float64]:
+        """Return the training losses of the last epoch as they were met, ``[n_models]``."""
+        return self._steps.losses()
 
     def test_losses(self) -> NDArray[np.float64]:
         """Return the test loss of each model as it stands, ``[n_models]``."""

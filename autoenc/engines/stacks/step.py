@@ -63,8 +63,8 @@ class Steps:
         state = (self._p, self._m, self._v, self._at, self._errors, self._counts)
         self._repeat = place.repeatable(self._step, state)
 
-    def epoch(self, epoch: int, stop: StopFlag) -> NDArray[np.float64]:
-        """Train an epoch, from 0; return the training losses as they were met, ``[n_models]``.
+    def launch(self, epoch: int, stop: StopFlag) -> None:
+        """Have an epoch trained, from 0; a device of its own may still work on it when this returns.
 
         Raises:
             Stopped: If ``stop`` is set.
@@ -78,6 +78,9 @@ class Steps:
             if stop.is_set():
                 raise Stopped
             self._repeat()
+
+    def losses(self) -> NDArray[np.float64]:
+        """Return the training losses of the last epoch as they were met, ``[n_models]``."""
         return losses_of(self._recipes, self._errors, self._counts, self._index)
 
     def _step(self) -> None:
@@ -125,8 +128,10 @@ class Steps:
     def _adamw(self, gradient: torch.Tensor, factors: torch.Tensor) -> None:
         """Step as ``torch.optim.AdamW`` does, each model by its own factors."""
         step_size, left, root, is_on = factors.unsqueeze(2)
-        m = torch.lerp(self._m, gradient, 1 - BETAS[0])
-        v = self._v * BETAS[1] + gradient.square() * (1 - BETAS[1])
-        p = self._p * left - step_size * m / (v.sqrt() / root + ADAM_EPS)
-        for before, after in ((self._m, m), (self._v, v), (self._p, p)):
-            before.copy_(after if self._batches.is_even else torch.where(is_on > 0, after, before))
+        changed = (self._m, self._v, self._p)
+        before = [] if self._batches.is_even else [tensor.clone() for tensor in changed]
+        self._m.lerp_(gradient, 1 - BETAS[0])
+        self._v.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+        self._p.mul_(left).addcdiv_(self._m * step_size, (self._v.sqrt() / root).add_(ADAM_EPS), value=-1)
+        for tensor, value in zip(changed, before, strict=False):  # where a model's epoch is over, nothing
+            tensor.copy_(torch.where(is_on > 0, tensor, value))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from autoenc.engines.contract import Outcome, Request, StopFlag, Stopped
+from autoenc.engines.contract import Request, StopFlag, Stopped
 from autoenc.engines.epochs import Course, outcome_of
 from autoenc.engines.explained import explained_variance
+from autoenc.engines.stacks.lanes import Ends
 from autoenc.engines.stacks.places import Place
 from autoenc.engines.stacks.stack import Loaded, Stack, Standing
 from autoenc.engines.stacks.tables import DeviceTables
 
-__all__ = ["Member", "train_stack"]
+__all__ = ["Clock", "Member", "train_stack"]
 
 
 class Member:
@@ -43,7 +44,7 @@ class Member:
         self.trains = True
 
 
-class _Clock:
+class Clock:
     """Divides the time that a stack takes among its members."""
 
     def __init__(self) -> None:
@@ -59,37 +60,49 @@ class _Clock:
 
 
 def train_stack(
-    members: list[Member], tables: DeviceTables, place: Place, dtype: torch.dtype, stop: StopFlag
-) -> Iterator[tuple[Member, Outcome | Exception]]:
+    members: list[Member],
+    tables: DeviceTables,
+    place: Place,
+    dtype: torch.dtype,
+    stop: StopFlag,
+    clock: Clock,
+) -> Ends:
     """Train members together, each as if it were alone.
 
+    Args:
+        members: Of one kind.
+        tables: Their rows.
+        place: Where they are trained.
+        dtype: Precision.
+        stop: Ends it early.
+        clock: Measures their time, and that of other stacks.
+
     Yields:
-        Each with its outcome, or what its watcher raised, as soon as its last epoch is over.
+        The number of each with its outcome, or what its watcher raised, as soon as its last epoch is over;
+        and None whenever an epoch is launched.
 
     Raises:
         Stopped: If ``stop`` is set.
     """
-    clock = _Clock()
     stack = _stack_of(members, tables, place, dtype)
     _begin(members, stack)
     at, epoch = list(members), 0
     while any(member.trains for member in at):
-        train_losses, test_losses = stack.epoch(epoch, stop), stack.test_losses()
+        stack.launch(epoch, stop)
+        yield None
+        train_losses, test_losses = stack.train_losses(), stack.test_losses()
         if stop.is_set():
             raise Stopped
         active = [(i, member) for i, member in enumerate(at) if member.trains]
-        losses = zip(train_losses.tolist(), test_losses.tolist(), strict=True)
-        for_keeping = [
-            member.trains and member.course.take(*own) for member, own in zip(at, losses, strict=True)
-        ]
-        stack.keep([i for i, keeps in enumerate(for_keeping) if keeps])
+        losses = list(zip(train_losses.tolist(), test_losses.tolist(), strict=True))
+        stack.keep([i for i, member in active if member.course.take(*losses[i])])
         clock.charge([member for _, member in active])
         ended: list[Member] = []
         for i, member in active:
             error = _watched(member, epoch)
             if error is not None:
                 member.trains = False
-                yield member, error
+                yield member.number, error
             elif member.course.is_over:
                 member.trains = False
                 member.standing = Standing(stack.state(i, kept=member.fit.recipe.patience > 0))
@@ -131,8 +144,8 @@ def _watched(member: Member, epoch: int) -> Exception | None:
 
 
 def _concluded(
-    members: Sequence[Member], tables: DeviceTables, place: Place, dtype: torch.dtype, clock: _Clock
-) -> Iterator[tuple[Member, Outcome]]:
+    members: Sequence[Member], tables: DeviceTables, place: Place, dtype: torch.dtype, clock: Clock
+) -> Ends:
     """What members came to, by the parameters that they keep."""
     loaded = _loaded(members, tables, place, dtype)
     train_losses = loaded.losses("train")
@@ -145,7 +158,7 @@ def _concluded(
         outcomes.append(outcome_of(epochs, float(train_loss), 0.0, state, explained))
     clock.charge(members)
     for member, outcome in zip(members, outcomes, strict=True):
-        yield member, replace(outcome, seconds=member.seconds)
+        yield member.number, replace(outcome, seconds=member.seconds)
 
 
 def _loaded(members: Sequence[Member], tables: DeviceTables, place: Place, dtype: torch.dtype) -> Loaded:

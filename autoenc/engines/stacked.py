@@ -155,7 +155,6 @@ class StackedEngine:
                     again += [left[: len(left) // 2], left[len(left) // 2 :]]
                 else:  # or for one stack alone
                     again.append(left)
-            self._place.release()
             failed, is_halved = run_in_lanes(self._place, 1, again, begin, answer), True
 
     def _stacks(

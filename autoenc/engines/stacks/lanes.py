@@ -55,10 +55,11 @@ def run_in_lanes(
                 left, ends = lanes[lane]
                 with place.lane(lane):
                     error = _turn(left, ends, answer)
+                if error is not None or not left:
+                    del lanes[lane], ends
                 if error is not None:
                     failed.append((left, error))
-                if error is not None or not left:
-                    del lanes[lane]
+                    place.release()  # so that the others have what it held
     return failed
 
 

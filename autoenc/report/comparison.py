@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -12,8 +13,15 @@ from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, new_f
 __all__ = ["SizeRow", "comparison_lines", "draw_comparison"]
 
 
+_SHORT = {"pca": "PCA", "linear": "linear", "mean": "mean"}
+
+
 class SizeRow(NamedTuple):
-    """The stack that is kept of one latent size, by which rule, and what its loss is."""
+    """The stack that is kept of one latent size, by which rule, and its loss beside the baselines'.
+
+    ``linear`` is the linear autoencoder's loss, None where there is none; ``better`` the baseline with the
+    lowest loss, and ``above`` the share by which the stack's loss is above it.
+    """
 
     latent_size: int
     name: str
@@ -22,16 +30,21 @@ class SizeRow(NamedTuple):
     pca: float
     rule: str = "best"
     measure: str = "final test loss"
-    above_pca: float | None = None
+    linear: float | None = None
+    better: str = "pca"
+    above: float | None = None
 
 
 def comparison_lines(rows: list[SizeRow], at: int | None) -> list[str]:
     """Return a line for each latent size, and where the elbow is: ``rows[at]``, if there is one."""
-    lines = [f"{'latent size':>11}  {'best stack':<20}  {'loss':>8}  {'PCA':>8}  against PCA"]
+    lines = [
+        f"{'latent size':>11}  {'best stack':<20}  {'loss':>8}  {'PCA':>8}  {'linear':>8}  against the better"
+    ]
     for row in rows:
-        share = "-" if row.above_pca is None else f"{100 * row.above_pca:+.0f} %"
+        share = "-" if row.above is None else f"{100 * row.above:+.0f} % ({_SHORT[row.better]})"
         by = "" if row.rule == "best" else f"  by {row.rule}"
-        losses = f"{row.loss:.6f}  {row.pca:.6f}  {share:>11}"
+        linear = "-" if row.linear is None else f"{row.linear:.6f}"
+        losses = f"{row.loss:.6f}  {row.pca:.6f}  {linear:>8}  {share}"
         lines.append(f"{row.latent_size:>11}  {row.name:<20}  {losses}{by}")
     if at is None:
         return [*lines, "", "no elbow: that takes at least three latent sizes with falling loss"]
@@ -50,6 +63,10 @@ def draw_comparison(rows: list[SizeRow], at: int | None) -> Figure:
         capsize=3, label="autoencoder" + (", with standard error" if any(errors) else ""),
     )  # fmt: skip
     axis.plot(sizes, [row.pca for row in rows], color=COLOURS[1], marker="s", linestyle="--", label="PCA")
+    linear = [nan if row.linear is None else row.linear for row in rows]
+    if not all(map(isnan, linear)):
+        label = "linear autoencoder"
+        axis.plot(sizes, linear, color=COLOURS[2], marker="^", linestyle=":", label=label)
     if at is not None:
         axis.scatter(
             sizes[at], rows[at].loss, s=190, facecolor="none", edgecolor="black", linewidth=1.5, zorder=4,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from autoenc.analysis.baselines import above_pca
+from autoenc.analysis.baselines import above_pca, best_baseline
 from autoenc.analysis.error import corrected_error
 from autoenc.errors import InputError
 from autoenc.record.fits import FitRecord
@@ -55,19 +55,12 @@ def size_rows(records: list[FitRecord]) -> list[SizeRow]:
     for record in records:
         results = SearchResults.of(search_settings(record.search["settings"]), record)
         if results.ranked:
-            selection, pca = results.selection, results.baselines["pca"]
-            kept, size, measure = selection.chosen, record.context.latent_dim, loss_name(results)
-            above = above_pca(kept.loss, results.baselines)
-            rows.append(
-                SizeRow(
-                    size,
-                    kept.trial.name,
-                    kept.loss,
-                    corrected_error(kept),
-                    pca,
-                    selection.rule,
-                    measure,
-                    above,
-                )
-            )
+            selection, baselines = results.selection, results.baselines
+            kept, better = selection.chosen, best_baseline(baselines)
+            row = SizeRow(
+                record.context.latent_dim, kept.trial.name, kept.loss, corrected_error(kept),
+                baselines["pca"], selection.rule, loss_name(results), baselines.get("linear"), better,
+                above_pca(kept.loss, baselines, better),
+            )  # fmt: skip
+            rows.append(row)
     return rows

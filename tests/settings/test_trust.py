@@ -119,6 +119,13 @@ def test_latent_sizes_are_searched_in_turn_and_compared(call, search, tmp_path) 
     assert answer.code == 0
     assert [line.split()[0] for line in answer.out.splitlines()[1:4]] == ["1", "2", "4"]
     assert "elbow" in answer.out
+    for size, line in zip((1, 2, 4), answer.out.splitlines()[1:4], strict=True):
+        losses = json.loads((tmp_path / f"hyperparam_results_latent{size}.json").read_text())["baselines"]
+        assert [float(cell) for cell in line.split()[3:5]] == pytest.approx(
+            [losses["pca"], losses["linear"]], abs=1e-6
+        )
+        better = min(("pca", "linear", "mean"), key=losses.__getitem__)
+        assert line.rstrip().endswith({"pca": "(PCA)", "linear": "(linear)", "mean": "(mean)"}[better])
     assert picture.stat().st_size > 1000
     answer = call("compare", tmp_path, "--output", "/dev/stdout")
     assert (answer.code, answer.out) == (0, "")

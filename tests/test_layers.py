@@ -19,6 +19,7 @@ LAYERS = [
     {"exports"},
     {"fitted"},
     {"record"},
+    {"trackers"},
     {"config"},
     {"searching"},
     {"analysis"},

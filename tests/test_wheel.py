@@ -16,7 +16,7 @@ import pytest
 
 PROJECTS = {
     "yaml": "pyyaml", "sklearn": "scikit-learn", "python_calamine": "python-calamine",
-    "llvmlite": "numba", "joblib": "scikit-learn", "sqlalchemy": "optuna",
+    "llvmlite": "numba", "joblib": "scikit-learn", "mlflow": "mlflow-skinny", "sqlalchemy": "optuna",
 }  # fmt: skip
 """Where a module comes from, if the project has another name."""
 

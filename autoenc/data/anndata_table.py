@@ -85,5 +85,5 @@ def _column(node: Any) -> Any:
             return pd.arrays.BooleanArray(values, missing)
         return pd.Series(values, dtype=object).mask(missing, None)
     if kind == "string-array":
-        return np.asarray(node.asstr(), dtype=object)
+        return np.asarray(node.asstr()[:], dtype=object)
     return np.asarray(node)

@@ -7,7 +7,7 @@ Optuna's own tools read it: ``optuna.load_study``, the dashboard.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,11 +40,15 @@ class FitRecord(Record):
     Args:
         study: The Optuna study behind it.
         context: What its fits share.
+
+    Attributes:
+        on_add: Called with each fit that was recorded.
     """
 
     def __init__(self, study: optuna.Study, context: Context) -> None:
         super().__init__(study)
         self.context = context
+        self.on_add: Callable[[Fit, Outcome], object] | None = None
 
     @classmethod
     def of(cls, storage: BaseStorage, context: Context) -> FitRecord:
@@ -66,6 +70,8 @@ class FitRecord(Record):
     def add(self, fit: Fit, outcome: Outcome, engine: str) -> None:
         """Record a finished fit: one append, on disk when this returns."""
         self.study.add_trial(_as_trial(self.context, fit, outcome, engine))
+        if self.on_add is not None:
+            self.on_add(fit, outcome)
 
     def fit_of(self, number: int) -> Fit:
         """Return the fit that an Optuna trial of the record holds.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
@@ -76,6 +76,13 @@ class TrainingSettings(QuietSettings, DeviceSettings, DataSettings):
         needs="output_dir",
         description="record at this Optuna storage URL, e.g. sqlite:///study.db, instead of study.journal in "
         "the output folder",
+    )
+    track: Literal["mlflow", "tensorboard", "wandb"] | None = option(
+        None,
+        role="place",
+        needs="output_dir",
+        description="log each fit, pictures and the model to this tracking server, once; mlflow and "
+        "tensorboard log to the output folder unless told otherwise",
     )
     fresh: bool = option(
         False,

@@ -27,6 +27,7 @@ from autoenc.searching.remote import remote_fits
 from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import Trial
 from autoenc.system.paths import keep_aside
+from autoenc.trackers.feed import open_feed
 from autoenc.workflows.best import write_best
 from autoenc.workflows.cells import note_cells
 from autoenc.workflows.ended import Ended
@@ -127,6 +128,8 @@ def _run(
     screen.begin(job, len(job.fits) - sum(fit not in repeated for fit in pending))
     with StopOnSignals() as signals, ExitStack() as stack:
         run = stack.enter_context(_tracked(job)) if job.is_on_disk else None
+        track = job.settings.track if job.is_on_disk else None
+        feed = open_feed(track, job.paths.folder, record, len(job.table.columns))
         live = stack.enter_context(LiveView(results, job.paths)) if job.is_on_disk and not job.shard else None
         if pending and cluster is None:
             make_ready(job.trainer, signals.flag, screen.is_quiet)
@@ -136,6 +139,8 @@ def _run(
             _measure_on_test_rows(job, record, results)
             note_cells(job, record, results, signals.flag)
         written = [] if live is None else _report(job, record, results, signals, live)
+        if feed is not None:
+            feed.keep([path for _, path in written])
         if run is not None:
             _conclude_run(run, job, results, signals)
     return SearchRun(results, written, signals)

@@ -31,6 +31,7 @@ from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import TrialResult
 from autoenc.system.paths import remove_leftovers
 from autoenc.system.surroundings import quiet_optuna
+from autoenc.trackers.feed import open_feed
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.results import is_decided
 from autoenc.tuning.study import open_tune_record
@@ -131,6 +132,8 @@ class TuneSearch:
         self.screen.say(*tune_plan(self.job, len(steps_of(self.study))))
         with StopOnSignals() as signals, ExitStack() as stack:
             run = stack.enter_context(self._tracked()) if self.job.is_on_disk else None
+            track = self.job.settings.track if self.job.is_on_disk else None
+            feed = open_feed(track, self.job.folder, self.fits, len(self.job.table.columns))
             reports = TuneReports(self.study, self.job.folder) if self.job.is_on_disk else None
             if reports is not None:
                 stack.enter_context(reports)
@@ -143,6 +146,8 @@ class TuneSearch:
                     *reports.write(state, self.job.settings.plot, drawing=not signals.number),
                     *together,
                 ]
+            if feed is not None:
+                feed.keep([path for _, path in written])
             if run is not None and best is None:
                 run.conclude(state, reason="no trial succeeded" if state == "failed" else None)
             elif run is not None and best is not None:

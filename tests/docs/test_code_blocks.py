@@ -128,6 +128,8 @@ def workplace(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return place
 
 
+# MLflow and TensorBoard use what their own libraries have deprecated.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("path", pages_with(""))
 def test_commands_run(call: Callable[..., Any], workplace: Path, path: Path) -> None:
     for words in commands(path):

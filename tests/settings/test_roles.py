@@ -42,7 +42,7 @@ def test_what_does_not_define_an_adaptive_search():
         "n_trials", "timeout_hours", "finalists", "ensemble", "jobs", "output_dir", "storage", "fresh",
         "plot", "quiet", "data_path", "dry_run",
         "columns", "exclude", "na_values", "encode", "max_categories", "engine", "device", "scheduler",
-        "delimiter", "decimal", "encoding",
+        "delimiter", "decimal", "encoding", "track",
     } == study._FREE  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Tracking servers: each fit as a run of MLflow, TensorBoard or Weights & Biases."""

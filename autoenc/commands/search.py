@@ -6,7 +6,6 @@ import shlex
 from pathlib import Path
 
 from autoenc.commands.resume import same_command, warn_stopped
-from autoenc.commands.verify import verify
 from autoenc.engines import Engine, EngineName
 from autoenc.report.summary import search_summary
 from autoenc.settings import SearchSettings
@@ -45,6 +44,8 @@ def _search_one(settings: SearchSettings) -> int:
         screen.warn(job.warnings())
         if not settings.verify:
             return dry_run(job)
+        from autoenc.commands.verify import verify  # and with it the engines
+
         return verify(job.fits, settings.verify, job.division.split_of, *_verified(job.engine))
     try:
         run = run_search(job, screen)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from math import ceil
 from typing import cast
 
 import numpy as np
@@ -45,9 +46,14 @@ def divide_holdout(rows: Rows, seed: int, classes: Labels = None, groups: Labels
     Raises:
         ValueError: If there are too few rows, classes or groups.
     """
+    _refuse(holdout_problem(rows.size, TEST_SHARE, classes, groups))
+    if (
+        classes is None and groups is None
+    ):  # scikit-learn's own division; its import takes longer than all fits
+        shuffled, n_test = np.random.RandomState(seed).permutation(rows), ceil(TEST_SHARE * rows.size)
+        return np.sort(shuffled[n_test:]), np.sort(shuffled[:n_test])
     from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
 
-    _refuse(holdout_problem(rows.size, TEST_SHARE, classes, groups))
     if groups is None:
         train, test = train_test_split(rows, test_size=TEST_SHARE, random_state=seed, stratify=classes)
         return np.sort(train), np.sort(test)
@@ -64,9 +70,13 @@ def divide_folds(
     rows: Rows, n_folds: int, seed: int, classes: Labels = None, groups: Labels = None
 ) -> list[tuple[Rows, Rows]]:
     """Divide rows into folds: the training and the test rows of each; see :func:`divide_holdout`."""
+    _refuse(folds_problem(n_folds, rows.size, classes, groups))
+    if classes is None and groups is None:
+        shuffled = np.random.RandomState(seed).permutation(rows.size)
+        tests = [np.sort(part) for part in np.array_split(shuffled, n_folds)]
+        return [(np.delete(rows, test), rows[test]) for test in tests]
     from sklearn import model_selection
 
-    _refuse(folds_problem(n_folds, rows.size, classes, groups))
     name = f"{'Stratified' if classes is not None else ''}{'Group' if groups is not None else ''}KFold"
     splitter = getattr(model_selection, name)(n_folds, shuffle=True, random_state=seed)
     pairs = splitter.split(np.zeros(rows.size), classes, groups)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -11,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from autoenc.data.cells import cells_of
@@ -94,7 +94,7 @@ def encoded_rows(data: Any, encoding: Encoding, missing: Collection[str] = ()) -
         InputError: As :func:`rows_of` does.
     """
     n_encoded = len(encoding.encoded)
-    is_array = isinstance(data, np.ndarray | torch.Tensor) and data.ndim == 2 and data.shape[1] == n_encoded
+    is_array = _is_array(data) and data.ndim == 2 and data.shape[1] == n_encoded
     if is_array and getattr(data.dtype, "kind", "f") in "biuf":
         return rows_of(data, encoding.encoded, n_encoded, missing), []
     frame, index, backend = mixed_frame(data, encoding, missing)
@@ -184,13 +184,19 @@ def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int, missing: C
     return rows
 
 
+def _is_array(data: Any) -> bool:
+    """Return whether data are an array of NumPy or a tensor of PyTorch, which only its importer can have."""
+    tensor = getattr(sys.modules.get("torch"), "Tensor", np.ndarray)
+    return isinstance(data, np.ndarray | tensor)
+
+
 def frame_of(data: Any, columns: Sequence[str] | None) -> tuple[pd.DataFrame | None, str]:
     """Return what has column names as a frame of pandas, and its original form; None for what has none."""
     if isinstance(data, pd.DataFrame):
         return data, "pandas"
     if isinstance(data, np.ndarray) and data.dtype.names and not isinstance(data, np.ma.MaskedArray):
         return pd.DataFrame(data.reshape(-1)), "pandas"
-    if isinstance(data, np.ndarray | torch.Tensor):
+    if _is_array(data):
         return None, "array"
     if isinstance(data, Mapping):
         return _frame_of_mapping(data), "pandas"

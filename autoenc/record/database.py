@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import sqlalchemy
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
@@ -54,7 +53,9 @@ def sqlite_file(url: str) -> Path | None:
     Raises:
         sqlalchemy.exc.ArgumentError, ValueError: If it is no URL.
     """
-    parts = sqlalchemy.make_url(url)
+    from sqlalchemy import make_url
+
+    parts = make_url(url)
     if parts.get_backend_name() != "sqlite":
         return None
     name = parts.database or ""
@@ -68,6 +69,8 @@ def sqlite_url(path: Path) -> str:
     Raises:
         InputError: If the file's name is no UTF-8, which no URL can hold.
     """
+    from sqlalchemy import URL
+
     name = str(path.resolve())
     try:
         name.encode()
@@ -76,7 +79,7 @@ def sqlite_url(path: Path) -> str:
             f"{name}: is no UTF-8, which a database's name must be; give another --output_dir or --name"
         ) from None
     # Not put together by hand: some characters of a path mean something else in a URL.
-    return sqlalchemy.URL.create("sqlite", database=name).render_as_string()
+    return URL.create("sqlite", database=name).render_as_string()
 
 
 def _check_file(path: Path, name: str, kind: str) -> None:
@@ -111,6 +114,8 @@ def _check_file(path: Path, name: str, kind: str) -> None:
 
 def has_tables(url: str) -> bool:
     """Return whether a database has Optuna's tables; none is made. True, too, where it cannot be asked."""
+    import sqlalchemy
+
     try:
         file = sqlite_file(url)
         if file is not None:
@@ -133,8 +138,10 @@ class _Backend(Database):
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """Return the rows of a query in plain SQL."""
+        from sqlalchemy import text
+
         with self.engine.connect() as connection:
-            return list(connection.execute(sqlalchemy.text(query), values))
+            return list(connection.execute(text(query), values))
 
     def attributes(self, kind: str, study_id: int) -> dict[str, Any]:
         """Return the attributes of a study, ``user`` or ``system``; those that cannot be read are marked.
@@ -295,6 +302,8 @@ class CheckedDatabase(Checked, CachedDatabase):
     """
 
     def __init__(self, url: str, place: str, read_only: bool = False, kind: str = "a search") -> None:
+        from sqlalchemy import event
+
         self._begin(place)
         file = sqlite_file(url)
         if file is not None and (read_only or (file.is_file() and file.stat().st_size)):
@@ -310,7 +319,7 @@ class CheckedDatabase(Checked, CachedDatabase):
             raise
         backend.place = place
         self._rows = backend
-        sqlalchemy.event.listen(backend.engine, "handle_error", partial(_in_words, place))
+        event.listen(backend.engine, "handle_error", partial(_in_words, place))
         # Drivers warn of a connection that is dropped without having been closed.
         weakref.finalize(self, backend.engine.dispose).atexit = False
         super().__init__(backend)

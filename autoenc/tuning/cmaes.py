@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, sqrt
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import optuna
-from cmaes import CMA
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, RandomSampler
@@ -25,6 +24,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.record.private import SearchSpaceTransform, spread_of
+
+if TYPE_CHECKING:
+    from cmaes import CMA
 
 __all__ = ["ReplayedCmaEsSampler"]
 
@@ -99,6 +101,8 @@ class _Replay:
         self._optimizer = self._fresh()
 
     def _fresh(self) -> CMA:
+        from cmaes import CMA  # and with it much of SciPy
+
         n = len(self._space)
         bounds = np.array([[0.0, 1.0]] * n)
         return CMA(np.full(n, 0.5), _SIGMA, bounds=bounds, n_max_resampling=10 * n)

@@ -327,10 +327,18 @@ def _minmax(column: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _standard(columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from sklearn.preprocessing import StandardScaler
+    """Return means and standard deviations of the observed cells, those of scikit-learn's StandardScaler.
 
-    scaler = StandardScaler().fit(columns)
-    return scaler.mean_, np.sqrt(scaler.var_)
+    Source: Chan, Golub and LeVeque, The American Statistician 37 (1983), the corrected two-pass algorithm.
+    """
+    is_missing = np.isnan(columns)
+    add = np.nansum if is_missing.any() else np.sum
+    counts = len(columns) - add(is_missing.astype(np.float64), axis=0)
+    means = add(columns, axis=0) / counts
+    rest = columns - means
+    left = add(rest, axis=0)  # nothing but rounding
+    rest **= 2
+    return means, np.sqrt((add(rest, axis=0) - left**2 / counts) / counts)
 
 
 def _robust(column: NDArray[np.float64]) -> tuple[float, float]:

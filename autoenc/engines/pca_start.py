@@ -9,17 +9,15 @@ from __future__ import annotations
 import threading
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines.contract import Fit, Split, State
+from autoenc.engines.principal import Components, principal_components
 from autoenc.engines.randomness import initial_state
 from autoenc.errors import InputError
-
-if TYPE_CHECKING:
-    from sklearn.decomposition import PCA
 
 __all__ = ["LinearFit", "column_means", "fit_pca", "pca_of_rows", "start_of"]
 
@@ -48,14 +46,12 @@ def column_means(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return means
 
 
-def pca_of_rows(rows: NDArray[np.floating], latent_dim: int) -> PCA:
+def pca_of_rows(rows: NDArray[np.floating], latent_dim: int) -> Components:
     """Fit PCA to rows without missing cells; the latent size is cut to what rows and columns allow."""
-    from sklearn.decomposition import PCA
-
     if np.abs(rows).max() > _LARGE:
         rows = rows.astype(np.float64)
     with np.errstate(invalid="ignore"):  # shares of a variance that is 0, which nobody asks for here
-        return PCA(min(latent_dim, *rows.shape), random_state=0).fit(rows)
+        return principal_components(rows, min(latent_dim, *rows.shape))
 
 
 def fit_pca(split: Split, latent_dim: int) -> LinearFit:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn import model_selection
 
+from autoenc.data import division as dividing
 from autoenc.data.division import HOLDOUT, Division, fold_names
 from autoenc.data.table import Table
 from autoenc.errors import InputError
@@ -64,3 +66,20 @@ def test_what_cannot_be_divided_is_told(labels, options, n_folds, message) -> No
 
     with pytest.raises(InputError, match=message):
         divide()
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 7, 10, 101, 2008])
+@pytest.mark.parametrize("seed", [0, 42, 2**32 - 1])
+def test_plain_divisions_are_those_of_scikit_learn(n_rows, seed):
+    rows = np.random.default_rng(1).permutation(10 * n_rows)[:n_rows]
+    train, test = model_selection.train_test_split(rows, test_size=0.2, random_state=seed)
+    found = dividing.divide_holdout(rows, seed)
+    np.testing.assert_array_equal(found[0], np.sort(train))
+    np.testing.assert_array_equal(found[1], np.sort(test))
+    for n_folds in {2, min(5, n_rows), n_rows if n_rows < 50 else 3}:
+        splitter = model_selection.KFold(n_folds, shuffle=True, random_state=seed)
+        pairs = dividing.divide_folds(rows, n_folds, seed)
+        assert len(pairs) == n_folds
+        for pair, (train, test) in zip(pairs, splitter.split(np.zeros(n_rows)), strict=True):
+            np.testing.assert_array_equal(pair[0], rows[train])
+            np.testing.assert_array_equal(pair[1], rows[test])

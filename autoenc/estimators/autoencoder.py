@@ -58,7 +58,7 @@ class Autoencoder(TableTransformer):
         kl_weight: Of a ``vae``: weight of the KL divergence.
         kl_warmup: Of a ``vae``: epochs over which that weight rises to its full height.
         engine: ``auto``, ``native`` (compiled, CPU) or ``torch``.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda``, or one GPU of several such as ``cuda:1``.
         random_state: Seed of weights, batches and dropout; None draws one from NumPy's global generator.
 
     Attributes:

@@ -78,7 +78,7 @@ class ArchitectureSearch(TableTransformer):
         scaling: How columns are scaled: ``maxabs``, ``none``, ``minmax``, ``standard``, ``robust``,
             ``log1p``, ``quantile`` or ``auto``.
         engine: ``auto``, ``native`` (compiled, CPU) or ``torch``.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda``, or one GPU of several such as ``cuda:1``.
         n_jobs: Fits trained at once; -1 for as many as there are cores, None for one.
         random_state: Seed of the division of rows, weights, batches and dropout; None draws one from NumPy's
             global generator.

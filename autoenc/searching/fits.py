@@ -105,6 +105,8 @@ class FitsInTime:
         on_done: Called with each fit and its outcome, in the order in which they end.
         allows: Whether a fit that takes about so many seconds may be begun.
         work: About proportional to the time that a fit takes.
+        shares: Whether fits in training share the time, so that each ends when all have; see
+            :class:`~autoenc.engines.contract.ManyAtOnce`.
     """
 
     def __init__(
@@ -113,16 +115,21 @@ class FitsInTime:
         on_done: Callable[[Fit, Outcome], object],
         allows: Callable[[float], bool],
         work: Callable[[Fit], float],
+        shares: bool = False,
     ) -> None:
         self._wanted, self._on_done, self._allows, self._work = wanted, on_done, allows, work
+        self._shares = shares
         self._in_training: set[Fit] = set()
         self._seconds_per_work = 0.0
 
     def begin(self, n_running: int) -> FitTrial | None:
         """Return the longest fit that is wanted and that there is time for."""
+        if self._shares and self._in_training and not self._seconds_per_work:
+            return None  # the first one shows how long the others take together
         fits = [fit for fit in self._wanted() if fit not in self._in_training]
+        beside = sum(map(self._work, self._in_training)) if self._shares else 0.0
         for fit in sorted(fits, key=self._work, reverse=True):
-            if self._allows(self._seconds_per_work * self._work(fit)):
+            if self._allows(self._seconds_per_work * (beside + self._work(fit))):
                 self._in_training.add(fit)
                 return Running([fit])
         return None
@@ -172,7 +179,8 @@ def run_in_time(
     objective = _Batch(engine, split_of)
     place = executor or Threads(objective, engine.n_at_once or jobs, stop)
     try:
-        trials = FitsInTime(wanted, on_done, allows, objective.work)
+        shares = executor is None and engine.n_at_once > 0
+        trials = FitsInTime(wanted, on_done, allows, objective.work, shares)
         run(trials, objective, place, stop, n_parallel=max(1, place.slots()))
     finally:
         if executor is None:

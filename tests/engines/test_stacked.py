@@ -10,6 +10,7 @@ import torch
 
 from autoenc.engines import Fit, Recipe, Request
 from autoenc.engines.stacked import StackedEngine
+from autoenc.engines.stacks import chance
 from autoenc.engines.torch_loop import TorchEngine
 from autoenc.models.grid import ArchitectureGrid
 
@@ -102,17 +103,25 @@ def test_all_recipes_folds_latent_sizes_and_depths_mix(make_split, reference):
     check_as_alone(requests, reference)
 
 
+def test_masks_are_the_same_for_as_many_steps_as_memory_holds(split, monkeypatch):
+    requests = [Request(split, Fit((9, 5), 2, SHORT, seed)) for seed in (1, 2)]
+    expected = [outcome.test_losses for outcome in trained(requests)]
+    for cells in (1, 2 * 8 * 28 * 2):  # one step at once, and two of five
+        monkeypatch.setattr(chance, "_CELLS", cells)
+        assert [outcome.test_losses for outcome in trained(requests)] == expected
+
+
 @pytest.mark.slow
 def test_the_default_grid_agrees_after_a_whole_training(make_split, reference):
     split = make_split(n_rows=160, n_columns=24)
-    grid = ArchitectureGrid((64, 48, 32, 16), 3)
+    grid = ArchitectureGrid((16, 32, 64, 128), 3)
     assert len(grid) == 34
     check_as_alone([Request(split, Fit(widths, 3, Recipe())) for widths in grid], reference)
 
 
 def test_a_sample_of_the_default_grid_agrees_after_a_whole_training(make_split, reference):
     split = make_split(n_rows=80, n_columns=24)
-    grid = ArchitectureGrid((64, 48, 32, 16), 3)
+    grid = ArchitectureGrid((16, 32, 64, 128), 3)
     check_as_alone([Request(split, Fit(widths, 3, Recipe())) for widths in grid[::6]], reference)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from autoenc.engines.stacks.hashes import combine, normal_of, sortable, threshol
 from autoenc.engines.stacks.network import StackNetwork, by_model
 
 __all__ = ["Chance"]
+
+_CELLS = 2**22
+"""Decisions about units that are kept at once: a step then has few operations, and memory is bounded."""
 
 
 class Chance:
@@ -32,7 +36,8 @@ class Chance:
         self, fits: Sequence[Fit], network: StackNetwork, batches: Batches, device: torch.device,
         dtype: torch.dtype,
     ) -> None:  # fmt: skip
-        self._network, self._dtype = network, dtype
+        self._network, self._dtype, self._n_steps = network, dtype, batches.n_steps
+        self._widths = [layer.n_out for layer in network.layers if layer.hidden]
         recipes = [fit.recipe for fit in fits]
         widest = max(layer.n_out for layer in network.layers)
         self._rows = torch.arange(batches.batch, dtype=torch.int32, device=device)[:, None]
@@ -60,25 +65,44 @@ class Chance:
         self._draws = (latent < on_device(dims, torch.int32)).to(dtype)
 
     def _words(self, keys: torch.Tensor, n_units: int) -> torch.Tensor:
-        """Hashes of rows and units for each key, ``[n_keys, batch, n_units]``."""
-        units = combine(keys[:, None], self._units[None, :n_units])
-        return sortable(combine(units[:, None, :], self._rows))
+        """Hashes of rows and units for each key, ``[..., batch, n_units]`` of keys ``[...]``."""
+        units = combine(keys[..., None], self._units[:n_units])
+        return sortable(combine(units[..., None, :], self._rows))
 
-    def keep(self, keys: torch.Tensor) -> list[torch.Tensor]:
-        """Return for each hidden layer what its units are multiplied by; nothing if no model has dropout.
+    def empty_masks(self) -> list[torch.Tensor]:
+        """Return room for the masks of some steps, one for each hidden layer; none if no model has dropout.
 
         Shape:
-            keys: int32 ``[n_slots, n_seeds]``.
-            each: ``[n_models or 1, batch, width]``.
+            each: bool ``[n_steps, n_groups, batch, width]``, for as many steps as some memory holds.
         """
         if not self._drops:
             return []
-        factors = []
-        for slot, layer in enumerate(layer for layer in self._network.layers if layer.hidden):
-            words = self._words(keys[slot].index_select(0, self._drop_seed), layer.n_out)
-            kept = (words >= self._drop_threshold) * self._drop_factor
-            factors.append(by_model(kept, self._drop_index))
-        return factors
+        shapes = [(len(self._drop_seed), len(self._rows), width) for width in self._widths]
+        n_steps = max(1, min(_CELLS // sum(prod(shape) for shape in shapes), self._n_steps))
+        device = self._rows.device
+        return [torch.zeros((n_steps, *shape), dtype=torch.bool, device=device) for shape in shapes]
+
+    def fill(self, masks: list[torch.Tensor], keys: torch.Tensor) -> None:
+        """Write which units stay in some steps.
+
+        Args:
+            masks: Of :meth:`empty_masks`; the first steps are written.
+            keys: int32 ``[n_steps, n_slots, n_seeds]``.
+        """
+        for slot, mask in enumerate(masks):
+            words = self._words(keys[:, slot].index_select(1, self._drop_seed), mask.shape[-1])
+            torch.ge(words, self._drop_threshold, out=mask[: len(keys)])
+
+    def keep(self, masks: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Return for each hidden layer what its units are multiplied by.
+
+        Args:
+            masks: Of a step, each ``[n_groups, batch, width]``.
+
+        Shape:
+            each: ``[n_models or 1, batch, width]``.
+        """
+        return [by_model(mask * self._drop_factor, self._drop_index) for mask in masks]
 
     def hidden(self, keys: torch.Tensor, n_columns: int) -> torch.Tensor | None:
         """Return which cells denoising models do not see, ``[n_groups, batch, columns]``, or None."""
@@ -89,6 +113,6 @@ class Chance:
 
     def noise(self, keys: torch.Tensor) -> torch.Tensor:
         """Return the noise of variational models, 0 elsewhere, ``[n_models, batch, latent_dim]``."""
-        units = combine(keys[-1][:, None], self._units[None, : self._network.latent_dim])
+        units = combine(keys[-1][:, None], self._units[: self._network.latent_dim])
         noise = normal_of(units[:, None, :], self._rows).to(self._dtype)
         return by_model(noise, self._seed) * self._draws

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from autoenc.engines.contract import Activation, State
+from autoenc.engines.stacks.padded_norm import PaddedNorm
 from autoenc.models.grid import LayerShape, NetworkShape
 from autoenc.models.network import NORM_EPS
 
@@ -280,11 +281,8 @@ class StackNetwork:
         """Each row moved and stretched to mean 0 and variance 1 over the true width of its network."""
         if layer.name not in self._norms:
             return functional.layer_norm(h, h.shape[-1:], eps=NORM_EPS)
-        is_true, averaging = self._norms[layer.name]
-        # Padded units are 0, but through an unmasked mean a gradient would reach them.
-        centered = torch.addcmul(h, torch.bmm(h, averaging), is_true, value=-1)
-        variance = torch.bmm(centered.square(), averaging)
-        return centered * torch.rsqrt(variance + NORM_EPS)
+        normalized: torch.Tensor = PaddedNorm.apply(h, *self._norms[layer.name])  # type: ignore[no-untyped-call]
+        return normalized
 
 
 def _switched(product: torch.Tensor, switch: torch.Tensor | None) -> torch.Tensor:

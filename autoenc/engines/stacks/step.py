@@ -57,10 +57,12 @@ class Steps:
         self._factors, self._kl = (torch.from_numpy(part).to(device, dtype) for part in plan[2:])
         weights = [(recipe.all_weight, recipe.nonzero_weight) for recipe in self._recipes]
         self._weights = torch.tensor(weights, device=device, dtype=dtype)
-        self._at = torch.zeros(1, dtype=torch.int64, device=device)
+        self._masks = self._chance.empty_masks()
+        self._n_filled = len(self._masks[0]) if self._masks else batches.n_steps
+        self._at, self._within = (torch.zeros(1, dtype=torch.int64, device=device) for _ in range(2))
         self._errors = torch.zeros(len(fits), 2, dtype=torch.float64, device=device)
         self._counts = torch.zeros(len(batches.first), 2, dtype=torch.float64, device=device)
-        state = (self._p, self._m, self._v, self._at, self._errors, self._counts)
+        state = (self._p, self._m, self._v, self._at, self._within, self._errors, self._counts)
         self._repeat = place.repeatable(self._step, state)
 
     def launch(self, epoch: int, stop: StopFlag) -> None:
@@ -74,10 +76,13 @@ class Steps:
             buffer.copy_(torch.from_numpy(part))
         for buffer in (self._at, self._errors, self._counts):
             buffer.zero_()
-        for _ in range(self._batches.n_steps):
-            if stop.is_set():
-                raise Stopped
-            self._repeat()
+        for keys in self._keys.split(self._n_filled):
+            self._chance.fill(self._masks, keys)
+            self._within.zero_()
+            for _ in range(len(keys)):
+                if stop.is_set():
+                    raise Stopped
+                self._repeat()
 
     def losses(self) -> NDArray[np.float64]:
         """Return the training losses of the last epoch as they were met, ``[n_models]``."""
@@ -101,6 +106,7 @@ class Steps:
             self._errors += errors.detach()
             self._counts += counts
             self._at.add_(1).remainder_(self._batches.n_steps)  # warming up may go beyond the last step
+            self._within.add_(1).remainder_(self._n_filled)
 
     def _forward(
         self, flat: torch.Tensor, target: torch.Tensor, rows: torch.Tensor, keys: torch.Tensor
@@ -120,7 +126,8 @@ class Steps:
             return mean + torch.exp(0.5 * log_variance) * self._chance.noise(keys)
 
         reconstruction = self._network.forward(
-            flat, self._means, target.masked_fill(missing, 0), missing, self._index, self._chance.keep(keys),
+            flat, self._means, target.masked_fill(missing, 0), missing, self._index,
+            self._chance.keep([masks.index_select(0, self._within)[0] for masks in self._masks]),
             draw if self._network.variational else None,
         )  # fmt: skip
         return reconstruction, divergence

@@ -1,12 +1,34 @@
-"""The finalists of a search in words."""
+"""The finalists of a search in words, and as columns of a table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import nan
+from typing import TYPE_CHECKING
 
 from autoenc.searching.finalists import Finalist
 
-__all__ = ["finalist_lines"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["finalist_lines", "insert_finalists"]
+
+
+def insert_finalists(
+    table: pd.DataFrame, behind: str, finalists: Iterable[Finalist], numbers: Iterable[int]
+) -> None:
+    """Insert ``finalist_mean`` and ``finalist_standard_error``, missing where a trial was not judged again.
+
+    Args:
+        table: A row a trial; changed in place.
+        behind: The column behind which they stand.
+        finalists: How they compare.
+        numbers: The number of the trial of each row.
+    """
+    compared, place = {finalist.number: finalist for finalist in finalists}, [*table.columns].index(behind)
+    rows = [compared.get(number) for number in numbers]
+    for i, name in enumerate(("mean", "standard_error"), 1):
+        table.insert(place + i, f"finalist_{name}", [getattr(finalist, name, nan) for finalist in rows])
 
 
 def finalist_lines(finalists: Iterable[Finalist], name_of: Callable[[int], str]) -> list[str]:

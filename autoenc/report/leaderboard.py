@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from autoenc.report.finalists import insert_finalists
 from autoenc.report.results import SearchResults
 from autoenc.searching.trials import TrialResult
 
@@ -18,7 +19,8 @@ def leaderboard(results: SearchResults) -> pd.DataFrame:
 
     Columns:
         ``stack`` (hidden widths, e.g. ``64-32``); a column for each option of the recipe that varies;
-        ``loss`` (mean over folds and seeds) and its ``standard_error``; ``tied`` (whether no stack is shown
+        ``loss`` (mean over folds and seeds) and its ``standard_error``; with finalists ``finalist_mean`` and
+        ``finalist_standard_error`` over these and all further folds; ``tied`` (whether no stack is shown
         to be better; missing where that was not tested); ``explained`` variance; ``train_loss``;
         ``parameters``; ``n_layers``;
         ``n_fits``; ``seconds`` of training; ``failure`` (why it failed, else missing).
@@ -38,7 +40,11 @@ def leaderboard(results: SearchResults) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=names)
     table.index = pd.RangeIndex(1, len(table) + 1, name="rank")
     numbers = dict.fromkeys(("loss", "standard_error", "explained", "train_loss"), float)
-    return table.astype({"tied": "boolean", **numbers})
+    table = table.astype({"tied": "boolean", **numbers})
+    if results.judged_again is not None:
+        finalists = results.judged_again.standing.finalists()
+        insert_finalists(table, "standard_error", finalists, range(len(table)))
+    return table
 
 
 def _column(factor: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import nan
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -15,7 +14,7 @@ from autoenc.errors import InputError
 from autoenc.record.record import TUNE
 from autoenc.report.answer import baselines_line, compared_with_baseline
 from autoenc.report.base import Results
-from autoenc.report.finalists import finalist_lines
+from autoenc.report.finalists import finalist_lines, insert_finalists
 from autoenc.report.ties import trial_tie_lines
 from autoenc.report.trials_table import trials_table
 from autoenc.searching.finalists import Finalist
@@ -88,12 +87,8 @@ class StudyResults(Results):
         table = trials_table(
             self.study, [*first, *others], self._stack_of, self._size_of, self._error_of
         )  # fmt: skip
-        if not self._has_finalists():
-            return table
-        compared = {finalist.number: finalist for finalist in self.finalists}
-        for place, name in enumerate(("mean", "standard_error"), 3):
-            column = [getattr(compared.get(number), name, nan) for number in table["trial"]]
-            table.insert(place, f"finalist_{name}", column)
+        if self._has_finalists():
+            insert_finalists(table, "standard_error", self.finalists, table["trial"])
         return table
 
     @property

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from autoenc import load_model
+from autoenc import load_model, load_results
 from autoenc.data.division import split_table
 from autoenc.data.table import load_table
 from autoenc.engines import Fit, Recipe
@@ -483,6 +483,9 @@ def test_the_first_of_the_finalists_is_kept(call, table_csv, tmp_path) -> None:
     assert load_model(tmp_path / "best_model_latent3.pth").info["hidden_dims"] == judged[0]["config"]
     name = "-".join(map(str, judged[0]["config"]))
     assert f"finalist      {name}: {judged[0]['mean']:.4f} over 12 folds" in answer.out
+    board = load_results(tmp_path).leaderboard.set_index("stack")
+    assert board["finalist_mean"].count() == 4
+    assert board["finalist_mean"][name] == judged[0]["mean"]
     # All of it is recorded, and nothing is trained twice.
     size = (tmp_path / "study.journal").read_text().count('"fold"')
     assert call("search", *options, "--finalists", 4).code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
@@ -120,6 +121,7 @@ class CUDA:
     def __init__(self, index: int = 0, tf32: bool = False) -> None:
         self.device, self._tf32 = torch.device("cuda", index), tf32
         self._streams: dict[int, torch.cuda.Stream] = {}
+        self._lock, self._n_threads, self._before = threading.Lock(), 0, False
 
     def room_bytes(self) -> int:
         """Return part of what is free on the device and what torch holds without use."""
@@ -154,14 +156,20 @@ class CUDA:
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """Set the device, and how exact products of float32 are; both are given back."""
-        before = torch.backends.cuda.matmul.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = self._tf32
+        """Set the device, and how exact products of float32 are; the last thread to end gives that back."""
+        matmul = torch.backends.cuda.matmul
+        with self._lock:
+            if not self._n_threads:
+                self._before, matmul.allow_tf32 = matmul.allow_tf32, self._tf32
+            self._n_threads += 1
         try:
             with torch.cuda.device(self.device):
                 yield
         finally:
-            torch.backends.cuda.matmul.allow_tf32 = before
+            with self._lock:
+                self._n_threads -= 1
+                if not self._n_threads:
+                    matmul.allow_tf32 = self._before
 
     @contextmanager
     def lane(self, number: int) -> Iterator[None]:

@@ -205,7 +205,10 @@ def test_products_are_exact_unless_asked_otherwise_and_the_setting_is_given_back
         for setting in (True, False):
             matmul.allow_tf32 = setting
             for tf32 in (False, True):
-                with CUDA(tf32=tf32).training():
+                place = CUDA(tf32=tf32)
+                with place.training():
+                    with place.training():  # as where another thread reconstructs
+                        assert matmul.allow_tf32 is tf32
                     assert matmul.allow_tf32 is tf32
                 assert matmul.allow_tf32 is setting
     finally:

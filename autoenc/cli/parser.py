@@ -6,11 +6,9 @@ import argparse
 from typing import Any, NoReturn
 
 from autoenc import __version__
-from autoenc.cli.flags import add_options
 from autoenc.cli.topics import COMPLETION, EXAMPLES, SHOW, TOPICS
-from autoenc.cli.verbs import COMMANDS
+from autoenc.cli.verbs import COMMANDS, Command
 from autoenc.errors import InputError
-from autoenc.settings.layers import LayerSettings
 
 __all__ = ["Parser", "make_parser"]
 
@@ -38,7 +36,9 @@ class _Formatter(argparse.HelpFormatter):
         return "\n".join(f"{indent}{line}" for line in text.splitlines())
 
 
-def make_parser(prog: str, epilog: str = "", *, for_shells: bool = False) -> argparse.ArgumentParser:
+def make_parser(
+    prog: str, epilog: str = "", *, for_shells: bool = False, named: str | None = None
+) -> argparse.ArgumentParser:
     """Return the parser.
 
     Args:
@@ -46,6 +46,8 @@ def make_parser(prog: str, epilog: str = "", *, for_shells: bool = False) -> arg
         epilog: What stands at the end of the commands' help, before their examples.
         for_shells: Whether to leave out verbs of two words, which shells take for two, and to give each
             verb the help that is else in the overview.
+        named: The only command whose options are wanted, or no command, as loading those of all takes time;
+            None for all.
     """
     shows = prog.endswith(SHOW)
     parser = Parser(
@@ -70,14 +72,22 @@ def make_parser(prog: str, epilog: str = "", *, for_shells: bool = False) -> arg
             formatter_class=_Formatter, **more,
         )  # fmt: skip
         sub.add_argument("--version", action="version", version=f"autoenc {__version__}")
-        add_options(sub, LayerSettings, are_titled=False)
-        add_options(sub, command.settings)
+        if named in (None, name):
+            _add_all_options(sub, command)
     if not shows and not for_shells:  # these are taken off before, but for --help
         for name, text in _OTHER_HELP.items():
             commands.add_parser(
                 name, description=text, epilog=_examples(name, ""), formatter_class=_Formatter
             )
     return parser
+
+
+def _add_all_options(parser: argparse.ArgumentParser, command: Command) -> None:
+    from autoenc.cli.flags import add_options
+    from autoenc.settings.layers import LayerSettings
+
+    add_options(parser, LayerSettings, are_titled=False)
+    add_options(parser, command.settings)
 
 
 def _overview() -> str:

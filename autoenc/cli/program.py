@@ -8,21 +8,18 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from autoenc.cli.flags import flags_of, joined, unknown_word
 from autoenc.cli.parser import make_parser
 from autoenc.cli.topics import COMPLETION, SHOW
 from autoenc.cli.verbs import COMMANDS
-from autoenc.config import Resolution, load_layers, resolve
-from autoenc.config.words import SPACE_OPTIONS
-from autoenc.data.sources import pipes_kept
 from autoenc.errors import InputError
-from autoenc.settings.layers import LayerSettings
-from autoenc.settings.shards import shard_option
 from autoenc.system.machine import PIPE_CLOSED, close_output, what_happened
 from autoenc.system.text import OUTPUT, escape_output, forget_warnings, say, warn
 from autoenc.system.trouble import trouble
+
+if TYPE_CHECKING:
+    from autoenc.config import Resolution
 
 __all__ = ["main", "main_by_mode"]
 
@@ -56,13 +53,7 @@ def _main(arguments: list[str], prog: str, epilog: str) -> int:
 
             say(*completion_script(arguments[1:], prog).splitlines(), flush=True)
             return 0
-        name, resolution = _parse(arguments, prog, epilog)
-        words = joined(arguments, flags_of(COMMANDS[name].settings))[1:]
-        try:
-            with pipes_kept():
-                code = COMMANDS[name].run(resolution.settings, words)
-        except InputError as error:
-            raise InputError([resolution.located(problem) for problem in error.problems]) from None
+        code = _run(arguments, *_parse(arguments, prog, epilog))
         if sys.stdout is not None:
             sys.stdout.flush()  # here its errors can be reported
         return code
@@ -82,6 +73,18 @@ def _main(arguments: list[str], prog: str, epilog: str) -> int:
             raise
         warn(f"error: {reason}")
         return 1
+
+
+def _run(arguments: list[str], name: str, resolution: Resolution[Any]) -> int:
+    from autoenc.cli.flags import flags_of, joined
+    from autoenc.data.sources import pipes_kept
+
+    words = joined(arguments, flags_of(COMMANDS[name].settings))[1:]
+    try:
+        with pipes_kept():
+            return COMMANDS[name].run(resolution.settings, words)
+    except InputError as error:
+        raise InputError([resolution.located(problem) for problem in error.problems]) from None
 
 
 MODES = {"search": "search", "tune": "tune", "train_best": "train-best"}
@@ -115,9 +118,19 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
     Raises:
         InputError: If anything is.
     """
-    parser = make_parser(prog, epilog)
+    named = arguments[0] if arguments and arguments[0] in COMMANDS else ""
+    parser = make_parser(prog, epilog, named=named)
+    if not named:  # help for all, the version, or no command: that ends here, before options are loaded
+        parser.parse_known_args(arguments)
+        parser = make_parser(prog, epilog)
+    from autoenc.cli.flags import flags_of, joined, unknown_word
+    from autoenc.config import load_layers, resolve
+    from autoenc.config.words import SPACE_OPTIONS
+    from autoenc.settings.layers import LayerSettings
+    from autoenc.settings.shards import shard_option
+
     flags: dict[str, bool] = {}
-    if arguments and arguments[0] in COMMANDS:
+    if named:
         flags = flags_of(COMMANDS[arguments[0]].settings) | flags_of(LayerSettings)
     namespace, unknown = parser.parse_known_args(joined(arguments, flags))
     given = {name: value for name, value in vars(namespace).items() if name != "command"}

@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from autoenc.report.pictures import write_picture
 from autoenc.report.progress import draw_progress, progress_plot
 from autoenc.report.results import SearchResults, csv_text, json_bytes
-from autoenc.system.paths import OutputPaths, png_content, utf8, write_atomically
+from autoenc.system.paths import OutputPaths, utf8, write_atomically
 
 __all__ = ["LiveView", "state_of_record", "unfinished_state"]
 
@@ -66,8 +67,7 @@ class LiveView:
         write_atomically(self._paths.state_json, json_bytes(self._state(state)))
         write_atomically(self._paths.live_csv, utf8(csv_text(self._results)))
         if self._results.finished and drawing:
-            plot = draw_progress(progress_plot(self._results))
-            write_atomically(self._paths.progress_png, png_content(plot))
+            write_picture(self._paths.progress_png, draw_progress, progress_plot(self._results))
         self._last = time.monotonic()
         self._pause_s = max(_INTERVAL_S, (self._last - begun) / _COST_SHARE)
 

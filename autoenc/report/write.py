@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from autoenc.report.effects_plot import draw_effects
 from autoenc.report.latent import LatentPlot, draw_latent, latent_plot
+from autoenc.report.pictures import write_picture
 from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves, loss_name
 from autoenc.report.results import SearchResults, csv_text, json_bytes, results_document
 from autoenc.system.paths import OutputPaths, png_content, utf8, write_atomically
@@ -41,14 +42,13 @@ def write_reports(
     if not pictures:
         return written
     if results.ranked:
-        write_atomically(paths.curves_png, png_content(draw_curves(curves_plot(results))))
-        write_atomically(paths.complexity_png, png_content(draw_complexity(complexity_plot(results))))
+        write_picture(paths.curves_png, draw_curves, curves_plot(results))
+        write_picture(paths.complexity_png, draw_complexity, complexity_plot(results))
         written += [("loss curves", paths.curves_png), ("size and loss", paths.complexity_png)]
     if results.effects:
         title = f"What the options change, latent size {results.settings.latent_size}"
-        write_atomically(
-            paths.effects_png,
-            png_content(draw_effects(results.effects, title, loss_name(results, final=False))),
+        write_picture(
+            paths.effects_png, draw_effects, results.effects, title, loss_name(results, final=False)
         )
         written.append(("effects", paths.effects_png))
     return written

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from autoenc.settings.base import DataSettings, Settings, parse_settings, require_settings
-from autoenc.settings.commands import (
-    AnalyzeSettings,
-    CompareSettings,
-    EncodeSettings,
-    ImputeSettings,
-    MergeSettings,
-    PredictSettings,
-    RepairSettings,
-)
-from autoenc.settings.export import ExportSettings
-from autoenc.settings.fit import FitSettings, RaceSettings, search_settings
-from autoenc.settings.phases import PhasesSettings
-from autoenc.settings.pivot import PivotSettings
-from autoenc.settings.refine import RefineSettings
-from autoenc.settings.report import ReportSettings
-from autoenc.settings.runs import RunsDiffSettings, RunsSettings
-from autoenc.settings.search import SearchSettings
-from autoenc.settings.slurm import SlurmSettings
-from autoenc.settings.train_best import TrainBestSettings
-from autoenc.settings.training import ScaledSettings, TrainingSettings
-from autoenc.settings.transfer import TransferSettings
-from autoenc.settings.tune import TuneSettings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autoenc.settings.base import DataSettings, Settings, parse_settings, require_settings
+    from autoenc.settings.commands import (
+        AnalyzeSettings,
+        CompareSettings,
+        EncodeSettings,
+        ImputeSettings,
+        MergeSettings,
+        PredictSettings,
+        RepairSettings,
+    )
+    from autoenc.settings.export import ExportSettings
+    from autoenc.settings.fit import FitSettings, RaceSettings, search_settings
+    from autoenc.settings.phases import PhasesSettings
+    from autoenc.settings.pivot import PivotSettings
+    from autoenc.settings.refine import RefineSettings
+    from autoenc.settings.report import ReportSettings
+    from autoenc.settings.runs import RunsDiffSettings, RunsSettings
+    from autoenc.settings.search import SearchSettings
+    from autoenc.settings.slurm import SlurmSettings
+    from autoenc.settings.train_best import TrainBestSettings
+    from autoenc.settings.training import ScaledSettings, TrainingSettings
+    from autoenc.settings.transfer import TransferSettings
+    from autoenc.settings.tune import TuneSettings
 
 __all__ = [
     "AnalyzeSettings",
@@ -56,3 +60,41 @@ __all__ = [
     "parse_settings",
     "require_settings",
 ]
+
+_HOMES = {
+    "DataSettings": "base",
+    "Settings": "base",
+    "parse_settings": "base",
+    "require_settings": "base",
+    "AnalyzeSettings": "commands",
+    "CompareSettings": "commands",
+    "EncodeSettings": "commands",
+    "ImputeSettings": "commands",
+    "MergeSettings": "commands",
+    "PredictSettings": "commands",
+    "RepairSettings": "commands",
+    "ExportSettings": "export",
+    "FitSettings": "fit",
+    "RaceSettings": "fit",
+    "search_settings": "fit",
+    "PhasesSettings": "phases",
+    "PivotSettings": "pivot",
+    "RefineSettings": "refine",
+    "ReportSettings": "report",
+    "RunsDiffSettings": "runs",
+    "RunsSettings": "runs",
+    "SearchSettings": "search",
+    "SlurmSettings": "slurm",
+    "TrainBestSettings": "train_best",
+    "ScaledSettings": "training",
+    "TrainingSettings": "training",
+    "TransferSettings": "transfer",
+    "TuneSettings": "tune",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: declaring the options of all commands takes longer than most commands."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

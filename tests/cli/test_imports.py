@@ -1,0 +1,69 @@
+"""What the program loads before it is needed: nothing that takes longer than what was asked for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "cmaes", "dask", "matplotlib", "numba", "numpy", "optuna", "pandas", "plotly", "pyarrow", "pydantic",
+    "scipy", "sklearn", "sqlalchemy", "torch", "tqdm", "yaml",
+}  # fmt: skip
+"""Libraries whose import takes more than a few milliseconds."""
+
+FIRST_FIT = """
+from autoenc.engines.native import NativeEngine
+
+def fit(self, *args, **more):
+    tell()
+    os._exit(0)
+
+NativeEngine.fit = fit
+"""
+
+
+def loaded(code: str, tmp_path) -> set[str]:
+    """Heavy libraries that a process has loaded by the time it calls ``tell``."""
+    tell = f"""
+import json, os, sys
+
+def tell():
+    with open({str(tmp_path / "told.json")!r}, "w") as file:
+        json.dump(sorted({{name.split(".")[0] for name in sys.modules}}), file)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", f"{tell}\n{code}"], capture_output=True, text=True, cwd=tmp_path, timeout=300
+    )
+    assert (tmp_path / "told.json").exists(), run.stderr
+    return HEAVY & {*json.loads((tmp_path / "told.json").read_text())}
+
+
+def test_the_package_loads_no_library(tmp_path):
+    assert loaded("import autoenc\ntell()", tmp_path) == set()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_loads_no_library(words, tmp_path):
+    code = f"""
+import atexit
+atexit.register(tell)
+from autoenc.cli import main
+main({words})
+"""
+    assert loaded(code, tmp_path) == set()
+
+
+def test_a_search_loads_what_it_uses_before_its_first_fit(tmp_path):
+    rows = [[(7 * i + 3 * j * j) % 11 / 10 for j in range(3)] for i in range(60)]
+    (tmp_path / "t.csv").write_text("a,b,c\n" + "\n".join(",".join(map(str, row)) for row in rows))
+    words = ["--data_path", "t.csv", "--hidden_dims_search", "8", "--max_layers", "1", "--latent_dim", "2"]
+    code = f"""
+{FIRST_FIT}
+from autoenc.cli import main
+main(["search", *{words}, "--output_dir", "out", "--quiet"])
+"""
+    extra = loaded(code, tmp_path) - {"numpy", "pandas", "numba", "matplotlib", "pyarrow", "scipy"}
+    assert extra == {"optuna", "pydantic", "tqdm", "yaml"}

@@ -63,8 +63,9 @@ def dry_run(job: SearchJob) -> int:
     if sizes:
         say(f"parameters from {min(sizes):,} to {max(sizes):,}")
     n_tables = job.division.n_scaled_tables(job.folds, settings.scaling)
+    n_at_once = job.engine.n_at_once if job.engine.device == "cpu" else 0  # a GPU has memory of its own
     n_bytes = estimate_bytes(
-        job.fits, job.table.values.size, input_dim, n_tables=n_tables, jobs=settings.jobs,
+        job.fits, job.table.values.size, input_dim, n_tables=n_tables, jobs=n_at_once or settings.jobs,
         n_recorded=len(job.fits),
     )  # fmt: skip
     say(f"memory {memory_text(n_bytes)}")

@@ -9,7 +9,7 @@ from autoenc.engines.remembering import Remembering
 
 
 class Counting:
-    name, device = "counting", "cpu"
+    name, device, n_at_once = "counting", "cpu", 0
 
     def __init__(self) -> None:
         self.base, self.n_fits = NativeEngine(), 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -63,7 +65,14 @@ class Steps:
         self._errors = torch.zeros(len(fits), 2, dtype=torch.float64, device=device)
         self._counts = torch.zeros(len(batches.first), 2, dtype=torch.float64, device=device)
         state = (self._p, self._m, self._v, self._at, self._within, self._errors, self._counts)
-        self._repeat = place.repeatable(self._step, state)
+        method = weakref.WeakMethod(self._step)  # or the tensors would stay until the garbage is collected
+
+        def step() -> None:
+            own = method()
+            assert own is not None
+            own()
+
+        self._repeat = place.repeatable(step, state)
 
     def launch(self, epoch: int, stop: StopFlag) -> None:
         """Have an epoch trained, from 0; a device of its own may still work on it when this returns.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,9 @@ import torch
 from autoenc.engines import Fit, Recipe, Request, make_engine
 from autoenc.engines.stacked import StackedEngine
 from autoenc.engines.stacks.places import CPU, CUDA, place_of
+from autoenc.engines.stacks.stack import Stack
+from autoenc.engines.stacks.step import Steps
+from autoenc.engines.stacks.tables import DeviceTables
 from autoenc.errors import InputError
 
 FITS = [Fit((width, 4), 2, Recipe(epochs=3, batch_size=8), seed) for width in (4, 7) for seed in range(3)]
@@ -155,6 +159,18 @@ def test_an_error_of_one_fit_is_no_other_fits(split, monkeypatch):
     found = trained(StackedEngine(), split)
     assert str(found.pop(2)) == "this one"
     assert all(outcome.failure is None for outcome in found)
+
+
+def test_nothing_of_a_stack_stays_in_memory(split):
+    engine = StackedEngine()
+    trained(engine, split)
+    gc.collect()
+    gc.disable()
+    try:
+        trained(engine, split)
+        assert not [one for one in gc.get_objects() if type(one) in (Steps, Stack, DeviceTables)]
+    finally:
+        gc.enable()
 
 
 def test_watchers_see_each_epoch_once_and_end_their_own_fit(split):

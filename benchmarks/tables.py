@@ -28,6 +28,7 @@ from autoenc.engines.explained import explained_variance
 Array = np.ndarray
 STACKS = [(16,), (32,), (64,), (128,), (32, 16), (64, 32), (128, 64), (128, 128), (128, 64, 32)]
 KERNEL_ROWS = 4000
+_LEAST_BUDGET_S = 5.0
 
 
 def tables() -> dict[str, Callable[[], Array]]:
@@ -200,7 +201,8 @@ def measure(name: str, values: Array, latent_dim: int, n_splits: int, budget: fl
                 found.setdefault(side, []).append(explained(values, train, test, guesses))
                 seconds.setdefault(side, []).append(time.perf_counter() - begun)
         begun = time.perf_counter()
-        guesses, chosen = by_fit(values, train, test, latent_dim, budget)
+        own_budget = budget or max(_LEAST_BUDGET_S, seconds["MLPRegressor"][-1])
+        guesses, chosen = by_fit(values, train, test, latent_dim, own_budget)
         names.append(chosen)
         found.setdefault("fit", []).append(explained(values, train, test, guesses))
         seconds.setdefault("fit", []).append(time.perf_counter() - begun)
@@ -213,13 +215,18 @@ def measure(name: str, values: Array, latent_dim: int, n_splits: int, budget: fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--budget", type=float, default=20.0, help="seconds of fit for a split")
+    parser.add_argument(
+        "--budget", type=float, default=0.0,
+        help="seconds of fit for a split; 0: what the grid of MLPRegressor took, 5 at least",
+    )  # fmt: skip
     parser.add_argument("--latent_dims", default="2,3,8")
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--tables", default="", help="names, by commas; by default all")
     parser.add_argument("--no_peers", action="store_true", help="PCA and fit alone")
     parser.add_argument("--output", type=Path, help="a line of JSON for each table and latent size")
     arguments = parser.parse_args()
+    if arguments.no_peers and not arguments.budget:
+        parser.error("--no_peers needs a --budget: there is no peer whose time it could have")
     wanted = [name.strip() for name in arguments.tables.split(",") if name.strip()]
     print(f"{os.cpu_count()} cores; explained variance in %, the mean over {arguments.splits} splits")
     for name, load in tables().items():

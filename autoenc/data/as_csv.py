@@ -21,6 +21,8 @@ _SAMPLE_BYTES = 2**20
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*", re.ASCII)
 _POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+([eE][+-]?\d+)?\s*", re.ASCII)
 
+_ODD_COMMA = re.compile(rb"(?<!\d),|,(?!\d)|,\d+,|[eE]\d*,")
+
 
 @contextmanager
 def cells_of_any_length() -> Iterator[None]:
@@ -111,7 +113,9 @@ class _Rewriting:
         """Return lines without quotes as CSV, all at once; None where each cell must be looked at."""
         if self._is_spaced or b'"' in data or b"\r" in data:
             return None
-        if self.has_commas:
+        if self.has_commas and self._holds_numbers_alone(data):
+            data = data.replace(b",", b".")
+        elif self.has_commas:
             if self._point.search(data):
                 return None
             data = self._comma.sub(rb"\1.\2\3", data)
@@ -119,6 +123,11 @@ class _Rewriting:
             return None
         self.n_lines += data.count(b"\n")
         return data.replace(self.delimiter.encode(), b",")
+
+    def _holds_numbers_alone(self, data: bytes) -> bool:
+        """Return whether every comma of some lines is a decimal one: between digits, one a cell, no text."""
+        others = data.translate(None, b"0123456789+-eE, \n" + self.delimiter.encode())
+        return self.delimiter != "," and not others and _ODD_COMMA.search(data) is None
 
     def _row_by_row(self, data: bytes) -> tuple[int, bytes]:
         try:

@@ -2,7 +2,9 @@
 
     python benchmarks/command.py [--repeats N]
 
-The first time means empty caches of compiled code and of matplotlib's fonts.
+The first time means empty caches of compiled code and of matplotlib's fonts. What the command takes beside
+its training, a run with a single epoch, is compared with the bare import of the libraries that it cannot do
+without, and its help with that of argparse: as ratios of processor time, which other programs disturb less.
 """
 
 from __future__ import annotations
@@ -14,18 +16,42 @@ from statistics import median
 
 from common import Child, describe_machine, print_table, run_child
 
-RUNS = (  # name, target in seconds, options
-    ("first time", 12, []),
-    ("warm", 6, []),
-    ("warm, with latent plane and model", None, ["--latent_dim", "2", "--save_models"]),
+FIRST, WARM, SHORT, AGAIN, PLANE = (
+    "first time",
+    "warm",
+    "warm, one epoch",
+    "again, nothing to train",
+    "warm, with latent plane and model",
 )
+IMPORTS, HELP, ARGPARSE = "bare imports", "autoenc --help", "import argparse"
+TARGETS = {FIRST: 12, WARM: 6}  # seconds
+LIBRARIES = "import numpy, pandas, numba, matplotlib.figure"
 
 
-def run_command(folder: Path, options: list[str]) -> Child:
-    """One run: caches in ``folder``, output in a new folder, so that nothing is resumed."""
-    caches = {"NUMBA_CACHE_DIR": str(folder / "numba"), "MPLCONFIGDIR": str(folder / "matplotlib")}
-    output = tempfile.mkdtemp(dir=folder)
-    return run_child(["hyperparam_optimizer.py", "--output_dir", output, *options], caches)
+def run_command(folder: Path, output: Path, options: list[str]) -> Child:
+    """One run: caches in ``folder``, output in another."""
+    return run_child(["hyperparam_optimizer.py", "--output_dir", output, *options], caches(folder))
+
+
+def caches(folder: Path) -> dict[str, str]:
+    """Environment variables by which compiled code and fonts are kept in ``folder``."""
+    return {"NUMBA_CACHE_DIR": str(folder / "numba"), "MPLCONFIGDIR": str(folder / "matplotlib")}
+
+
+def run_all(folder: Path) -> dict[str, Child]:
+    """Run everything once."""
+    names = (FIRST, WARM, SHORT, PLANE)
+    outputs = {name: Path(tempfile.mkdtemp(dir=folder)) for name in names}
+    return {  # all but the first one find their caches filled
+        FIRST: run_command(folder, outputs[FIRST], []),
+        WARM: run_command(folder, outputs[WARM], []),
+        SHORT: run_command(folder, outputs[SHORT], ["--epochs", "1"]),
+        IMPORTS: run_child(["-c", LIBRARIES], caches(folder)),
+        AGAIN: run_command(folder, outputs[WARM], []),
+        HELP: run_child(["-m", "autoenc", "--help"]),
+        ARGPARSE: run_child(["-c", "import argparse"]),
+        PLANE: run_command(folder, outputs[PLANE], ["--latent_dim", "2", "--save_models"]),
+    }
 
 
 def main() -> None:
@@ -33,17 +59,21 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="times that all runs are made")
     repeats = max(1, parser.parse_args().repeats)
     print(describe_machine())
-    children: dict[str, list[Child]] = {}
+    runs: list[dict[str, Child]] = []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
-            for name, _, options in RUNS:  # all but the first one find their caches filled
-                children.setdefault(name, []).append(run_command(Path(folder), options))
+            runs.append(run_all(Path(folder)))
     rows = [["seconds", "median", "fastest", "slowest", "CPU", "runs", "target"]]
-    for name, target_s, _ in RUNS:
-        seconds = [child.seconds for child in children[name]]
-        cpu_s = median(child.cpu_s for child in children[name])
-        figures = [f"{value:.1f}" for value in (median(seconds), min(seconds), max(seconds), cpu_s)]
-        rows.append([name, *figures, str(repeats), f"<= {target_s}" if target_s else ""])
+    for name in runs[0]:
+        seconds = [children[name].seconds for children in runs]
+        cpu_s = median(children[name].cpu_s for children in runs)
+        figures = [f"{value:.2f}" for value in (median(seconds), min(seconds), max(seconds), cpu_s)]
+        rows.append([name, *figures, str(repeats), f"<= {TARGETS[name]}" if name in TARGETS else ""])
+    print_table(rows)
+    rows = [["ratio of CPU", "median", "target"]]
+    for name, beside, target in ((SHORT, IMPORTS, 1.3), (AGAIN, IMPORTS, 1.3), (HELP, ARGPARSE, 4)):
+        ratio = median(children[name].cpu_s / children[beside].cpu_s for children in runs)
+        rows.append([f"{name} / {beside}", f"{ratio:.2f}", f"<= {target}"])
     print_table(rows)
 
 

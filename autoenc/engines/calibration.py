@@ -29,6 +29,8 @@ _SHARE = 0.01
 """Of a column's deviation over all rows, added to that in a fold: a bound on what one fold can decide."""
 _LEAST_GAIN = 0.02
 """Of explained variance, in folds that the factors do not follow from."""
+_LEAST_ROWS = 30
+"""Rows that judge a fold: in fewer columns vary little by chance, and factors follow from luck."""
 _SMALL_SHARE = 0.1
 """Of a column's deviation over all rows: in a fold with less it hardly varies."""
 _CHUNK_CELLS = 2**22
@@ -58,6 +60,8 @@ def hardly_varies(split: Split) -> bool:
     Args:
         split: One of several folds.
     """
+    if split.test.size < _LEAST_ROWS:
+        return False
     _, pooled, is_judged = split.deviations
     return bool((_own_deviations(split)[is_judged] < _SMALL_SHARE * pooled[is_judged]).any())
 

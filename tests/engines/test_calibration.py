@@ -137,6 +137,11 @@ def test_which_tables_hardly_vary_in_a_fold(division: Division) -> None:
     assert not any(hardly_varies(known.standardized(name)) for name in fold_names(4))
 
 
+def test_nothing_is_told_of_few_rows() -> None:
+    few = Division(_made(_values()[:60]), "standard", 0, folds=4)
+    assert not any(hardly_varies(few.standardized(name)) for name in fold_names(4))
+
+
 def test_factors_are_the_best_of_the_others_folds() -> None:
     """A column that is known keeps its factor; one that is noise gets that of its mean."""
     rng = np.random.default_rng(1)

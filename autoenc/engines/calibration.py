@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Engine, Fit, Outcome, Split, State, StopFlag, Watch
+from autoenc.engines.contract import BEFORE, Engine, Fit, Outcome, Split, State, StopFlag, Watch
 from autoenc.engines.explained import explained_variance, reconstruction_loss
 
 __all__ = ["Calibrating", "calibrated_state", "calibration_factors", "hardly_varies"]
@@ -142,10 +142,14 @@ class Calibrating:
     def _calibrated(self, split: Split, fit: Fit, outcome: Outcome, factors: Floats) -> Outcome:
         state = calibrated_state(fit, outcome.state, factors, _centers(split))
         reconstruct = self._reconstruct(split, fit, state)
-        test_losses = list(outcome.test_losses)
-        test_losses[outcome.kept_epoch] = reconstruction_loss(split, split.test, reconstruct, fit.recipe)
+        test_losses, start_loss = list(outcome.test_losses), outcome.start_loss
+        test_loss = reconstruction_loss(split, split.test, reconstruct, fit.recipe)
+        if outcome.kept_epoch == BEFORE:
+            start_loss = test_loss
+        else:
+            test_losses[outcome.kept_epoch] = test_loss
         return replace(
-            outcome, state=state, test_losses=test_losses,
+            outcome, state=state, test_losses=test_losses, start_loss=start_loss,
             final_train_loss=reconstruction_loss(split, split.train, reconstruct, fit.recipe),
             explained=explained_variance(split, reconstruct),
         )  # fmt: skip

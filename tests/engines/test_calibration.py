@@ -18,6 +18,7 @@ from autoenc.engines.calibration import (
     calibration_factors,
     hardly_varies,
 )
+from autoenc.engines.contract import BEFORE
 from autoenc.engines.explained import explained_by_column
 from autoenc.engines.native import NativeEngine
 
@@ -93,6 +94,16 @@ def test_losses_are_those_of_the_calibrated_network(division: Division) -> None:
     for rows, loss in ((split.test, outcome.final_test_loss), (split.train, outcome.final_train_loss)):
         error = engine.reconstruct(split, fit, outcome.state, rows) - split.values[rows]
         assert loss == pytest.approx(np.square(error).mean())
+
+
+def test_the_loss_of_a_start_that_is_kept_is_that_of_the_calibrated_network(division: Division) -> None:
+    fit = _fit(patience=3, initial_lr=1.0, eta_min=1.0, min_epochs=1)  # no epoch is better than the start
+    engine, split = NativeEngine(np.float64), division.split()
+    outcome = Calibrating(engine, division.split_of).fit(split, fit)
+    assert outcome.kept_epoch == BEFORE
+    assert outcome.test_losses == engine.fit(split, fit).test_losses
+    error = engine.reconstruct(split, fit, outcome.state, split.test) - split.values[split.test]
+    assert outcome.final_test_loss == pytest.approx(np.square(error).mean())
 
 
 def test_fits_on_folds_are_left_as_they_are(division: Division) -> None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from autoenc.engines.contract import BEFORE, Engine, Fit, Outcome, Split, State, StopFlag, Watch
 from autoenc.engines.explained import explained_variance, reconstruction_loss
+from autoenc.engines.wrapping import Wrapping
 
 __all__ = ["Calibrating", "calibrated_state", "calibration_factors", "hardly_varies"]
 
@@ -70,7 +71,7 @@ def _own_deviations(split: Split) -> Floats:
     return replace(split, is_fold=False).deviations[1]
 
 
-class Calibrating:
+class Calibrating(Wrapping[Engine]):
     """An engine that calibrates the fits whose recipe asks for it, and has another engine train.
 
     A fit on a fold is left as it is, and what follows from it is kept in memory for a while. Others need one
@@ -82,18 +83,14 @@ class Calibrating:
     """
 
     def __init__(self, base: Engine, split_of: Callable[[Fit], Split]) -> None:
-        self.name, self.device, self.n_at_once = base.name, base.device, base.n_at_once
-        self._base, self._split_of = base, split_of
+        super().__init__(base)
+        self._split_of = split_of
         self._kept: OrderedDict[Fit, _Errors] = OrderedDict()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Sent to other processes, which train fits on folds alone, it is the engine that trains."""
         return _itself, (self._base,)
-
-    def prepare(self) -> None:
-        """See :class:`autoenc.engines.contract.Engine`."""
-        self._base.prepare()
 
     def fit(
         self,
@@ -158,12 +155,6 @@ class Calibrating:
         self, split: Split, fit: Fit, state: State
     ) -> Callable[[NDArray[np.int64]], NDArray[np.floating]]:
         return lambda rows: self._base.reconstruct(split, fit, state, rows)
-
-    def reconstruct(
-        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
-    ) -> NDArray[np.floating]:
-        """See :class:`autoenc.engines.contract.Engine`."""
-        return self._base.reconstruct(split, fit, state, rows)
 
 
 def _itself(engine: Engine) -> Engine:

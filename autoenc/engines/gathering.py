@@ -9,9 +9,6 @@ import threading
 import time
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autoenc.engines.contract import (
     Fit,
     ManyAtOnce,
@@ -23,6 +20,7 @@ from autoenc.engines.contract import (
     Watch,
     check_initial,
 )
+from autoenc.engines.wrapping import Wrapping
 
 __all__ = ["Gathering"]
 
@@ -43,7 +41,7 @@ class _Waiting:
         self.woken.set()
 
 
-class Gathering:
+class Gathering(Wrapping[ManyAtOnce]):
     """An engine that hands another one all fits that are asked for at the same time.
 
     What a fit comes to depends on what is trained beside it, by rounding alone.
@@ -53,18 +51,14 @@ class Gathering:
     """
 
     def __init__(self, base: ManyAtOnce) -> None:
-        self.name, self.device, self.n_at_once = base.name, base.device, base.n_at_once
-        self._base, self._lock = base, threading.Lock()
+        super().__init__(base)
+        self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._is_led = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Sent to another process, it gathers there what is asked for there."""
         return Gathering, (self._base,)
-
-    def prepare(self) -> None:
-        """See :class:`autoenc.engines.contract.Engine`."""
-        self._base.prepare()
 
     def fit(
         self,
@@ -119,9 +113,3 @@ class Gathering:
             together = [own, *same[: self.n_at_once - 1]]
             self._waiting = [one for one in self._waiting if one not in together]
         return together
-
-    def reconstruct(
-        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
-    ) -> NDArray[np.floating]:
-        """Reconstruct rows; see :class:`autoenc.engines.contract.Engine`."""
-        return self._base.reconstruct(split, fit, state, rows)

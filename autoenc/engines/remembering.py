@@ -5,15 +5,13 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autoenc.engines.contract import Engine, Fit, Outcome, Split, State, StopFlag, Watch
+from autoenc.engines.wrapping import Wrapping
 
 __all__ = ["Remembering"]
 
 
-class Remembering:
+class Remembering(Wrapping[Engine]):
     """Has another engine train, and gives the outcome of the last fit again without training.
 
     Args:
@@ -21,17 +19,12 @@ class Remembering:
     """
 
     def __init__(self, base: Engine) -> None:
-        self.name, self.device, self.n_at_once = base.name, base.device, base.n_at_once
-        self._base = base
+        super().__init__(base)
         self._last: tuple[weakref.ref[Split], Fit, Outcome] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Sent to another process, it remembers nothing there."""
         return Remembering, (self._base,)
-
-    def prepare(self) -> None:
-        """See :class:`autoenc.engines.contract.Engine`."""
-        self._base.prepare()
 
     def fit(
         self,
@@ -51,9 +44,3 @@ class Remembering:
         outcome = self._base.fit(split, fit, stop)
         self._last = weakref.ref(split), fit, outcome
         return outcome
-
-    def reconstruct(
-        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
-    ) -> NDArray[np.floating]:
-        """See :class:`autoenc.engines.contract.Engine`."""
-        return self._base.reconstruct(split, fit, state, rows)

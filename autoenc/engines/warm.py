@@ -13,11 +13,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autoenc.engines.contract import Engine, Fit, Outcome, Split, State, StopFlag, Watch
 from autoenc.engines.randomness import initial_state
+from autoenc.engines.wrapping import Wrapping
 from autoenc.models.grid import NetworkShape, format_architecture
 
 __all__ = ["WarmStarting", "extended_state"]
@@ -66,7 +64,7 @@ class _Kept:
     n_users: int = 0
 
 
-class WarmStarting:
+class WarmStarting(Wrapping[Engine]):
     """An engine that finds for every warm fit its trained parent, and has another engine train both.
 
     Cold fits that can be parents are kept in memory for a while, the last used longest, so that a parent is
@@ -79,24 +77,14 @@ class WarmStarting:
     """
 
     def __init__(self, base: Engine, max_layers: int, memory_bytes: int = _MEMORY_BYTES) -> None:
-        self.name, self.device, self.n_at_once = base.name, base.device, base.n_at_once
-        self._base, self._max_layers, self._memory_bytes = base, max_layers, memory_bytes
+        super().__init__(base)
+        self._max_layers, self._memory_bytes = max_layers, memory_bytes
         self._kept: OrderedDict[Fit, _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Sent to another process, it begins there with an empty memory."""
         return WarmStarting, (self._base, self._max_layers, self._memory_bytes)
-
-    def prepare(self) -> None:
-        """See :class:`autoenc.engines.contract.Engine`."""
-        self._base.prepare()
-
-    def reconstruct(
-        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
-    ) -> NDArray[np.floating]:
-        """Reconstruct rows; see :class:`~autoenc.engines.contract.Engine`."""
-        return self._base.reconstruct(split, fit, state, rows)
 
     def fit(
         self,

@@ -18,14 +18,6 @@ MASKED = Recipe(epochs=4, batch_size=9, initial_lr=3e-3, missing="mask")
 FAMILIES = {"ae": {}, "dae": {"corruption": 0.3}, "vae": {"kl_weight": 0.01}}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("start", ["random", "pca"])
 @pytest.mark.parametrize(

@@ -27,14 +27,6 @@ FLOAT64 = 1e-10  # largest relative difference of losses and parameters after a 
 FLOAT32 = 1e-3  # largest relative difference of final test losses
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class Difference(NamedTuple):
     """Largest relative differences, of a loss and of a parameter in its array."""
 

@@ -26,14 +26,6 @@ QUICK = Recipe(epochs=5, batch_size=9, initial_lr=3e-3, start="pca")
 FAMILIES = {"ae": {}, "dae": {"corruption": 0.3}, "vae": {"kl_weight": 0.01}}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("norm", ["layer", "none"])
 @pytest.mark.parametrize(("activation", "stack"), [("relu", (8, 4)), ("gelu", (7,)), ("tanh", (9, 5, 5))])

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from autoenc.engines import Fit, Recipe, Request
 from autoenc.engines.stacked import StackedEngine
@@ -15,14 +14,6 @@ from autoenc.engines.torch_loop import TorchEngine
 from autoenc.models.grid import ArchitectureGrid
 
 SHORT = Recipe(epochs=3, batch_size=8)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,6 @@ from autoenc.engines.torch_loop import TorchEngine
 from autoenc.models.loss import sparse_aware_loss
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def written_out(split, fit):
     """The training of a network with ReLU and LayerNorm, from the definition, in float64."""
     recipe, values = fit.recipe, torch.from_numpy(split.values).double()

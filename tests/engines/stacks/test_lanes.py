@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-import torch
 
 from autoenc.engines import Fit, Outcome, Recipe, Request, StopFlag, Stopped
 from autoenc.engines.stacked import StackedEngine
@@ -14,14 +13,6 @@ from autoenc.engines.stacks.lanes import run_in_lanes
 from autoenc.engines.stacks.places import CPU
 
 DONE = Outcome([], [], 0.0, 0.0, {})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Lanes(CPU):

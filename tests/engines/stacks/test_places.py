@@ -20,14 +20,6 @@ from autoenc.errors import InputError
 FITS = [Fit((width, 4), 2, Recipe(epochs=3, batch_size=8), seed) for width in (4, 7) for seed in range(3)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class Captured(CPU):
     """Does with a step what a graph does: warms up, records where its tensors are, and undoes all that."""
 

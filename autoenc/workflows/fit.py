@@ -44,11 +44,13 @@ class FitJob(SearchJob):
     Attributes:
         started: When the command began, by the monotonic clock.
         share: Part of the budget that is this latent size's.
+        due: Part of the budget after which it ends at the latest, those before it counted.
     """
 
     settings: RaceSettings
     started: float = field(default_factory=time.monotonic)
     share: float = 1.0
+    due: float = 1.0
 
     @cached_property
     def trials(self) -> list[Trial]:
@@ -99,8 +101,8 @@ def prepare_fits(
     for size in settings.latent_dim or _sizes(profile):
         race = settings.race(size, profile)
         jobs.append(FitJob(race, OutputPaths(folder, size), engine, table, None, is_on_disk, started))
-    for job in jobs:
-        job.share = 1 / len(jobs)
+    for i, job in enumerate(jobs):
+        job.share, job.due = 1 / len(jobs), (i + 1) / len(jobs)
     return jobs
 
 
@@ -182,8 +184,11 @@ class _Clock:
         self._n_last = 1 + n_calibrating + (job.settings.refit == "all")
         budget = job.settings.budget * job.share
         spent = sum(outcome.seconds for outcome in results.outcomes.values()) / self._jobs
-        begun = job.started if job.share == 1 else time.monotonic()
-        self._end = begun + budget - spent - _REPORTS_S * job.share
+        self._is_shared = job.share < 1
+        begun = time.monotonic() if self._is_shared else job.started
+        # What the sizes before spent beside training, on reports above all, is not spent twice.
+        latest = job.started + job.settings.budget * job.due
+        self._end = min(begun + budget - spent, latest) - _REPORTS_S
 
     def left(self) -> float:
         """Return seconds left, without those that the last training needs."""
@@ -200,11 +205,16 @@ class _Clock:
         return 1.3 * seconds * self._n_last
 
     def allows(self, seconds: float) -> bool:
-        """Return whether a fit that takes about so many seconds may be begun; PCA always, and one more."""
+        """Return whether a fit that takes about so many seconds may be begun; see :meth:`_n_least`."""
         if len(self._results.finished) < 2 and len(self._results.outcomes) <= self._n_least():
             return True
         left = self.left()
         return left > 0 and seconds <= left
 
     def _n_least(self) -> int:
-        return len(self._results.trials[0].fits)
+        """Fits that are always trained: PCA and one more; of several sizes the quick candidate on all folds.
+
+        Sizes that are compared must not differ by what there was time for.
+        """
+        n_folds = len(self._results.trials[0].fits)
+        return 3 * n_folds if self._is_shared else n_folds

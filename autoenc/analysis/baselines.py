@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.analysis.linear_baseline import linear_reconstruction
+from autoenc.analysis.linear_baseline import MOST_CELLS, linear_reconstruction
 from autoenc.engines import Recipe, Split
 from autoenc.engines.explained import explained_variance
-from autoenc.engines.pca_start import column_means, pca_of_rows
+from autoenc.engines.pca_start import column_means, filled_rows, pca_of_rows
 
 __all__ = [
     "BASELINES", "above_pca", "baseline_losses", "best_baseline", "pca_explained", "reconstruction_loss",
@@ -48,11 +48,12 @@ def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, 
         ``mean`` and ``pca``; and ``linear``, the linear autoencoder fitted to the weighted loss
         (:func:`autoenc.analysis.linear_baseline.linear_reconstruction`), where the table is not too large.
     """
-    train, test = split.values[split.train], split.values[split.test]
-    means = column_means(train)
-    linear = linear_reconstruction(train, test, latent_dim, recipe)
-    train, filled = (np.where(np.isnan(rows), means, rows) for rows in (train, test))
-    pca = pca_of_rows(train, latent_dim)
+    values, test, linear = split.values, split.values[split.test], None
+    means = column_means(values, split.train)
+    if split.train.size * values.shape[1] <= MOST_CELLS:
+        linear = linear_reconstruction(values[split.train], test, latent_dim, recipe)
+    pca = pca_of_rows(filled_rows(values, split.train, means), latent_dim)
+    filled = filled_rows(values, split.test, means)
     if pca.mean_.dtype == np.float64:
         filled = filled.astype(np.float64)
     return {
@@ -81,15 +82,13 @@ def pca_explained(split: Split, latent_dim: int) -> float | None:
     Returns:
         The mean over columns; None where none can be judged.
     """
-    train = split.values[split.train]
-    if np.isnan(train).all():
+    if split.is_left_out.all():
         return None
-    means = column_means(train)
-    pca = pca_of_rows(np.where(np.isnan(train), means, train), latent_dim)
+    means = column_means(split.values, split.train)
+    pca = pca_of_rows(filled_rows(split.values, split.train, means), latent_dim)
 
     def reconstruct(rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        cells = split.values[rows]
-        filled = np.where(np.isnan(cells), means, cells)
+        filled = filled_rows(split.values, rows, means)
         restored: NDArray[np.floating] = pca.inverse_transform(pca.transform(filled))
         return restored
 

@@ -39,14 +39,22 @@ def cells_document(
         ``mean_ratio``, the mean reconstruction over the mean of the data, in scaled units, None where some
         are negative.
     """
-    target = split.values[split.test].astype(np.float64)
+    target = split.values[split.test]
     observed = ~np.isnan(target)
     nonzero = observed & (target != 0)
     weights = recipe.all_weight * observed / max(observed.sum(), 1)
     weights += recipe.nonzero_weight * nonzero / max(nonzero.sum(), 1)
-    cells = np.where(observed, target, 0.0)
-    errors = weights * np.square(np.where(observed, reconstruction - cells, 0.0))
-    of_mean = weights * np.square(np.where(observed, column_means(split.values[split.train]) - cells, 0.0))
+    cells = np.where(observed, target, 0.0).astype(np.float64)
+
+    def weighted(answers: NDArray[np.floating]) -> NDArray[np.float64]:
+        errors = np.subtract(answers, cells, dtype=np.float64)
+        errors[~observed] = 0.0
+        np.square(errors, out=errors)
+        errors *= weights
+        return errors
+
+    of_mean = weighted(column_means(split.values, split.train)).sum(axis=0)
+    errors = weighted(reconstruction)
     by_column, total = errors.sum(axis=0), float(errors.sum())
     large = np.argwhere(errors > SHARE * total) if total > 0 else np.empty((0, 2), int)
     large = large[np.argsort(-errors[tuple(large.T)], kind="stable")]
@@ -67,7 +75,7 @@ def cells_document(
             }
             for i, j in large.tolist()
         ],
-        "n_worse_than_mean": int((seen & (by_column > of_mean.sum(axis=0))).sum()),
+        "n_worse_than_mean": int((seen & (by_column > of_mean)).sum()),
         "n_columns": int(seen.sum()),
         "mean_ratio": ratio,
     }

@@ -32,6 +32,7 @@ ALL = "all"
 N_KEPT = 32
 """Scaled copies of a table that are kept."""
 Rows = NDArray[np.int64]
+_ROWS_AT_ONCE = 4096
 
 
 def divide_holdout(rows: Rows, seed: int, classes: Labels = None, groups: Labels = None) -> tuple[Rows, Rows]:
@@ -228,10 +229,10 @@ class Division:
         split = scaled_split(self.table.values, scaling, scaled, *self.rows(fold), is_fold)
         sides = (("training", split.train), ("test", split.test))
         for name, rows in sides:
-            if np.isnan(self.table.values[rows]).all():
+            if not _has_cell(self.table.values, rows):
                 raise InputError(f"{self.table.path}: all cells of the {rows.size} {name} rows are missing")
         for name, rows in sides:
-            without = scaling.without_information.all() or np.isnan(split.values[rows]).all()
+            without = scaling.without_information.all() or not _has_cell(split.values, rows)
             if without and self.table.varying.any():
                 raise InputError(
                     f"{self.table.path}: no column with a cell in the {rows.size} {name} rows varies in the "
@@ -277,6 +278,12 @@ class Division:
         if warning is not None and not self._warned_rare:
             self._warned_rare = True
             warn(f"warning: {self.table.path}: --stratify {self._names['stratify']}: {warning}")
+
+
+def _has_cell(values: NDArray[np.floating], rows: Rows) -> bool:
+    """Return whether some of these rows has an observed cell; a long table is not copied for that."""
+    blocks = range(0, rows.size, _ROWS_AT_ONCE)
+    return any(not np.isnan(values[rows[start : start + _ROWS_AT_ONCE]]).all() for start in blocks)
 
 
 def scaled_split(

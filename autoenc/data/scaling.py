@@ -24,8 +24,8 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _ROUNDING = 16 * _EPSILON
 """Of a column's largest cell: what varies by no more than that is constant up to rounding."""
 
-_BLOCK = 256
-"""Columns that are standardized at once."""
+_CELLS_AT_ONCE = 2**18
+"""Of columns that are standardized together."""
 
 _FLAT = 1e-4
 """Of a column's largest cell: what varies by less is hard to learn without a center."""
@@ -106,7 +106,8 @@ class Scaling:
             if curve is not None:
                 curves[j] = curve
                 center[j], scale[j] = _center_and_scale("standard", curve.bend(column))
-        for columns in np.array_split(np.flatnonzero(is_standard), -(-is_standard.sum() // _BLOCK) or 1):
+        n_at_once = min(256, max(1, _CELLS_AT_ONCE // max(1, rows.size)))
+        for columns in np.array_split(np.flatnonzero(is_standard), -(-is_standard.sum() // n_at_once) or 1):
             center[columns], scale[columns] = _standardized(values, rows, columns)
         constant = (scale > 0) & (high - low <= _rounding(low, high))  # NaN is none
         # Of a single row all columns are constant.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import cos, nan, pi
@@ -35,6 +35,8 @@ __all__ = [
     "Watch",
     "check_initial",
 ]
+
+_CELLS_AT_ONCE = 2**17  # of columns whose deviations are taken together
 
 State = dict[str, NDArray[np.floating]]
 """Parameters by their state-dict names."""
@@ -280,20 +282,45 @@ class Split:
             training rows and deviates in the test rows.
         """
         n_columns = self.values.shape[1]
-        mean, total, is_judged = np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns, bool)
+        mean, total = np.zeros(n_columns), np.zeros(n_columns)
         values = self.values if self.original is None else self.original
-        for j in range(n_columns):  # by column, so that the rows are never copied as a whole
-            column = values[:, j].astype(np.float64)
-            train, test = column[self.train], column[self.test]
-            train, test = train[~np.isnan(train)], test[~np.isnan(test)]
-            if train.size and test.size and train.max() > train.min():
-                mean[j] = train.mean()
-                total[j] = np.square(test - mean[j]).sum()
+        n_at_once = max(1, _CELLS_AT_ONCE // max(1, self.train.size))  # the rows are never copied as a whole
+        for start in range(0, n_columns, n_at_once):
+            block = slice(start, start + n_at_once)
+            sides = (values[rows, block].T for rows in (self.train, self.test))
+            train, test = (np.ascontiguousarray(side, np.float64) for side in sides)
+            for columns, in_train, in_test in _by_count(train, test):
+                varies = in_train.max(axis=1) > in_train.min(axis=1)
+                columns, in_train, in_test = columns[varies] + start, in_train[varies], in_test[varies]
+                means = in_train.mean(axis=1)
+                mean[columns] = means
+                total[columns] = np.square(in_test - means[:, None]).sum(axis=1)
                 if self.is_fold:
-                    in_train = np.square(train - mean[j]).sum()
-                    total[j] = (total[j] + in_train) * (test.size / (train.size + test.size))
-                is_judged[j] = total[j] > 0
-        return mean, total, is_judged
+                    n_train, n_test = in_train.shape[1], in_test.shape[1]
+                    of_train = np.square(in_train - means[:, None]).sum(axis=1)
+                    total[columns] = (total[columns] + of_train) * (n_test / (n_train + n_test))
+        return mean, total, total > 0
+
+
+def _by_count(
+    train: NDArray[np.float64], test: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield columns with as many observed cells as each other, and these cells of both sides.
+
+    Args:
+        train: ``[columns, training rows]``, NaN where a cell is missing.
+        test: ``[columns, test rows]``.
+
+    Returns:
+        Places of the columns ``[n]``, and the observed cells of each ``[n, cells]``.
+    """
+    seen_train, seen_test = ~np.isnan(train), ~np.isnan(test)
+    counts = np.stack([seen_train.sum(axis=1), seen_test.sum(axis=1)], axis=1)
+    for n_train, n_test in np.unique(counts, axis=0).tolist():
+        if n_train and n_test:
+            columns = np.flatnonzero((counts == (n_train, n_test)).all(axis=1))
+            in_train = train[columns][seen_train[columns]].reshape(columns.size, n_train)
+            yield columns, in_train, test[columns][seen_test[columns]].reshape(columns.size, n_test)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ __all__ = ["explained_by_column", "explained_variance", "mean_explained", "recon
 
 _CHUNK_CELLS = 2**22
 """Cells that are reconstructed at once."""
+_CELLS_IN_DOUBLE = 2**18
+"""Of these, the cells that are compared at once."""
 
 Reconstruct = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 
@@ -77,12 +79,30 @@ def _errors(
     mean, total, is_judged = split.deviations
     error = np.zeros(mean.size)
     for rows in _chunks(split, split.test):
-        target, reconstruction = split.target(rows), reconstruct(rows).astype(np.float64)
-        if split.undo is not None:
-            reconstruction = split.undo(reconstruction)
-        with np.errstate(over="ignore", invalid="ignore"):
-            error += np.nansum(np.square(reconstruction - target), axis=0)
+        error += _squared_errors(split, rows, reconstruct(rows))
     return error, total, is_judged
+
+
+def _squared_errors(
+    split: Split, rows: NDArray[np.int64], reconstruction: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Sum of the squared errors of each column, ``[columns]``, few rows in double precision at once."""
+    n_columns = reconstruction.shape[1]
+    # Of one column numpy adds up pairs, which no blocks would.
+    n_at_once = max(1, _CELLS_IN_DOUBLE // n_columns) if n_columns > 1 else max(1, rows.size)
+    sums = np.zeros((1, n_columns))
+    for start in range(0, rows.size, n_at_once):
+        part = slice(start, start + n_at_once)
+        restored = reconstruction[part].astype(np.float64)
+        if split.undo is not None:
+            restored = split.undo(restored)
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = np.square(restored - split.target(rows[part]))
+            squares[np.isnan(squares)] = 0.0
+            # The sum so far goes first: the same order of additions as over all rows at once.
+            sums = np.concatenate([sums, squares]).sum(axis=0, keepdims=True)
+    by_column: NDArray[np.float64] = sums[0]
+    return by_column
 
 
 def _chunks(split: Split, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:

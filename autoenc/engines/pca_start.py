@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -19,10 +20,11 @@ from autoenc.engines.principal import Components, principal_components
 from autoenc.engines.randomness import initial_state
 from autoenc.errors import InputError
 
-__all__ = ["LinearFit", "column_means", "fit_pca", "pca_of_rows", "start_of"]
+__all__ = ["LinearFit", "column_means", "filled_rows", "fit_pca", "pca_of_rows", "start_of"]
 
 _LARGE = 1e12  # sums of squares beyond leave the range of single precision; below it, they save memory
 _NO_SPREAD = 1e-12  # of the first component's standard deviation
+_CELLS_AT_ONCE = 2**18  # of a long table, which is never copied as a whole where that can be helped
 
 
 class LinearFit(NamedTuple):
@@ -39,16 +41,58 @@ class LinearFit(NamedTuple):
     spread: NDArray[np.floating]
 
 
-def column_means(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the means ``[columns]`` of the observed cells of rows; 0 where there is none."""
-    counts = np.maximum((~np.isnan(rows)).sum(axis=0), 1)
-    means: NDArray[np.float32] = (np.nansum(rows, axis=0, dtype=np.float64) / counts).astype(np.float32)
+def column_means(values: NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+    """Return the means of the observed cells of each column; 0 where there is none.
+
+    Args:
+        values: ``[rows, columns]``.
+        rows: Which rows count, by default all.
+
+    Returns:
+        ``[columns]``.
+    """
+    counts, totals = np.zeros(values.shape[1], np.int64), np.zeros((1, values.shape[1]))
+    for cells in _row_blocks(values, rows):
+        missing = np.isnan(cells)
+        counts += len(cells) - missing.sum(axis=0)
+        # The sum so far goes first: the same order of additions, and the same bits, as of all rows at once.
+        block = np.concatenate([totals, np.where(missing, np.float32(0), cells)], dtype=np.float64)
+        totals = block.sum(axis=0, keepdims=True)
+    means: NDArray[np.float32] = (totals[0] / np.maximum(counts, 1)).astype(np.float32)
     return means
+
+
+def _row_blocks(values: NDArray[np.float32], rows: NDArray[np.int64] | None) -> Iterator[NDArray[np.float32]]:
+    """Yield rows in blocks; all at once where a sum over blocks would add up in another order."""
+    n_rows, n_columns = len(values) if rows is None else rows.size, values.shape[1]
+    is_sequential = values.flags.c_contiguous and n_columns > 1
+    n_at_once = max(1, _CELLS_AT_ONCE // n_columns) if is_sequential else max(1, n_rows)
+    for start in range(0, n_rows, n_at_once):
+        part = slice(start, start + n_at_once)
+        yield values[part] if rows is None else values[rows[part]]
+
+
+def filled_rows(
+    values: NDArray[np.float32], rows: NDArray[np.int64], means: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return a copy of some rows with the column's mean in place of each missing cell.
+
+    Args:
+        values: ``[rows, columns]``.
+        rows: Which rows.
+        means: ``[columns]``.
+    """
+    filled = values[rows]
+    n_at_once = max(1, _CELLS_AT_ONCE // max(1, values.shape[1]))
+    for start in range(0, rows.size, n_at_once):
+        block = filled[start : start + n_at_once]
+        np.copyto(block, means, where=np.isnan(block))
+    return filled
 
 
 def pca_of_rows(rows: NDArray[np.floating], latent_dim: int) -> Components:
     """Fit PCA to rows without missing cells; the latent size is cut to what rows and columns allow."""
-    if np.abs(rows).max() > _LARGE:
+    if max(rows.max(), -rows.min()) > _LARGE:
         rows = rows.astype(np.float64)
     with np.errstate(invalid="ignore"):  # shares of a variance that is 0, which nobody asks for here
         return principal_components(rows, min(latent_dim, *rows.shape))
@@ -56,9 +100,8 @@ def pca_of_rows(rows: NDArray[np.floating], latent_dim: int) -> Components:
 
 def fit_pca(split: Split, latent_dim: int) -> LinearFit:
     """Return the PCA of a split's training rows; a missing cell is given its column's mean over them."""
-    train = split.values[split.train]
-    mean = column_means(train)
-    pca = pca_of_rows(np.where(np.isnan(train), mean, train), latent_dim)
+    mean = column_means(split.values, split.train)
+    pca = pca_of_rows(filled_rows(split.values, split.train, mean), latent_dim)
     deviations = np.sqrt(pca.explained_variance_)
     small = ~(deviations > _NO_SPREAD * deviations.max())
     return LinearFit(pca.mean_, pca.components_, np.where(small, 1, deviations))

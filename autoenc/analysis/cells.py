@@ -47,7 +47,7 @@ def cells_document(
     cells = np.where(observed, target, 0.0).astype(np.float64)
 
     def weighted(answers: NDArray[np.floating]) -> NDArray[np.float64]:
-        errors = np.subtract(answers, cells, dtype=np.float64)
+        errors: NDArray[np.float64] = np.subtract(answers, cells, dtype=np.float64)
         errors[~observed] = 0.0
         np.square(errors, out=errors)
         errors *= weights

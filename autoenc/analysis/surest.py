@@ -18,7 +18,7 @@ def gain_over(simple: TrialResult, result: TrialResult) -> tuple[float, float]:
     """Return how much lower the loss of a trial is than that of another, and the standard error of that.
 
     The error is that of differences within folds, with the variance of Nadeau and Bengio (Machine Learning
-    52, 2003). With one seed it does not know how far other initial weights would be.
+    52, 2003). Where folds have seeds of their own it knows how far other initial weights would be.
 
     Args:
         simple: The other trial, measured on the same folds, two at least.

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import BEFORE, Engine, Fit, Outcome, Split, State, StopFlag, Watch
+from autoenc.engines.contract import BEFORE, Engine, Fit, Outcome, Split, State, StopFlag, Watch, seed_of_fold
 from autoenc.engines.explained import explained_variance, reconstruction_loss
 from autoenc.engines.wrapping import Wrapping
 
@@ -120,8 +120,9 @@ class Calibrating(Wrapping[Engine]):
 
     def _factors(self, fit: Fit, stop: StopFlag | None) -> Floats | None:
         errors = []
-        for k in range(1, fit.recipe.calibration_folds + 1):
-            on_fold = replace(fit, fold=f"{k}/{fit.recipe.calibration_folds}")
+        for k in range(fit.recipe.calibration_folds):
+            fold = f"{k + 1}/{fit.recipe.calibration_folds}"
+            on_fold = replace(fit, fold=fold, seed=seed_of_fold(fit.seed, k))
             if on_fold not in self._kept:
                 outcome = self.fit(self._split_of(on_fold), on_fold, stop)
                 if outcome.failure is not None:

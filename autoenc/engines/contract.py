@@ -34,6 +34,7 @@ __all__ = [
     "Stopped",
     "Watch",
     "check_initial",
+    "seed_of_fold",
 ]
 
 _CELLS_AT_ONCE = 2**17  # of columns whose deviations are taken together
@@ -180,6 +181,11 @@ class Recipe:
     def kl_weight_in(self, epoch: int) -> float:
         """Return the weight of the KL divergence in ``epoch`` (from 0), which rises linearly."""
         return self.kl_weight * min(1.0, (epoch + 1) / max(self.kl_warmup, 1))
+
+
+def seed_of_fold(seed: int, place: int) -> int:
+    """Return a fold's own seed, by its place among the folds, from 0."""
+    return (seed + place) % 2**32
 
 
 @dataclass(frozen=True)

@@ -99,10 +99,8 @@ def _ties(results: SearchResults) -> list[str]:
     n_tied = sum(gain <= _N_ERRORS * error for gain, error in behind)
     n = f"{n_tied:,}" if n_tied else "none"
     text = f"{n} of {counted(len(others), 'other')} judged by all folds may be as good"
-    return [
-        f"{'ties':<13} {text}: less than {_N_ERRORS} standard errors behind over folds, by one seed, so the "
-        "luck of initial weights is not counted"
-    ]
+    errors = f"less than {_N_ERRORS} standard errors behind over folds, each with initial weights of its own"
+    return [f"{'ties':<13} {text}: {errors}"]
 
 
 def _behind(chosen: TrialResult, other: TrialResult) -> str:

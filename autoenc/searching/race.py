@@ -66,7 +66,9 @@ class Race:
     def _trial(self, candidate: Candidate, folds: tuple[str, ...]) -> Trial:
         stack, recipe = candidate
         usual = usual_options(self._profile)
-        return Trial(stack, self._latent_dim, recipe, folds, (self._seed,), _FACTORS, "explained", usual)
+        return Trial(
+            stack, self._latent_dim, recipe, folds, (self._seed,), _FACTORS, "explained", usual, True
+        )
 
     def propose(self, outcomes: Outcomes) -> list[Fit]:
         """The fits wanted now, recorded ones among them."""

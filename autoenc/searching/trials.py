@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from autoenc.data.division import HOLDOUT, fold_names
 from autoenc.engines import Fit, Outcome, Recipe
+from autoenc.engines.contract import seed_of_fold
 from autoenc.models.grid import Architecture, format_architecture
 from autoenc.settings import SearchSettings
 
@@ -29,6 +30,8 @@ class Trial:
         latent_dim: Size of the latent space.
         recipe: How it is trained.
         folds, seeds: Each fold is trained with each seed.
+        has_own_seeds: Seeds of a fold are moved by its place, so that the luck of initial weights is not
+            common to the folds, and is part of how far they spread.
         factors: Names of the recipe's options that vary in the search.
         measure: What it is compared by: ``loss``, or ``explained`` variance where losses differ in meaning.
         usual: Options with the values that need not be named.
@@ -42,6 +45,7 @@ class Trial:
     factors: tuple[str, ...] = ()
     measure: Measure = "loss"
     usual: tuple[tuple[str, Any], ...] = ()
+    has_own_seeds: bool = False
 
     def value_of(self, outcome: Outcome) -> float:
         """Return what a fit is worth, lower is better: its test loss, or the variance left unexplained."""
@@ -63,9 +67,10 @@ class Trial:
     @cached_property
     def fits(self) -> list[Fit]:
         """A fit for each fold and seed, seeds varying fastest."""
+        seeds_of = seed_of_fold if self.has_own_seeds else _same_seed
         return [
-            Fit(self.architecture, self.latent_dim, self.recipe, seed, fold)
-            for fold in self.folds
+            Fit(self.architecture, self.latent_dim, self.recipe, seeds_of(seed, place), fold)
+            for place, fold in enumerate(self.folds)
             for seed in self.seeds
         ]
 
@@ -168,6 +173,10 @@ class TrialResult:
         """Epochs that its fits kept, the median rounded down."""
         kept = sorted(outcome.n_kept_epochs for outcome in self.outcomes)
         return kept[(len(kept) - 1) // 2]
+
+
+def _same_seed(seed: int, place: int) -> int:
+    return seed
 
 
 def _mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:

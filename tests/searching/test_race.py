@@ -61,6 +61,18 @@ def test_the_order_in_which_fits_end_changes_nothing(profile) -> None:
     assert first._brackets(one)[:n_brackets] == second._brackets(other)[:n_brackets]
 
 
+def test_each_fold_has_initial_weights_of_its_own_and_candidates_share_them() -> None:
+    outcomes, strategy = play(race(seed=2**32 - 2), 200)
+    trials = strategy.compared(outcomes)
+    assert len(trials) > 5
+    for trial in trials:
+        seeds = [fit.seed for fit in trial.fits]
+        assert seeds == [(2**32 - 2 + place) % 2**32 for place in range(len(trial.folds))]
+        result = trial.result(outcomes)
+        assert result is not None
+        assert trial.refit(result).seed == 2**32 - 2
+
+
 def test_a_search_that_goes_on_proposes_what_one_without_an_interruption_does() -> None:
     outcomes, strategy = play(race(), 200)
     for n in (3, 50, 117):

@@ -15,6 +15,8 @@ __all__ = ["cells_document", "cells_lines"]
 
 SHARE = 0.1
 """Of the loss: cells and columns that carry more are named."""
+_FAR = 10.0
+"""Scaled cells larger than this are far from the others of their column."""
 _RATIOS = 0.8, 1.25
 """Between these, the mean reconstruction is about the mean of the data."""
 
@@ -90,10 +92,14 @@ def _least_known(by_column: dict[str, float | None], most: int = 3) -> list[str]
     return [f"{'worst columns':<13} {named} explained; best {known[-1][1]!r}, {100 * known[-1][0]:.0f} %"]
 
 
-def cells_lines(document: dict[str, Any]) -> list[str]:
+def cells_lines(document: dict[str, Any], remedy: str = "") -> list[str]:
     """Say in words what is out of the ordinary of :func:`cells_document`; nothing where nothing is.
 
     Columns that carry much of the loss are named where they are few among many.
+
+    Args:
+        document: What a loss is made of.
+        remedy: What helps where a few cells decide that are far from the others of their columns.
     """
     lines = []
     if document["cells"]:
@@ -102,7 +108,8 @@ def cells_lines(document: dict[str, Any]) -> list[str]:
             f"({cell['scaled']:.3g} when scaled)"
             for cell in document["cells"]
         )
-        lines.append(f"{'few cells':<13} carry much of the test loss: {named}")
+        is_far = any(abs(cell["scaled"]) > _FAR for cell in document["cells"])
+        lines.append(f"{'few cells':<13} carry much of the test loss: {named}{remedy if is_far else ''}")
     if document["columns"] and document["n_columns"] > 1 / SHARE:
         named = ", ".join(f"{part['column']!r} {100 * part['share']:.0f} %" for part in document["columns"])
         lines.append(f"{'few columns':<13} carry much of the test loss: {named}")

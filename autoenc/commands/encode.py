@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 from autoenc.errors import InputError
+from autoenc.fitted.autoencoder import FittedAutoencoder
 from autoenc.fitted.ensemble import FittedEnsemble
 from autoenc.report.row_files import check_row_file, write_rows
 from autoenc.settings import EncodeSettings, PredictSettings
 from autoenc.system.outputs import refuse_inputs, summary_stream
-from autoenc.system.text import say
+from autoenc.system.text import say, warn
 from autoenc.two_stage.checkpoint import FittedTransfer
 from autoenc.workflows.models import load_model
-from autoenc.workflows.rows import read_rows
+from autoenc.workflows.rows import Rows, read_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["encode", "predict"]
 
@@ -34,9 +39,7 @@ def encode(settings: EncodeSettings) -> int:
     latents = rows.put_through(model.encode)
     counted = f"{len(latents):,} rows, latent size {latents.shape[1]}"
     if settings.error:
-        with warnings.catch_warnings():  # said once
-            warnings.simplefilter("ignore", UserWarning)
-            latents = latents.assign(error=model.row_errors(rows.features))
+        latents = _with_errors(model, rows, latents)
     write_rows("--output", settings.output, rows.kept, latents)
     _say(settings.output, counted)
     return 0
@@ -60,6 +63,24 @@ def predict(settings: PredictSettings) -> int:
     write_rows("--output", settings.output, rows.kept, predictions)
     _say(settings.output, f"{len(predictions):,} rows, {', '.join(predictions.columns)}")
     return 0
+
+
+def _with_errors(model: FittedAutoencoder, rows: Rows, latents: pd.DataFrame) -> pd.DataFrame:
+    """Return latent points beside the error of each row, and whether it is given back far outside."""
+    with warnings.catch_warnings():  # said once
+        warnings.simplefilter("ignore", UserWarning)
+        latents = latents.assign(error=model.row_errors(rows.features))
+        if model.scaling.low is None:
+            warn("warning: the column `outside` is left out: the model's file does not say its range")
+            return latents
+        outside = model.outside(rows.features)
+    if outside.any():
+        first = int(outside.argmax()) + 1
+        warn(
+            f"warning: {rows.table}: {outside.sum():,} of {outside.size:,} rows, row {first} the first, are "
+            "given back far outside of the range that the model learned from: their latent points mean little"
+        )
+    return latents.assign(outside=outside)
 
 
 def _check_output(settings: EncodeSettings | PredictSettings) -> None:

@@ -27,6 +27,9 @@ _ROUNDING = 16 * _EPSILON
 _CELLS_AT_ONCE = 2**18
 """Of columns that are standardized together."""
 
+_FLOOR = 0.1
+"""Of a column's range: the least scale of a column whose scale is floored."""
+
 _FLAT = 1e-4
 """Of a column's largest cell: what varies by less is hard to learn without a center."""
 
@@ -75,7 +78,9 @@ class Scaling:
     ) -> Scaling:
         """Fit scikit-learn's scaler of this kind on the given rows; missing cells are passed over.
 
-        Kinds that bend columns standardize what they bent.
+        Kinds that bend columns standardize what they bent. ``floored`` standardizes, but gives no column a
+        scale below a tenth of its range: of a column that hardly varies, such as a pixel that is nearly
+        always 0, a single cell would decide the loss.
 
         Args:
             kind: How numbers are scaled.
@@ -95,7 +100,7 @@ class Scaling:
             if group >= 0:
                 center[j], scale[j] = _share(column)
                 continue
-            if group == STANDARDIZED or kind == "standard":
+            if group == STANDARDIZED or kind in ("standard", "floored"):
                 is_standard[j] = True
                 continue
             if kind not in BENDING:
@@ -109,6 +114,9 @@ class Scaling:
         n_at_once = min(256, max(1, _CELLS_AT_ONCE // max(1, rows.size)))
         for columns in np.array_split(np.flatnonzero(is_standard), -(-is_standard.sum() // n_at_once) or 1):
             center[columns], scale[columns] = _standardized(values, rows, columns)
+        if kind == "floored":
+            by_kind = (scale > 0) & ((groups == BY_KIND) if groups is not None else True)
+            scale[by_kind] = np.maximum(scale, _FLOOR * high - _FLOOR * low)[by_kind]
         constant = (scale > 0) & (high - low <= _rounding(low, high))  # NaN is none
         # Of a single row all columns are constant.
         is_kept = kind == "maxabs" and rows.size > 1 and constant.any()

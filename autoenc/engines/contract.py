@@ -49,8 +49,12 @@ Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
 Norm = Literal["layer", "none"]
 InputNorm = Literal["same", "layer", "none"]
 LossKind = Literal["sparse", "mse"]
-ScalingKind = Literal["maxabs", "none", "minmax", "standard", "robust", "log1p", "quantile", "auto"]
-OwnScaling = Literal["", "maxabs", "none", "minmax", "standard", "robust", "log1p", "quantile", "auto"]
+ScalingKind = Literal[
+    "maxabs", "none", "minmax", "standard", "floored", "robust", "log1p", "quantile", "auto"
+]
+OwnScaling = Literal[
+    "", "maxabs", "none", "minmax", "standard", "floored", "robust", "log1p", "quantile", "auto"
+]
 Family = Literal["ae", "dae", "vae"]
 Start = Literal["random", "pca"]
 Missing = Literal["zero", "mask"]

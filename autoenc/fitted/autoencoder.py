@@ -34,7 +34,7 @@ from autoenc.fitted.parts import (
     scaling_content,
     scaling_of,
 )
-from autoenc.fitted.row_errors import row_errors, within_range
+from autoenc.fitted.row_errors import leaves_range, row_errors, within_range
 from autoenc.fitted.sealed import sealed, write_sealed
 from autoenc.models.network import DynamicAutoencoder, shape_of_state_dict
 
@@ -161,6 +161,17 @@ class FittedAutoencoder:
         """Return the error of each row, see :meth:`reconstruct`, as an array ``[rows]``."""
         cells = self.rows(data).cells
         return self._errors(cells, self.reconstructed(cells))
+
+    def outside(self, data: Any) -> NDArray[np.bool_]:
+        """Return which rows are given back far outside of what was seen in training, as an array ``[rows]``.
+
+        Such a row has a column whose reconstruction leaves the range of the training rows by more than the
+        width of that range; nothing can be said of it.
+
+        Raises:
+            InputError: If the range is not known, as in model files of earlier versions.
+        """
+        return leaves_range(self.scaling.undo(self.reconstructed(self.rows(data).cells)), self.scaling)
 
     def _errors(
         self, cells: NDArray[np.float64], reconstruction: NDArray[np.floating]

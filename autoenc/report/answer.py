@@ -19,6 +19,8 @@ from autoenc.searching.trials import TrialResult
 
 __all__ = ["answer_lines", "baselines_line", "compared_with_baseline", "worse_lines"]
 
+_REMEDY = "; --scaling floored gives columns that hardly vary less weight"
+
 
 def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
     """Return the best stack, its loss beside PCA's, its ties and the effects; nothing where none succeeded.
@@ -63,7 +65,7 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
         if not selection.tied and results.n_dropped:
             lines.append(f"              {'; '.join(not_compared(results))}")
     if results.cells is not None:
-        lines += cells_lines(results.cells)
+        lines += cells_lines(results.cells, "" if "floored" in settings.scaling else _REMEDY)
     if results.judged_again is not None:
         judged = results.judged_again
         names = [result.trial.name for result in judged.results]

@@ -67,7 +67,8 @@ class EncodeSettings(_RowsSettings):
     error: bool = option(
         False,
         role="display",
-        description="write each row's reconstruction error, its own loss in scaled units, as the last column",
+        description="write two more columns: each row's reconstruction error, its own loss in scaled units, "
+        "and outside, whether its reconstruction is far outside of the range of the training rows",
     )
 
 

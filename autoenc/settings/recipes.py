@@ -124,9 +124,10 @@ class RecipeSettings(Settings):
         ScaledSettings,
         "scaling",
         ("maxabs",),
-        description="scaling of the columns, fitted on the training rows; maxabs keeps zeros; log1p and "
-        "quantile bend long tails, auto does where a column has one; with several, trials are compared by "
-        "explained variance",
+        description="scaling of the columns, fitted on the training rows; maxabs keeps zeros; floored "
+        "standardizes, with no scale below a tenth of a column's range; log1p and "
+        "quantile bend long tails, auto does where a column has one; with several, trials are compared "
+        "by explained variance",
     )
 
     @model_validator(mode="before")

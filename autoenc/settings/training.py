@@ -98,6 +98,7 @@ class ScaledSettings(TrainingSettings):
     scaling: ScalingKind = option(
         "maxabs",
         role="judging",
-        description="scaling of the columns, fitted on the training rows; maxabs keeps zeros; log1p and "
-        "quantile bend long tails, auto does where a column has one",
+        description="scaling of the columns, fitted on the training rows; maxabs keeps zeros; floored "
+        "standardizes, with no scale below a tenth of a column's range; log1p "
+        "and quantile bend long tails, auto does where a column has one",
     )

@@ -181,8 +181,9 @@ class TransferSettings(
         ScaledSettings,
         "scaling",
         "maxabs",
-        description="scaling of the columns, fitted on the rows of stage 1; maxabs keeps zeros; log1p and "
-        "quantile bend long tails, auto does where a column has one",
+        description="scaling of the columns, fitted on the rows of stage 1; maxabs keeps zeros; floored "
+        "standardizes, with no scale below a tenth of a column's range; log1p "
+        "and quantile bend long tails, auto does where a column has one",
     )
     stage2_epochs: int = option(
         20, role="training", ge=1, description="stage 2: passes over the labelled rows"

@@ -37,6 +37,9 @@ def test_a_cell_that_decides_is_named_with_row_and_column() -> None:
     lines = "\n".join(cells_lines(found))
     assert "row 58 column 'c4'" in lines
     assert cell["scaled"] == np.float32(rows[57, 4])
+    assert cells_lines(found, "; a remedy") == cells_lines(found)
+    cell["scaled"] = -11.0
+    assert cells_lines(found, "; a remedy")[0].endswith("(-11 when scaled); a remedy")
 
 
 def test_shares_of_columns_count_every_cell_as_the_loss_does() -> None:

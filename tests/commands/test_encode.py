@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import autoenc
 from autoenc import load_model
 
 TABLE = """id,depth,"mass, kg",more,flow,time
@@ -237,10 +238,27 @@ def test_a_model_knows_what_stood_for_a_missing_cell(call, tmp_path, command):
     assert "'unseen' is not a number" in call(*encode, "--na_values", "?").err  # what is given counts
 
 
-def test_with_error_each_rows_own_loss_is_the_last_column(encode, latents, model, tmp_path):
+def test_with_error_a_file_without_a_range_gives_each_rows_own_loss(encode, latents, model, tmp_path):
     answer = encode("--keep", "id", "--error", "--output", tmp_path / "l.csv")
     assert answer.out == f"4 rows, latent size 2: {tmp_path / 'l.csv'}\n"
     found = pd.read_csv(tmp_path / "l.csv")
     assert list(found.columns) == ["id", "latent_1", "latent_2", "error"]
+    assert "the column `outside` is left out" in answer.err
     expected = load_model(model).row_errors(pd.read_csv(tmp_path / "table.csv"))
     np.testing.assert_allclose(found["error"], expected, rtol=1e-5)
+
+
+def test_with_error_rows_far_outside_are_flagged_and_said(call, tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)), columns=list("abcd"))
+    options = {"hidden_dims_search": 8, "max_layers": 1, "epochs": 3, "recipe": "plain", "quiet": True}
+    model = autoenc.search(frame, latent_dim=2, **options).best_model()
+    model.save(tmp_path / "m.pth")
+    frame.iloc[[7, 30]] *= 1e4
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    place = ("--data_path", tmp_path / "t.csv", "--output", tmp_path / "l.csv")
+    answer = call("encode", "--model", tmp_path / "m.pth", *place, "--error")
+    assert answer.code == 0
+    found = pd.read_csv(tmp_path / "l.csv")
+    assert list(found.columns) == ["latent_1", "latent_2", "error", "outside"]
+    assert np.flatnonzero(found["outside"]).tolist() == [7, 30]
+    assert "2 of 60 rows, row 8 the first, are given back far outside of the range" in answer.err

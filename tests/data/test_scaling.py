@@ -26,21 +26,21 @@ def scaled(kind: str, values: np.ndarray) -> np.ndarray:
     return Scaling.fit(kind, values, ROWS).apply(values)
 
 
-@pytest.mark.parametrize("kind", ["maxabs", "minmax", "standard", "robust"])
+@pytest.mark.parametrize("kind", ["maxabs", "minmax", "standard", "floored", "robust"])
 @given(seed=st.integers(0, 99), unit=st.sampled_from([1000.0, 1 / 3, 1e-9, 1e-30, 1e-300, 1e30, 1e200]))
 def test_scaled_cells_do_not_depend_on_the_unit(kind: str, seed: int, unit: float) -> None:
     values = column(seed)
     np.testing.assert_allclose(scaled(kind, values * unit), scaled(kind, values), rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["minmax", "standard", "robust"])
+@pytest.mark.parametrize("kind", ["minmax", "standard", "floored", "robust"])
 @given(seed=st.integers(0, 99), offset=st.sampled_from([1e6, -1e6, 1e9, 1.7e9]))
 def test_scaled_cells_do_not_depend_on_the_offset(kind: str, seed: int, offset: float) -> None:
     values = column(seed)
     np.testing.assert_allclose(scaled(kind, values + offset), scaled(kind, values), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["minmax", "standard", "robust"])
+@pytest.mark.parametrize("kind", ["minmax", "standard", "floored", "robust"])
 @pytest.mark.parametrize(
     "learned",
     [[0.0] * 6, [3.0] * 6, [-2.0] * 6, [0.1] * 6, [1e-300] * 6, [NAN] * 6, [NAN] * 5 + [7.0],
@@ -144,7 +144,7 @@ def test_only_columns_that_were_scaled_otherwise_before_leave_a_mark() -> None:
     def marked(splits: dict[str, tuple[Scaling, int]]) -> str:
         return left_out_mark(splits, [usual])
 
-    for kind in ("maxabs", "minmax", "standard", "robust", "none"):
+    for kind in ("maxabs", "minmax", "standard", "floored", "robust", "none"):
         assert marked({"holdout": (Scaling.fit(kind, usual, rows), 3)}) == ""
     without = {"holdout": (Scaling.fit("maxabs", usual * 0, rows), 3)}
     marks = {
@@ -176,3 +176,17 @@ def test_columns_are_standardized_to_the_same_bits_together_and_one_by_one(seed,
             scaler = StandardScaler().fit(np.ldexp(cells, -exponent)[:, None])
             expected = np.ldexp([scaler.mean_[0], np.sqrt(scaler.var_[0])], exponent)
             assert (together.center[j], together.scale[j]) == tuple(expected)
+
+
+def test_a_floored_scale_is_the_deviation_but_at_least_a_tenth_of_the_range() -> None:
+    rng = np.random.default_rng(0)
+    rare = np.zeros(1000)
+    rare[:2] = 50.0
+    shares = np.repeat([0.0, 1.0], [999, 1])  # of a category that one row has
+    values = np.column_stack([rng.normal(5, 3, 1000), rare, np.full(1000, 7.0), shares])
+    rows, groups = np.arange(1000), np.array([-1, -1, -1, 0])
+    plain, floored = (Scaling.fit(kind, values, rows, groups) for kind in ("standard", "floored"))
+    np.testing.assert_array_equal(floored.center, plain.center)
+    np.testing.assert_array_equal(floored.scale, [plain.scale[0], 5.0, 0.0, plain.scale[3]])
+    assert plain.scale[1] < 2.5
+    assert np.nanmax(np.abs(floored.apply(values)[:, :3])) <= 10

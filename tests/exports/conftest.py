@@ -10,7 +10,7 @@ import pytest
 
 import autoenc
 
-SCALINGS = ["maxabs", "none", "minmax", "standard", "robust", "log1p", "quantile", "auto"]
+SCALINGS = ["maxabs", "none", "minmax", "standard", "floored", "robust", "log1p", "quantile", "auto"]
 KINDS: dict[str, dict[str, Any]] = {
     **{scaling: {"scaling": scaling} for scaling in SCALINGS},
     **{name: {"activation": name} for name in ("leaky_relu", "elu", "gelu", "silu", "tanh")},

@@ -85,7 +85,7 @@ def answer(method: Callable[[pd.DataFrame], pd.DataFrame], data: pd.DataFrame) -
         return error
 
 
-@pytest.mark.parametrize("kind", ["standard", "maxabs", "none", "minmax", "robust"])
+@pytest.mark.parametrize("kind", ["standard", "floored", "maxabs", "none", "minmax", "robust"])
 @pytest.mark.parametrize("norm", ["layer", "none"])
 @pytest.mark.parametrize("fill", [1e18, 1e20, 3e38, 1e39, 1e300, -1e308])
 def test_no_answer_is_nan(kind, norm, fill):

@@ -9,8 +9,9 @@ import pytest
 import autoenc
 from autoenc import load_model
 from autoenc.analysis.baselines import reconstruction_loss
+from autoenc.data.scaling import Scaling
 from autoenc.engines import Recipe
-from autoenc.fitted.row_errors import row_errors
+from autoenc.fitted.row_errors import leaves_range, row_errors
 
 OPTIONS = {"hidden_dims_search": 8, "max_layers": 1, "epochs": 3, "quiet": True, "latent_dim": 2}
 
@@ -69,3 +70,23 @@ def test_a_file_that_knows_no_range_is_not_clipped(root) -> None:
     rows = pd.DataFrame([model.scaling.center] * 2, columns=model.columns)
     with pytest.raises(ValueError, match="train it again"):
         model.reconstruct(rows, clip=True)
+    with pytest.raises(ValueError, match="train it again"):
+        model.outside(rows)
+
+
+def test_rows_given_back_far_outside_of_what_was_seen_are_flagged(table) -> None:
+    model = autoenc.search(table, **OPTIONS, recipe="plain").best_model()  # no norm takes a row's level out
+    assert not model.outside(table).any()
+    rows = pd.concat([table, 1000 * table.iloc[:1]])
+    with pytest.warns(UserWarning, match="is far outside of what the model learned from"):
+        outside, given = model.outside(rows), model.reconstruct(rows).to_numpy()
+    low, high = model.scaling.low, model.scaling.high
+    past = ((given < 2 * low - high) | (given > 2 * high - low)).any(axis=1)
+    assert outside.tolist() == past.tolist() == [False] * len(table) + [True]
+
+
+def test_a_column_without_information_flags_no_row() -> None:
+    cells = np.column_stack([np.arange(5.0), np.full(5, 3.0), np.full(5, np.nan)])
+    scaling = Scaling.fit("standard", cells, np.arange(5))
+    values = np.array([[2.0, 99, 99], [-3.9, 3, 0], [-4.1, 3, 0], [8.1, 3, np.nan]])
+    assert leaves_range(values, scaling).tolist() == [False, False, True, True]

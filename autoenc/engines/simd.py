@@ -20,6 +20,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
+from autoenc.engines.linking import PartCompiler
+
 __all__ = ["JIT", "VECTOR_BYTES", "matmul", "matmul_on"]
 
 VECTOR_BYTES = 64
@@ -29,6 +31,7 @@ INNER: dict[str, Any] = {
     "error_model": "numpy",
     "no_cfunc_wrapper": True,
     "no_cpython_wrapper": True,
+    "pipeline_class": PartCompiler,
 }
 _INT32 = ir.IntType(32)
 # A tile of the product keeps its sums in registers: 8 x 2 vectors of the 32 that AVX-512 has, 4 x 1

@@ -36,7 +36,7 @@ def report(settings: ReportSettings) -> int:
         warnings.simplefilter("always", UserWarning)
         for size in _latent_sizes(folder, settings.storage):
             results = load(folder, size, settings.data_path, storage=settings.storage)
-            contents.append(content_of(results, settings.data_path))
+            contents.append(content_of(results, settings.data_path, folder))
     for text in dict.fromkeys(str(warning.message) for warning in caught):
         warn(f"warning: {text}")
     for content in contents:

@@ -46,7 +46,7 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
         if holdout is not None and holdout.failure is not None:
             lines.append(f"test loss     none: trained on all training rows it failed: {holdout.failure}")
         elif holdout is not None:
-            baselines, loss = results.search["baselines"][HOLDOUT], best.trial.value_of(holdout)
+            baselines, loss = results.held_out_baselines, best.trial.value_of(holdout)
             word = "test loss" if by_loss else "test rows"
             lines.append(
                 f"{word:<13} {loss:.6f} on held-out test rows, {compared_with_baseline(loss, baselines)}"
@@ -81,7 +81,7 @@ def _explained(results: SearchResults) -> list[str]:
     best, holdout = results.selection.chosen, results.holdout_outcome
     explained, pca = best.explained, results.pca_explained
     if holdout is not None and holdout.failure is None:
-        explained, pca = holdout.explained, results.search["baselines"][HOLDOUT].get("pca_explained")
+        explained, pca = holdout.explained, results.held_out_baselines.get("pca_explained")
     if explained is None:
         return []
     beside = "" if pca is None else f"; PCA of standardized columns {100 * pca:.1f} %"

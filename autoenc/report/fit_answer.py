@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from autoenc.analysis.cells import cells_lines
 from autoenc.analysis.surest import gain_over
-from autoenc.data.division import HOLDOUT
 from autoenc.engines import Recipe
 from autoenc.models.grid import format_architecture
 from autoenc.report.labels import counted
 from autoenc.report.results import SearchResults
 from autoenc.searching.trials import Trial, TrialResult
 
-__all__ = ["enough_units", "fit_lines", "in_words", "latent_size_lines"]
+__all__ = ["enough_units", "fit_lines", "in_words", "latent_size_lines", "layers_in_words", "n_as_good"]
 
 _N_ERRORS = 2
 _ALMOST = 0.01
@@ -23,10 +22,16 @@ _ALMOST = 0.01
 def in_words(trial: Trial) -> str:
     """Return a stack and its recipe, in words."""
     recipe = trial.recipe
-    if recipe.is_pca:
-        return "PCA itself" + _calibrated(recipe)
-    start = "PCA and a correction by layers" if recipe.start == "pca" else "layers"
-    return f"{start} {format_architecture(trial.architecture)}, {_recipe_words(recipe)}{_calibrated(recipe)}"
+    words = "" if recipe.is_pca else f", {_recipe_words(recipe)}"
+    return f"{layers_in_words(trial)}{words}{_calibrated(recipe)}"
+
+
+def layers_in_words(trial: Trial) -> str:
+    """Return a stack and what it starts from, in words."""
+    if trial.recipe.is_pca:
+        return "PCA itself"
+    start = "PCA and a correction by layers" if trial.recipe.start == "pca" else "layers"
+    return f"{start} {format_architecture(trial.architecture)}"
 
 
 def _calibrated(recipe: Recipe) -> str:
@@ -76,7 +81,7 @@ def _measured(results: SearchResults) -> list[str]:
         return []
     if outcome.failure is not None or outcome.explained is None:
         return [f"explains      unknown: {outcome.failure or 'no column varies in the rows set aside'}"]
-    pca = results.search["baselines"][HOLDOUT].get("pca_explained")
+    pca = results.held_out_baselines.get("pca_explained")
     beside = "" if pca is None else f"; PCA {_share(pca)}"
     text = f"{_share(outcome.explained)} of the variance of {results.search['n_test']:,} held-out test rows"
     return [f"explains      {text}{beside}"]
@@ -90,15 +95,20 @@ def _judged(results: SearchResults, chosen: TrialResult) -> str:
     return f"folds         {_share(1 - chosen.loss)}{spread} over {results.settings.folds} folds{beside}"
 
 
-def _ties(results: SearchResults) -> list[str]:
+def n_as_good(results: SearchResults) -> int:
+    """Return how many others may be as good as the choice; there must be a finished one."""
     chosen = results.selection.chosen
     others = [result for result in results.finished if result.trial != chosen.trial]
-    if not others:
+    return sum(gain <= _N_ERRORS * error for gain, error in (gain_over(other, chosen) for other in others))
+
+
+def _ties(results: SearchResults) -> list[str]:
+    n_others = len(results.finished) - 1
+    if not n_others:
         return []
-    behind = [gain_over(other, chosen) for other in others]
-    n_tied = sum(gain <= _N_ERRORS * error for gain, error in behind)
+    n_tied = n_as_good(results)
     n = f"{n_tied:,}" if n_tied else "none"
-    text = f"{n} of {counted(len(others), 'other')} judged by all folds may be as good"
+    text = f"{n} of {counted(n_others, 'other')} judged by all folds may be as good"
     errors = f"less than {_N_ERRORS} standard errors behind over folds, each with initial weights of its own"
     return [f"{'ties':<13} {text}: {errors}"]
 

@@ -173,6 +173,12 @@ class SearchResults(Results):
         return {name: fmean(by_fold[fold][name] for fold in folds) for name in names}
 
     @property
+    def held_out_baselines(self) -> dict[str, float]:
+        """Losses of the baselines on the rows that are set aside, and what PCA explains of them."""
+        baselines: dict[str, float] = self.search["baselines"][HOLDOUT]
+        return baselines
+
+    @property
     def pca_explained(self) -> float | None:
         """Explained variance by PCA of standardized columns, the mean over the folds; None if not known."""
         return self._pca_explained(self.trials[0].folds)
@@ -363,7 +369,7 @@ def _best(results: SearchResults) -> dict[str, Any] | None:
         outcome = results.holdout_outcome
         document["holdout_test_loss"] = None if outcome is None else outcome.final_test_loss
         document["holdout_explained_variance"] = None if outcome is None else outcome.explained
-        baselines = dict(results.search["baselines"][HOLDOUT])
+        baselines = dict(results.held_out_baselines)
         document["holdout_pca_explained_variance"] = baselines.pop("pca_explained", None)
         document["holdout_baselines"] = baselines
     return document

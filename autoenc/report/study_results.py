@@ -147,9 +147,15 @@ class TuneResults(StudyResults):
         return finalists_of(self.study)
 
     @property
+    def note(self) -> dict[str, Any]:
+        """What the search noted about itself: ``settings``, ``baselines``, and more."""
+        noted: dict[str, Any] = self.study.user_attrs[TUNE]
+        return noted
+
+    @property
     def ensemble(self) -> dict[str, Any] | None:
         """What the ensemble of the best trials is worth, as the search noted it; None without one."""
-        noted: dict[str, Any] | None = self.study.user_attrs[TUNE].get("ensemble")
+        noted: dict[str, Any] | None = self.note.get("ensemble")
         return noted
 
     def ties(self) -> tuple[list[int] | None, str]:
@@ -167,7 +173,7 @@ class TuneResults(StudyResults):
         return [trial.number for trial, result in measured if any(result is other for other in tied)], method
 
     def _title(self) -> str:
-        settings = self.study.user_attrs[TUNE]["settings"]
+        settings = self.note["settings"]
         return (
             f"{settings['strategy']}, {settings['n_trials']:,} trials, latent size {settings['latent_dim']}: "
             f"{self._counted()}"
@@ -176,7 +182,7 @@ class TuneResults(StudyResults):
     def _answer(self) -> list[str]:
         if self.best_trial is None:
             return ["no trial has succeeded"]
-        baselines = self.study.user_attrs[TUNE]["baselines"]
+        baselines = self.note["baselines"]
         advice = "best_model() measures it on test rows"
         return [*best_lines(self, advice), *trial_tie_lines(self), baselines_line(baselines)]
 
@@ -191,7 +197,7 @@ def best_lines(results: TuneResults, advice: str) -> list[str]:
     best = results.best_trial
     if best is None:
         return []
-    note = results.study.user_attrs[TUNE]
+    note = results.note
     family = best.params.get("family", note["settings"]["families"][0])
     compared = compared_with_baseline(best.value or 0.0, note["baselines"])
     judged = finalist_lines(results.finalists, lambda number: f"trial {number}")

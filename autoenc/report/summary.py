@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from autoenc.record.record import TUNE
 from autoenc.report.answer import answer_lines
 from autoenc.report.beside import ensemble_lines
 from autoenc.report.results import SearchResults
@@ -47,7 +46,7 @@ def search_summary(results: SearchResults, files: Files, shard: tuple[int, int] 
 def tune_summary(results: TuneResults, files: Files) -> list[str]:
     """Summarize an adaptive search; the arguments are those of :func:`search_summary`."""
     best = best_lines(results, "train-best measures it on the test rows")
-    settings = results.study.user_attrs[TUNE]["settings"]
+    settings = results.note["settings"]
     together = ensemble_lines(settings.get("ensemble", 0), results.ensemble) if best else []
     is_repeated = best and (settings["folds"] or settings["seeds"] > 1)
     return ["", *best, *(trial_tie_lines(results) if is_repeated else []), *together, "", *files_lines(files)]

@@ -26,7 +26,8 @@ def test_every_latent_size_of_a_folder(call: Any, table_csv: Path, tmp_path: Pat
     answer = call("report", out)
     assert (answer.code, answer.err) == (0, "")
     text = (out / "report.html").read_text()
-    assert text.count("<h2>") == 2
+    assert text.count('<section id="search-') == 2
+    assert "<h2>Latent sizes</h2>" in text
     assert text.count("plotly.js v") == 1
     assert text.count("<h3>Rows in the latent space</h3>") == 2
     assert "no rows" not in answer.err

@@ -124,11 +124,21 @@ def _colours(
             if name in known or len(colours) == _MOST_COLOURS:
                 continue
             label = data.iloc[:, j].iloc[drawn]
-            if pd.api.types.is_numeric_dtype(label.dtype):
+            if pd.api.types.is_numeric_dtype(label.dtype) and not _is_code(label):
                 colours[name] = [float(cell) if pd.notna(cell) else None for cell in label]
             elif label.nunique() <= _MOST_CATEGORIES:
-                colours[name] = ["missing" if pd.isna(cell) else str(cell) for cell in label]
+                colours[name] = ["missing" if pd.isna(cell) else _shown(cell) for cell in label]
     explained = [-np.inf if column.explained is None else column.explained for column in quality.columns]
     for j in np.argsort(explained, kind="stable")[::-1][: _MOST_COLOURS - len(colours)].tolist():
         colours[names[j]] = [None if np.isnan(cell) else float(f"{cell:.4g}") for cell in cells[drawn, j]]
     return colours
+
+
+def _is_code(label: pd.Series[Any]) -> bool:
+    """Return whether numbers stand for classes: a few whole ones."""
+    known = label.dropna().unique()
+    return len(known) <= _MOST_CATEGORIES and bool(all(float(value).is_integer() for value in known))
+
+
+def _shown(cell: Any) -> str:
+    return str(int(cell)) if isinstance(cell, float | np.floating) and float(cell).is_integer() else str(cell)

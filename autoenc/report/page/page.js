@@ -4,12 +4,23 @@
   const narrow = () => window.innerWidth < 600;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const axis = (title, more) => ({ title: { text: title }, gridcolor: colour("--line"), zerolinecolor: colour("--line"), automargin: true, ...more });
+  // Where losses differ by orders of magnitude, the good ones would lie on one line.
+  const spread = (values) => {
+    const known = values.filter((value) => value !== null);
+    const lowest = Math.min(...known);
+    return lowest > 0 && Math.max(...known) > 20 * lowest ? { type: "log", dtick: "D2" } : {};
+  };
   const layout = (x, y, more) => ({
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("--ink") },
     margin: { l: 50, r: 10, t: 10, b: 40 }, xaxis: axis(x), yaxis: axis(y), hovermode: "closest",
-    legend: narrow() ? { orientation: "h", y: -0.25 } : {}, ...more,
+    legend: narrow() ? { orientation: "h", yref: "container", yanchor: "bottom", y: 0 } : {},
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--line"), activecolor: colour("--ink") }, ...more,
   });
-  const config = { responsive: true, displaylogo: false, displayModeBar: !narrow() };
+  // Nothing may leave the page: no button that uploads a picture.
+  const config = {
+    responsive: true, displaylogo: false, displayModeBar: narrow() ? false : "hover", plotlyServerURL: "",
+    modeBarButtonsToRemove: ["sendChartToCloud", "sendDataToCloud", "select2d", "lasso2d"],
+  };
 
   const draw = {
     curves(place, { curves, measure }) {
@@ -17,7 +28,8 @@
         name, y: losses, x: losses.map((_, i) => i + 1), mode: losses.length > 1 ? "lines" : "markers",
         hovertemplate: "%{fullData.name}<br>epoch %{x}: %{y}<extra></extra>",
       }));
-      Plotly.newPlot(place, lines, layout("epoch", measure), config);
+      const every = curves.flatMap(({ losses }) => losses);
+      Plotly.newPlot(place, lines, layout("epoch", measure, { yaxis: axis(measure, spread(every)) }), config);
     },
     history(place, { history, measure }) {
       let lowest = Infinity;
@@ -26,13 +38,15 @@
         { x: history.trials, y: history.values, text: history.names, mode: "markers", name: "trial",
           hovertemplate: "trial %{x}: %{y}<br>%{text}<extra></extra>" },
         { x: history.trials, y: best, mode: "lines", line: { shape: "hv" }, name: "lowest so far", hoverinfo: "skip" },
-      ], layout("trial", measure), config);
+      ], layout("trial", measure, { yaxis: axis(measure, spread(history.values)) }), config);
     },
     sizes(place, { sizes, measure }) {
       Plotly.newPlot(place, [{
         x: sizes.parameters, y: sizes.losses, text: sizes.names, mode: "markers",
         hovertemplate: "%{text}<br>%{x} parameters: %{y}<extra></extra>",
-      }], layout("parameters", measure), config);
+      }], layout("parameters", measure, {
+        xaxis: axis("parameters", spread(sizes.parameters)), yaxis: axis(measure, spread(sizes.losses)),
+      }), config);
     },
     latent(place, { latent }) {
       const controls = place.closest("section").querySelectorAll("[data-axis]");
@@ -53,10 +67,12 @@
     },
   };
 
+  const dot = { size: 6, line: { width: 0.5, color: "#888" } };  // seen on light and dark
+
   function points({ points, rows, colours }, x, y, by) {
     const told = rows.map((row, i) =>
       [`row ${row}`, ...colours.slice(0, 6).map(({ name, values }) => `${name}: ${values[i] ?? "missing"}`)].join("<br>"));
-    const base = { mode: "markers", hovertemplate: "%{text}<extra></extra>", marker: { size: 5 } };
+    const base = { mode: "markers", hovertemplate: "%{text}<extra></extra>", marker: { ...dot } };
     const part = (chosen, more) => ({
       ...base, x: chosen.map((i) => points[x][i]), y: chosen.map((i) => points[y][i]), text: chosen.map((i) => told[i]), ...more,
     });
@@ -64,10 +80,10 @@
     if (by < 0) return [part(every, { showlegend: false })];
     const { name, values } = colours[by];
     if (values.every((value) => value === null || typeof value === "number")) {
-      const marker = { size: 5, color: values, colorscale: "Viridis", showscale: true, colorbar: { title: { text: name } } };
+      const marker = { ...dot, color: values, colorscale: "Viridis", showscale: true, colorbar: { title: { text: name } } };
       return [part(every, { marker, showlegend: false })];
     }
-    const groups = [...new Set(values)].sort();
+    const groups = [...new Set(values)].sort((a, b) => String(a).localeCompare(String(b), "en", { numeric: true }));
     return groups.map((group) => part(every.filter((i) => values[i] === group), { name: String(group) }));
   }
 

@@ -15,7 +15,9 @@ import pandas as pd
 
 from autoenc import __version__
 from autoenc.errors import InputError
+from autoenc.report.fit_answer import enough_units
 from autoenc.report.page.content import Content, content_of
+from autoenc.report.page.headline import Kept
 from autoenc.system.paths import utf8, write_atomically
 from autoenc.system.text import escaped
 
@@ -56,14 +58,29 @@ def page_of(contents: Sequence[Content]) -> str:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"cell": _cell, "said": escaped, "share": _share}
+    environment.filters |= {"cell": _cell, "short": _short, "said": escaped, "share": _share}
     page: str = environment.get_template("page.html.j2").render(
         contents=list(enumerate(contents)), version=__version__, hidden=_HIDDEN,
+        sizes=_sizes(contents), enough=_enough(contents),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         style=_text("page.css"), script=_text("page.js"), plotly=get_plotlyjs(),
         numbers=_json([_drawn(content) for content in contents]),
     )  # fmt: skip
     return page
+
+
+def _sizes(contents: Sequence[Content]) -> list[tuple[int, Kept]]:
+    """Return what each search keeps, with its place, if each has a latent size of its own."""
+    kept = [(k, content.kept) for k, content in enumerate(contents) if content.kept is not None]
+    sizes = {size.latent_dim for _, size in kept}
+    return sorted(kept, key=lambda size: size[1].latent_dim) if len(sizes) == len(kept) > 1 else []
+
+
+def _enough(contents: Sequence[Content]) -> int | None:
+    """Return the latent size beyond which more units stop paying; None where sizes cannot be compared so."""
+    kept = [content.kept for content in contents if content.kept is not None and content.kept.by_budget]
+    by_size = sorted((size.latent_dim, size.explained) for size in kept if size.explained is not None)
+    return enough_units(by_size) if len(by_size) == len(contents) > 1 else None
 
 
 def _text(name: str) -> str:
@@ -128,8 +145,15 @@ def _cell(value: Any) -> str:
         return f"{value:.5g}"
     if isinstance(value, list | tuple):
         return escaped(", ".join(map(_cell, value)))
+    if isinstance(value, dict):
+        return escaped(", ".join(f"{name} {_cell(part)}" for name, part in value.items()))
     return escaped(value)
 
 
+def _short(value: float | None) -> str:
+    """Return a number of which many stand side by side."""
+    return "" if value is None or not math.isfinite(value) else f"{value:.4g}"
+
+
 def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
+    return "" if value is None else f"{100 * value:.1f} %"

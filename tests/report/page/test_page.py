@@ -13,6 +13,7 @@ import pytest
 
 import autoenc
 from autoenc.report.page.content import Content, content_of
+from autoenc.report.page.headline import headline
 from autoenc.report.page.write import page_of
 
 pytest.importorskip("plotly", reason="plotly is not installed")
@@ -45,7 +46,7 @@ def test_it_holds_the_answer_and_everything_else(page: Path) -> None:
         "Rows in the latent space", "How well each column is reconstructed", "Original beside reconstructed",
         "How it was made",
     ]  # fmt: skip
-    for word in ("is kept, with a loss of", "PCA of the same latent size", "typical: row", "worst: row"):
+    for word in ("is kept. It explains", "PCA of the same latent size", "typical: row", "worst: row"):
         assert word in text
     assert "<dt>epochs</dt><dd>3</dd>" in text
     assert "<dt>n_train</dt><dd>48</dd>" in text
@@ -87,7 +88,9 @@ def test_a_browser_sorts_filters_and_hovers(page: Path, browse: Any) -> None:
     by.value = "1"; by.dispatchEvent(new Event("change"));
     const across = document.querySelector("[data-axis=x]");
     across.value = "2"; across.dispatchEvent(new Event("change"));
-    return {rising, falling, said, left, hovered, options, groups, n: latent.data.length,
+    const buttons = [...document.querySelectorAll(".modebar-btn")].map((button) => button.dataset.title)
+      .filter((title) => /share|cloud|edit/i.test(title));
+    return {buttons, rising, falling, said, left, hovered, options, groups, n: latent.data.length,
             title: latent.layout.xaxis.title.text};
     """
     found = browse(page, script)
@@ -100,6 +103,7 @@ def test_a_browser_sorts_filters_and_hovers(page: Path, browse: Any) -> None:
     assert "parameters" in found["hovered"]["sizes"]
     assert "row 1" in found["hovered"]["latent"]
     assert "site: a" in found["hovered"]["latent"]
+    assert found["buttons"] == []  # the one that uploads a picture to a server
     assert found["options"][:3] == ["nothing", "site", "age"]
     assert found["groups"] == ["a", "b", "c"]
     assert (found["n"], found["title"]) == (1, "latent_3")
@@ -219,3 +223,83 @@ def test_packages_that_are_not_there_are_told(frame: pd.DataFrame, tmp_path: Pat
     with pytest.raises(autoenc.InputError, match=r"pip install 'autoenc\[report\]'"):
         results.report(tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
+
+
+def test_it_names_the_stack_that_is_kept(frame: pd.DataFrame) -> None:
+    results = autoenc.search(frame, **SMALL, folds=3, seeds=2, select="one_se")
+    kept, best = results.selection.chosen.trial.name, results.ranked[0].trial.name
+    assert kept != best
+    said = headline(results)
+    assert said.startswith(f"{kept} is kept by one_se. It explains ")
+    assert f"Next is {best}, whose loss is " in said
+    assert " % lower. " in said
+    n_tied = len(results.selection.tied) - 1
+    assert f"{n_tied} of the 4 others may be as good." in said
+
+
+def test_the_choice_of_fit_stands_beside_the_recipes_behind_it(frame: pd.DataFrame) -> None:
+    results = autoenc.fit(frame, latent_dim=2, budget=1, quiet=True)
+    said = headline(results)
+    assert "of rows that were set aside; PCA of the same size explains" in said
+    assert "batch" not in said  # the recipe in full stands below
+
+
+def test_a_trial_that_finalists_keep_is_compared_over_their_folds(frame: pd.DataFrame) -> None:
+    results = autoenc.tune(frame, n_trials=4, epochs=1, folds=2, finalists=3, latent_dim=2, quiet=True)
+    first, second = results.finalists[:2]
+    said = headline(results)
+    assert said.startswith(f"Trial {first.number}, ")
+    assert f"is kept: {first.mean:.4g} over all its folds. Next is trial {second.number}, " in said
+
+
+def test_latent_sizes_stand_in_a_table(frame: pd.DataFrame) -> None:
+    contents = [content_of(autoenc.search(frame, **{**SMALL, "latent_dim": size})) for size in (3, 2)]
+    text = page_of(contents)
+    sizes = re.findall(r'<tr><th scope="row"><a href="#search-(.)">(.)</a></th><td>([0-9-]+)</td>', text)
+    assert [(place, size) for place, size, _ in sizes] == [("1", "2"), ("0", "3")]
+    assert [stack for *_, stack in sizes] == [
+        contents[1].table["stack"].iloc[0],
+        contents[0].table["stack"].iloc[0],
+    ]
+    assert "each further one adds" not in text  # what was not searched within one budget is not compared so
+    assert "Latent sizes" not in page_of(contents[:1])
+
+
+@pytest.mark.parametrize("command", ["search", "tune", "transfer"])
+def test_each_search_has_its_command_table_and_machine(
+    command: str, frame: pd.DataFrame, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["autoenc", command, "--some", "words"])
+    options: dict[str, Any] = {"epochs": 1, "quiet": True, "output_dir": tmp_path}
+    if command == "search":
+        results = autoenc.search(frame, **{**SMALL, **options})
+    elif command == "tune":
+        results = autoenc.tune(frame, n_trials=2, latent_dim=2, **options)
+    else:
+        options |= {"n_trials": 1, "n_cv_folds": 2, "finalists": 1, "stage2_epochs": 1, "name": "x"}
+        options |= {"latent_dim_options": 2, "hidden_dims_options": "4", "classification_target": ""}
+        results = autoenc.transfer(frame.assign(age=np.arange(60.0) % 7), regression_target="age", **options)
+    content = content_of(results, frame)
+    assert content.command == f"autoenc {command} --some words"
+    assert content.environment["n_rows"] == 60
+    assert content.environment["fingerprint"]
+    assert "numpy" in content.environment["versions"]
+
+
+def test_the_command_is_that_of_the_same_latent_size(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: Any
+) -> None:
+    for size in (2, 3):
+        monkeypatch.setattr(sys, "argv", ["autoenc", "search", "--latent_dim", str(size)])
+        autoenc.search(frame, **{**SMALL, "latent_dim": size}, output_dir=tmp_path)
+    for size in (2, 3):
+        content = content_of(autoenc.load_results(tmp_path, latent_dim=size), frame, tmp_path)
+        assert content.command == f"autoenc search --latent_dim {size}"
+
+
+def test_few_whole_numbers_are_classes(frame: pd.DataFrame) -> None:
+    results = autoenc.search(frame, **SMALL)
+    coded = frame.assign(code=[1.0, 2.0, 10.0] * 20, measured=np.linspace(0, 1, 60))
+    colours = content_of(results, coded).rows.colours
+    assert colours["code"][:3] == ["1", "2", "10"]
+    assert colours["measured"][0] == 0.0

@@ -59,7 +59,7 @@ def own_pass(dims, weights, activations, gradients, gradient, n_rows, batch_size
             padded = (n_out + LANES - 1) // LANES * LANES
             after = place + n_in * stride
             matmul(n_out, width, n_in, weights, at, 1, padded, activations, place, stride, activations, after,
-                   stride)  # fmt: skip
+                   stride, False)  # fmt: skip
             place = after
             at += n_in * padded
         if not learning:
@@ -70,9 +70,10 @@ def own_pass(dims, weights, activations, gradients, gradient, n_rows, batch_size
             at -= n_in * padded
             before = place - n_in * stride
             # The engine has transposed the gradient; here any n x padded numbers do.
-            matmul(n_in, padded, n, activations, before, stride, 1, gradients, 0, padded, gradient, 0, padded)
+            matmul(n_in, padded, n, activations, before, stride, 1, gradients, 0, padded, gradient, 0, padded,
+                   False)  # fmt: skip
             matmul(n_in, width, n_out, weights, at, padded, 1, gradients, place, stride, gradients, before,
-                   stride)  # fmt: skip
+                   stride, False)  # fmt: skip
             place = before
 
 

@@ -41,7 +41,10 @@ EngineName = Literal["auto", "native", "torch", "stacked"]
 
 
 def make_engine(
-    name: EngineName = "auto", device: str = "auto", precision: Literal["float32", "float64"] = "float32"
+    name: EngineName = "auto",
+    device: str = "auto",
+    precision: Literal["float32", "float64"] = "float32",
+    n_cores: int = 1,
 ) -> Engine:
     """Return the engine for these options.
 
@@ -53,6 +56,8 @@ def make_engine(
         device: ``cpu``, ``cuda``, one GPU of several such as ``cuda:1``, or ``auto``: for the stacked and the
             torch engine the first GPU if there is one.
         precision: Of parameters and arithmetic.
+        n_cores: Cores that all fits in training share; only the native engine has a use for more of them than
+            there are fits.
 
     Raises:
         InputError: If the device is not there, or the engine cannot use it.
@@ -68,7 +73,7 @@ def make_engine(
     if name in ("auto", "native") and not is_cuda:
         from autoenc.engines.native import NativeEngine
 
-        return NativeEngine(dtype)
+        return NativeEngine(dtype, n_cores)
     # torch takes seconds to import, so only a search that needs it pays.
     import torch
 

@@ -27,6 +27,7 @@ from autoenc.engines.contract import (
     Watch,
     check_initial,
 )
+from autoenc.engines.cores import CORES, Meeting
 from autoenc.engines.epochs import outcome_of, run_epochs
 from autoenc.engines.explained import explained_variance
 from autoenc.engines.pca_start import start_of
@@ -69,7 +70,7 @@ class _Layout:
             return -(-width // vector) * vector
 
         at = 2 * padded(network.input_dim) if network.normalizes_input else 0
-        largest = at
+        largest = 0
         layers = network.layers()
         middle = len(layers) // 2
         extra = [0] * (len(layers) + 1)  # inputs of a layer that a linear map or the mask brings in
@@ -91,7 +92,7 @@ class _Layout:
             n_weights, n_more = layer.n_in + 1 + extra[i], 2 if layer.norm else 0
             block = (n_weights + n_more) * padded(layer.n_out)
             band = band_rows.py_func(n_weights, padded(layer.n_out))
-            largest = max(largest, (max(band, extra[i]) + n_more) * padded(layer.n_out))
+            largest = max(largest, max(band, extra[i]) * padded(layer.n_out))
             at += block
             h_in, h_out = h_out, h_out + (layer.n_out + 1 + extra[i + 1]) * stride
             xhat += layer.n_out * stride if layer.hidden else 0
@@ -149,22 +150,30 @@ def _constant(array: Array) -> Array:
     return view
 
 
+_WORTH_HELP = 8_000_000
+"""Multiply-adds of a step, forward, from which on a second thread saves more than waiting for it costs."""
+
+
 class _Training:
-    """The arrays of one fit, and its epochs."""
+    """The arrays of one fit, and its epochs; up to ``n_cores`` threads train it, as far as it is worth it."""
 
     def __init__(
-        self, split: Split, fit: Fit, dtype: np.dtype, stop: StopFlag, initial: State | None
+        self, split: Split, fit: Fit, dtype: np.dtype, stop: StopFlag, initial: State | None, n_cores: int
     ) -> None:
         recipe = fit.recipe
         self.split, self.fit, self.stop = split, fit, stop
         self.values = _constant(split.values)
         vector = VECTOR_BYTES // dtype.itemsize
         self.stride = -(-min(recipe.batch_size, split.train.size) // vector) * vector
-        self.layout = _Layout.of(fit.network(split.values.shape[1]), self.stride, vector)
+        network = fit.network(split.values.shape[1])
+        self.layout = _Layout.of(network, self.stride, vector)
+        self.n_cores = n_cores if network.count_multiply_adds() * self.stride >= _WORTH_HELP else 1
         start = start_of(split, fit) if initial is None else initial
         self.p = self.layout.pack(start, dtype)
         self.m, self.v = (_aligned(self.layout.n_parameters, dtype) for _ in range(2))
-        self.g = _aligned(self.layout.largest_band, dtype)
+        self.g_size = self.layout.largest_band
+        self.g = _aligned(self.g_size * self.n_cores, dtype)
+        self.g_norm = _aligned(2 * self.layout.widest, dtype)
         columns = split.values.shape[1] * self.stride
         self.x, self.observed = _aligned(columns, dtype), _aligned(columns, dtype)
         self.h = _aligned(self.layout.n_activations, dtype)
@@ -175,9 +184,9 @@ class _Training:
         self.d, self.other, self.d_rows = (
             _aligned(self.layout.widest * self.stride, dtype) for _ in range(3)
         )
-        self.pack = _aligned(PACK_SIZE, dtype)
-        self.keys, self.sums = np.zeros(len(self.layout.table) + 2, np.uint32), np.zeros(4)
-        self.no_output = np.zeros((0, 0), dtype)
+        self.pack = _aligned(PACK_SIZE * self.n_cores, dtype)
+        self.keys = np.zeros((len(self.layout.table) + 2) * self.n_cores, np.uint32)
+        self.sums, self.no_output = np.zeros(4), np.zeros(0, dtype)
         self.n_steps_per_epoch = -(-split.train.size // recipe.batch_size)
 
     def _set_ones(self) -> None:
@@ -205,21 +214,27 @@ class _Training:
         self, rows: NDArray[np.int64], batch_size: int, learning: bool, epoch: int,
         output: Floats | None = None,
     ) -> float:  # fmt: skip
-        recipe = self.fit.recipe
-        return float(
-            kernels.run_pass(
-                self.p, self.m, self.v, self.g, self.layout.table, self.layout.network.normalizes_input,
-                ACTIVATIONS.index(recipe.activation), self.values, _constant(rows), batch_size, self.stride,
-                self.x, self.observed, self.h, self.xhat, self.rstd, self.slopes, self.d, self.other,
-                self.d_rows, self.pack, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
-                np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
-                np.uint32(keep_threshold(recipe.corruption if recipe.family == "dae" else 0.0)),
-                float(recipe.kl_weight_in(epoch)) if recipe.family == "vae" else 0.0,
-                float(recipe.learning_rate(epoch)), float(recipe.weight_decay), float(recipe.nonzero_weight),
-                float(recipe.all_weight),
-                epoch * self.n_steps_per_epoch, self.no_output if output is None else output,
-            )
-        )  # fmt: skip
+        recipe, layout = self.fit.recipe, self.layout
+        rows, n_layers = _constant(rows), len(layout.table)
+
+        def one_pass(meeting: Meeting, helping: bool) -> float:
+            return float(
+                kernels.run_pass(
+                    self.p, self.m, self.v, self.g, self.g_size, self.g_norm, layout.table.ravel(), n_layers,
+                    layout.network.normalizes_input, ACTIVATIONS.index(recipe.activation),
+                    self.values.ravel(), self.values.shape[1], rows, batch_size, self.stride, self.x,
+                    self.observed, self.h, self.xhat, self.rstd, self.slopes, self.d, self.other, self.d_rows,
+                    self.pack, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
+                    np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
+                    np.uint32(keep_threshold(recipe.corruption if recipe.family == "dae" else 0.0)),
+                    float(recipe.kl_weight_in(epoch)) if recipe.family == "vae" else 0.0,
+                    float(recipe.learning_rate(epoch)), float(recipe.weight_decay),
+                    float(recipe.nonzero_weight), float(recipe.all_weight), epoch * self.n_steps_per_epoch,
+                    self.no_output if output is None else output.ravel(), meeting, helping,
+                )
+            )  # fmt: skip
+
+        return CORES.run(one_pass, self.n_cores)
 
 
 class NativeEngine:
@@ -227,14 +242,16 @@ class NativeEngine:
 
     Args:
         dtype: Precision of parameters and arithmetic; losses are summed over batches in float64.
+        n_cores: Cores that all fits in training share; a large one takes those that are free. The number
+            changes no bit of any result.
     """
 
     name = "native"
     device = "cpu"
     n_at_once = 0
 
-    def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32) -> None:
-        self.dtype = np.dtype(dtype)
+    def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32, n_cores: int = 1) -> None:
+        self.dtype, self.n_cores = np.dtype(dtype), n_cores
         self._is_prepared = False
 
     def prepare(self) -> None:
@@ -267,8 +284,14 @@ class NativeEngine:
     def _fit(
         self, split: Split, fit: Fit, stop: StopFlag, watch: Watch | None = None, initial: State | None = None
     ) -> Outcome:
+        with CORES.training():
+            return self._train(split, fit, stop, watch, initial)
+
+    def _train(
+        self, split: Split, fit: Fit, stop: StopFlag, watch: Watch | None, initial: State | None
+    ) -> Outcome:
         started = time.perf_counter()
-        training = _Training(split, fit, self.dtype, stop, initial)
+        training = _Training(split, fit, self.dtype, stop, initial, self.n_cores)
         kept = training.p
 
         def keep() -> None:
@@ -287,7 +310,8 @@ class NativeEngine:
     def reconstruct(self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]) -> Floats:
         """Reconstruct rows; see :class:`autoenc.engines.contract.Engine`."""
         self.prepare()
-        return _Training(split, fit, self.dtype, StopFlag(), state).reconstruct(rows)
+        with CORES.training():
+            return _Training(split, fit, self.dtype, StopFlag(), state, self.n_cores).reconstruct(rows)
 
     def seconds_per_row(self, values: NDArray[np.float32], fit: Fit) -> float:
         """Return the time to reconstruct a row and take its loss: the fastest of a few passes over all rows.
@@ -300,7 +324,7 @@ class NativeEngine:
             fit: Whose network.
         """
         rows = np.arange(len(values))
-        training = _Training(Split(values, rows, rows[:0]), fit, self.dtype, StopFlag(), None)
+        training = _Training(Split(values, rows, rows[:0]), fit, self.dtype, StopFlag(), None, n_cores=1)
         times = []
         for _ in range(4):
             started = time.perf_counter()

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from autoenc.engines.compiling import compiled
 from autoenc.engines.contract import State
-from autoenc.engines.simd import INNER
+from autoenc.engines.simd import INNER, outlined
 from autoenc.models.grid import NetworkShape
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "dropout_mask",
     "initial_state",
     "keep_threshold",
+    "key_of",
     "latent_noise",
     "layer_key",
     "row_hash",
@@ -58,12 +59,19 @@ combine = njit(**INNER)(_combine)
 """The compiled hash step, for scalars."""
 
 
-@compiled
-def layer_key(seed, epoch, step, layer):  # type: ignore[no-untyped-def]
-    """Return the uint32 from which one layer's dropout decisions of one step follow."""
+@njit(**INNER)
+def key_of(seed, epoch, step, layer):  # type: ignore[no-untyped-def]
+    """Return the uint32 from which one layer's dropout decisions of one step follow, to compiled code."""
+    outlined()
     key = combine(np.uint32(seed), np.uint32(epoch))
     key = combine(key, np.uint32(step))
     return combine(key, np.uint32(layer))
+
+
+@compiled
+def layer_key(seed, epoch, step, layer):  # type: ignore[no-untyped-def]
+    """Return the uint32 from which one layer's dropout decisions of one step follow."""
+    return key_of(seed, epoch, step, layer)
 
 
 @njit(**INNER)

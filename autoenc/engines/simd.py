@@ -6,7 +6,7 @@ instructions directly. A vector is 64 bytes on every machine; where registers ar
 it. Every operation is spelled out and none may be reordered, so a result does not depend on the
 compiler's choices, on alignment, or on what surrounds the call.
 
-All arrays are one-dimensional and contiguous; places in them are element offsets.
+All arrays are one-dimensional and contiguous, flat ones or Numba's; places in them are element offsets.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
+from autoenc.engines.flat import data_of
 from autoenc.engines.linking import PartCompiler
 
-__all__ = ["JIT", "VECTOR_BYTES", "matmul", "matmul_on"]
+__all__ = ["INNER", "JIT", "VECTOR_BYTES", "lanes_of", "matmul"]
 
 VECTOR_BYTES = 64
 JIT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
@@ -80,10 +81,6 @@ def call(builder: Any, name: str, vector: ir.VectorType, *args: Any) -> Any:
     return builder.call(function, args)
 
 
-def _data(context: Any, builder: Any, array: types.Array, value: Any) -> Any:
-    return context.make_array(array)(context, builder, value).data
-
-
 def _load(builder: Any, vector: ir.VectorType, data: Any, offset: Any) -> Any:
     place = builder.bitcast(builder.gep(data, [offset]), vector.as_pointer())
     value = builder.load(place, typ=vector)
@@ -97,12 +94,22 @@ def _store(builder: Any, value: Any, data: Any, offset: Any) -> None:
 
 
 @intrinsic
+def lanes_of(typing: Any, array: Any) -> Any:
+    """Return how many numbers of ``array`` make a vector."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_constant(types.intp, VectorType(array.dtype).lanes)
+
+    return types.intp(array), codegen
+
+
+@intrinsic
 def load(typing: Any, array: Any, offset: Any) -> Any:
     """Load the vector at ``array[offset : offset + lanes]``."""
     vector = VectorType(array.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _load(builder, _llvm_vector(array.dtype), _data(context, builder, array, args[0]), args[1])
+        return _load(builder, _llvm_vector(array.dtype), data_of(context, builder, array, args[0]), args[1])
 
     return vector(array, types.intp), codegen
 
@@ -112,7 +119,7 @@ def store(typing: Any, array: Any, offset: Any, vector: Any) -> Any:
     """Write ``vector`` to ``array[offset : offset + lanes]``."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _store(builder, args[2], _data(context, builder, array, args[0]), args[1])
+        _store(builder, args[2], data_of(context, builder, array, args[0]), args[1])
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector), codegen
@@ -136,7 +143,7 @@ def spread(typing: Any, array: Any, offset: Any) -> Any:
     vector = VectorType(array.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = _data(context, builder, array, args[0])
+        data = data_of(context, builder, array, args[0])
         scalar = builder.load(builder.gep(data, [args[1]]), typ=_llvm_vector(array.dtype).element)
         return _splat(builder, scalar, vector.lanes)
 
@@ -289,8 +296,8 @@ def transpose_block(
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         vector = _llvm_vector(source.dtype)
         count = vector.count
-        data = _data(context, builder, source, args[0])
-        out = _data(context, builder, target, args[3])
+        data = data_of(context, builder, source, args[0])
+        out = data_of(context, builder, target, args[3])
 
         def place(start: Any, stride: Any, row: int) -> Any:
             return builder.add(start, builder.mul(stride, ir.Constant(start.type, row)))
@@ -316,7 +323,7 @@ def transpose_block(
     return types.void(source, place, place, target, place, place), codegen
 
 
-def _tile(n_rows: int, n_vectors: int, goes_on: bool) -> Any:
+def _tile(n_rows: int, n_vectors: int) -> Any:
     """A piece of a matrix product, ``n_rows`` x ``n_vectors`` vectors, summed in registers.
 
     It starts from zeros or, if it ``goes_on``, from the sums that are there.
@@ -325,12 +332,14 @@ def _tile(n_rows: int, n_vectors: int, goes_on: bool) -> Any:
     @intrinsic
     def tile(
         typing: Any, a: Any, a_at: Any, a_row: Any, a_col: Any, b: Any, b_at: Any, b_row: Any,
-        c: Any, c_at: Any, c_row: Any, depth: Any,
+        c: Any, c_at: Any, c_row: Any, depth: Any, goes_on: Any,
     ) -> Any:  # fmt: skip
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             vector = _llvm_vector(b.dtype)
-            a_data, b_data, c_data = (_data(context, builder, signature.args[i], args[i]) for i in (0, 4, 7))
-            _, a_at, a_row, a_col, _, b_at, b_row, _, c_at, c_row, depth = args
+            a_data, b_data, c_data = (
+                data_of(context, builder, signature.args[i], args[i]) for i in (0, 4, 7)
+            )
+            _, a_at, a_row, a_col, _, b_at, b_row, _, c_at, c_row, depth, goes_on = args
 
             def times(stride: Any, n: int) -> Any:
                 return builder.mul(stride, ir.Constant(stride.type, n))
@@ -340,12 +349,11 @@ def _tile(n_rows: int, n_vectors: int, goes_on: bool) -> Any:
             places = [
                 [builder.add(builder.add(c_at, times(c_row, i)), j) for j in columns] for i in range(n_rows)
             ]
-            zero = constant(vector, 0.0)
-            firsts = [
-                [_load(builder, vector, c_data, at) if goes_on else zero for at in row] for row in places
-            ]
             before = builder.block
-            loop, after = builder.append_basic_block("depth"), builder.append_basic_block("store")
+            sums_there, loop, after = map(builder.append_basic_block, ("sums_there", "depth", "store"))
+            builder.cbranch(goes_on, sums_there, loop)
+            builder.position_at_end(sums_there)
+            there = [[_load(builder, vector, c_data, at) for at in row] for row in places]
             builder.branch(loop)
             builder.position_at_end(loop)
             k = builder.phi(a_at.type)
@@ -361,11 +369,13 @@ def _tile(n_rows: int, n_vectors: int, goes_on: bool) -> Any:
                     [call(builder, "fma", vector, left, r, s) for r, s in zip(right, row, strict=True)]
                 )
             following = builder.add(k, ir.Constant(k.type, 1))
-            k.add_incoming(ir.Constant(k.type, 0), before)
+            for start in (before, sums_there):
+                k.add_incoming(ir.Constant(k.type, 0), start)
             k.add_incoming(following, loop)
-            for row, first, result in zip(sums, firsts, results, strict=True):
+            for row, first, result in zip(sums, there, results, strict=True):
                 for phi, start, value in zip(row, first, result, strict=True):
-                    phi.add_incoming(start, before)
+                    phi.add_incoming(constant(vector, 0.0), before)
+                    phi.add_incoming(start, sums_there)
                     phi.add_incoming(value, loop)
             builder.cbranch(builder.icmp_signed("<", following, depth), loop, after)
             builder.position_at_end(after)
@@ -375,18 +385,24 @@ def _tile(n_rows: int, n_vectors: int, goes_on: bool) -> Any:
             return context.get_dummy_value()
 
         place = types.intp
-        return types.void(a, place, place, place, b, place, place, c, place, place, place), codegen
+        return types.void(
+            a, place, place, place, b, place, place, c, place, place, place, types.boolean
+        ), codegen
 
     return tile
 
 
 _ROWS, _WIDE = _TILE
+_tall, _tall_narrow = _tile(_ROWS, _WIDE), _tile(_ROWS, 1)
+_flat, _flat_narrow = _tile(1, _WIDE), _tile(1, 1)
 
 
-def _product(goes_on: bool) -> Any:
+@njit(**INNER)
+def matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row, goes_on):  # type: ignore[no-untyped-def]
     """The product ``C = A @ B`` on strided pieces of flat arrays; every sum runs over ``depth`` in order.
 
-    Where it ``goes_on``, sums start from what is in C: a product in pieces of its depth has the same bits.
+    Where it ``goes_on``, sums start from what is in C: a product in pieces of its depth has the same bits. In
+    what is often called, that is no literal, as it would be compiled once more for one.
 
     Shape:
         A: ``[m, depth]``, element (i, k) at ``a_at + i * a_row + k * a_col``.
@@ -394,35 +410,24 @@ def _product(goes_on: bool) -> Any:
         C: ``[m, n]``, element (i, j) at ``c_at + i * c_row + j``. ``n`` is rounded up to whole vectors;
         ``b_row`` and ``c_row`` must leave room for that.
     """
-    tall, tall_narrow = _tile(_ROWS, _WIDE, goes_on), _tile(_ROWS, 1, goes_on)
-    flat, flat_narrow = _tile(1, _WIDE, goes_on), _tile(1, 1, goes_on)
-
-    @njit(**INNER)
-    def product(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row):  # type: ignore[no-untyped-def]
-        outlined()
-        lanes = VECTOR_BYTES // b.itemsize
-        j = 0
-        while j < n:
-            wide = j + (_WIDE - 1) * lanes < n
-            i = 0
-            while i + _ROWS <= m:
-                at, to = a_at + i * a_row, c_at + i * c_row + j
-                if wide:
-                    tall(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
-                else:
-                    tall_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
-                i += _ROWS
-            while i < m:
-                at, to = a_at + i * a_row, c_at + i * c_row + j
-                if wide:
-                    flat(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
-                else:
-                    flat_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth)
-                i += 1
-            j += _WIDE * lanes if wide else lanes
-
-    return product
-
-
-matmul = _product(goes_on=False)
-matmul_on = _product(goes_on=True)
+    outlined()
+    lanes = lanes_of(b)
+    j = 0
+    while j < n:
+        wide = j + (_WIDE - 1) * lanes < n
+        i = 0
+        while i + _ROWS <= m:
+            at, to = a_at + i * a_row, c_at + i * c_row + j
+            if wide:
+                _tall(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on)
+            else:
+                _tall_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on)
+            i += _ROWS
+        while i < m:
+            at, to = a_at + i * a_row, c_at + i * c_row + j
+            if wide:
+                _flat(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on)
+            else:
+                _flat_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on)
+            i += 1
+        j += _WIDE * lanes if wide else lanes

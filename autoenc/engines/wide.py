@@ -11,7 +11,7 @@ from __future__ import annotations
 from numba import njit
 
 from autoenc.engines import simd
-from autoenc.engines.simd import INNER, VECTOR_BYTES, matmul, matmul_on
+from autoenc.engines.simd import INNER, matmul
 
 __all__ = ["BAND", "PACK_SIZE", "band_rows", "forward_product"]
 
@@ -31,35 +31,32 @@ def band_rows(depth, padded):
 
 
 @njit(**INNER)
-def _pack(p, at, padded, width, depth, pack):
+def _pack(p, at, padded, width, depth, pack, pack_at):
     """Copy a block of weights ``[depth, width]`` to panels ``[width / lanes, _PANEL, lanes]``."""
     simd.outlined()
-    v = VECTOR_BYTES // p.itemsize
+    v = simd.lanes_of(p)
     for k in range(depth):
         for j in range(0, width, v):
-            simd.store(pack, j * _PANEL + k * v, simd.load(p, at + k * padded + j))
+            simd.store(pack, pack_at + j * _PANEL + k * v, simd.load(p, at + k * padded + j))
 
 
 @njit(**INNER)
-def forward_product(width, lanes, depth, p, weight, padded, h, h_in, stride, h_out, pack):
-    """Outputs of a layer, with the bits of :data:`~autoenc.engines.simd.matmul`.
+def forward_product(width, lanes, depth, p, weight, padded, h, h_in, stride, h_out, pack, pack_at):
+    """Outputs of a layer, with the bits of :func:`~autoenc.engines.simd.matmul`.
 
     Shape:
         p: weights ``[depth, padded]`` from ``weight`` on, of which the first ``width`` of each row count.
         h: inputs ``[depth, stride]`` from ``h_in`` on; outputs ``[width, stride]`` from ``h_out`` on; of
         each row the first ``lanes``, whole vectors, are used.
-        pack: ``[PACK_SIZE]``, overwritten.
+        pack: ``[PACK_SIZE]`` from ``pack_at`` on, overwritten.
     """
     simd.outlined()
-    v = VECTOR_BYTES // p.itemsize
+    v = simd.lanes_of(p)
     for j in range(0, width, _WIDTH):
         n_units = min(_WIDTH, width - j)
         for k in range(0, depth, _DEPTH):
             n_inputs, b = min(_DEPTH, depth - k), h_in + k * stride
-            _pack(p, weight + k * padded + j, padded, n_units, n_inputs, pack)
+            _pack(p, weight + k * padded + j, padded, n_units, n_inputs, pack, pack_at)
             for unit in range(0, n_units, v):
-                m, at, to = min(v, n_units - unit), unit * _PANEL, h_out + (j + unit) * stride
-                if k == 0:
-                    matmul(m, lanes, n_inputs, pack, at, 1, v, h, b, stride, h, to, stride)
-                else:
-                    matmul_on(m, lanes, n_inputs, pack, at, 1, v, h, b, stride, h, to, stride)
+                m, at, to = min(v, n_units - unit), pack_at + unit * _PANEL, h_out + (j + unit) * stride
+                matmul(m, lanes, n_inputs, pack, at, 1, v, h, b, stride, h, to, stride, k > 0)

@@ -10,7 +10,7 @@ import numpy as np
 from autoenc.engines import make_engine
 from autoenc.estimators.base import TableTransformer
 from autoenc.estimators.options import called, defaults_of, seed_of, settings_of
-from autoenc.estimators.training import train
+from autoenc.estimators.training import train, usable_cores
 from autoenc.settings.estimator import AutoencoderSettings
 
 __all__ = ["Autoencoder"]
@@ -131,7 +131,8 @@ class Autoencoder(TableTransformer):
             table = self._table(X, n_least=2 if settings.patience else 1)
             trained = train(
                 table, settings.scaling[0], settings.hidden_dims, settings.latent_dim, settings.one_recipe(),
-                settings.seed, make_engine(settings.engine, settings.device),
+                settings.seed,
+                make_engine(settings.engine, settings.device, n_cores=usable_cores()),
             )  # fmt: skip
         self._keep(trained.model, trained.rows, table)
         outcome = trained.outcome

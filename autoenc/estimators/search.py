@@ -14,7 +14,7 @@ from autoenc.engines import make_engine
 from autoenc.estimators.base import TableTransformer
 from autoenc.estimators.options import called, defaults_of, plain, seed_of
 from autoenc.estimators.stored import results_from, results_to_keep, stored_results
-from autoenc.estimators.training import train
+from autoenc.estimators.training import train, usable_cores
 from autoenc.settings import SearchSettings
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ class ArchitectureSearch(TableTransformer):
             recipe = recipe.stopped_after(chosen.median_epochs)
         trained = train(
             table, recipe.scaling or settings.scaling[0], architecture, settings.latent_size, recipe,
-            settings.seed, make_engine(settings.engine, settings.device),
+            settings.seed,
+            make_engine(settings.engine, settings.device, n_cores=min(settings.jobs, usable_cores())),
         )  # fmt: skip
         return trained.model, trained.rows

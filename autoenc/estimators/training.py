@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,9 @@ from autoenc.engines import Engine, Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.fitted.autoencoder import FittedAutoencoder, fitted_model
 from autoenc.models.grid import Architecture
+from autoenc.settings.base import available_cores
 
-__all__ = ["Trained", "train"]
+__all__ = ["Trained", "train", "usable_cores"]
 
 
 class Trained(NamedTuple):
@@ -72,6 +74,15 @@ def train(
     if recipe.patience:
         info["final_test_loss"] = outcome.final_test_loss
     return Trained(fitted_model(outcome.state, recipe, table.columns, scaling, info), outcome, learned)
+
+
+def usable_cores() -> int:
+    """Return how many cores a training may use: those of the process, or fewer where it is told so.
+
+    Who starts several processes, as joblib does, says by ``OMP_NUM_THREADS`` how many threads are each one's.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return min(available_cores(), int(told)) if told.isdecimal() and int(told) else available_cores()
 
 
 def _refuse_beyond(scaling: Scaling, table: Table, scaled: NDArray[np.float32]) -> None:

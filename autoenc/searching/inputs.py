@@ -21,6 +21,7 @@ from autoenc.searching.ready import prepare_ahead
 from autoenc.searching.remote import Remote
 from autoenc.searching.trials import Measure
 from autoenc.settings import TrainingSettings
+from autoenc.settings.base import available_cores
 from autoenc.system.paths import check_folder, refuse_own_table
 from autoenc.system.text import warn
 
@@ -43,7 +44,8 @@ def prepare_inputs(
     problems: list[str] = []
     engine = table = None
     try:
-        engine = make_engine(settings.engine, settings.device)
+        n_cores = min(settings.jobs, available_cores())
+        engine = make_engine(settings.engine, settings.device, n_cores=n_cores)
         if engine.name == "stacked" and engine.device == "cpu":
             warn("warning: --engine stacked is slower than native on a CPU; it is made for a GPU")
         # Compiling, the first time, goes on while the table is read.

@@ -64,7 +64,7 @@ class TrainingSettings(QuietSettings, DeviceSettings, DataSettings):
         aliases=["n_jobs"],
         default_factory=available_cores,
         ge=1,
-        description="fits trained at once, one a core",
+        description="cores to train on: so many fits at once; a large network also takes cores that are free",
     )
     scheduler: Address | None = option(
         None, role="place", description="train on the Dask cluster of this scheduler, e.g. tcp://host:8786"

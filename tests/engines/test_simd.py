@@ -22,7 +22,7 @@ def lanes_of(dtype) -> int:
 
 @njit(nogil=True)
 def matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row):
-    simd.matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row)
+    simd.matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row, False)
 
 
 @njit

@@ -14,12 +14,12 @@ UNTOUCHED = -77.0
 
 @njit(nogil=True)
 def in_one_go(width, lanes, depth, p, weight, padded, h, h_in, stride, h_out):
-    simd.matmul(width, lanes, depth, p, weight, 1, padded, h, h_in, stride, h, h_out, stride)
+    simd.matmul(width, lanes, depth, p, weight, 1, padded, h, h_in, stride, h, h_out, stride, False)
 
 
 @njit(nogil=True)
 def in_blocks(width, lanes, depth, p, weight, padded, h, h_in, stride, h_out, pack):
-    wide.forward_product(width, lanes, depth, p, weight, padded, h, h_in, stride, h_out, pack)
+    wide.forward_product(width, lanes, depth, p, weight, padded, h, h_in, stride, h_out, pack, 0)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

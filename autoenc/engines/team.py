@@ -1,0 +1,254 @@
+"""Threads that train one fit together: who takes part in a step, who does what, and waiting for each other.
+
+All of them run the same compiled pass; each computes its share of units, rows of weights or lanes, and waits
+where it needs what others computed. No sum is divided, so that the number of threads changes no bit. One
+thread, the leader, goes from step to step. Before each it counts who is there: a thread that comes late, or
+never, is not waited for, and one that is needed elsewhere leaves between two steps.
+
+They meet in an int64 array, the meeting, whose places are the constants below, a cache line each.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from autoenc.engines import simd
+from autoenc.engines.flat import data_of
+from autoenc.engines.simd import INNER
+
+_INT64 = ir.IntType(64)
+
+__all__ = [
+    "COUNTS", "MOST", "OVER", "STEP", "WANTED", "assemble", "end", "join", "new_meeting", "next_step",
+    "share", "wait",
+]  # fmt: skip
+
+# ARRIVED threads wait for the others until PHASE changes. STEP is what is trained now, and by how many; OVER
+# once there is nothing more. JOINED have come to help, so many that at most WANTED are at work. SLEEPING wait
+# without a core, for the seconds and nanoseconds at NAP at most. From COUNTS on, each thread has a place for
+# the numbers of cells that it met.
+ARRIVED, PHASE, STEP, JOINED, WANTED, SLEEPING, NAP, COUNTS = range(0, 64, 8)
+OVER = -1
+MOST = 256
+"""A fit has fewer threads than that."""
+
+_PATIENCE = 400
+"""Looks at what another thread will write, some 10 to 20 microseconds, before the core is left to others."""
+
+_NAP_NS = 10_000_000
+"""A thread that sleeps looks again by then, so that one that is forgotten wakes up."""
+
+_MACHINE = platform.machine().lower()
+_IS_X86 = _MACHINE in ("x86_64", "amd64")
+# The number of the system call that lets a thread sleep until a word of memory changes. Where there is none,
+# threads that wait let others run, and look again.
+_FUTEX = {"x86_64": 202, "aarch64": 98}.get(_MACHINE) if sys.platform == "linux" else None
+_SLEEP, _WAKE = 128, 129  # FUTEX_WAIT and FUTEX_WAKE, among the threads of a process
+_SYSTEM_CALL, _YIELD = "autoenc_system_call", "autoenc_yield_core"
+
+
+def _offer(name: str, function: Any) -> None:
+    """Tell the linker of compiled code where a function of the system is."""
+    llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
+
+
+if sys.platform == "win32":
+    _offer(_YIELD, ctypes.windll.kernel32.SwitchToThread)
+else:
+    _offer(_YIELD, ctypes.CDLL(None).sched_yield)
+    _offer(_SYSTEM_CALL, ctypes.CDLL(None).syscall)
+
+
+def new_meeting(wanted: int) -> NDArray[np.int64]:
+    """Return the array in which up to ``wanted`` threads meet for one pass."""
+    meeting = np.zeros(COUNTS + 8 * wanted, np.int64)
+    meeting[WANTED], meeting[NAP + 1] = wanted, _NAP_NS
+    return meeting
+
+
+@intrinsic
+def _read(typing: Any, meeting: Any, place: Any) -> Any:
+    """Read what another thread may write; whatever that one wrote before is seen, too."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = builder.gep(data_of(context, builder, meeting, args[0]), [args[1]])
+        return builder.load_atomic(at, "seq_cst", 8)
+
+    return types.int64(meeting, types.intp), codegen
+
+
+@intrinsic
+def _write(typing: Any, meeting: Any, place: Any, value: Any) -> Any:
+    """Write what another thread may read; whatever was written before is seen by then."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = builder.gep(data_of(context, builder, meeting, args[0]), [args[1]])
+        builder.atomic_rmw("xchg", at, args[2], "seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(meeting, types.intp, types.int64), codegen
+
+
+@intrinsic
+def _add(typing: Any, meeting: Any, place: Any, number: Any) -> Any:
+    """Add to what is there, whoever else does at the same time; return what was there before."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = builder.gep(data_of(context, builder, meeting, args[0]), [args[1]])
+        return builder.atomic_rmw("add", at, args[2], "seq_cst")
+
+    return types.int64(meeting, types.intp, types.int64), codegen
+
+
+@intrinsic
+def _pause(typing: Any) -> Any:
+    """Tell the core that it is waiting, where it has an instruction for that."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if _IS_X86:
+            builder.call(_function(builder, "llvm.x86.sse2.pause", ir.VoidType()), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def _leave_core(typing: Any, meeting: Any, place: Any, value: Any) -> Any:
+    """Sleep while ``value`` is at a place, or let others run once; the thread may wake up early."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if _FUTEX is None:
+            builder.call(_function(builder, _YIELD, ir.IntType(32)), [])
+        else:
+            data = data_of(context, builder, meeting, args[0])
+            nap = builder.gep(data, [ir.Constant(_INT64, NAP)])
+            _call_futex(builder, builder.gep(data, [args[1]]), _SLEEP, args[2], nap)
+        return context.get_dummy_value()
+
+    return types.void(meeting, types.intp, types.int64), codegen
+
+
+@intrinsic
+def _wake(typing: Any, meeting: Any, place: Any) -> Any:
+    """Wake all who sleep while something is at a place."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if _FUTEX is not None:
+            at = builder.gep(data_of(context, builder, meeting, args[0]), [args[1]])
+            _call_futex(builder, at, _WAKE, ir.Constant(_INT64, MOST), ir.Constant(at.type, None))
+        return context.get_dummy_value()
+
+    return types.void(meeting, types.intp), codegen
+
+
+def _call_futex(builder: Any, place: Any, what: int, value: Any, nap: Any) -> None:
+    call = _function(builder, _SYSTEM_CALL, _INT64, [_INT64], var_arg=True)
+    builder.call(call, [ir.Constant(_INT64, _FUTEX), place, ir.Constant(_INT64, what), value, nap])
+
+
+def _function(builder: Any, name: str, result: Any, args: Any = (), var_arg: bool = False) -> Any:
+    kind = ir.FunctionType(result, args, var_arg=var_arg)
+    return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+
+
+@njit(**INNER)
+def _until_it_changes(meeting, place, value):
+    """Wait for another thread to change what is at a place; return what it is then."""
+    simd.outlined()
+    n_looks = 0
+    now = _read(meeting, place)
+    while now == value:
+        n_looks += 1
+        if n_looks < _PATIENCE:
+            _pause()
+        else:
+            _add(meeting, SLEEPING, 1)
+            _leave_core(meeting, place, value)
+            _add(meeting, SLEEPING, -1)
+        now = _read(meeting, place)
+    return now
+
+
+@njit(**INNER)
+def _change(meeting, place, value):
+    """Change what other threads wait for."""
+    simd.outlined()
+    _write(meeting, place, value)
+    if _read(meeting, SLEEPING) > 0:
+        _wake(meeting, place)
+
+
+@njit(**INNER)
+def wait(meeting, size):
+    """Wait until all ``size`` threads of a step are here."""
+    if size == 1:
+        return
+    phase = _read(meeting, PHASE)
+    if _add(meeting, ARRIVED, 1) == size - 1:
+        _write(meeting, ARRIVED, 0)
+        _change(meeting, PHASE, phase + 1)
+    else:
+        _until_it_changes(meeting, PHASE, phase)
+
+
+@njit(**INNER)
+def share(n, unit, rank, size):
+    """Return the first and the last, exclusive, of ``n`` that are one thread's, in whole ``unit`` of them."""
+    if size == 1:
+        return 0, n
+    each = (n + unit * size - 1) // (unit * size) * unit
+    first = min(rank * each, n)
+    return first, min(first + each, n)
+
+
+@njit(**INNER)
+def assemble(meeting, step):
+    """Begin a step as the leader, with those who are there; return how many that are."""
+    size = min(_read(meeting, JOINED) + 1, _read(meeting, WANTED))
+    _change(meeting, STEP, (step + 1) * MOST + size)
+    return size
+
+
+@njit(**INNER)
+def end(meeting):
+    """Say as the leader that nothing more is to be done."""
+    _change(meeting, STEP, OVER)
+
+
+@njit(**INNER)
+def join(meeting):
+    """Come to help.
+
+    Returns:
+        The thread's rank, and the step that has begun without it; that one is :data:`OVER` where there is
+        nothing to be done.
+    """
+    before = _read(meeting, STEP)
+    rank = 0
+    if before != OVER:  # the order counts: whoever is counted for a step has not seen it begin
+        rank = _add(meeting, JOINED, 1) + 1
+    return rank, before
+
+
+@njit(**INNER)
+def next_step(meeting, rank, before):
+    """Wait for a step after ``before`` that has a part for this rank; :data:`OVER` where none will come."""
+    while before != OVER:
+        before = _until_it_changes(meeting, STEP, before)
+        if before != OVER:
+            if rank < before % MOST:
+                break
+            if rank >= _read(meeting, WANTED):
+                before = OVER
+    return before

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoenc.engines import Fit, Outcome, Recipe, Split, native
+from autoenc.engines import Fit, Outcome, Recipe, native
 from autoenc.engines.cores import Cores
 from autoenc.engines.native import NativeEngine
 from autoenc.engines.team import ARRIVED, JOINED, MOST, STEP, WANTED

@@ -272,6 +272,12 @@ class TransferSettings(
         "instead of study.db in its folder",
     )
     scheduler: str | None = again(TrainingSettings, "scheduler", None)
+    track: Literal["mlflow", "tensorboard", "wandb"] | None = again(
+        TrainingSettings,
+        "track",
+        description="log each trial, tables and pictures to this tracking server, once; mlflow and "
+        "tensorboard log to the search's folder unless told otherwise",
+    )
     fresh: bool = again(TrainingSettings, "fresh", False)
     dry_run: bool = again(SearchSettings, "dry_run", False)
 

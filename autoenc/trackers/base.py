@@ -13,13 +13,13 @@ __all__ = ["Entry", "Tracker", "entry_of"]
 
 
 class Entry(NamedTuple):
-    """A fit, as it is logged.
+    """A fit, or a trial of a transfer-aware search, as it is logged.
 
     Attributes:
         key: Equal for equal fits of equal searches; a failure has another one than a success.
         name: For people.
         options: What was trained, and how.
-        curves: Losses by their name, one an epoch.
+        curves: Losses by their name, one an epoch; of a trial the objective after each fold.
         metrics: What came of it.
         failure: Why it failed; None where it did not.
     """
@@ -33,14 +33,14 @@ class Entry(NamedTuple):
 
 
 class Tracker(Protocol):
-    """A place where fits are logged."""
+    """A place where fits and trials are logged."""
 
     def known(self) -> set[str]:
-        """Return the keys of all fits that are logged whole."""
+        """Return the keys of all entries that are logged whole."""
         ...
 
     def log(self, entry: Entry) -> None:
-        """Log a fit."""
+        """Log a fit or a trial."""
         ...
 
     def keep(self, name: str, files: Sequence[Path]) -> None:

@@ -27,7 +27,7 @@ from autoenc.searching.remote import remote_fits
 from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import Trial
 from autoenc.system.paths import keep_aside
-from autoenc.trackers.feed import open_feed
+from autoenc.trackers.feed import feed_of_fits
 from autoenc.workflows.best import write_best
 from autoenc.workflows.cells import note_cells
 from autoenc.workflows.ended import Ended
@@ -129,7 +129,7 @@ def _run(
     with StopOnSignals() as signals, ExitStack() as stack:
         run = stack.enter_context(_tracked(job)) if job.is_on_disk else None
         track = job.settings.track if job.is_on_disk else None
-        feed = open_feed(track, job.paths.folder, record, len(job.table.columns))
+        feed = feed_of_fits(track, job.paths.folder, record, len(job.table.columns))
         live = stack.enter_context(LiveView(results, job.paths)) if job.is_on_disk and not job.shard else None
         if pending and cluster is None:
             make_ready(job.trainer, signals.flag, screen.is_quiet)

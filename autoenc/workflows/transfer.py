@@ -36,6 +36,7 @@ from autoenc.system.paths import keep_aside, remove_unfinished
 from autoenc.system.special import check_own, open_own
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.system.text import escaped
+from autoenc.trackers.feed import Feed, open_feed
 from autoenc.two_stage.data import Target, TransferData
 from autoenc.two_stage.estimate import estimate_trial_s, sizes_of
 from autoenc.two_stage.finalists import compare, is_decided, judge_finalists, kept_trial
@@ -52,6 +53,7 @@ from autoenc.two_stage.record import (
 from autoenc.two_stage.remote import remote_folds
 from autoenc.two_stage.space import TwoStageConfiguration, configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
+from autoenc.two_stage.tracked import ended_entries, search_name, trial_entry
 from autoenc.two_stage.trials import TransferTrials
 from autoenc.workflows.ended import Ended
 from autoenc.workflows.screen import Screen
@@ -190,14 +192,18 @@ class TransferSearch:
             return TransferRun(self.results, written, signals)
         seeds = range(job.settings.seed, job.settings.seed + job.settings.seeds)
         with TrackedRun(job.folder, "transfer", job.settings, job.data.fingerprint, seeds) as run:
-            self._train()
+            track, name = job.settings.track, search_name(study)
+            feed = open_feed(track, job.folder, name, ended_entries(study))
+            self._train(feed)
             written = write_tables(study, job.folder)
             if ranked_trials(study) and not signals.number:
                 written += write_pictures(study, job.folder)
+            if feed is not None:
+                feed.keep([path for _, path in written])
             self._conclude(run)
         return TransferRun(self.results, written, signals)
 
-    def _train(self) -> None:
+    def _train(self, feed: Feed | None = None) -> None:
         job, study, stop, log = self.job, self.study, self.signals.flag, self.log
         settings = job.settings
         stages = Stages(job.data, settings, job.engine)
@@ -221,6 +227,8 @@ class TransferSearch:
                 shown(line)
                 if job.is_on_disk:
                     write_tables(study, job.folder)
+                if feed is not None:
+                    feed.log(trial_entry(study, study.get_trials(deepcopy=False)[number]))
 
             try:
                 trials = TransferTrials(self.record, settings, objective, ended, deadline_s, asking, stop)

@@ -31,7 +31,7 @@ from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import TrialResult
 from autoenc.system.paths import remove_leftovers
 from autoenc.system.surroundings import quiet_optuna
-from autoenc.trackers.feed import open_feed
+from autoenc.trackers.feed import feed_of_fits
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.results import is_decided
 from autoenc.tuning.study import open_tune_record
@@ -133,7 +133,7 @@ class TuneSearch:
         with StopOnSignals() as signals, ExitStack() as stack:
             run = stack.enter_context(self._tracked()) if self.job.is_on_disk else None
             track = self.job.settings.track if self.job.is_on_disk else None
-            feed = open_feed(track, self.job.folder, self.fits, len(self.job.table.columns))
+            feed = feed_of_fits(track, self.job.folder, self.fits, len(self.job.table.columns))
             reports = TuneReports(self.study, self.job.folder) if self.job.is_on_disk else None
             if reports is not None:
                 stack.enter_context(reports)

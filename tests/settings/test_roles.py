@@ -51,7 +51,7 @@ def test_what_does_not_define_a_two_stage_search():
     assert {*TransferSettings.model_fields} - {*settings.all_defining()} == {
         "data_path", "labelled_path", "columns", "exclude", "na_values", "n_trials", "timeout_hours",
         "finalists", "sampler", "pruner", "device", "engine", "n_jobs", "output_dir", "name", "resume",
-        "quiet", "fresh", "dry_run", "scheduler", "storage", "delimiter", "decimal", "encoding",
+        "quiet", "fresh", "dry_run", "scheduler", "storage", "track", "delimiter", "decimal", "encoding",
     }  # fmt: skip
     assert options_of(TransferSettings, "display") == ("quiet",)
 

@@ -145,6 +145,52 @@ def test_adaptive_searches_are_logged_too(track: Any, tmp_path: Path) -> None:
         assert len({*keys}) == len(keys) == int(n_trials)
 
 
+TRANSFER = [
+    "--n_cv_folds", "2", "--finalists", "1", "--latent_dim_options", "2", "--hidden_dims_options", "4",
+    "--epochs", "1", "--stage2_epochs", "1", "--regression_target", "up", "--classification_target", "",
+    "--name", "n",
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
+def test_mlflow_holds_each_trial_of_a_transfer_once(track: Any, tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    import optuna
+
+    for n_trials in ("1", "2"):
+        track("mlflow", *TRANSFER, "--n_trials", n_trials, verb="transfer")
+        client, runs = mlflow_runs(tmp_path / "o" / "n")
+        trials = {int(run.data.params["trial"]): run for run in runs if run.data.params}
+        assert sorted(trials) == [*range(int(n_trials))]
+        assert len(runs) == len(trials) + 1
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path}/o/n/study.db")
+    for trial in study.trials:
+        run = trials[trial.number]
+        assert run.data.metrics["value"] == trial.value
+        assert run.data.metrics["mae"] == trial.user_attrs["mae"]
+        assert float(run.data.params["dropout"]) == trial.params["dropout"]
+        history = client.get_metric_history(run.info.run_id, "objective")
+        assert [point.value for point in history] == [*trial.intermediate_values.values()]
+    (files,) = (run for run in runs if not run.data.params)
+    assert "all_trials.csv" in {artifact.path for artifact in client.list_artifacts(files.info.run_id)}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_trials_of_an_untracked_transfer_are_logged_when_it_goes_on(
+    call: Any, table_csv: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard")
+    place = tmp_path / "o" / "n"
+    words = ["transfer", "--data_path", table_csv, *TRANSFER, "--output_dir", tmp_path / "o"]
+    assert call(*words, "--n_trials", "1").code == 0
+    assert not (place / "tensorboard").exists()
+    resumed = call("transfer", "--resume", place / "study.db", "--n_trials", "2", "--track", "tensorboard")
+    assert resumed.code == 0, resumed.err
+    assert len([*place.glob("tensorboard/*/key")]) == 2
+    assert call("transfer", "--resume", place / "study.db").code == 0  # and is tracked from then on
+    assert len([*place.glob("tensorboard/*/key")]) == 2
+
+
 class StandIn:
     """What the tracker uses of wandb, kept in lists."""
 

@@ -34,6 +34,10 @@ _LEAST_ROWS = 30
 """Rows that judge a fold: in fewer columns vary little by chance, and factors follow from luck."""
 _SMALL_SHARE = 0.1
 """Of a column's deviation over all rows: in a fold with less it hardly varies."""
+_MOST_ERROR = 2.0
+"""Of a column's own deviation: more in any half of any fold is too much, whatever it is on average."""
+_LEAST_KNOWN = 0.01
+"""Of a column's deviation in all folds: a network that explains less does not know the column."""
 _CHUNK_CELLS = 2**22
 _MEMORY_BYTES = 256 * 2**20
 _N_HALVED = 4
@@ -169,21 +173,23 @@ def calibration_factors(folds: list[_Errors]) -> Floats | None:
         folds: What each factor would come to in each fold, at least two.
 
     Returns:
-        None where they do not gain enough in folds that they do not follow from.
+        1 of all columns where they do not gain enough in folds that they do not follow from; and 0 of columns
+        of which the folds say nothing, as of one that is constant in all their rows. None if all are 1.
     """
     shares = np.stack([_share_of_error(fold) for fold in folds])
+    is_unknown = (shares == shares[:, -1:]).all(axis=(0, 1))
     gains = []
     for k, fold in enumerate(folds):
-        others = np.delete(shares, k, axis=0).mean(axis=0)
-        error = np.take_along_axis(fold.squared, _best(others)[None, None], axis=0)[0]
+        best = _best(np.delete(shares, k, axis=0), folds[:k] + folds[k + 1 :])
+        error = np.take_along_axis(fold.squared, best[None, None], axis=0)[0]
         is_judged = fold.own > 0
         if is_judged.any():
             gained = (fold.squared[-1] - error)[is_judged] / fold.own[is_judged]
             gains.append(float(gained.mean()))
-    if not gains or np.mean(gains) < _LEAST_GAIN:
-        return None
-    factors: Floats = _FACTORS[_best(shares.mean(axis=0))]
-    return factors
+    is_worth_it = bool(gains) and np.mean(gains) >= _LEAST_GAIN
+    factors: Floats = _FACTORS[_best(shares, folds)] if is_worth_it else np.ones(shares.shape[-1])
+    factors[is_unknown] = 0.0
+    return None if (factors == 1).all() else factors
 
 
 def _share_of_error(fold: _Errors) -> Floats:
@@ -195,11 +201,34 @@ def _share_of_error(fold: _Errors) -> Floats:
     return mean
 
 
-def _best(shares: Floats) -> NDArray[np.int64]:
-    """Indices of the best factors ``[columns]``; among equals the largest."""
-    n_factors = len(shares)
-    best: NDArray[np.int64] = n_factors - 1 - np.argmin(shares[::-1], axis=0)
-    return best
+def _best(shares: Floats, folds: list[_Errors]) -> NDArray[np.int64]:
+    """Return indices of the best factors ``[columns]``, among equals of the largest; 0 of unknown columns.
+
+    Args:
+        shares: Of error, ``[folds, factors, columns]``.
+        folds: What they are of.
+    """
+    means, n_factors = shares.mean(axis=0), shares.shape[1]
+    best = n_factors - 1 - np.argmin(means[::-1], axis=0)
+    most = np.min([_most_factor(fold) for fold in folds], axis=0)
+    lowest = np.minimum(best, most)
+    left = np.mean([fold.squared.mean(axis=1) for fold in folds], axis=0)  # [factors, columns]
+    explained = left[0] - np.take_along_axis(left, lowest[None], axis=0)[0]
+    found: NDArray[np.int64] = np.where(explained < _LEAST_KNOWN * left[0], 0, lowest)
+    return found
+
+
+def _most_factor(fold: _Errors) -> NDArray[np.int64]:
+    """Return the index of the largest factor ``[columns]`` with which no half has far too much error.
+
+    Where other rows judge, a column may vary as little as in the half in which it varies least, and what is
+    right on average is then far off.
+    """
+    is_allowed = (fold.squared <= _MOST_ERROR * fold.own).all(axis=1)
+    is_allowed[0] = True
+    n_factors = len(is_allowed)
+    most: NDArray[np.int64] = n_factors - 1 - np.argmax(is_allowed[::-1], axis=0)
+    return most
 
 
 def _errors(split: Split, reconstruct: Callable[[NDArray[np.int64]], NDArray[np.floating]]) -> _Errors:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from autoenc.data.curves import fit_curve
-from autoenc.data.division import Division, fold_names
+from autoenc.data.division import HOLDOUT, Division, fold_names
 from autoenc.data.read import ReadTable
 from autoenc.data.table import Table
 from autoenc.engines import Fit, Outcome
@@ -115,6 +115,8 @@ def _profile(table: Table, division: Division, settings: FitSettings) -> TablePr
         n_observed += int((~np.isnan(column)).sum())
         has_long_tails = has_long_tails or fit_curve("auto", column) is not None
     is_uneven = any(hardly_varies(division.standardized(fold)) for fold in folds)
+    if settings.refit == "all":  # which may learn of columns that no fold knows
+        is_uneven |= bool((division.scaling(HOLDOUT, "standard").left_out & table.varying).any())
     n_cells = rows.size * len(table.columns)
     return TableProfile(
         n_train=rows.size, n_columns=len(table.columns), zero_share=n_zero / max(n_observed, 1),

@@ -173,3 +173,12 @@ def test_factors_that_gain_nothing_elsewhere_are_none() -> None:
     own = np.ones((1, 1))
     errors = np.linspace(1.0, 0.5, 11)[:, None, None]  # the larger the factor, the better
     assert calibration_factors([_Errors(errors, own, own[0])] * 3) is None
+
+
+def test_a_column_of_which_no_fold_says_anything_is_given_its_mean() -> None:
+    own, nothing = np.array([[1.0, 0.0, 0.4]]), np.array([1.0, 0.0, 0.4])
+    better = np.linspace(1.0, 0.5, 11)[:, None, None]
+    squared = np.concatenate([better, 0 * better, 0 * better + 0.4], axis=2)  # constant; left out in training
+    found = calibration_factors([_Errors(squared, own, nothing)] * 3)
+    assert found is not None
+    assert found.tolist() == [1, 0, 0]

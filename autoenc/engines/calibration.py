@@ -224,7 +224,7 @@ def _most_factor(fold: _Errors) -> NDArray[np.int64]:
     Where other rows judge, a column may vary as little as in the half in which it varies least, and what is
     right on average is then far off.
     """
-    is_allowed = (fold.squared <= _MOST_ERROR * fold.own).all(axis=1)
+    is_allowed = np.all(fold.squared <= _MOST_ERROR * fold.own, axis=1)
     is_allowed[0] = True
     n_factors = len(is_allowed)
     most: NDArray[np.int64] = n_factors - 1 - np.argmax(is_allowed[::-1], axis=0)

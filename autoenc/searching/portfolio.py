@@ -85,6 +85,8 @@ def portfolio(profile: TableProfile) -> list[Candidate]:
         candidates.insert(3, ((128, 64), {"initial_lr": 3e-3, "loss": "sparse"}))
     if profile.missing_share >= _SOME_MISSING:  # learn to do without cells
         candidates.insert(2, ((128, 64), {"initial_lr": 3e-3, "family": "dae", "corruption": 0.2}))
+    if profile.calibration_folds:  # keep a few cells from deciding what is learned
+        candidates.insert(2, ((128, 64), {"initial_lr": 3e-3, "scaling": "floored"}))
     return [Candidate(stack, _recipe(profile, **options)) for stack, options in candidates]
 
 
@@ -162,7 +164,7 @@ def _recipe(profile: TableProfile, **options: Any) -> Recipe:
 def _changed(candidate: Candidate, profile: TableProfile, rng: np.random.Generator) -> Candidate:
     """One thing of a candidate changed to a neighbour, or to another choice where there is no order."""
     recipe = candidate.recipe
-    what = _drawn(("stack", "stack", "epochs", "bend", *_CHOICES), rng)
+    what = _drawn(("stack", "stack", "epochs", "scaling", *_CHOICES), rng)
     if what == "stack":
         at = _STACKS.index(candidate.architecture) if candidate.architecture in _STACKS else 0
         step = int(rng.choice((-2, -1, 1, 2)))
@@ -171,11 +173,12 @@ def _changed(candidate: Candidate, profile: TableProfile, rng: np.random.Generat
         factor = float(rng.choice((0.5, 2.0)))
         epochs = int(min(max(recipe.epochs * factor, _EPOCHS[0]), _EPOCHS[1]))
         return candidate._replace(recipe=replace(recipe, epochs=epochs, patience=_patience(epochs)))
-    if what == "bend":
-        if not profile.has_long_tails:
-            return candidate
-        other: OwnScaling = "standard" if recipe.scaling == "auto" else "auto"
-        return candidate._replace(recipe=replace(recipe, scaling=other))
+    if what == "scaling":
+        may_suit: dict[OwnScaling, bool] = {
+            "standard": True, "auto": profile.has_long_tails, "floored": profile.calibration_folds > 0,
+        }  # fmt: skip
+        new = [scaling for scaling, suits in may_suit.items() if suits and scaling != recipe.scaling]
+        return candidate._replace(recipe=replace(recipe, scaling=_drawn(new, rng))) if new else candidate
     others = [value for value in _CHOICES[what] if value != getattr(recipe, what)]
     return candidate._replace(recipe=replace(recipe, **{what: _drawn(others, rng)}))
 

@@ -12,25 +12,28 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoenc.data.naming import refuse_repeated
-from autoenc.errors import InputError
+from autoenc.errors import InputError, listed
 
 __all__ = ["HDF5_MAGIC", "read_h5ad"]
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
-def read_h5ad(name: str, file: IO[bytes]) -> tuple[pd.DataFrame, frozenset[str]]:
-    """Return the matrix ``X`` with a column for each variable, and the annotations of rows beside it.
+def read_h5ad(
+    name: str, file: IO[bytes], layer: str | None = None
+) -> tuple[pd.DataFrame, frozenset[str], list[str]]:
+    """Return the matrix with a column for each variable, and the annotations of rows beside it.
 
     Args:
         name: Of the table, for messages.
         file: All of it.
+        layer: Which layer is the matrix; None for ``X``.
 
     Returns:
-        The table, and the names of its columns that annotate rows.
+        The table, the names of its columns that annotate rows, and a sentence where there are other layers.
 
     Raises:
-        InputError: If it is no such file, two columns have one name, or a package is missing.
+        InputError: If it is no such file or layer, two columns have one name, or a package is missing.
     """
     try:
         import h5py
@@ -40,15 +43,22 @@ def read_h5ad(name: str, file: IO[bytes]) -> tuple[pd.DataFrame, frozenset[str]]
         with h5py.File(file, "r") as root:
             if "X" not in root or "var" not in root or "obs" not in root:
                 raise InputError(f"{name}: is HDF5 without X, obs and var, which .h5ad has")
-            matrix, variables = _matrix(root["X"]), [str(word) for word in _index(root["var"])]
+            layers = [str(key) for key in root.get("layers", ())]
+            if layer is not None and layer not in layers:
+                raise InputError(f"{name}: has no layer {layer!r}; it has {listed(layers) or 'none'}")
+            chosen = root["X"] if layer is None else root["layers"][layer]
+            matrix, variables = _matrix(chosen), [str(word) for word in _index(root["var"])]
             notes = {key: _column(root["obs"][key]) for key in _order(root["obs"])}
+    except InputError:
+        raise
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{name}: is not a readable .h5ad file: {error}") from None
     if matrix.shape[1] != len(variables):
         raise InputError(f"{name}: X has {matrix.shape[1]} columns, but var {len(variables)} names")
     refuse_repeated(name, [*variables, *notes])
+    said = [f"X is read, and not {listed(layers)}; --sheet names a layer"] if layers and layer is None else []
     frame = pd.DataFrame(matrix, columns=pd.Index(variables))
-    return pd.concat([frame, pd.DataFrame(notes, index=frame.index)], axis=1), frozenset(notes)
+    return pd.concat([frame, pd.DataFrame(notes, index=frame.index)], axis=1), frozenset(notes), said
 
 
 def _matrix(node: Any) -> NDArray[np.float64]:

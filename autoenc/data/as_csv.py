@@ -51,7 +51,7 @@ def as_csv(name: str, start: bytes, file: IO[bytes], dialect: Dialect) -> tuple[
     more = file.read(_SAMPLE_BYTES)
     file = stream_of(chunks_of(more, file)) if more else file
     text = _first_lines(start + more, is_whole=len(more) < _SAMPLE_BYTES)
-    if dialect == Dialect(",", ".", dialect.encoding):
+    if (dialect.delimiter, dialect.decimal) == (",", "."):
         return start, file, []
     actual = recognized(text, dialect)
     if (actual.delimiter, actual.decimal) == (",", "."):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from autoenc.errors import InputError, listed
 
-__all__ = ["as_value", "is_number", "refuse_repeated"]
+__all__ = ["as_value", "is_number", "no_sheets", "refuse_repeated"]
 
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?|nan)", re.ASCII | re.IGNORECASE)
 
@@ -26,6 +26,11 @@ def as_value(names: Sequence[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return shlex.quote(line.getvalue())
+
+
+def no_sheets(sheet: str) -> str:
+    """Return why a sheet cannot be chosen in a file that holds one table."""
+    return f"is no workbook or .h5ad, so there is no sheet {sheet!r} to choose; leave out --sheet"
 
 
 def refuse_repeated(table: str, header: Sequence[str]) -> None:

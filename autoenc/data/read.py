@@ -20,7 +20,7 @@ from autoenc.data.csv_rows import CsvRows
 from autoenc.data.csv_table import read_csv
 from autoenc.data.formats import read_typed
 from autoenc.data.markers import MISSING_WORDS, Markers, without_markers
-from autoenc.data.naming import as_value
+from autoenc.data.naming import as_value, no_sheets
 from autoenc.data.sources import source_name
 from autoenc.data.unpacking import open_unpacked
 from autoenc.errors import InputError, listed, shortened
@@ -90,7 +90,7 @@ def read_table(
             ``-`` is standard input.
         as_text: Columns whose cells are kept as they are written, such as labels.
         missing: Words and numbers that stand for a missing cell.
-        dialect: How text is written, as far as that is not to be recognized.
+        dialect: How text is written, as far as that is not to be recognized, and which sheet is meant.
 
     Raises:
         InputError: If the file is missing, a folder, empty, binary, not a table, or without rows, or
@@ -100,8 +100,10 @@ def read_table(
     name, markers = source_name(path), Markers(missing)
     try:
         with open_unpacked(path) as (start, file), cells_of_any_length():
-            typed = read_typed(name, start, file, as_text, markers)
+            typed = read_typed(name, start, file, as_text, markers, dialect.sheet)
             if typed is None:
+                if dialect.sheet is not None:
+                    raise InputError(f"{name}: {no_sheets(dialect.sheet)}")
                 read = _read_text(name, start, file, as_text, markers, dialect)
             else:
                 read = ReadTable(

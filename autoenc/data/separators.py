@@ -45,7 +45,7 @@ def recognized(text: str, known: Dialect) -> Dialect:
     decimal = known.decimal
     if decimal is None and delimiter != ",":
         decimal = _decimal(_sample(text, delimiter))
-    return Dialect(delimiter, decimal or ".", known.encoding)
+    return known._replace(delimiter=delimiter, decimal=decimal or ".")
 
 
 def _delimiter(text: str, decimal: str | None) -> str:

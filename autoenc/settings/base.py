@@ -29,7 +29,7 @@ from pydantic.fields import FieldInfo
 
 from autoenc.engines.contract import Activation, InputNorm, LossKind, Missing, Norm, ScalingKind, Start
 from autoenc.errors import InputError
-from autoenc.settings.dialects import Decimal, Delimiter, Dialect, TextEncoding
+from autoenc.settings.dialects import Decimal, Delimiter, Dialect, SheetName, TextEncoding
 from autoenc.settings.options import aliases_of, option
 from autoenc.system.secrets import masked_values
 
@@ -224,7 +224,7 @@ class Settings(BaseModel):
 
 
 class ReadingSettings(Settings):
-    """How a text table is written."""
+    """How a table is written."""
 
     delimiter: Delimiter | None = option(
         None,
@@ -242,10 +242,17 @@ class ReadingSettings(Settings):
         description="encoding of a text table, e.g. cp1252; by default UTF-8, or what its first bytes say",
     )
 
+    sheet: SheetName | None = option(
+        None,
+        role="data",
+        description="sheet of a workbook, its name or its number from 1, by default the first; or layer of "
+        "an .h5ad, by default X",
+    )
+
     @property
     def dialect(self) -> Dialect:
         """What was said of how the table is written."""
-        return Dialect(self.delimiter, self.decimal, self.encoding)
+        return Dialect(self.delimiter, self.decimal, self.encoding, self.sheet)
 
 
 class DataSettings(ReadingSettings):

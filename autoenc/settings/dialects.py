@@ -1,4 +1,4 @@
-"""How text tables are written: what separates columns, decimals, and the characters' encoding."""
+"""How tables are written: separators of columns and decimals, encoding; which of several a file holds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator
 
-__all__ = ["WHITE_SPACE", "Decimal", "Delimiter", "Dialect", "TextEncoding"]
+__all__ = ["WHITE_SPACE", "Decimal", "Delimiter", "Dialect", "SheetName", "TextEncoding"]
 
 WHITE_SPACE = "space"
 """The delimiter that stands for any number of spaces."""
@@ -45,20 +45,33 @@ def _is_encoding(text: str) -> str:
     return codec.name
 
 
+def _is_sheet(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must be the name of a sheet, or its number from 1, got nothing")
+    return text
+
+
+def _sheet(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 Delimiter = Annotated[str, BeforeValidator(_delimiter), AfterValidator(_is_delimiter)]
 TextEncoding = Annotated[str, AfterValidator(_is_encoding)]
+SheetName = Annotated[str, BeforeValidator(_sheet), AfterValidator(_is_sheet)]
 Decimal = Annotated[Literal[".", ","], BeforeValidator(_decimal)]
 
 
 class Dialect(NamedTuple):
-    """How a text table is written; what is None is recognized.
+    """How a table is written; what is None is recognized.
 
     Attributes:
         delimiter: A character between columns, or :data:`WHITE_SPACE`.
         decimal: What separates the decimals of numbers.
         encoding: Of the characters, as Python calls it.
+        sheet: Of a workbook, its name or its number from 1; of an annotated matrix, the layer.
     """
 
     delimiter: str | None = None
     decimal: str | None = None
     encoding: str | None = None
+    sheet: str | None = None

@@ -14,6 +14,7 @@ import pytest
 from autoenc.data.read import label_column, read_table
 from autoenc.data.table import load_table
 from autoenc.errors import InputError
+from autoenc.settings.dialects import Dialect
 
 NUMBERS = np.array([[1.5, 2], [-2500, 4], [np.nan, 5]])
 
@@ -88,10 +89,57 @@ def test_the_first_sheet_of_a_workbook_is_read(tmp_path: Any) -> None:
     read = read_table(path, as_text=["kind"])
     np.testing.assert_array_equal(read.frame[["a", "b"]].to_numpy(np.float64), NUMBERS)
     assert label_column(read.frame, "kind", "t").tolist() == ["x", "01", ""]
-    assert read.warnings == ["only its first sheet is read, 'measured', and not 'notes'"]
+    assert read.warnings == [
+        "only its first sheet is read, 'measured', and not 'notes'; --sheet names another"
+    ]
     path.write_bytes(workbook({"only": ROWS}))
     assert read_table(path).warnings == []
     np.testing.assert_array_equal(load_table(path, na_values=["-2500"]).values[1], [np.nan, 4])
+
+
+@pytest.mark.parametrize("sheet", ["measured", "2", "2024"])
+def test_a_sheet_is_chosen_by_name_or_number(tmp_path: Any, sheet: str) -> None:
+    path = tmp_path / "t.xlsx"
+    name = "2024" if sheet == "2024" else "measured"  # a name that is a number goes before a number
+    path.write_bytes(workbook({"notes": [["read me"], ["now"]], name: ROWS, "more": ROWS}))
+    read = read_table(path, dialect=Dialect(sheet=sheet))
+    np.testing.assert_array_equal(read.frame[["a", "b"]].to_numpy(np.float64), NUMBERS)
+    assert read.warnings == []
+
+
+def test_a_sheet_that_is_not_there_is_refused(tmp_path: Any) -> None:
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(workbook({"one": ROWS, "two": [], "three": ROWS}))
+    for sheet, message in (
+        ("four", "has no sheet 'four'; it has 'one', 'two', 'three'"),
+        ("4", "has no sheet '4'; it has"),
+        ("0", "has no sheet '0'; it has"),
+        ("two", "its sheet, 'two', is empty"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_table(path, dialect=Dialect(sheet=sheet))
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    np.save(tmp_path / "t.npy", NUMBERS)
+    np.savez(tmp_path / "t.npz", data=NUMBERS)
+    for name in ("t.csv", "t.npy", "t.npz"):
+        with pytest.raises(InputError, match=r"no workbook or \.h5ad, so there is no sheet 'one' to choose"):
+            read_table(tmp_path / name, dialect=Dialect(sheet="one"))
+
+
+def test_a_layer_is_chosen_by_its_name(root: Any, tmp_path: Any) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "t.h5ad"
+    path.write_bytes((root / "tests" / "assets" / "dense.h5ad").read_bytes())
+    with h5py.File(path, "a") as file:
+        file.require_group("layers").create_dataset("raw", data=np.asarray(file["X"][()]) * 10)
+    read = read_table(path)
+    assert read.warnings == ["X is read, and not 'raw'; --sheet names a layer"]
+    np.testing.assert_array_equal(read.frame[GENES].to_numpy(), CELLS)
+    read = read_table(path, dialect=Dialect(sheet="raw"))
+    assert read.warnings == []
+    np.testing.assert_array_equal(read.frame[GENES].to_numpy(), 10 * np.array(CELLS))
+    with pytest.raises(InputError, match="has no layer 'x'; it has 'raw'"):
+        read_table(path, dialect=Dialect(sheet="x"))
 
 
 def test_bad_workbooks_are_refused(tmp_path: Any, monkeypatch: Any) -> None:

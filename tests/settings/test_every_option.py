@@ -21,7 +21,7 @@ from autoenc.settings.options import aliases_of, options_that_need, words_of
 
 TEXTS = {
     "keep": "id,site", "columns": "a,b", "exclude": "a,b", "na_values": "-999,?", "stratify": "a",
-    "delimiter": ";", "encoding": "cp1252", "decimal": "comma",
+    "delimiter": ";", "encoding": "cp1252", "decimal": "comma", "sheet": "measured",
     "group": "b", "folder": "out",
     "storage": "sqlite:///study.db", "scheduler": "tcp://host:8786", "name": "one",
     "score": "0.8*loss+0.2*time",

@@ -42,7 +42,7 @@ def test_what_does_not_define_an_adaptive_search():
         "n_trials", "timeout_hours", "finalists", "ensemble", "jobs", "output_dir", "storage", "fresh",
         "plot", "quiet", "data_path", "dry_run",
         "columns", "exclude", "na_values", "encode", "max_categories", "engine", "device", "scheduler",
-        "delimiter", "decimal", "encoding", "track",
+        "delimiter", "decimal", "encoding", "sheet", "track",
     } == study._FREE  # fmt: skip
 
 
@@ -52,6 +52,7 @@ def test_what_does_not_define_a_two_stage_search():
         "data_path", "labelled_path", "columns", "exclude", "na_values", "n_trials", "timeout_hours",
         "finalists", "sampler", "pruner", "device", "engine", "n_jobs", "output_dir", "name", "resume",
         "quiet", "fresh", "dry_run", "scheduler", "storage", "track", "delimiter", "decimal", "encoding",
+        "sheet",
     }  # fmt: skip
     assert options_of(TransferSettings, "display") == ("quiet",)
 
@@ -59,7 +60,7 @@ def test_what_does_not_define_a_two_stage_search():
 def test_what_a_fine_search_keeps():
     assert set(search_file._KEPT) == {
         "data_path", "columns", "exclude", "na_values", "encode", "max_categories", "scaling", "stratify",
-        "group", "seed", "latent_dim", "delimiter", "decimal", "encoding",
+        "group", "seed", "latent_dim", "delimiter", "decimal", "encoding", "sheet",
         "folds", "seeds", "patience", "min_epochs", "eta_min", "corruption", "kl_weight", "kl_warmup",
     }  # fmt: skip
 
@@ -71,7 +72,7 @@ def test_what_train_best_changes():
     ]  # fmt: skip
     assert {*train_best._OF_ROWS} == {
         "columns", "exclude", "na_values", "encode", "max_categories", "scaling", "stratify", "group", "seed",
-        "delimiter", "decimal", "encoding",
+        "delimiter", "decimal", "encoding", "sheet",
     }  # fmt: skip
     assert train_best.OF_TRANSFER == ["stage2_epochs", "labelled_path"]
     assert train_transfer._HANDED_ON == [

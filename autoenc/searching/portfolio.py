@@ -18,7 +18,7 @@ from autoenc.models.grid import Architecture
 from autoenc.settings.fit import TableProfile
 
 __all__ = [
-    "Candidate", "fresh", "pca_alone", "portfolio", "quick", "unsettled", "usual_options", "variations",
+    "Candidate", "fresh", "pca_alone", "portfolio", "quick", "usual_options", "variations",
 ]  # fmt: skip
 
 _ROW_VISITS = 300_000
@@ -137,13 +137,6 @@ def usual_options(profile: TableProfile) -> tuple[tuple[str, Any], ...]:
         "family",
     )
     return tuple((name, getattr(recipe, name)) for name in names)
-
-
-def unsettled(recipe: Recipe) -> Recipe:
-    """The recipe of a candidate before its epochs were fixed."""
-    if recipe.patience:
-        return recipe
-    return replace(recipe, stop_after=0, patience=_patience(recipe.epochs))
 
 
 def _patience(epochs: int) -> int:

@@ -12,12 +12,25 @@ from typing import Any
 
 from numba import _dynfunc
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import LoweringPass, register_pass
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.cpu import CPUContext
-from numba.core.typed_passes import AnnotateTypes
+from numba.core.typed_passes import (
+    AnnotateTypes,
+    IRLegalization,
+    NativeLowering,
+    NoPythonBackend,
+    NopythonTypeInference,
+    PreLowerStripPhis,
+)
+from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
-__all__ = ["PartCompiler"]
+__all__ = ["PartCompiler", "WholeCompiler"]
+
+_FIRST_STEPS = (
+    TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference, PreLowerStripPhis,
+    IRLegalization,
+)  # fmt: skip
 
 
 class _Part(JITCodeLibrary):
@@ -64,12 +77,26 @@ class _AsPart(LoweringPass):
         return True
 
 
-class PartCompiler(CompilerBase):
-    """Numba's usual way, but for parts; for ``njit(pipeline_class=...)``."""
+class WholeCompiler(CompilerBase):
+    """Compiles a function that Python calls; for ``njit(pipeline_class=...)``.
+
+    It is Numba's way for code that has no closures, no ``with``, and nothing to rewrite, and without the
+    checks after each step that it left everything in order, which take as long as the steps.
+    """
+
+    last_steps: tuple[Any, ...] = (AnnotateTypes, NativeLowering, NoPythonBackend)
 
     def define_pipelines(self) -> list[Any]:
         """Return the one way."""
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.add_pass_after(_AsPart, AnnotateTypes)
+        passes = PassManager("autoenc")
+        passes._ENFORCING = False
+        for step in (*_FIRST_STEPS, *self.last_steps):
+            passes.add_pass(step, "")
         passes.finalize()
         return [passes]
+
+
+class PartCompiler(WholeCompiler):
+    """Compiles a function as a part."""
+
+    last_steps = (AnnotateTypes, _AsPart, NativeLowering, NoPythonBackend)

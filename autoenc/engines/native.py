@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines import kernels
+from autoenc.engines.compiling import without_collection
 from autoenc.engines.contract import (
     ACTIVATIONS,
     Fit,
@@ -263,7 +264,7 @@ class NativeEngine:
         if self._is_prepared:
             return
         split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
-        with blamed_on_machine("the training cannot be compiled"):
+        with blamed_on_machine("the training cannot be compiled"), without_collection():
             self._fit(split, Fit((1,), 1, Recipe(epochs=1)), StopFlag())
         self._is_prepared = True
 

@@ -21,12 +21,17 @@ from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from autoenc.engines.flat import data_of
-from autoenc.engines.linking import PartCompiler
+from autoenc.engines.linking import PartCompiler, WholeCompiler
 
 __all__ = ["INNER", "JIT", "VECTOR_BYTES", "lanes_of", "matmul"]
 
 VECTOR_BYTES = 64
-JIT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+JIT: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+    "pipeline_class": WholeCompiler,
+}
 INNER: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",

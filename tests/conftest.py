@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +16,12 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Records are flushed to the disk at every step. What the tests end are processes, whose files a memory file
+# system keeps as a disk does, so that they need not wait for one.
+_MEMORY, _LEAST_FREE_BYTES = "/dev/shm", 4 * 2**30
+if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _LEAST_FREE_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _MEMORY)
 
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=30)
 hypothesis.settings.load_profile("suite")

@@ -17,6 +17,8 @@ __all__ = ["FitSettings", "RaceSettings", "TableProfile", "search_settings"]
 
 _FEW_ROWS = 60
 """Training rows below which little can be told from folds."""
+_VERY_FEW_ROWS = 30
+"""Training rows below which next to nothing can: networks chosen there gained nothing on real tables."""
 
 
 def _sizes(value: Any) -> Any:
@@ -138,6 +140,8 @@ class RaceSettings(SearchSettings):
     @property
     def n_errors(self) -> float:
         """Standard errors that are taken off a gain over PCA before it counts."""
+        if self.profile.n_train < _VERY_FEW_ROWS:
+            return 6.0
         return 2.5 if self.profile.n_train < _FEW_ROWS else 1.0
 
     @property

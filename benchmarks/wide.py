@@ -1,11 +1,12 @@
 """How fast single networks train, narrow to wide, beside PyTorch and beside what the machine can do.
 
-    python benchmarks/wide.py [--repeats N] [--rows TEXT] [--no_torch]
+    python benchmarks/wide.py [--repeats N] [--rows TEXT] [--no_torch] [--threads N]
 
 Every network is trained for an epoch by the native engine and by the PyTorch loop, on one thread, in turn.
 The native engine's products are counted, and compared with the rate of a large single-precision product;
 networks whose parameters stream through memory also with a loop over three arrays of their size. Both rates
-are measured in between. Times are those of the processor.
+are measured in between. Times are those of the processor, but for the last column: there one fit on one
+thread and on several are compared by the clock on the wall, in turn, which says little on a busy machine.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from common import describe_machine, print_table
+from common import available_cores, describe_machine, print_table
 from numba import njit
 from threadpoolctl import threadpool_limits
 from torch_side import Cells, torch_fit
@@ -107,7 +108,23 @@ def _timed(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def measure(network: Network, repeats: int, with_torch: bool) -> list[str]:
+def _on_the_wall(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def by_threads(split: Split, fit: Fit, repeats: int, n_threads: int) -> str:
+    """How many times as fast a fit is on several threads as on one: the median of pairs."""
+    engines = [make_engine("native", "cpu", n_cores=n) for n in (1, n_threads)]
+    ratios = []
+    for _ in range(repeats):
+        alone, together = (_on_the_wall(lambda one=engine: one.fit(split, fit)) for engine in engines)
+        ratios.append(alone / together)
+    return f"{median(ratios):.2f}"
+
+
+def measure(network: Network, repeats: int, with_torch: bool, n_threads: int) -> list[str]:
     """One line of the table."""
     split, fit, engine = network.split(), network.fit(), make_engine("native", "cpu")
     cells = Cells.of(split, split.train), Cells.of(split, split.test)
@@ -133,6 +150,7 @@ def measure(network: Network, repeats: int, with_torch: bool) -> list[str]:
         f"{median(shares):.0%}",
         f"{median(of_memory):.0%}" if of_memory else "",
         f"{median(slower):.2f}" if slower else "",
+        by_threads(split, fit, repeats, n_threads) if n_threads > 1 else "",
     ]
 
 
@@ -141,16 +159,18 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="runs of each side")
     parser.add_argument("--rows", default="", help="only networks whose name contains this")
     parser.add_argument("--no_torch", action="store_true", help="without the PyTorch loop")
+    parser.add_argument("--threads", type=int, default=min(2, available_cores()), help="compared with one")
     options = parser.parse_args()
     print(describe_machine())
     torch.set_num_threads(1)
     head = ["one fit, 1 thread", "native s", "GFLOP/s", "machine", "share", "of memory", "PyTorch / native"]
+    head.append(f"1 / {options.threads} threads")
     rows = [head]
     with threadpool_limits(1):
         make_engine("native", "cpu").prepare()
         for network in NETWORKS:
             if options.rows in str(network):
-                rows.append(measure(network, max(1, options.repeats), not options.no_torch))
+                rows.append(measure(network, max(1, options.repeats), not options.no_torch, options.threads))
     print_table(rows)
 
 

@@ -33,8 +33,11 @@ def seconds(checkout: Path) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, "-c", _CHILD, str(checkout)],
-            env={"PATH": "/usr/bin:/bin", "NUMBA_CACHE_DIR": folder}, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            env={"PATH": "/usr/bin:/bin", "NUMBA_CACHE_DIR": folder},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     processor, wall = map(float, done.stdout.split())
     return processor, wall
 

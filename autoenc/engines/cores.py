@@ -3,7 +3,8 @@
 Fits in training come first: each has a core. Those that are left are lent to fits that have work for more
 than one, for a pass over rows at a time, and given back between two steps as soon as a further fit begins.
 That changes times and nothing else, see :mod:`autoenc.engines.team`; so a thread that cannot be started is
-done without.
+done without. Threads that wait for each other are slower than one where other programs have the cores, so
+that nothing is lent that those are using.
 """
 
 from __future__ import annotations
@@ -13,21 +14,36 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines.team import MOST, OVER, STEP, WANTED, new_meeting
 
-__all__ = ["CORES", "Cores"]
+__all__ = ["CORES", "Cores", "n_runnable"]
 
 Meeting = NDArray[np.int64]
+_LOAD = Path("/proc/loadavg")  # its fourth word: threads that run or could run, as of now, of how many
+
+
+def n_runnable() -> int:
+    """Return how many threads of this machine run or could run; 0 where the system does not say."""
+    try:
+        return int(_LOAD.read_text(encoding="ascii").split()[3].partition("/")[0])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 class Cores:
-    """Counts fits in training and threads that help them; one for all engines of a process."""
+    """Counts fits in training and threads that help them; one for all engines of a process.
 
-    def __init__(self) -> None:
+    Args:
+        runnable: Says how many threads of the machine run or could run, those of this process among them.
+    """
+
+    def __init__(self, runnable: Callable[[], int] = n_runnable) -> None:
+        self._runnable = runnable
         self._lock = threading.Lock()
         self._n_training = 0
         self._lent: list[tuple[Meeting, int]] = []  # with the cores that their fit may reckon with
@@ -69,7 +85,11 @@ class Cores:
     def _lend(self, n_cores: int) -> Meeting:
         """Return where a fit and its helpers meet: no more of them than its share of the free cores."""
         with self._lock:
-            free = n_cores - self._n_training - self._n_helping()
+            own = self._n_training + self._n_helping()
+            free = n_cores - own
+            if free > 0:
+                others = max(self._runnable() - own, 0)
+                free = min(free, max(os.cpu_count() or 1, n_cores) - others - own)
             share = -(-n_cores // max(self._n_training, 1)) - 1
             meeting = new_meeting(1 + max(min(free, share), 0))
             if meeting[WANTED] > 1:

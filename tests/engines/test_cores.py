@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,16 +12,22 @@ import numpy as np
 import pytest
 
 from autoenc.engines import Fit, Outcome, Recipe, native
-from autoenc.engines.cores import Cores
+from autoenc.engines import cores as cores_module
+from autoenc.engines.cores import Cores, n_runnable
 from autoenc.engines.native import NativeEngine
 from autoenc.engines.team import ARRIVED, JOINED, MOST, STEP, WANTED
+
+
+def idle() -> int:
+    """Whatever else the machine that runs these tests does."""
+    return 0
 
 
 class AllTogether(Cores):
     """Cores whose fits begin no pass before all who help are there."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(idle)
         self.n_threads: list[int] = []
 
     def run(self, one_pass: Any, n_cores: int) -> float:
@@ -117,7 +124,7 @@ def test_a_fit_gets_cores_back_when_another_begins(make_split, together):
 def test_a_thread_that_never_comes_is_not_waited_for(make_split, together, monkeypatch):
     split, fit = make_split(), Fit((17, 5), 2, Recipe(epochs=2))
     alone = NativeEngine().fit(split, fit)
-    cores = Cores()
+    cores = Cores(idle)
     monkeypatch.setattr(native, "CORES", cores)
     monkeypatch.setattr(cores, "_send", lambda *_: None)
     assert_same_bits(alone, NativeEngine(n_cores=3).fit(split, fit))
@@ -130,14 +137,14 @@ def test_a_thread_that_cannot_be_started_is_done_without(make_split, monkeypatch
 
     split, fit = make_split(), Fit((17, 5), 2, Recipe(epochs=2))
     alone = NativeEngine().fit(split, fit)
-    monkeypatch.setattr(native, "CORES", Cores())
+    monkeypatch.setattr(native, "CORES", Cores(idle))
     monkeypatch.setattr(native, "_WORTH_HELP", 0)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     assert_same_bits(alone, NativeEngine(n_cores=3).fit(split, fit))
 
 
 def test_many_fits_at_once_share_the_cores(make_split, monkeypatch):
-    monkeypatch.setattr(native, "CORES", Cores())
+    monkeypatch.setattr(native, "CORES", Cores(idle))
     monkeypatch.setattr(native, "_WORTH_HELP", 0)
     split = make_split(n_rows=300, n_columns=30)
     fits = [Fit((40 + i, 20), 2, Recipe(epochs=3), seed=i) for i in range(12)]
@@ -162,7 +169,7 @@ def leader(wanted: list[int]) -> Any:
     ("n_training", "n_cores", "expected"), [(1, 1, 1), (1, 4, 4), (2, 4, 2), (3, 4, 2), (4, 4, 1), (5, 4, 1)]
 )
 def test_free_cores_are_those_that_no_fit_has(n_training, n_cores, expected):
-    cores, wanted = Cores(), list[int]()
+    cores, wanted = Cores(idle), list[int]()
     contexts = [cores.training() for _ in range(n_training)]
     for context in contexts:
         context.__enter__()
@@ -174,8 +181,35 @@ def test_free_cores_are_those_that_no_fit_has(n_training, n_cores, expected):
     assert not cores._lent
 
 
+@pytest.mark.parametrize(("n_others", "expected"), [(0, 64), (1, 63), (60, 4), (63, 1), (64, 1), (500, 1)])
+def test_no_core_is_taken_that_another_program_has(monkeypatch, n_others, expected):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    cores, wanted = Cores(lambda: n_others + 1), list[int]()
+    cores._send = lambda *_: None  # type: ignore[method-assign]
+    with cores.training():
+        cores.run(leader(wanted), 64)
+    assert wanted == [expected]
+
+
+def test_a_fit_may_have_its_part_of_a_busy_machine(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    cores, wanted = Cores(lambda: 50), list[int]()
+    with cores.training():
+        cores.run(leader(wanted), 4)  # as where a container has four cores of 64
+    assert wanted == [4]
+
+
+@pytest.mark.parametrize(("text", "expected"), [("0.10 0.20 0.30 7/512 99\n", 7), ("0.1", 0), ("a b c d", 0)])
+def test_threads_that_could_run_are_those_that_the_system_counts(monkeypatch, tmp_path, text, expected):
+    path = tmp_path / "loadavg"
+    monkeypatch.setattr(cores_module, "_LOAD", path)
+    assert n_runnable() == 0
+    path.write_text(text)
+    assert n_runnable() == expected
+
+
 def test_what_is_lent_to_one_fit_is_not_lent_to_another():
-    cores, wanted = Cores(), list[int]()
+    cores, wanted = Cores(idle), list[int]()
 
     def one_pass(meeting: np.ndarray, helping: bool) -> float:
         if not helping:
@@ -199,7 +233,7 @@ def test_a_pass_that_fails_sends_everybody_home():
             raise MemoryError
         return 0.0
 
-    cores = Cores()
+    cores = Cores(idle)
     with cores.training(), pytest.raises(MemoryError):
         cores.run(one_pass, 2)
     assert not cores._lent
@@ -207,7 +241,7 @@ def test_a_pass_that_fails_sends_everybody_home():
 
 
 def test_there_are_no_more_threads_than_a_step_can_name():
-    cores, wanted = Cores(), list[int]()
+    cores, wanted = Cores(idle), list[int]()
     cores._send = lambda *_: None  # type: ignore[method-assign]
     with cores.training():
         cores.run(leader(wanted), 10 * MOST)

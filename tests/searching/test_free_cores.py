@@ -38,7 +38,7 @@ def n_threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
             return super().run(patient, n_cores)
 
-    monkeypatch.setattr(native, "CORES", AllTogether())
+    monkeypatch.setattr(native, "CORES", AllTogether(lambda: 0))
     monkeypatch.setattr(native, "_WORTH_HELP", 0)
     for module in (inputs, training):
         monkeypatch.setattr(module, "available_cores", lambda: 3)

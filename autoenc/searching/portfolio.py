@@ -72,12 +72,11 @@ def portfolio(profile: TableProfile) -> list[Candidate]:
     bent = "auto" if profile.has_long_tails else "standard"
     candidates: list[tuple[Architecture, dict[str, Any]]] = [
         ((128, 64), {"initial_lr": 3e-3}),
-        ((128, 64), {"start": "random", "initial_lr": 3e-3, "activation": "silu", "dropout": 0.1}),
+        ((256, 128), {"start": "random", "initial_lr": 3e-3, "activation": "relu", "dropout": 0.1}),
         ((128, 64), {"initial_lr": 1e-3, "dropout": 0.1, "weight_decay": 1e-2}),
-        ((128, 64), {"start": "random", "initial_lr": 3e-3, "activation": "relu", "dropout": 0.1}),
+        ((128, 64), {"start": "random", "initial_lr": 3e-3, "activation": "silu", "dropout": 0.1}),
         ((32,), {"initial_lr": 1e-2, "activation": "relu", "dropout": 0.1, "weight_decay": 0.1}),
         ((64, 64), {"initial_lr": 3e-3, "activation": "tanh", "weight_decay": 1e-2, "batch_size": 128}),
-        ((256, 128), {"start": "random", "activation": "relu", "weight_decay": 0.1, "batch_size": 128}),
         ((128,), {"initial_lr": 1e-2, "activation": "tanh", "scaling": bent}),
         ((256,), {"norm": "layer", "weight_decay": 1.0}),
         ((128, 64, 32), {"initial_lr": 3e-3, "activation": "silu", "dropout": 0.05}),

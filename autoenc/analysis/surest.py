@@ -11,7 +11,7 @@ import numpy as np
 from autoenc.analysis.selection import Selection
 from autoenc.searching.trials import TrialResult
 
-__all__ = ["gain_over", "surest_gain"]
+__all__ = ["best_of_sure", "gain_over"]
 
 
 def gain_over(simple: TrialResult, result: TrialResult) -> tuple[float, float]:
@@ -29,23 +29,23 @@ def gain_over(simple: TrialResult, result: TrialResult) -> tuple[float, float]:
     return float(gains.mean()), float(gains.std(ddof=1)) * sqrt(1 / n + 1 / (n - 1))
 
 
-def surest_gain(
+def best_of_sure(
     found: Selection, results: Sequence[TrialResult], simple: TrialResult, n_errors: float
 ) -> Selection:
-    """Choose the trial whose gain over something simple is surest; the simple one where no gain is.
+    """Choose the lowest mean loss of the trials whose gain over something simple is sure.
 
-    That is the gain less some standard errors of it; see :func:`gain_over`. The more trials there are, the
-    luckier is the one with the lowest mean, and the more so where folds are small.
+    A gain is sure where it is more than so many standard errors of it; see :func:`gain_over`. Where none is,
+    the simple trial is chosen. Among sure ones the errors say nothing more: they are larger for what is less
+    like the simple trial, and not for what is worse.
 
     Args:
         found: What else the results say.
         results: What may be chosen, all measured on the same folds.
         simple: What gains are over; one of them.
-        n_errors: Standard errors that are taken off a gain.
+        n_errors: Standard errors that a gain must be more than.
     """
     gains = [gain_over(simple, result) for result in results]
-    sure = [gain - n_errors * error for gain, error in gains]
-    best = int(np.argmax(sure))
-    chosen = results[best] if sure[best] > 0 else simple
-    rule = f"the gain over {simple.trial.name} less {n_errors:g} standard errors"
+    sure = [r for r, (gain, error) in zip(results, gains, strict=True) if gain > n_errors * error]
+    chosen = min(sure, key=lambda result: result.loss, default=simple)
+    rule = f"the best of those whose gain over {simple.trial.name} is more than {n_errors:g} standard errors"
     return replace(found, rule=rule, chosen=chosen)

@@ -14,7 +14,7 @@ from autoenc.analysis.baselines import BASELINES
 from autoenc.analysis.effects import Effect, factor_effects
 from autoenc.analysis.error import corrected_error
 from autoenc.analysis.selection import Selection, select
-from autoenc.analysis.surest import surest_gain
+from autoenc.analysis.surest import best_of_sure
 from autoenc.analysis.warm_starts import compare_warm_starts, warm_start_document
 from autoenc.data.division import HOLDOUT
 from autoenc.engines import Fit, Outcome
@@ -251,7 +251,7 @@ class SearchResults(Results):
             return replace(selection, rule="finalists", chosen=chosen)
         if not isinstance(self.settings, RaceSettings):
             return selection
-        return surest_gain(selection, finished, finished[0], self.settings.n_errors)
+        return best_of_sure(selection, finished, finished[0], self.settings.n_errors)
 
     @property
     def effects(self) -> list[Effect]:

@@ -60,7 +60,7 @@ class FitSettings(TrainingSettings):
     _instead: ClassVar = {
         "shard": "more cores or machines do more within the budget: --jobs and --scheduler",
         "ensemble": "candidates of several scalings cannot be averaged; use `autoenc search --ensemble N`",
-        "finalists": "it keeps the surest gain over PCA, not the lowest loss, so that luck does not choose",
+        "finalists": "it keeps what is surely better than PCA, and PCA where nothing is",
         "seeds": "its folds judge by one seed each; use `autoenc search --seeds N`",
         "dry_run": "it takes what --budget says",
         "save_models": "it always saves the model",
@@ -139,10 +139,10 @@ class RaceSettings(SearchSettings):
 
     @property
     def n_errors(self) -> float:
-        """Standard errors that are taken off a gain over PCA before it counts."""
+        """Standard errors that a gain over PCA must be more than to count."""
         if self.profile.n_train < _VERY_FEW_ROWS:
             return 6.0
-        return 2.5 if self.profile.n_train < _FEW_ROWS else 1.0
+        return 2.5 if self.profile.n_train < _FEW_ROWS else 0.5
 
     @property
     def scaling_kind(self) -> str:

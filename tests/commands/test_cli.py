@@ -444,7 +444,7 @@ def test_bad_data_is_told_at_once_even_while_kernels_compile(root, tmp_path):
         (["transfer", "--shard", "0/4"], "let several processes share one --storage"),
         (["transfer", "--ensemble", "2"], "a model with heads has one encoder"),
         (["fit", "--shard", "0/4"], "--jobs and --scheduler"),
-        (["fit", "--finalists", "4"], "the surest gain over PCA"),
+        (["fit", "--finalists", "4"], "surely better than PCA"),
         (["fit", "--dry-run"], "--dry-run is not an option here; it takes what --budget says"),
         (["search", "--pruner", "median"], "--strategy halving"),
         (["phases", "x.yaml", "--shard", "0/4"], "each phase begins from the one before it"),

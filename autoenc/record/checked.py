@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
@@ -27,7 +28,7 @@ from autoenc.record.digest import (
 from autoenc.record.private import FrozenStudy, trial_id
 from autoenc.system.text import warn_once
 
-__all__ = ["NOTE", "Checked"]
+__all__ = ["NOTE", "Checked", "Finished"]
 
 _OURS = "autoenc"  # how the attributes of a study begin that are ours
 NOTE = "autoenc_digests"
@@ -45,6 +46,15 @@ def _as_read_again(trial: FrozenTrial) -> FrozenTrial:
         for name, kind in shown.distributions.items()
     }
     return shown
+
+
+class Finished(NamedTuple):
+    """What counts of a trial that ended, under the names of :class:`optuna.trial.FrozenTrial`."""
+
+    state: TrialState
+    value: float | None
+    intermediate_values: dict[int, float]
+    user_attrs: dict[str, Any]
 
 
 if TYPE_CHECKING:
@@ -116,11 +126,14 @@ class Checked(_Base):
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """See Optuna's ``BaseStorage``."""
         if template_trial is not None and template_trial.state.is_finished():
-            template = _as_read_again(template_trial)
-            name = self.get_study_name_from_id(study_id)
-            template.user_attrs[DIGEST] = trial_digest(name, template, numbered=False)
-            template_trial = template
+            template_trial = self._with_digest(study_id, template_trial)
         return super().create_new_trial(study_id, template_trial)
+
+    def _with_digest(self, study_id: int, trial: FrozenTrial) -> FrozenTrial:
+        template = _as_read_again(trial)
+        name = self.get_study_name_from_id(study_id)
+        template.user_attrs[DIGEST] = trial_digest(name, template, numbered=False)
+        return template
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
@@ -136,6 +149,10 @@ class Checked(_Base):
                 super().set_trial_user_attr(trial_id, DIGEST, trial_digest(name, trial, numbered=True))
         return super().set_trial_state_values(trial_id, state, values)
 
+    def add_finished(self, study_id: int, trials: Sequence[FrozenTrial]) -> None:
+        """Add trials that ended: all of them on disk when it returns, or none."""
+        raise NotImplementedError
+
     # Reading
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
@@ -147,21 +164,38 @@ class Checked(_Base):
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """See Optuna's ``BaseStorage``."""
-        stored = super().get_all_trials(study_id, deepcopy=False)
-        since, name = None, self.get_study_name_from_id(study_id)
         shown: list[FrozenTrial] = []
-        for trial in stored:
+        for trial in self._shown_of(super().get_all_trials(study_id, deepcopy=False), study_id):
             while len(shown) < trial.number:
                 missing = lost_trial(len(shown), -1 - len(shown))
                 self.lose(missing, "it is missing")
                 shown.append(missing)
+            shown.append(trial)
+        wanted = [trial for trial in shown if states is None or trial.state in states]
+        return copy.deepcopy(wanted) if deepcopy else wanted
+
+    def _shown_of(self, stored: Sequence[FrozenTrial], study_id: int) -> Iterator[FrozenTrial]:
+        """Yield trials of a study as readers see them, each checked once."""
+        since, name = None, self.get_study_name_from_id(study_id)
+        for trial in stored:
             known = self._shown.get(trial_id(trial))
             if known is None or known[0] is not trial:
                 since = self._since(study_id) if since is None else since
                 known = self._shown[trial_id(trial)] = (trial, self._checked(trial, name, since))
-            shown.append(known[1])
-        wanted = [trial for trial in shown if states is None or trial.state in states]
-        return copy.deepcopy(wanted) if deepcopy else wanted
+            yield known[1]
+
+    def entries(self, study_id: int) -> list[tuple[str | None, FrozenTrial | Any]]:
+        """Return the trials of a study, some of them not read yet.
+
+        Returns:
+            Each trial as readers see it, or in place of one that stands intact where it is what
+            :meth:`reading` takes, after the identity of the fit that it holds.
+        """
+        return [(None, trial) for trial in self.get_all_trials(study_id, deepcopy=False)]
+
+    def reading(self) -> AbstractContextManager[Callable[[Any], Finished]]:
+        """Provide what reads a trial of :meth:`entries`."""
+        raise NotImplementedError
 
     def _since(self, study_id: int) -> int:
         """Return the number of the first trial that must have a digest."""

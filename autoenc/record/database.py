@@ -8,6 +8,7 @@ import os
 import sqlite3
 import weakref
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -367,6 +368,11 @@ class CheckedDatabase(Checked, CachedDatabase):
                 lost = ["saying what was searched"]
             for key in lost:
                 self.damaged(f"study {name}: the attribute {key} (it is gone)", "the study is left out")
+
+    def add_finished(self, study_id: int, trials: Sequence[FrozenTrial]) -> None:
+        """Add trials that ended; see :class:`~autoenc.record.checked.Checked`."""
+        if trials:
+            self.add_trials(study_id, [self._with_digest(study_id, trial) for trial in trials])
 
     def close(self) -> None:
         """Let go of the database, so that its file can be moved."""

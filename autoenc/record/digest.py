@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import Any
 
-from optuna.distributions import distribution_to_json
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 
 __all__ = [
@@ -27,9 +27,42 @@ LOST = "its record is damaged"
 
 def digest_of(value: Any) -> str:
     """Return a digest of plain values, 32 hexadecimal digits; the order of a dictionary does not count."""
-    # As it is read again: keys that are numbers become text, which sorts in another order.
-    text = json.dumps(json.loads(json.dumps(value)), sort_keys=True, separators=(",", ":"))
+    if not _has_text_keys(value):
+        # As it is read again: keys that are numbers become text, which sorts in another order.
+        value = json.loads(json.dumps(value))
+    return _digest_of_text_keys(value)
+
+
+def _digest_of_text_keys(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _has_text_keys(value: Any) -> bool:
+    """Return whether all keys of all dictionaries in a value are text, as they are in what was read."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if type(key) is not str or (isinstance(item, _NESTED) and not _has_text_keys(item)):
+                return False
+    elif isinstance(value, _NESTED):
+        for item in value:
+            if isinstance(item, _NESTED) and not _has_text_keys(item):
+                return False
+    return True
+
+
+_NESTED = dict, list, tuple
+_described: dict[int, tuple[BaseDistribution, Any]] = {}
+
+
+def _description(distribution: BaseDistribution) -> Any:
+    """Return a distribution as plain values; those of fits are a few objects, of many digests."""
+    known = _described.get(id(distribution))
+    if known is None:
+        known = distribution, json.loads(distribution_to_json(distribution))
+        if len(_described) < 1000:
+            _described[id(distribution)] = known
+    return known[1]
 
 
 def sealed(study: str, key: str, value: Any) -> dict[str, Any]:
@@ -55,10 +88,7 @@ def trial_digest(study: str, trial: FrozenTrial, numbered: bool) -> str:
         trial: The trial.
         numbered: Whether its number counts, as it does where samplers draw by it.
     """
-    distributions = {
-        name: json.loads(distribution_to_json(distribution))
-        for name, distribution in trial.distributions.items()
-    }
+    distributions = {name: _description(distribution) for name, distribution in trial.distributions.items()}
     attributes = {key: value for key, value in trial.user_attrs.items() if key != DIGEST}
     # Optuna's CMA-ES left its state in records of earlier versions; nothing reads it.
     noted = {key: value for key, value in trial.system_attrs.items() if "cma" not in key.split(":")[0]}
@@ -66,7 +96,9 @@ def trial_digest(study: str, trial: FrozenTrial, numbered: bool) -> str:
         study, trial.state.name, trial.values, trial.params, distributions,
         sorted(trial.intermediate_values.items()), attributes, noted,
     ]  # fmt: skip
-    return f"{trial.number}:{digest_of([trial.number, content])}" if numbered else digest_of(content)
+    # The rest has text for keys; looking at all of it takes as long as the digest.
+    digest = _digest_of_text_keys if _has_text_keys([attributes, noted]) else digest_of
+    return f"{trial.number}:{digest([trial.number, content])}" if numbered else digest(content)
 
 
 def begun_digest(study: str, number: int, params: dict[str, Any]) -> str:

@@ -8,20 +8,23 @@ Optuna's own tools read it: ``optuna.load_study``, the dashboard.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.engines.contract import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.models.grid import format_architecture
-from autoenc.record.checked import Checked
+from autoenc.record.checked import Checked, Finished
 from autoenc.record.identity import Context
-from autoenc.record.private import storage_of
+from autoenc.record.lines import Place
+from autoenc.record.outcomes import Outcomes
+from autoenc.record.private import id_of, storage_of
 from autoenc.record.record import CONTEXT, Record, begun_study
 from autoenc.system.text import warn
 
@@ -68,10 +71,20 @@ class FitRecord(Record):
         self.note_use()
 
     def add(self, fit: Fit, outcome: Outcome, engine: str) -> None:
-        """Record a finished fit: one append, on disk when this returns."""
-        self.study.add_trial(_as_trial(self.context, fit, outcome, engine))
+        """Record a finished fit; see :meth:`add_all`."""
+        self.add_all([(fit, outcome)], engine)
+
+    def add_all(self, ended: Sequence[tuple[Fit, Outcome]], engine: str) -> None:
+        """Record finished fits: one append, on disk when this returns."""
+        trials = [_as_trial(self.context, fit, outcome, engine) for fit, outcome in ended]
+        storage = storage_of(self.study)
+        if isinstance(storage, Checked):
+            storage.add_finished(id_of(self.study), trials)
+        else:
+            self.study.add_trials(trials)
         if self.on_add is not None:
-            self.on_add(fit, outcome)
+            for fit, outcome in ended:
+                self.on_add(fit, outcome)
 
     def fit_of(self, number: int) -> Fit:
         """Return the fit that an Optuna trial of the record holds.
@@ -92,33 +105,57 @@ class FitRecord(Record):
         """Return what a trial holds; None if it is somebody else's, or damaged, which is reported."""
         if "identity" not in trial.user_attrs:
             return None  # e.g. one enqueued from the dashboard
-        try:
-            fit, outcome = _from_trial(self.context, trial)
-            why = _contradiction(self.context, trial, fit, outcome)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-            why = "it cannot be read"
-        if why is None:
-            return fit, outcome
+        held = self._checked(trial)
+        if not isinstance(held, str):
+            return held
         storage = storage_of(self.study)
         if isinstance(storage, Checked):
-            storage.lose(trial, why)
+            storage.lose(trial, held)
         return None
 
-    def outcomes(self) -> dict[Fit, Outcome]:
+    def _checked(self, trial: FrozenTrial | Finished) -> tuple[Fit, Outcome] | str:
+        """Return the fit that a trial holds; if it holds none that can be, why."""
+        try:
+            fit, outcome = _from_trial(self.context, trial)
+            return _contradiction(self.context, trial, fit, outcome) or (fit, outcome)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            return "it cannot be read"
+
+    def outcomes(self) -> Outcomes:
         """Return every recorded fit's outcome; a success is final, else the last attempt counts.
 
         A fit whose record contradicts itself is reported and left out.
         """
-        outcomes: dict[Fit, Outcome] = {}
-        for trial in self.study.get_trials(deepcopy=False):
-            held = self._fit(trial)
-            if held is None:
-                continue
-            fit, outcome = held
-            known = outcomes.get(fit)
-            if known is None or known.failure is not None:
-                outcomes[fit] = outcome
-        return outcomes
+        storage, places = storage_of(self.study), dict[str, list[Any]]()
+        if isinstance(storage, Checked):
+            entries = storage.entries(id_of(self.study))
+        else:
+            entries = [(None, trial) for trial in self.study.get_trials(deepcopy=False)]
+        for identity, entry in entries:
+            if isinstance(entry, FrozenTrial):
+                held = self._fit(entry)
+                if held is not None:
+                    places.setdefault(entry.user_attrs["identity"], []).append(held)
+            elif identity is not None:
+                places.setdefault(identity, []).append(entry)
+        return Outcomes(places, self.context.identity, self._read)
+
+    def _read(self, entries: Iterable[Any]) -> Iterator[tuple[Fit, Outcome]]:
+        """Yield the fits of entries: either what a trial held, or its place in the storage."""
+        storage = storage_of(self.study)
+        with ExitStack() as stack:
+            read: Callable[[Any], Finished] | None = None
+            for entry in entries:
+                if not isinstance(entry, Place):
+                    yield entry
+                    continue
+                assert isinstance(storage, Checked)
+                read = read or stack.enter_context(storage.reading())
+                held = self._checked(read(entry))
+                if isinstance(held, str):
+                    storage.damaged(f"line {entry.line} ({held})", "it is left out")
+                else:
+                    yield held
 
     def merge(self, parts: Sequence[FitRecord], wanted: Iterable[Fit]) -> int:
         """Add fits of other records of the same search; doing it again changes nothing.
@@ -174,7 +211,13 @@ def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> Froz
     for i, width in enumerate(fit.architecture, 1):
         params[f"width_{i}"], distributions[f"width_{i}"] = width, _WIDTH
     failed = outcome.failure is not None
-    return create_trial(
+    now = datetime.now(UTC)
+    recorded = now.astimezone().replace(tzinfo=None)
+    return FrozenTrial(
+        number=-1,
+        trial_id=-1,
+        datetime_start=recorded,
+        datetime_complete=recorded,
         state=TrialState.FAIL if failed else TrialState.COMPLETE,
         value=None if failed else outcome.final_test_loss,
         params=params,
@@ -193,12 +236,13 @@ def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> Froz
             "train_losses": [] if failed else outcome.train_losses,
             "final_train_loss": None if failed else outcome.final_train_loss,
             "failure": outcome.failure,
-            "recorded": datetime.now(UTC).isoformat(),
+            "recorded": now.isoformat(),
         },
+        system_attrs={},
     )
 
 
-def _from_trial(context: Context, trial: FrozenTrial) -> tuple[Fit, Outcome]:
+def _from_trial(context: Context, trial: FrozenTrial | Finished) -> tuple[Fit, Outcome]:
     attrs = trial.user_attrs
     recipe = Recipe(**attrs["recipe"])
     fit = Fit(tuple(attrs["architecture"]), context.latent_dim, recipe, attrs["seed"], attrs["fold"])
@@ -217,7 +261,7 @@ def _number(value: object) -> float:
     return value
 
 
-def _contradiction(context: Context, trial: FrozenTrial, fit: Fit, outcome: Outcome) -> str | None:
+def _contradiction(context: Context, trial: FrozenTrial | Finished, fit: Fit, outcome: Outcome) -> str | None:
     """Return what of a recorded fit does not follow from the rest of it; None if all does."""
     if trial.user_attrs["identity"] != context.identity(fit):
         return "its identity is not that of what it trained"

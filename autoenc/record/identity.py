@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from autoenc.engines.contract import Fit
@@ -68,9 +69,20 @@ class Context:
 
     def identity(self, fit: Fit) -> str:
         """Return what a fit's result is known by, 32 hexadecimal digits."""
-        return _hash([self.as_dict(), list(fit.architecture), fit.recipe.as_dict(), fit.fold, fit.seed])[:32]
+        rest = [list(fit.architecture), fit.recipe.as_dict(), fit.fold, fit.seed]
+        digest = self._digest.copy()
+        digest.update(_text(rest)[1:].encode())
+        return digest.hexdigest()[:32]
+
+    @cached_property
+    def _digest(self) -> hashlib._Hash:
+        """The digest of a list that begins with this context, up to there."""
+        return hashlib.sha256(f"[{_text(self.as_dict())},".encode())
 
 
 def _hash(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_text(value).encode()).hexdigest()
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -10,17 +10,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.errors import InputError
-from autoenc.record.checked import Checked
-from autoenc.record.digest import LOST, digest_of
+from autoenc.record.checked import Checked, Finished
+from autoenc.record.digest import DIGEST, LOST
+from autoenc.record.lines import AT, FIRST, Place, is_intact, read_line, whole_trial, written_line
 from autoenc.record.lock import JournalLock
 from autoenc.record.private import Journal, JournalOperation, Replay, trial_id
 from autoenc.system.machine import naming
@@ -28,12 +32,11 @@ from autoenc.system.special import refuse_link
 
 __all__ = ["CheckedJournal", "mend"]
 
-_AT, _SUM = "at", "sum"
-_FIRST = b'{"op_code":'  # how every line begins
-_BAD = -1  # the operation of a line that cannot be used
+_BAD, _WHOLE = -1, -2  # the operations of a line that cannot be used, and of one with a whole trial
 _BEGINS = re.compile(rb'\{"op_code":(\d+)')
 _STUDY = re.compile(rb'"study_id":(\d+)')
 _TIME = "2000-01-01T00:00:00+00:00"
+_BYTES_AT_ONCE = 2**22
 
 
 class _Line(NamedTuple):
@@ -41,37 +44,13 @@ class _Line(NamedTuple):
 
     Attributes:
         number: Its place among all that were written, from 1.
-        place: Its place in the file, from 1.
         log: What it says; of a line that cannot be used, what it seems to begin.
-        text: As it stands there.
+        text: As it stands there; of a whole trial its digest.
     """
 
     number: int
-    place: int
     log: dict[str, Any]
     text: bytes
-
-
-def _sum_of(log: dict[str, Any]) -> str:
-    return digest_of({key: value for key, value in log.items() if key != _SUM})[:16]
-
-
-def _written(log: dict[str, Any]) -> bytes:
-    """Return a log as its line, with its digest."""
-    return json.dumps({**log, _SUM: _sum_of(log)}, separators=(",", ":")).encode() + b"\n"
-
-
-def _read(text: bytes) -> dict[str, Any] | None:
-    """Return what a line says; None if it cannot be read, or its digest does not hold."""
-    try:
-        log = json.loads(text)
-        if not isinstance(log, dict) or not isinstance(log.get("worker_id", ""), str):
-            return None
-        if (_AT in log or _SUM in log) and log.get(_SUM) != _sum_of(log):
-            return None
-    except (ValueError, RecursionError):
-        return None
-    return log
 
 
 class _Backend(JournalFileBackend):
@@ -89,36 +68,46 @@ class _Backend(JournalFileBackend):
         """See Optuna's ``BaseJournalBackend``."""
         if log_number_from != self._n_logs:
             self._forget()
-        with open(self._place, "rb") as file:
-            file.seek(self._offset)
-            content = file.read()
-        content = content[: content.rfind(b"\n") + 1]  # somebody may be writing the rest
-        if not content:
-            return iter(())
-        self._offset += len(content)
         before = self.last_number
-        lines = self._in_order([self._line(text.rstrip(b"\r")) for text in content.split(b"\n")[:-1]])
+        lines = self._in_order(list(self._new_lines()))
         for line in lines:
             self.n_missing += max(line.number - before - 1, 0)
             before = line.number
-        logs = [line.log for line in lines]
-        self._n_logs += len(logs)
-        return iter(logs)
+        self._n_logs += len(lines)
+        return iter([line.log for line in lines])
+
+    def _new_lines(self) -> Iterator[_Line]:
+        """Yield the lines that were not read yet; of the last one somebody may be writing the rest."""
+        with open(self._place, "rb") as file:
+            file.seek(self._offset)
+            rest = b""
+            while block := file.read(_BYTES_AT_ONCE):
+                *texts, rest = (rest + block).split(b"\n")
+                for text in texts:
+                    yield self._line(text)
 
     def _line(self, text: bytes) -> _Line:
         self._n_lines += 1
-        log = _read(text)
-        number = self.last_number + 1
-        if log is None:
+        offset, length = self._offset, len(text)
+        self._offset += length + 1
+        text = text.rstrip(b"\r")
+        whole = whole_trial(text)
+        if whole is not None:
+            self.last_number = whole.at[0]
+            place = Place(offset, length, self._n_lines, whole.identity)
+            log: dict[str, Any] = {"op_code": _WHOLE, AT: whole.at, "whole": whole, "place": place}
+            return _Line(whole.at[0], log, text[-20:])
+        number, said = self.last_number + 1, read_line(text)
+        if said is None:
             begins, study = _BEGINS.match(text), _STUDY.search(text)
-            log = {
+            said = {
                 "op_code": _BAD, "begins": int(begins[1]) if begins else None,
                 "study_id": int(study[1]) if study else None,
             }  # fmt: skip
-        elif isinstance(log.get(_AT), list):
-            number = log[_AT][0]
+        elif isinstance(said.get(AT), list):
+            number = said[AT][0]
         self.last_number = number
-        return _Line(number, self._n_lines, {**log, "line": self._n_lines}, text)
+        return _Line(number, {**said, "line": self._n_lines}, text)
 
     def _in_order(self, lines: list[_Line]) -> list[_Line]:
         """Return lines in the order in which they were written, each once."""
@@ -130,12 +119,31 @@ class _Backend(JournalFileBackend):
             lines_by_number.setdefault((line.number, line.text), line)
         return list(lines_by_number.values())
 
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[Place], dict[str, Any]]]:
+        """Provide what reads a line again that was seen to be intact."""
+        with open(self._place, "rb", _BYTES_AT_ONCE) as file:
+
+            def entry(place: Place) -> dict[str, Any]:
+                file.seek(place.offset)
+                text = file.read(place.length).rstrip(b"\r")
+                if not is_intact(text):
+                    raise InputError(
+                        f"{self._place}: line {place.line} was changed while it was in use; run the command "
+                        "again"
+                    )
+                log: dict[str, Any] = json.loads(text)
+                return log
+
+            yield entry
+
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """See Optuna's ``BaseJournalBackend``."""
+        """See Optuna's ``BaseJournalBackend``: all of them with one flush."""
+        content = b"".join(map(written_line, logs))
         self._appending.acquire()
         try:
             with naming(self._place), open(self._place, "ab") as file:
-                file.write(b"".join(map(_written, logs)))
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
         finally:
@@ -150,16 +158,26 @@ class _Replay(Replay):
         line_of: The place of the line that began a trial, by the trial's id.
     """
 
-    def __init__(self, worker_id_prefix: str) -> None:
+    def __init__(self, lines: _Backend, worker_id_prefix: str) -> None:
         super().__init__(worker_id_prefix)
+        self._lines = lines
         self.bad: list[int] = []
         self.line_of: dict[int, int] = {}
 
+    def entry_at(self, place: Place) -> dict[str, Any]:
+        with self._lines.reading() as read:
+            return read(place)
+
     def apply_logs(self, logs: Iterable[dict[str, Any]]) -> None:
         for log in logs:
+            if log.get("op_code") == _WHOLE:
+                self._fill(log[AT])
+                self.log_number_read += 1
+                self.keep_trial(log["whole"].study_id, log["whole"].worker_id, log["place"])
+                continue
             n_trials, n_studies = self.n_trials, self.n_studies
             if log.get("op_code") != _BAD:
-                self._fill(log.get(_AT))
+                self._fill(log.get(AT))
                 n_trials, n_studies = self.n_trials, self.n_studies
                 try:
                     super().apply_logs([log])
@@ -221,8 +239,8 @@ class CheckedJournal(Checked, Journal):
 
     def __init__(self, path: Path) -> None:
         self._begin(str(path))
-        self._lines = _Backend(str(path))
-        super().__init__(self._lines, _Replay)
+        self._lines, self._gathered = _Backend(str(path)), threading.local()
+        super().__init__(self._lines, partial(_Replay, self._lines))
         if not self.replay.get_all_studies():
             if self.replay.bad:
                 raise InputError(
@@ -242,10 +260,52 @@ class CheckedJournal(Checked, Journal):
         if n_missing:
             self.damaged("the file", f"{n_missing:,} of its lines are missing; {again}")
 
+    def synchronize(self) -> None:
+        """Read what others have written; not while lines are gathered, which nobody else wrote."""
+        if self._gathering is None:
+            super().synchronize()
+
+    def _sync_with_backend(self) -> None:
+        if self._gathering is None:
+            super()._sync_with_backend()
+
+    @property
+    def _gathering(self) -> list[dict[str, Any]] | None:
+        """The lines that this thread is to write together, as far as they are known."""
+        return getattr(self._gathered, "logs", None)
+
     def write(self, log: dict[str, Any]) -> None:
         """Write a line, with its number and how many trials there were before it."""
-        self.synchronize()
-        self._lines.append_logs([{**log, _AT: [self._lines.last_number + 1, *self.replay.counts()]}])
+        if self._gathering is not None:
+            self._gathering.append(log)
+        else:
+            self.synchronize()
+            self._append([log])
+
+    def add_finished(self, study_id: int, trials: Sequence[FrozenTrial]) -> None:
+        """Add trials that ended; see :class:`~autoenc.record.checked.Checked`."""
+        logs: list[dict[str, Any]] = []
+        self._gathered.logs = logs
+        try:
+            for trial in trials:
+                self.create_new_trial(study_id, trial)
+        finally:
+            self._gathered.logs = None
+        with self._thread_lock:
+            self.synchronize()
+            self._append(logs)
+            self.synchronize()
+
+    def _append(self, logs: list[dict[str, Any]]) -> None:
+        """Append lines with one flush; ``logs`` of several lines hold trials of one study."""
+        number, counts = self._lines.last_number, self.replay.counts()
+        numbered = []
+        for log in logs:
+            number += 1
+            numbered.append({**log, AT: [number, *counts]})
+            if len(logs) > 1:
+                counts[log["study_id"]] += 1
+        self._lines.append_logs(numbered)
 
     def study_holding(self, trial: FrozenTrial) -> int:
         """Return the id of a trial's study."""
@@ -254,8 +314,32 @@ class CheckedJournal(Checked, Journal):
 
     def where(self, trial: FrozenTrial) -> str:
         """Return where a trial stands in the file, for people."""
-        line = self.replay.line_of.get(trial_id(trial))
+        place = self.replay.place_of(trial_id(trial))
+        line = self.replay.line_of.get(trial_id(trial)) if place is None else place.line
         return f"trial {trial.number}" if line is None else f"line {line}, trial {trial.number}"
+
+    def entries(self, study_id: int) -> list[tuple[str | None, FrozenTrial | Place]]:
+        """Return the trials of a study; see :class:`~autoenc.record.checked.Checked`."""
+        with self._thread_lock:
+            self.synchronize()
+            places = {number: self.replay.place_of(number) for number in self.replay.ids_of(study_id)}
+            read = [self.replay.get_trial(number) for number, place in places.items() if place is None]
+        shown = iter(self._shown_of(read, study_id))
+        return [
+            (None, next(shown)) if place is None else (place.identity, place) for place in places.values()
+        ]
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[Place], Finished]]:
+        """Provide what reads trials; see :class:`~autoenc.record.checked.Checked`."""
+        with self._lines.reading() as read:
+            yield lambda place: _finished(read(place))
+
+
+def _finished(log: dict[str, Any]) -> Finished:
+    curve = {int(step): value for step, value in log["intermediate_values"].items()}
+    attributes = {key: value for key, value in log["user_attrs"].items() if key != DIGEST}
+    return Finished(TrialState(log["state"]), log["value"], curve, attributes)
 
 
 def mend(path: Path) -> None:
@@ -264,20 +348,33 @@ def mend(path: Path) -> None:
     if not path.exists():
         return
     with path.open("rb+") as file:
-        content = file.read()
-        end = content.rfind(b"\n") + 1
-        if end != len(content):
-            if not content.startswith(_FIRST[: len(content)]) and b"\n" + _FIRST not in content:
+        size, end = file.seek(0, os.SEEK_END), _end_of_lines(file)
+        if end != size:
+            file.seek(0)
+            content = file.read()
+            if not content.startswith(FIRST[: len(content)]) and b"\n" + FIRST not in content:
                 raise InputError(_no_record(path))
             file.truncate(end)
+
+
+def _end_of_lines(file: IO[bytes]) -> int:
+    """Return where the last whole line ends; 0 where there is none."""
+    start = file.seek(0, os.SEEK_END)
+    while start:
+        start, end = max(0, start - _BYTES_AT_ONCE), start
+        file.seek(start)
+        at = file.read(end - start).rfind(b"\n")
+        if at >= 0:
+            return start + at + 1
+    return 0
 
 
 def _check_beginning(path: Path) -> None:
     """See that a file without a whole line may become a journal, as somebody may just write its first."""
     if path.exists():
         with path.open("rb") as file:
-            beginning = file.read(len(_FIRST))
-        if not _FIRST.startswith(beginning):
+            beginning = file.read(len(FIRST))
+        if not FIRST.startswith(beginning):
             raise InputError(_no_record(path))
 
 

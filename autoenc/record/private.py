@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import json
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
 from optuna._transform import _SearchSpaceTransform
+from optuna.distributions import distribution_to_json
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages._cached_storage import _CachedStorage
+from optuna.storages._cached_storage import _CachedStorage, _StudyInfo
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._storage import JournalOperation, JournalStorageReplayResult
 from optuna.study._frozen import FrozenStudy
@@ -16,7 +20,7 @@ from optuna.trial import FrozenTrial
 
 __all__ = [
     "CachedDatabase", "Database", "FrozenStudy", "Journal", "JournalOperation", "Replay",
-    "SearchSpaceTransform", "begun_trial", "spread_of", "storage_of", "study_id", "trial_id",
+    "SearchSpaceTransform", "begun_trial", "id_of", "spread_of", "storage_of", "study_id", "trial_id",
 ]  # fmt: skip
 
 # FrozenStudy is what get_all_studies of every storage returns; by the numbers of JournalOperation lines of a
@@ -41,6 +45,11 @@ def storage_of(study: optuna.Study) -> BaseStorage:
     return study._storage
 
 
+def id_of(study: optuna.Study) -> int:
+    """Return the id of an open study in its storage; see :func:`trial_id`."""
+    return study._study_id
+
+
 def begun_trial(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
     """Return a trial that somebody began, as the one who goes on with it needs it.
 
@@ -58,8 +67,53 @@ def spread_of(optimizer: Any) -> tuple[Any, Any]:
     return vectors, optimizer._sigma * lengths
 
 
+class _Trials(dict[int, FrozenTrial]):
+    """Trials by their ids, those that are kept elsewhere read when they are asked for."""
+
+    def __init__(self, read: Callable[[int], FrozenTrial]) -> None:
+        super().__init__()
+        self._read, self._n, self.elsewhere = read, 0, dict[int, Any]()
+
+    def keep(self, trial_id: int, place: Any) -> None:
+        self.elsewhere[trial_id] = place
+        self._n += 1
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __contains__(self, trial_id: object) -> bool:
+        return super().__contains__(trial_id) or trial_id in self.elsewhere
+
+    def __setitem__(self, trial_id: int, trial: FrozenTrial) -> None:
+        self._n += trial_id not in self
+        super().__setitem__(trial_id, trial)
+
+    def __missing__(self, trial_id: int) -> FrozenTrial:
+        if trial_id not in self.elsewhere:
+            raise KeyError(trial_id)
+        trial = self[trial_id] = self._read(trial_id)
+        return trial
+
+    def get(self, trial_id: int, default: Any = None) -> Any:
+        return self[trial_id] if trial_id in self else default  # noqa: SIM401  (that would be this one)
+
+
 class Replay(JournalStorageReplayResult):
-    """The state that a journal leads to; Optuna has no public way to begin what a lost line began."""
+    """The state that a journal leads to; Optuna has no public way to begin what a lost line began.
+
+    A line with a whole trial is not replayed, but kept by its place and read when somebody asks for it.
+    """
+
+    _trials: _Trials
+
+    def __init__(self, worker_id_prefix: str) -> None:
+        super().__init__(worker_id_prefix)
+        self._trials = _Trials(self._trial_elsewhere)
+        self._last_created_trial_id_by_this_process = -1
+
+    def entry_at(self, place: Any) -> dict[str, Any]:
+        """Return the line at a place, which was seen to hold a whole trial."""
+        raise NotImplementedError
 
     @property
     def n_trials(self) -> int:
@@ -83,6 +137,14 @@ class Replay(JournalStorageReplayResult):
         """Return the id of a trial's study."""
         return self._trial_id_to_study_id[trial_id]
 
+    def ids_of(self, study_id: int) -> list[int]:
+        """Return the ids of a study's trials, in their order."""
+        return self._study_id_to_trial_ids[study_id]
+
+    def place_of(self, trial_id: int) -> Any:
+        """Return where a trial is kept; None of one that was replayed."""
+        return self._trials.elsewhere.get(trial_id)
+
     def begin_study(self, log: dict[str, Any]) -> None:
         """Do as a line that begins a study."""
         self._apply_create_study(log)
@@ -90,6 +152,30 @@ class Replay(JournalStorageReplayResult):
     def begin_trial(self, log: dict[str, Any]) -> None:
         """Do as a line that begins a trial."""
         self._apply_create_trial(log)
+
+    def keep_trial(self, study_id: int, worker_id: str, place: Any) -> None:
+        """Do as a line that holds a whole trial, without reading the trial.
+
+        Raises:
+            KeyError: If this worker wrote it, and there is no such study.
+        """
+        if not self._study_exists(study_id, {"worker_id": worker_id}):
+            return
+        trial_id = len(self._trials)
+        self._trials.keep(trial_id, place)
+        self._study_id_to_trial_ids[study_id].append(trial_id)
+        self._trial_id_to_study_id[trial_id] = study_id
+        if worker_id == self.worker_id:
+            self._last_created_trial_id_by_this_process = trial_id
+
+    def _trial_elsewhere(self, trial_id: int) -> FrozenTrial:
+        alone = JournalStorageReplayResult("")
+        alone._apply_create_study({"study_name": "", "directions": [1], "worker_id": "-"})
+        alone._apply_create_trial({**self.entry_at(self._trials.elsewhere[trial_id]), "study_id": 0})
+        trial = alone._trials[0]
+        ids = self._study_id_to_trial_ids[self._trial_id_to_study_id[trial_id]]
+        trial.number, trial._trial_id = bisect_left(ids, trial_id), trial_id
+        return trial
 
 
 class Journal(JournalStorage):
@@ -138,9 +224,89 @@ class Database(RDBStorage):
         """Return the trials whose id is greater, and those that are included, by their ids."""
         return super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
 
+    def add_trials(self, study_id: int, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """Add trials that ended in one transaction; Optuna takes one for each, and a query for each cell.
+
+        Returns:
+            The trials as they are stored, with their ids and numbers.
+        """
+        from optuna.storages._rdb import models
+        from optuna.storages._rdb.storage import _create_scoped_session
+        from sqlalchemy import func, insert, select, update
+
+        studies, heads_of = models.StudyModel.__table__, models.TrialModel.__table__
+        with _create_scoped_session(self.scoped_session) as session:
+            # A write, so that SQLite locks as well, and nobody else counts the same trials.
+            same = (
+                update(studies).where(studies.c.study_id == study_id).values(study_name=studies.c.study_name)
+            )
+            session.execute(same)
+            models.StudyModel.find_or_raise_by_id(study_id, session)
+            first = int(session.scalar(select(func.count()).where(heads_of.c.study_id == study_id)) or 0)
+            heads = [
+                models.TrialModel(
+                    study_id=study_id, number=number, state=trial.state,
+                    datetime_start=trial.datetime_start, datetime_complete=trial.datetime_complete,
+                )
+                for number, trial in enumerate(trials, first)
+            ]  # fmt: skip
+            session.add_all(heads)
+            session.flush()  # gives them their ids, which increase in this order
+            stored = []
+            head: Any
+            for head, trial in zip(heads, trials, strict=True):
+                stored.append(copy.copy(trial))
+                stored[-1].number, stored[-1]._trial_id = head.number, head.trial_id
+            for table, rows in _rows_of(stored):
+                if rows:
+                    session.execute(insert(table), rows)
+        return stored
+
+
+def _rows_of(trials: Sequence[FrozenTrial]) -> list[tuple[Any, list[dict[str, Any]]]]:
+    """Return the rows of trials in all tables but that of the trials themselves."""
+    from optuna.storages._rdb import models
+
+    values, params, users, systems, steps = (list[dict[str, Any]]() for _ in range(5))
+    of_value = models.TrialValueModel.value_to_stored_repr
+    of_step = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
+    for trial in trials:
+        key = {"trial_id": trial._trial_id}
+        for objective, value in enumerate(trial.values or ()):
+            number, kind = of_value(value)
+            values.append({**key, "objective": objective, "value": number, "value_type": kind})
+        for name, value in trial.params.items():
+            distribution = trial.distributions[name]
+            params.append({
+                **key, "param_name": name, "param_value": distribution.to_internal_repr(value),
+                "distribution_json": distribution_to_json(distribution),
+            })  # fmt: skip
+        for rows, attributes in ((users, trial.user_attrs), (systems, trial.system_attrs)):
+            rows += [
+                {**key, "key": name, "value_json": json.dumps(value)} for name, value in attributes.items()
+            ]
+        for step, value in trial.intermediate_values.items():
+            number, step_kind = of_step(value)
+            row = {"intermediate_value": number, "intermediate_value_type": step_kind}
+            steps.append({**key, "step": step, **row})
+    return [
+        (models.TrialValueModel.__table__, values), (models.TrialParamModel.__table__, params),
+        (models.TrialUserAttributeModel.__table__, users),
+        (models.TrialSystemAttributeModel.__table__, systems),
+        (models.TrialIntermediateValueModel.__table__, steps),
+    ]  # fmt: skip
+
 
 class CachedDatabase(_CachedStorage):
     """Optuna's own cache in front of a database, so that trials that ended are read once."""
+
+    def add_trials(self, study_id: int, trials: Sequence[FrozenTrial]) -> None:
+        """Add trials that ended; see :class:`Database`."""
+        assert isinstance(self._backend, Database)
+        stored = self._backend.add_trials(study_id, trials)
+        with self._lock:
+            self._studies.setdefault(study_id, _StudyInfo())
+            self._add_trials_to_cache(study_id, stored)
 
     def study_of(self, trial: FrozenTrial) -> int | None:
         """Return the id of the study of a trial; None where it was not read yet."""

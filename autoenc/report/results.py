@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -77,7 +77,7 @@ class SearchResults(Results):
 
     settings: SearchSettings
     search: dict[str, Any]
-    outcomes: dict[Fit, Outcome]
+    outcomes: MutableMapping[Fit, Outcome]
     source: ModelSource | None = field(default=None, compare=False)
 
     @classmethod

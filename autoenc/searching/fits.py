@@ -195,6 +195,7 @@ def run_fits(
     on_done: Callable[[Fit, Outcome], object],
     stop: StopFlag | None = None,
     executor: FitExecutor | None = None,
+    record: Callable[[Sequence[tuple[Fit, Outcome]]], object] | None = None,
 ) -> None:
     """Train every fit and hand each outcome over as soon as it is there.
 
@@ -209,6 +210,7 @@ def run_fits(
             can be trained again, to the same bits.
         stop: Ends the loop early, giving up the fits in training.
         executor: Where to train, in place of ``jobs`` threads; it is left open.
+        record: Puts fits that end within a moment on disk together, before ``on_done`` is told of them.
 
     Raises:
         InputError: If the executor can train no more; what was handed over by then stands.
@@ -219,7 +221,7 @@ def run_fits(
     objective = _Batch(engine, split_of)
     place = executor or Threads(objective, engine.n_at_once or jobs, stop)
     try:
-        run(FitBatches(wanted, on_done), objective, place, stop)
+        run(FitBatches(wanted, on_done), objective, place, stop, record=record)
     finally:
         if executor is None:
             place.close()

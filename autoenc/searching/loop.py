@@ -7,7 +7,8 @@ Whatever is searched, it goes on here: :func:`run` begins the trials that a stra
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from math import inf
@@ -21,6 +22,7 @@ from autoenc.system.trouble import MachineError
 __all__ = ["BatchLost", "End", "Executor", "Measured", "Objective", "Running", "Trials", "Watch", "run"]
 
 _POLL_S = 0.1  # bounds how long a signal's flag goes unseen
+_GATHER_S = 0.05  # what ends within it is recorded together, while something else is in training
 
 Watch = Callable[[int, float], None]
 """Called by a unit in training after each epoch; what it raises ends the unit."""
@@ -190,6 +192,7 @@ def run(
     executor: Executor[U, O],
     stop: StopFlag,
     n_parallel: float = inf,
+    record: Callable[[Sequence[tuple[U, O]]], object] | None = None,
 ) -> None:
     """Run trials until no more is begun or ``stop`` is set.
 
@@ -201,6 +204,8 @@ def run(
         executor: What measures; it is left open.
         stop: Ends the loop early.
         n_parallel: Trials at once.
+        record: Puts units and outcomes on disk, before any of them is handed to ``trials``. Without it that
+            is for ``trials`` to do, one by one.
 
     Raises:
         InputError: If the executor can measure no more; what was recorded by then stands.
@@ -211,6 +216,7 @@ def run(
     running: list[Running[U, O]] = []
     pending: dict[Future[list[O]], list[_Entry[U, O]]] = {}
     lost: list[str] = []
+    ended: _Ended[U, O] = _Ended(0.0 if record is None else _GATHER_S)
 
     def settle(trial: Running[U, O]) -> None:
         end = objective.judge(trial)
@@ -224,6 +230,17 @@ def run(
         running.remove(trial)
         queue.drop(trial)
 
+    def hand_over() -> None:
+        entries = ended.take()
+        if record is not None and entries:
+            record([(entry.unit, outcome) for entry, outcome in entries])
+        for entry, outcome in entries:
+            trials.add(*entry, outcome)
+            entry.trial.outcomes[entry.unit] = outcome
+        for trial in dict.fromkeys(entry.trial for entry, _ in entries):
+            if trial in running:
+                settle(trial)
+
     try:
         while not stop.is_set():
             while len(running) < n_parallel and (trial := trials.begin(len(running))) is not None:
@@ -236,10 +253,13 @@ def run(
             while len(pending) < 2 * slots and (batch := queue.take(executor.batch_s(), slots)):
                 watch = trials.watch(*batch[0]) if len(batch) == 1 else None
                 pending[executor.submit([entry.unit for entry in batch], watch)] = batch
+            if not pending:  # nothing is in training, and nothing waits for it
+                hand_over()
             if lost and not pending:
                 raise MachineError("; ".join(lost))
-            done, _ = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-            for future in sorted(done, key=lambda future: pending[future][0].trial.number):
+            done, _ = wait(pending, timeout=ended.left_s(_POLL_S), return_when=FIRST_COMPLETED)
+            in_turn = [future for future in pending if future in done]
+            for future in sorted(in_turn, key=lambda future: pending[future][0].trial.number):
                 batch = pending.pop(future)
                 try:
                     outcomes = future.result()
@@ -256,17 +276,43 @@ def run(
                     lost.append(f"{objective.name(batch[0].unit)}: {error}")
                     continue
                 queue.learn(batch, outcomes)
-                for entry, outcome in zip(batch, outcomes, strict=True):
-                    trials.add(*entry, outcome)
-                    entry.trial.outcomes[entry.unit] = outcome
-                for trial in dict.fromkeys(entry.trial for entry in batch):
-                    if trial in running:
-                        settle(trial)
+                ended.put(zip(batch, outcomes, strict=True))
+                if record is None:
+                    hand_over()
+            if not ended.left_s(_POLL_S):
+                hand_over()
     finally:
         if pending:  # left early: what is still in training is not waited for
             stop.set()
         for future in pending:
             future.cancel()
+        hand_over()  # nothing that ended is lost
+
+
+class _Ended(Generic[U, O]):
+    """Units that ended and are not recorded yet.
+
+    Args:
+        gather_s: How long the first of them waits for others.
+    """
+
+    def __init__(self, gather_s: float) -> None:
+        self._gather_s, self._entries, self._due_s = gather_s, list[tuple[_Entry[U, O], O]](), inf
+
+    def put(self, entries: Iterable[tuple[_Entry[U, O], O]]) -> None:
+        """Add units and outcomes."""
+        if not self._entries:
+            self._due_s = time.monotonic() + self._gather_s
+        self._entries += entries
+
+    def left_s(self, most: float) -> float:
+        """Return seconds until they are due, ``most`` where there are none."""
+        return min(most, max(0.0, self._due_s - time.monotonic()))
+
+    def take(self) -> list[tuple[_Entry[U, O], O]]:
+        """Return all of them, which are then nobody's."""
+        entries, self._entries, self._due_s = self._entries, [], inf
+        return entries
 
 
 class _Queue(Generic[U, O]):

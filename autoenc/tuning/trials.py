@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -89,11 +90,10 @@ def judge_finalists(
         repeats = judge_again(ranked, job.settings.finalists, outcomes).repeats
         return [fit for trial in repeats for fit in trial.fits if fit not in outcomes]
 
-    def done(fit: Fit, outcome: Outcome) -> None:
-        fits.add(fit, outcome, job.engine.name)
-        outcomes[fit] = outcome
-
-    run_fits(wanted, job.division.split_of, job.engine, job.settings.jobs, done, stop, cluster)
+    run_fits(
+        wanted, job.division.split_of, job.engine, job.settings.jobs, outcomes.__setitem__, stop, cluster,
+        partial(fits.add_all, engine=job.engine.name),
+    )  # fmt: skip
 
 
 class TuneObjective(FitObjective):
@@ -169,7 +169,7 @@ class _Trials(StudyTrials[Fit, Outcome]):
     def _known(self, measured: Trial) -> dict[Fit, Outcome]:
         """Return outcomes of its fits that are recorded already."""
         if not self.record.is_alone and any(fit not in self._done for fit in measured.fits):
-            self._done.update(self._fits.outcomes())  # what other searchers have trained since
+            self._done = self._fits.outcomes()  # what other searchers have trained since
         return {fit: self._done[fit] for fit in measured.fits if fit in self._done}
 
     def _mode(self, trial: optuna.Trial, family: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,6 @@ def _train(training: Training) -> None:
 
         def done(fit: Fit, outcome: Outcome) -> None:
             nonlocal best
-            record.add(fit, outcome, job.engine.name)
             results.outcomes[fit] = outcome
             result = trial_of[fit].result(results.outcomes)
             if result and fit in compared and result.failure is None and result.loss < best:
@@ -224,7 +224,7 @@ def _train(training: Training) -> None:
 
         run_fits(
             wanted, job.division.split_of, job.trainer, job.settings.jobs, done, training.signals.flag,
-            training.cluster,
+            training.cluster, partial(record.add_all, engine=job.engine.name),
         )  # fmt: skip
 
 

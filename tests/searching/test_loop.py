@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from concurrent.futures import Future
 from math import inf
 from typing import NamedTuple
@@ -8,7 +9,7 @@ import pytest
 from optuna import TrialPruned
 
 from autoenc.engines import Fit, Outcome, Recipe, StopFlag, Stopped
-from autoenc.searching import run_fits
+from autoenc.searching import loop, run_fits
 from autoenc.searching.executors import Threads
 from autoenc.searching.fits import FitObjective
 from autoenc.searching.loop import BatchLost, End, Running, run
@@ -130,11 +131,11 @@ class Listed:
         self.ended.append((trial.number, end))
 
 
-def looped(trials, objective, n_parallel=inf, n_threads=2, stop=None):
+def looped(trials, objective, n_parallel=inf, n_threads=2, stop=None, record=None):
     stop = stop or StopFlag()
     threads = Threads(objective, n_threads, stop)
     try:
-        run(trials, objective, threads, stop, n_parallel)
+        run(trials, objective, threads, stop, n_parallel, record)
     finally:
         threads.close()
 
@@ -216,3 +217,55 @@ def test_known_outcomes_are_not_measured_again() -> None:
     looped(trials, objective)
     assert sorted(trials.added) == [(0, 0), (0, 2), (1, 0), (1, 2)]
     assert sorted(trials.ended) == [(0, End(0.0)), (1, End(1.0))]
+
+
+class TestRecordingTogether:
+    def test_each_is_recorded_before_it_is_handed_over(self) -> None:
+        trials, recorded = Listed(1, 40), []
+
+        def record(ended) -> None:
+            assert not set(trials.added) & {unit for unit, _ in ended}
+            assert set(trials.added) == set(recorded)
+            recorded.extend(unit for unit, _ in ended)
+
+        looped(trials, MadeUp(), record=record)
+        assert sorted(recorded) == sorted(trials.added) == [(0, place) for place in range(40)]
+        assert trials.ended == [(0, End(0.0))]
+
+    def test_what_ends_within_a_moment_is_recorded_at_once(self, monkeypatch) -> None:
+        monkeypatch.setattr(loop, "_GATHER_S", 60.0)
+        sizes = []
+        looped(Listed(1, 40), MadeUp(), record=lambda ended: sizes.append(len(ended)))
+        assert sizes == [40], "the last moment ends when nothing is in training any more"
+
+    def test_a_moment_ends_while_others_are_in_training(self) -> None:
+        trials, objective, recorded, seen = Listed(1, 2), MadeUp(), threading.Event(), []
+        job = objective.job
+
+        def slow_second(unit, watch):
+            measured = job(unit, watch)
+            return measured if unit[1] == 0 else lambda stop: seen.append(recorded.wait(30)) or measured(stop)
+
+        objective.job = slow_second
+        looped(trials, objective, record=lambda ended: recorded.set())
+        assert seen == [True]
+
+    def test_what_ended_before_an_error_is_recorded(self, monkeypatch) -> None:
+        monkeypatch.setattr(loop, "_GATHER_S", 60.0)
+        trials, recorded = Listed(1, 3), []
+        objective = MadeUp(wrong={(0, 2): ZeroDivisionError()})
+        with pytest.raises(ZeroDivisionError):
+            looped(trials, objective, n_threads=1, record=recorded.extend)
+        assert [unit for unit, _ in recorded] == trials.added == [(0, 0), (0, 1)]
+
+    def test_what_cannot_be_recorded_is_not_handed_over(self) -> None:
+        trials, calls = Listed(1, 3), []
+
+        def full(ended) -> None:
+            calls.append(ended)
+            raise OSError(28, "No space left on device")
+
+        with pytest.raises(OSError, match="No space"):
+            looped(trials, MadeUp(), record=full)
+        assert trials.added == []
+        assert len(calls) == 1 + (len(calls[0]) < 3)

@@ -291,7 +291,7 @@ class CheckedJournal(Checked, Journal):
                 self.create_new_trial(study_id, trial)
         finally:
             self._gathered.logs = None
-        with self._thread_lock:
+        with self.lock:
             self.synchronize()
             self._append(logs)
             self.synchronize()
@@ -320,7 +320,7 @@ class CheckedJournal(Checked, Journal):
 
     def entries(self, study_id: int) -> list[tuple[str | None, FrozenTrial | Place]]:
         """Return the trials of a study; see :class:`~autoenc.record.checked.Checked`."""
-        with self._thread_lock:
+        with self.lock:
             self.synchronize()
             places = {number: self.replay.place_of(number) for number in self.replay.ids_of(study_id)}
             read = [self.replay.get_trial(number) for number, place in places.items() if place is None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -192,6 +193,11 @@ class Journal(JournalStorage):
         super().__init__(backend)
         self._replay_result = self.replay = make_replay(self._worker_id_prefix)
         self.synchronize()
+
+    @property
+    def lock(self) -> threading.Lock:
+        """Held by the thread that reads or writes; all of Optuna's methods take it."""
+        return self._thread_lock
 
     def synchronize(self) -> None:
         """Read what others have written."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from math import nan
 from typing import TYPE_CHECKING
 
+from autoenc.report.labels import counted
 from autoenc.searching.finalists import Finalist
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["finalist_lines", "insert_finalists"]
+__all__ = ["finalist_lines", "insert_finalists", "undecided_line"]
 
 
 def insert_finalists(
@@ -39,6 +40,16 @@ def finalist_lines(finalists: Iterable[Finalist], name_of: Callable[[int], str])
         name_of: The name of a finalist, by its number.
     """
     return [f"{'finalist':<13} {name_of(finalist.number)}: {_compared(finalist)}" for finalist in finalists]
+
+
+def undecided_line(n_left: int) -> str:
+    """Say what is left of the finalists' round.
+
+    Args:
+        n_left: Cross-validations that its present round still wants.
+    """
+    wanted = counted(n_left, "cross-validation")
+    return f"the finalists are not decided: {wanted} left in this round; the same command goes on with it"
 
 
 def _compared(finalist: Finalist) -> str:

@@ -23,6 +23,7 @@ from autoenc.record.storage import open_storage
 __all__ = ["ModuleRecord", "began_module_study", "found_module_study", "opened", "stable_text"]
 
 _IDENTITY = "autoenc_modules"
+_LATER = {"folds": 0, "seeds": 1}  # what records of earlier searches do not mention
 
 
 def stable_text(value: Any) -> str:
@@ -52,7 +53,8 @@ def opened(place: str | Path | None) -> Iterator[tuple[BaseStorage, bool]]:
 
 def _kind(name: str) -> Kind:
     def differences(noted: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
-        words = [key for key in about if key != "code" and noted.get(key) != about[key]]
+        known_of = {**_LATER, **noted}
+        words = [key for key in about if key != "code" and known_of.get(key) != about[key]]
         # Earlier records do not know the code; of torch's own there is no hash; its name identifies it.
         code, known = about["code"], noted.get("code", {})
         return words + [f"the code of {key}" for key in code if known.get(key, code[key]) != code[key]]
@@ -86,6 +88,7 @@ def began_module_study(
     sampler: BaseSampler,
     pruner: BasePruner,
     is_alone: bool,
+    fresh: bool = False,
 ) -> Record:
     """Open the record of a search, beginning it where there is none.
 
@@ -96,12 +99,13 @@ def began_module_study(
         sampler: What proposes.
         pruner: What ends trials early.
         is_alone: Whether no other process works on it.
+        fresh: Keep a search of this name aside, and begin another.
 
     Raises:
         InputError: If the study of this name is another search's.
     """
     record = ModuleRecord.open(
-        storage, name, _kind(name), about, sampler=sampler, pruner=pruner, is_alone=is_alone
+        storage, name, _kind(name), about, sampler=sampler, pruner=pruner, is_alone=is_alone, fresh=fresh
     )
     if _IDENTITY not in record.study.user_attrs:
         record.note(_IDENTITY, dict(about))

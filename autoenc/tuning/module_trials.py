@@ -1,9 +1,11 @@
-"""Trials of torch modules: one training each."""
+"""Trials of torch modules: a training each, or one in each fold by each seed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
+from statistics import fmean
 from typing import Any, NamedTuple, Protocol
 
 import optuna
@@ -17,7 +19,10 @@ from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.training import TrainedModule
 
-__all__ = ["ModuleObjective", "ModuleTrials"]
+__all__ = ["LOSSES", "ModuleObjective", "ModuleTrials"]
+
+LOSSES = "losses"
+"""Attribute of a trial: the loss of each training, fold by fold, where there are several."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +31,13 @@ class ModuleUnit:
 
     Attributes:
         params: A trial's parameters, as Optuna has them.
+        fold: Which fold of the training rows judges; None where other rows do.
+        seed: Its place among the seeds.
     """
 
     params: Mapping[str, Any]
+    fold: int | None = None
+    seed: int = 0
 
 
 class ModuleOutcome(NamedTuple):
@@ -40,14 +49,16 @@ class ModuleOutcome(NamedTuple):
 
 
 class _Train(Protocol):
-    def __call__(self, params: Mapping[str, Any], *, watch: Watch) -> TrainedModule: ...
+    def __call__(
+        self, params: Mapping[str, Any], *, fold: int | None, n_seed: int, watch: Watch
+    ) -> TrainedModule: ...
 
 
 class ModuleObjective:
-    """The validation loss of a module after its last epoch.
+    """The validation loss of a module after its last epoch, the mean over folds and seeds.
 
     Args:
-        train: Trains what parameters mean; what it raises is the trial's failure.
+        train: Trains what parameters mean, on all folds but one; what it raises is the trial's failure.
     """
 
     ahead = 1
@@ -71,18 +82,26 @@ class ModuleObjective:
                 watch(epoch, val_loss)
 
         try:
-            return ModuleOutcome(self._train(unit.params, watch=after_epoch).val_loss)
+            trained = self._train(unit.params, fold=unit.fold, n_seed=unit.seed, watch=after_epoch)
+            return ModuleOutcome(trained.val_loss)
         except Exception as error:
             return ModuleOutcome(None, failure_of(error))
 
     def name(self, unit: ModuleUnit) -> str:
-        """Return its parameters in words."""
-        return f"parameters {dict(unit.params)}"
+        """Return its parameters in words, and which of several trainings it is."""
+        fold = "" if unit.fold is None else f", fold {unit.fold + 1}"
+        return f"parameters {dict(unit.params)}{fold}{f', seed {unit.seed}' if unit.seed else ''}"
 
     def judge(self, trial: Running[ModuleUnit, ModuleOutcome]) -> End | None:
-        """Return the loss of its one training."""
+        """Return the mean loss of its trainings; a trial fails with the first that does."""
         outcomes = trial.first_outcomes()
-        return End(outcomes[0].val_loss, outcomes[0].failure) if outcomes else None
+        failure = next((outcome.failure for outcome in outcomes if outcome.failure is not None), None)
+        if failure is not None:
+            return End(failure=failure)
+        if len(outcomes) < len(trial.units):
+            return None
+        losses = [outcome.val_loss for outcome in outcomes if outcome.val_loss is not None]
+        return End(fmean(losses), attributes={LOSSES: losses} if len(losses) > 1 else {})
 
 
 class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
@@ -93,6 +112,8 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
         n_trials: Trials in all, those of earlier runs counted.
         space: What is open.
         on_trial: Called with each trial that ended.
+        folds: Folds of the training rows that judge; 0 where other rows do.
+        seeds: Seeds that each training is made by.
     """
 
     def __init__(
@@ -101,9 +122,14 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
         n_trials: int,
         space: ModuleSpace,
         on_trial: Callable[[FrozenTrial], object],
+        folds: int = 0,
+        seeds: int = 1,
     ) -> None:
+        places = [*product(range(folds) if folds else [None], range(seeds))]
+
         def prepare(trial: optuna.Trial) -> Prepared[ModuleUnit, ModuleOutcome]:
-            return Prepared([ModuleUnit(space.suggest(trial))])
+            params = space.suggest(trial)
+            return Prepared([ModuleUnit(params, fold, seed) for fold, seed in places])
 
         def on_end(number: int) -> None:
             on_trial(record.study.get_trials(deepcopy=False)[number])

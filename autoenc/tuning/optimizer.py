@@ -32,7 +32,7 @@ from autoenc.settings.training import parse_address
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.code import code_hash
 from autoenc.tuning.module_study import began_module_study, found_module_study, opened, stable_text
-from autoenc.tuning.module_trials import ModuleObjective, ModuleTrials
+from autoenc.tuning.module_trials import LOSSES, ModuleObjective, ModuleTrials
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.pairs import Pairs, read_pairs
 from autoenc.tuning.remote import remote_modules
@@ -52,8 +52,8 @@ class HyperparameterOptimizer:
     What the constructor names (``hidden_size``, ``hidden_dims``, ``num_layers``, ``dropout``, ...) is taken
     from the space and passed to it; ``learning_rate``, ``weight_decay``, ``batch_size`` and ``num_epochs`` go
     to the training: AdamW, a cosine schedule per epoch, mini-batches. A trial's value is the loss of all
-    validation rows after its last epoch. On one machine's CPU it follows from the trial's parameters, the
-    seed and the data alone.
+    validation rows after its last epoch, the mean over folds and seeds where there are several. On one
+    machine's CPU it follows from the trial's parameters, the seed and the data alone.
 
     Args:
         model_class: A class of torch modules, or a function that makes one.
@@ -65,6 +65,9 @@ class HyperparameterOptimizer:
             element. By default the mean squared error.
         strategy: ``random``, ``tpe``, ``cmaes`` or ``resilient``.
         seed: Of the search and of every training.
+        folds: Folds of the training rows that judge trials, each row once; 0 for one division, into what
+            ``optimize`` is given as training and validation rows.
+        seeds: Seeds that each trial is trained by; with several its value is the mean.
         device: Any torch device.
         threads: CPU threads of a training; for small models one is the fastest by far.
         model_options: Arguments of the constructor that stay the same.
@@ -98,6 +101,8 @@ class HyperparameterOptimizer:
         loss: Loss = nn.functional.mse_loss,
         strategy: Strategy = "tpe",
         seed: int = 42,
+        folds: int = 0,
+        seeds: int = 1,
         device: str | torch.device = "cpu",
         threads: int = 1,
         model_options: Mapping[str, Any] | None = None,
@@ -109,10 +114,15 @@ class HyperparameterOptimizer:
     ) -> None:
         problems = []
         seed, threads = operator.index(seed), operator.index(threads)  # NumPy's numbers, too
+        folds, seeds = operator.index(folds), operator.index(seeds)
         if strategy not in get_args(Strategy):
             problems.append(f"strategy must be one of {', '.join(get_args(Strategy))}, got {strategy!r}")
         if not 0 <= seed < 2**32:
             problems.append(f"seed must be at least 0 and below 2**32, got {seed}")
+        if folds < 0 or folds == 1:
+            problems.append(f"folds must be 0 or at least 2, got {folds}")
+        if seeds < 1 or seed + seeds > 2**32:
+            problems.append(f"seeds must be at least 1, and seed and seeds together below 2**32, got {seeds}")
         if threads < 1:
             problems.append(f"threads must be at least 1, got {threads}")
         if scheduler is not None:
@@ -134,6 +144,7 @@ class HyperparameterOptimizer:
         if problems:
             raise InputError(problems)
         self.model_class, self.loss, self.strategy, self.seed = model_class, loss, strategy, seed
+        self.folds, self.seeds = folds, seeds
         self._threads, self._scheduler = threads, scheduler
         is_url = isinstance(storage, str) and "://" in storage
         self._storage = storage if storage is None or is_url else Path(storage)
@@ -149,6 +160,7 @@ class HyperparameterOptimizer:
             "num_epochs": self.space.fixed.get("num_epochs"),
             "model_options": {name: stable_text(value) for name, value in (model_options or {}).items()},
             "loss": stable_text(loss), "strategy": strategy, "seed": seed, "threads": threads,
+            "folds": folds, "seeds": seeds,
             "pruner": type(self._pruner).__name__,
             "resilient": stable_text(self._resilient) if strategy == "resilient" else None,
             "code": self._code(model_options or {}),
@@ -166,9 +178,10 @@ class HyperparameterOptimizer:
     def optimize(
         self,
         train_data: Any,
-        val_data: Any,
+        val_data: Any = None,
         n_trials: int = 20,
         on_trial: Callable[[FrozenTrial], None] = lambda trial: None,
+        fresh: bool = False,
     ) -> SearchResult:
         """Search.
 
@@ -179,36 +192,65 @@ class HyperparameterOptimizer:
             train_data: A torch Dataset or DataLoader of ``(input, target)`` pairs or of single tensors,
                 which are their own target; or a tensor, array or pandas frame; or a tuple of two. It is read
                 once, as a whole. A missing cell (NaN, or a masked one) of an input enters the network as 0.
-            val_data: The same of other rows, which judge the trials.
+            val_data: The same of other rows, which judge the trials; not with ``folds``.
             n_trials: Trials in all, those of an earlier run in the same storage counted.
             on_trial: Called with each trial that ended.
+            fresh: Start over; an earlier search in the storage is kept under another name.
 
         Raises:
             InputError: If the data cannot be used, or the storage holds another search of this name.
         """
         if n_trials < 1:
             raise InputError(f"n_trials must be at least 1, got {n_trials}")
-        train, val = self._read(train_data, val_data)
-        data = {"train_data": train.fingerprint, "val_data": val.fingerprint}
+        train, val = self._judged(train_data, val_data)
+        data = {"train_data": train.fingerprint, "val_data": None if val is None else val.fingerprint}
         with opened(self._storage) as (storage, alone):
             sampler = PerTrialSampler(self._sampler_for, self.seed)
             record = began_module_study(
-                storage, self._study_name, {**self._about, **data}, sampler, self._pruner, alone
+                storage, self._study_name, {**self._about, **data}, sampler, self._pruner, alone, fresh
             )
             self._study = study = record.study
-            trials = ModuleTrials(record, n_trials, self.space, on_trial)
+            trials = ModuleTrials(record, n_trials, self.space, on_trial, self.folds, self.seeds)
             self._run(trials, train, val)
         return SearchResult(study, self, train, val)
 
-    def _run(self, trials: ModuleTrials, train: Pairs, val: Pairs) -> None:
+    def _judged(self, train_data: Any, val_data: Any) -> tuple[Pairs, Pairs | None]:
+        """Return training and validation rows; None instead of these where folds judge."""
+        if not self.folds:
+            if val_data is None:
+                raise InputError("val_data must be given, or folds to judge by training rows")
+            return self._read(train_data, val_data)
+        if val_data is not None:
+            raise InputError(f"folds {self.folds} judge by training rows; leave out val_data or folds")
+        train = read_pairs(train_data, "train_data", self.seed)
+        if len(train.inputs) < self.folds:
+            raise InputError(f"folds must be at most the {len(train.inputs)} rows, got {self.folds}")
+        return train, None
+
+    def _train_unit(
+        self,
+        params: Mapping[str, Any],
+        train: Pairs,
+        val: Pairs | None,
+        fold: int | None,
+        n_seed: int,
+        watch: Callable[[int, float], None],
+    ) -> TrainedModule:
+        """Train once for a trial: on all folds but one, or on all training rows."""
+        if fold is not None:
+            train, val = train.without_fold(fold, self.folds, self.seed)
+        assert val is not None
+        return self.train(params, train, val, watch, n_seed=n_seed)
+
+    def _run(self, trials: ModuleTrials, train: Pairs, val: Pairs | None) -> None:
         """Run trials here, or on the cluster."""
-        objective, stop = ModuleObjective(partial(self.train, train=train, val=val)), StopFlag()
+        objective, stop = ModuleObjective(partial(self._train_unit, train=train, val=val)), StopFlag()
         if self._scheduler is None:
             run(trials, objective, Here(objective, stop), stop, n_parallel=1)
             return
         alone = copy(self)  # a study and its storage stay here
         alone._study = alone._storage = None
-        remote = remote_modules(partial(alone.train, train=train, val=val))
+        remote = remote_modules(partial(alone._train_unit, train=train, val=val))
         try:
             with closing(connect(self._scheduler, remote)) as cluster:
                 run(trials, objective, cluster, stop, n_parallel=cluster.slots())
@@ -243,13 +285,14 @@ class HyperparameterOptimizer:
         val: Pairs,
         watch: Callable[[int, float], None] = lambda epoch, val_loss: None,
         num_epochs: int | None = None,
+        n_seed: int = 0,
     ) -> TrainedModule:
-        """Train what a trial's parameters, as Optuna has them, mean."""
+        """Train what a trial's parameters, as Optuna has them, mean, by one of the seeds, from 0."""
         options = self.space.options(params)
         training = options.training if num_epochs is None else {**options.training, "num_epochs": num_epochs}
         make = partial(self.model_class, **options.model)
         return train_module(
-            make, training, train, val, self.loss, self.seed, self._device, self._threads, watch
+            make, training, train, val, self.loss, self.seed + n_seed, self._device, self._threads, watch
         )
 
     def _read(self, train_data: Any, val_data: Any) -> tuple[Pairs, Pairs]:
@@ -280,13 +323,13 @@ class SearchResult:
     Attributes:
         study: Its Optuna study.
         optimizer: What searched.
-        train, val: The data.
+        train, val: The data; ``val`` is None where folds of ``train`` judge.
     """
 
     study: optuna.Study
     optimizer: HyperparameterOptimizer
     train: Pairs
-    val: Pairs
+    val: Pairs | None
 
     @property
     def best_params(self) -> dict[str, Any]:
@@ -318,11 +361,16 @@ class SearchResult:
     def best_model(self) -> nn.Module:
         """Return the best trial's model, trained again to the same values; raises as ``best_params`` does.
 
+        With seeds it is that of the first one; with folds it is trained on all training rows, as in no trial.
+
         Warns:
             RuntimeWarning: If its loss is another one than was recorded.
         """
         best = lowest_trial(self.study)
-        trained, recorded = self.optimizer.train(best.params, self.train, self.val), self.best_value
+        if self.val is None:
+            return self.optimizer.train(best.params, self.train, self.train).model
+        trained = self.optimizer.train(best.params, self.train, self.val)
+        recorded = best.user_attrs.get(LOSSES, [self.best_value])[0]
         if not isclose(trained.val_loss, recorded, rel_tol=1e-6):
             warnings.warn(
                 f"trial {best.number} of study {self.study.study_name!r} is recorded with a loss of "

@@ -39,6 +39,18 @@ class Pairs(NamedTuple):
         """Return the same on a device."""
         return Pairs(self.inputs.to(device), self.targets.to(device))
 
+    def rows(self, places: torch.Tensor) -> Pairs:
+        """Return some of the rows, ``[rows]`` whole numbers."""
+        return Pairs(self.inputs[places], self.targets[places])
+
+    def without_fold(self, fold: int, n_folds: int, seed: int) -> tuple[Pairs, Pairs]:
+        """Return the rows of all folds but one, and those of that one; a seed deals rows out to folds."""
+        order = torch.randperm(len(self.inputs), generator=torch.Generator().manual_seed(seed))
+        held = order[fold::n_folds].sort().values
+        is_held = torch.zeros(len(order), dtype=torch.bool)
+        is_held[held] = True
+        return self.rows(torch.nonzero(~is_held)[:, 0]), self.rows(held)
+
     @property
     def fingerprint(self) -> str:
         """A hash of all values, types and shapes."""

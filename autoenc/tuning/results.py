@@ -19,7 +19,7 @@ from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import TuneSettings
 from autoenc.tuning.job import judging_folds
 
-__all__ = ["finalists_of", "is_decided", "kept_trial", "trial_results"]
+__all__ = ["finalists_of", "is_decided", "kept_trial", "n_undecided", "trial_results"]
 
 
 def trial_results(study: optuna.Study) -> list[tuple[FrozenTrial, TrialResult]]:
@@ -73,10 +73,15 @@ def finalists_of(study: optuna.Study) -> list[Finalist]:
     ]
 
 
+def n_undecided(study: optuna.Study) -> int:
+    """Return how many cross-validations of finalists the present round still wants; 0 without finalists."""
+    known = _judged(study)
+    return 0 if known is None else len(known[1].standing.missing)
+
+
 def is_decided(study: optuna.Study) -> bool:
     """Return whether the finalists of a search, if there are to be any, are judged to the end."""
-    known = _judged(study)
-    return known is None or not known[1].standing.missing
+    return not n_undecided(study)
 
 
 def kept_trial(study: optuna.Study) -> FrozenTrial | None:

@@ -19,7 +19,15 @@ from autoenc.searching.loop import End, Executor, Objective, Watch, run
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.objective import FoldOutcome, FoldTrial, FoldUnit
 
-__all__ = ["compare", "fold_error", "fold_objectives", "is_decided", "judge_finalists", "kept_trial"]
+__all__ = [
+    "compare",
+    "fold_error",
+    "fold_objectives",
+    "is_decided",
+    "judge_finalists",
+    "kept_trial",
+    "n_undecided",
+]
 
 _KEPT = "autoenc_transfer_finalists"  # on the study: how many finalists
 
@@ -121,9 +129,14 @@ def fold_error(trial: FrozenTrial) -> float | None:
     return mean_error(values, len(values)) if is_judged else None
 
 
+def n_undecided(study: optuna.Study) -> int:
+    """Return how many cross-validations of finalists the present round still wants."""
+    return len(_standing(study).missing)
+
+
 def is_decided(study: optuna.Study) -> bool:
     """Return whether the finalists are judged to the end."""
-    return not _standing(study).missing
+    return not n_undecided(study)
 
 
 def kept_trial(study: optuna.Study) -> FrozenTrial | None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import optuna
 
-from autoenc.analysis.study import ranked_trials, study_trials
+from autoenc.analysis.study import count_finished, ranked_trials, study_trials
 from autoenc.record.fits import FitRecord
 from autoenc.record.record import TUNE
 from autoenc.report import SearchResults, write_reports
+from autoenc.report.finalists import undecided_line
 from autoenc.report.live import LiveView, state_of_record, unfinished_state
 from autoenc.report.overview import overview
 from autoenc.report.summary import files_lines
@@ -21,6 +22,7 @@ from autoenc.report.tuning_write import STATE_FILE, TuneReports
 from autoenc.settings import search_settings
 from autoenc.system.paths import OutputPaths
 from autoenc.system.text import say, warn
+from autoenc.tuning.results import n_undecided
 
 __all__ = ["show_search", "show_study", "show_transfer", "where_it_can_write"]
 
@@ -28,13 +30,19 @@ __all__ = ["show_search", "show_study", "show_transfer", "where_it_can_write"]
 def show_transfer(folder: Path, storage: str | None = None) -> int:
     """Show a transfer-aware search: its best trials, and its reports, written again."""
     from autoenc.report.transfer_reports import write_pictures, write_tables
-    from autoenc.two_stage.record import read_study
+    from autoenc.two_stage.finalists import n_undecided
+    from autoenc.two_stage.record import read_study, stored_settings
 
     study = read_study(folder / "study.db", "", storage)
     best = ranked_trials(study)[:5]
     say(f"{study.study_name}: {len(study_trials(study)):,} trials; the lowest values:")
     for trial in best:
         say(f"trial {trial.number:>4}  {trial.value:.6f}")
+    n_trials = stored_settings(study, folder / "study.db")["n_trials"]
+    if count_finished(study) < n_trials:
+        say(f"{count_finished(study):,} of {n_trials:,} trials are done; the same command goes on")
+    elif n_undecided(study):
+        say(undecided_line(n_undecided(study)))
     say("")
     with where_it_can_write(folder):
         say(*files_lines([*write_tables(study, folder), *(write_pictures(study, folder) if best else [])]))
@@ -62,10 +70,13 @@ def show_study(study: optuna.Study, folder: Path, running: bool) -> None:
     say("", f"{study.study_name}: {len(steps):,} of {n_trials:,} trials, {without}")
     for step in sorted(done, key=lambda step: step.value or 0.0)[:5]:
         say(step_line(step, note["baselines"]))
+    n_left = n_undecided(study) if len(steps) >= n_trials else 0
+    if n_left:
+        say(undecided_line(n_left))
     if running:
         return
     left = unfinished_state(folder / STATE_FILE)
-    state = left if len(steps) < n_trials else "finished" if done else "failed"
+    state = left if len(steps) < n_trials or n_left else "finished" if done else "failed"
     say("")
     written = TuneReports(study, folder).write(state, plot=(folder / "figures").exists())
     say(*files_lines(written))

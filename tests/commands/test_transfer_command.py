@@ -233,6 +233,8 @@ def test_a_time_limit_is_told(call, rows_csv, tmp_path):
     ended = call("transfer", *options, "--n_trials", 5, "--timeout_hours", 1e-9, "--finalists", 4)
     assert ended.code == 0
     assert "time limit    3 of 5 trials are done; the finalists are not decided" in ended.out
+    (record,) = tmp_path.glob("*/study.db")
+    assert "3 of 5 trials are done; the same command goes on" in call("analyze", record.parent).out
 
 
 def test_an_estimate_that_cannot_be_made_stops_nothing(call, rows_csv, tmp_path, monkeypatch):

@@ -306,6 +306,17 @@ def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, table_csv, tmp_path) 
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before
 
 
+def test_finalists_that_are_not_decided_are_told(tune, call, tmp_path):
+    options = ["--n_trials", 3, "--folds", 2, "--strategy", "resilient"]
+    assert tune(tmp_path, *options).code == 0
+    assert "not decided" not in call("analyze", tmp_path).out
+    assert tune(tmp_path, *options, "--finalists", 2, "--timeout_hours", 1e-9).code == 0
+    said = "the finalists are not decided: 2 cross-validations left in this round; the same command goes on"
+    assert said in call("analyze", tmp_path).out
+    state = json.loads((tmp_path / "resilient_search_state.json").read_text())["state"]
+    assert state == "stopped by --timeout_hours"
+
+
 def test_the_first_of_the_finalists_is_kept(tune, call, tmp_path):
     options = ["--n_trials", 6, "--folds", 2, "--jobs"]
     assert tune(tmp_path, *options, 2).code == 0

@@ -113,7 +113,7 @@ class TestModule(WatchedSuite):
         rows = torch.linspace(-1, 1, 60).reshape(20, 3)
         pairs = read_pairs(rows, "rows", 0)
         optimizer = HyperparameterOptimizer(Net, {"learning_rate": (1e-4, 1e-2), "num_epochs": [3]})
-        return ModuleObjective(partial(optimizer.train, train=pairs, val=pairs))
+        return ModuleObjective(partial(optimizer._train_unit, train=pairs, val=pairs))
 
     @pytest.fixture
     def units(self):

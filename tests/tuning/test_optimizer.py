@@ -18,6 +18,7 @@ from autoenc import (
     InputError,
     sparse_aware_loss,
 )
+from autoenc.tuning.pairs import read_pairs
 
 STRATEGIES = ("random", "tpe", "cmaes", "resilient")
 SPACE = {
@@ -375,3 +376,78 @@ def test_a_cluster_that_is_not_there_is_told_by_the_arguments_name() -> None:
     pytest.importorskip("distributed", reason="dask and distributed are not installed")
     with pytest.raises(InputError, match=r"^scheduler tcp://127\.0\.0\.1:1: no Dask scheduler answers"):
         optimizer(scheduler="tcp://127.0.0.1:1").optimize(TRAIN, VAL, n_trials=1)
+
+
+def test_the_value_is_the_mean_over_seeds() -> None:
+    space = {"hidden_size": [4], "depth": [1], "num_epochs": [2]}
+    alone = [optimizer(space=space, seed=seed).optimize(TRAIN, VAL, n_trials=1) for seed in (42, 43)]
+    both = optimizer(space=space, seeds=2).optimize(TRAIN, VAL, n_trials=1)
+    values = [result.best_value for result in alone]
+    assert values[0] != values[1]
+    assert both.study.trials[0].user_attrs["losses"] == values
+    assert both.best_value == pytest.approx(np.mean(values))
+    kept, first = both.best_model().state_dict(), alone[0].best_model().state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in first.items())
+
+
+def test_each_row_judges_in_one_fold() -> None:
+    rows = read_pairs((torch.arange(10.0)[:, None], torch.arange(10.0)[:, None]), "rows", 0)
+    parts = [rows.without_fold(fold, 3, 7) for fold in range(3)]
+    held = torch.cat([val.inputs for _, val in parts])[:, 0]
+    assert sorted(held.tolist()) == [*range(10)]
+    for train, val in parts:
+        assert sorted([*train.inputs[:, 0].tolist(), *val.targets[:, 0].tolist()]) == [*range(10)]
+    assert sorted(len(val.inputs) for _, val in parts) == [3, 3, 4]
+
+
+def test_folds_judge_by_training_rows(tmp_path: Path) -> None:
+    search = optimizer(folds=3, storage=tmp_path / "s.journal")
+    result = search.optimize(TRAIN, n_trials=2)
+    best = min(result.study.trials, key=lambda trial: trial.value)
+    train = read_pairs(TRAIN, "train", 42)
+    losses = []
+    for fold in range(3):
+        others, held = train.without_fold(fold, 3, 42)
+        alone = optimizer(space={**SPACE}).train(best.params, others, held)
+        losses.append(alone.val_loss)
+    assert best.user_attrs["losses"] == losses
+    assert best.value == pytest.approx(np.mean(losses))
+    assert result.best_model()(TRAIN[0]).shape == (48, 1)
+    assert search.optimize(TRAIN, n_trials=2).study.trials[1].value == result.study.trials[1].value
+    with pytest.raises(InputError, match="it differs in folds"):
+        optimizer(folds=2, storage=tmp_path / "s.journal").optimize(TRAIN)
+
+
+def test_a_fresh_search_keeps_the_earlier_one(tmp_path: Path) -> None:
+    place = tmp_path / "s.journal"
+    optimizer(storage=place).optimize(TRAIN, VAL, n_trials=2)
+    result = optimizer(storage=place, seeds=2).optimize(TRAIN, VAL, n_trials=1, fresh=True)
+    assert result.n_trials == 1
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(place)))
+    counts = sorted(len(study.get_trials()) for study in studies_of(storage))
+    assert counts == [1, 2]
+
+
+def studies_of(storage: optuna.storages.BaseStorage) -> list[optuna.Study]:
+    names = optuna.get_all_study_names(storage)
+    return [optuna.load_study(study_name=name, storage=storage) for name in names]
+
+
+def test_a_trial_fails_with_its_first_training() -> None:
+    result = optimizer(Fragile, {**SPACE, "depth": [1]}, folds=2, seeds=2).optimize(TRAIN, n_trials=1)
+    assert result.failures == {0: "RuntimeError: one layer is too few"}
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "message"),
+    [
+        ({"folds": 1}, (), "folds must be 0 or at least 2, got 1"),
+        ({"seeds": 0}, (), "seeds must be at least 1"),
+        ({"folds": 2}, (TRAIN, VAL), "leave out val_data or folds"),
+        ({}, (TRAIN,), "val_data must be given, or folds"),
+        ({"folds": 50}, (TRAIN,), "folds must be at most the 48 rows, got 50"),
+    ],
+)
+def test_folds_and_seeds_that_cannot_be_are_told(options, data, message) -> None:
+    with pytest.raises(InputError, match=message):
+        optimizer(**options).optimize(*data)

@@ -122,7 +122,7 @@ class _Backend(JournalFileBackend):
     @contextmanager
     def reading(self) -> Iterator[Callable[[Place], dict[str, Any]]]:
         """Provide what reads a line again that was seen to be intact."""
-        with open(self._place, "rb", _BYTES_AT_ONCE) as file:
+        with open(self._place, "rb") as file:  # a large buffer would be filled anew for each fit
 
             def entry(place: Place) -> dict[str, Any]:
                 file.seek(place.offset)

@@ -29,7 +29,10 @@ class Outcomes(MutableMapping[Fit, Outcome]):
         self._known: dict[Fit, Outcome] = {}
 
     def __getitem__(self, fit: Fit) -> Outcome:
-        if fit not in self._known and self._places:
+        known = self._known.get(fit)  # looked up once, as a fit's hash is that of all its options
+        if known is not None:
+            return known
+        if self._places:
             for attempt, outcome in self._read(self._places.pop(self._identity(fit), ())):
                 self._attempt(attempt, outcome)
         return self._known[fit]

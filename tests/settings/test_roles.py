@@ -167,5 +167,5 @@ def test_both_names_are_flags(call, table_csv, tmp_path):
         "1",
     )
     assert call("search", *common, "--n_jobs", "1", "--n-cv-folds", "2").code == 0
-    shown = call("transfer", "--help").out  # from Python 3.13 on "--folds, --n_cv_folds N"
-    assert re.search(r"--folds( N)?, --n_cv_folds N", shown)
+    shown = call("transfer", "--help").out
+    assert re.search(r"--folds( N)?, --n_cv_folds\b", shown)  # Python 3.13 says N once, at the end

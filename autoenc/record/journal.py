@@ -250,6 +250,14 @@ class CheckedJournal(Checked, Journal):
             _check_beginning(path)
         self._tell()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to a thread, as the storage's own lock is left out."""
+        return {name: value for name, value in super().__getstate__().items() if name != "_gathered"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._gathered = threading.local()
+        super().__setstate__(state)
+
     def _tell(self) -> None:
         bad, n_missing = self.replay.bad, self._lines.n_missing
         again = f"`autoenc repair {self.place}` writes a record of all valid entries"

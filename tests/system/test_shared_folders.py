@@ -90,12 +90,12 @@ def test_a_journal_that_went_away_is_not_begun_again(tmp_path):
 def test_a_folder_that_goes_away_during_a_run_is_named(call, options, tmp_path, monkeypatch, command):
     import autoenc.record.fits
 
-    def add(*arguments):
+    def add(*arguments, **options):
         shutil.rmtree(tmp_path / "out")
-        return whole(*arguments)
+        return whole(*arguments, **options)
 
-    whole = autoenc.record.fits.FitRecord.add
-    monkeypatch.setattr(autoenc.record.fits.FitRecord, "add", add)
+    whole = autoenc.record.fits.FitRecord.add_all
+    monkeypatch.setattr(autoenc.record.fits.FitRecord, "add_all", add)
     answer = call(command, *options, *(SMALL if command == "search" else ["--n_trials", 2]))
     assert answer.code == 1
     assert f"error: {tmp_path / 'out'}: was removed, renamed or unmounted while the search ran" in answer.err

@@ -66,8 +66,9 @@ def one_by_sklearn(split: Split, fit: Fit) -> float:
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = MLPRegressor(
-            layers, batch_size=recipe.batch_size, max_iter=recipe.epochs, alpha=recipe.weight_decay,
-            learning_rate_init=recipe.initial_lr, tol=0.0, n_iter_no_change=recipe.epochs, random_state=SEED,
+            hidden_layer_sizes=layers, batch_size=recipe.batch_size, max_iter=recipe.epochs,
+            alpha=recipe.weight_decay, learning_rate_init=recipe.initial_lr, tol=0.0,
+            n_iter_no_change=recipe.epochs, random_state=SEED,
         ).fit(train, train)  # fmt: skip
         return reconstruction_loss(model.predict(np.nan_to_num(target)), target, recipe)
 

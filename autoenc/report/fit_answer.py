@@ -47,7 +47,8 @@ def _recipe_words(recipe: Recipe) -> str:
     parts += ["long tails bent"] if recipe.scaling == "auto" else []
     parts += ["told which cells are missing"] if recipe.missing == "mask" else []
     parts += [f"{100 * recipe.corruption:g} % of cells hidden in training"] if recipe.family == "dae" else []
-    return ", ".join([*parts, f"batches of {recipe.batch_size}", f"at most {recipe.epochs} epochs"])
+    epochs = f"{'at most ' if recipe.patience else ''}{recipe.last_epoch} epochs"
+    return ", ".join([*parts, f"batches of {recipe.batch_size}", epochs])
 
 
 def fit_lines(results: SearchResults, n_next: int = 3) -> list[str]:

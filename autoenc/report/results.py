@@ -230,8 +230,11 @@ class SearchResults(Results):
     def in_order_of_training(self) -> list[TrialResult]:
         """Trials that succeeded, in the order in which a search takes them: most work first.
 
-        The order in which they end is a matter of timing, and of where a search was interrupted.
+        The order in which they end is a matter of timing, and of where a search was interrupted. ``fit``
+        takes them as they are proposed.
         """
+        if isinstance(self.settings, RaceSettings):
+            return self.finished
 
         def work(result: TrialResult) -> int:
             fit = result.trial.fits[0]

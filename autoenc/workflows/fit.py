@@ -31,8 +31,10 @@ from autoenc.workflows.search import SearchRun, Training, run_search
 
 __all__ = ["FitJob", "prepare_fits", "run_fit"]
 
-_REPORTS_S = 1.0
-"""Time that is left for reports."""
+_REPORTS_S, _FILES_S = 1.0, 3.0
+"""Time that is left for reports, and for those that are files: pictures, and a model."""
+_MOST_REPORTS = 0.2
+"""Part of a budget that reports are left at most, so that a small one is not theirs alone."""
 _MOST_SIZES = 7
 """Latent sizes that ``auto`` tries."""
 
@@ -190,7 +192,8 @@ class _Clock:
         begun = time.monotonic() if self._is_shared else job.started
         # What the sizes before spent beside training, on reports above all, is not spent twice.
         latest = job.started + job.settings.budget * job.due
-        self._end = min(begun + budget - spent, latest) - _REPORTS_S
+        reports = min(_FILES_S if job.is_on_disk else _REPORTS_S, _MOST_REPORTS * budget)
+        self._end = min(begun + budget - spent, latest) - reports
 
     def left(self) -> float:
         """Return seconds left, without those that the last training needs."""
@@ -203,8 +206,12 @@ class _Clock:
         return self._seconds_of_last(sum(outcome.seconds for outcome in outcomes) / len(outcomes))
 
     def _seconds_of_last(self, seconds: float) -> float:
-        """Return how long the last training of a candidate takes whose fits on folds take so many seconds."""
-        return 1.3 * seconds * self._n_last
+        """Return how long the last training of a candidate takes whose fits on folds take so many seconds.
+
+        It meets the rows of all folds; a tenth is left for luck.
+        """
+        n_folds = len(self._results.trials[0].folds)
+        return 1.1 * n_folds / (n_folds - 1) * seconds * self._n_last
 
     def allows(self, seconds: float) -> bool:
         """Return whether a fit that takes about so many seconds may be begun; see :meth:`_n_least`."""

@@ -8,14 +8,19 @@ import subprocess
 import sys
 import time
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import autoenc
-from autoenc.report.fit_answer import enough_units
+from autoenc.report.fit_answer import enough_units, in_words
+from autoenc.searching.race import Race
+from autoenc.settings.fit import FitSettings, TableProfile
+from autoenc.workflows.fit import FitJob, _Clock
 
+_PROFILE = TableProfile(n_train=200, n_columns=6, zero_share=0.0, has_long_tails=False)
 QUICK = {"budget": 1.5, "folds": 2, "latent_dim": 2, "quiet": True}
 
 
@@ -167,3 +172,25 @@ def test_an_array_gives_back_all_its_columns() -> None:
         warnings.simplefilter("ignore")
         results = autoenc.fit(values, **QUICK)
     assert results.best_model().reconstruct(values).shape == values.shape
+
+
+def test_candidates_stand_in_the_order_in_which_they_were_proposed() -> None:
+    results = autoenc.fit(factors(), **{**QUICK, "budget": 4})
+    assert len(results.finished) > 1
+    assert results.in_order_of_training == results.finished
+    assert results.in_order_of_training[0].trial.recipe.is_pca
+
+
+def test_epochs_that_are_fixed_are_not_called_a_bound() -> None:
+    trial = Race(FitSettings().race(2, _PROFILE)).pca
+    stopped = replace(trial, recipe=replace(trial.recipe, initial_lr=1e-3, epochs=90, patience=10))
+    fixed = replace(trial, recipe=replace(trial.recipe, initial_lr=1e-3, epochs=90))
+    assert in_words(stopped).endswith("at most 90 epochs")
+    assert in_words(fixed).endswith("batches of 32, 90 epochs")
+
+
+@pytest.mark.parametrize(("n_folds", "seconds"), [(2, 22), (5, 13.75)])
+def test_time_is_left_for_a_training_on_the_rows_of_all_folds(n_folds: int, seconds: float) -> None:
+    results = autoenc.fit(factors(), **{**QUICK, "folds": n_folds})
+    job = FitJob(results.settings, None, None, None, None, is_on_disk=False)
+    assert _Clock(job, results)._seconds_of_last(10) == pytest.approx(seconds)

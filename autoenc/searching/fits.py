@@ -101,9 +101,9 @@ class FitsInTime:
     """Fits one by one while there is time; see ``Trials`` of the loop.
 
     Args:
-        wanted: Fits to train, as of now, those in training among them.
+        wanted: Fits to train, as of now, those in training among them, in the order in which to begin them.
         on_done: Called with each fit and its outcome, in the order in which they end.
-        allows: Whether a fit that takes about so many seconds may be begun.
+        allows: Whether a fit may be begun that takes about so many seconds, and so many at most.
         work: About proportional to the time that a fit takes.
         shares: Whether fits in training share the time, so that each ends when all have; see
             :class:`~autoenc.engines.contract.ManyAtOnce`.
@@ -113,7 +113,7 @@ class FitsInTime:
         self,
         wanted: Callable[[], Sequence[Fit]],
         on_done: Callable[[Fit, Outcome], object],
-        allows: Callable[[float], bool],
+        allows: Callable[[float, float], bool],
         work: Callable[[Fit], float],
         shares: bool = False,
     ) -> None:
@@ -121,26 +121,33 @@ class FitsInTime:
         self._shares = shares
         self._in_training: set[Fit] = set()
         self._seconds_per_work = 0.0
+        self._shares_of_epochs = list[float]()  # how much of its epochs each fit with early stopping took
 
     def begin(self, n_running: int) -> FitTrial | None:
-        """Return the longest fit that is wanted and that there is time for."""
+        """Return the first fit that is wanted and that there is time for."""
         if self._shares and self._in_training and not self._seconds_per_work:
             return None  # the first one shows how long the others take together
-        fits = [fit for fit in self._wanted() if fit not in self._in_training]
         beside = sum(map(self._work, self._in_training)) if self._shares else 0.0
-        for fit in sorted(fits, key=self._work, reverse=True):
-            if self._allows(self._seconds_per_work * (beside + self._work(fit))):
+        for fit in self._wanted():
+            if fit in self._in_training:
+                continue
+            at_most = self._seconds_per_work * (beside + self._work(fit))
+            if self._allows(at_most * self._share_of_epochs(fit), at_most):
                 self._in_training.add(fit)
                 return Running([fit])
         return None
+
+    def _share_of_epochs(self, fit: Fit) -> float:
+        return fmean(self._shares_of_epochs or [1.0]) if fit.recipe.patience else 1.0
 
     def add(self, trial: FitTrial, unit: Fit, outcome: Outcome) -> None:
         """Hand the outcome over, and learn from it how long fits take."""
         self._in_training.discard(unit)
         if outcome.test_losses and unit.recipe.last_epoch > 1:
-            # Early stopping may end it sooner, but that is not known of the next one.
-            per_epoch = outcome.seconds / len(outcome.test_losses)
-            self._seconds_per_work = per_epoch * unit.recipe.last_epoch / self._work(unit)
+            share = len(outcome.test_losses) / unit.recipe.last_epoch
+            self._seconds_per_work = outcome.seconds / share / self._work(unit)
+            if unit.recipe.patience:
+                self._shares_of_epochs.append(share)
         self._on_done(unit, outcome)
 
     def watch(self, trial: FitTrial, unit: Fit) -> Watch | None:
@@ -157,19 +164,19 @@ def run_in_time(
     engine: Engine,
     jobs: int,
     on_done: Callable[[Fit, Outcome], object],
-    allows: Callable[[float], bool],
+    allows: Callable[[float, float], bool],
     stop: StopFlag,
     executor: FitExecutor | None = None,
 ) -> None:
     """Train fits while there is time; see :func:`run_fits`.
 
     Args:
-        wanted: Says what to train as of now; asked again after each outcome.
+        wanted: Says what to train as of now, what to begin first first; asked again after each outcome.
         split_of: The data that a fit is trained on.
         engine: What trains.
         jobs: Fits in training at once, unless the engine wants more.
         on_done: Called in this thread, in the order in which fits end.
-        allows: Whether a fit that takes about so many seconds may be begun.
+        allows: Whether a fit may be begun that takes about so many seconds, and so many at most.
         stop: Ends the loop early.
         executor: Where to train, in place of ``jobs`` threads; it is left open.
 
@@ -181,7 +188,8 @@ def run_in_time(
     try:
         shares = executor is None and engine.n_at_once > 0
         trials = FitsInTime(wanted, on_done, allows, objective.work, shares)
-        run(trials, objective, place, stop, n_parallel=max(1, place.slots()))
+        # One more than can be in training waits, so that no core does while an outcome is handed over.
+        run(trials, objective, place, stop, n_parallel=max(1, place.slots() + (not shares)))
     finally:
         if executor is None:
             place.close()

@@ -5,12 +5,14 @@ candidate of a bracket is fitted on the first fold, the better third of them on 
 small, those are fitted once more for as many epochs as that came to, and to the end of their schedule: the
 epoch that suits a small fold best flatters, and a learning rate that has come down generalizes better. The
 next bracket varies the best candidate so far. What is wanted next follows from the outcomes; time only says
-when to stop, so that a search that goes on, or is given more time, adds to what it knows.
+when to stop, so that a search that goes on, or is given more time, adds to what it knows. Behind what a
+bracket wants stand candidates of the next one that do not depend on it, so that no core waits for the last
+fit of a stage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from math import ceil
 from typing import NamedTuple
@@ -38,6 +40,8 @@ _FACTORS = (
     "epochs", "family",
 )  # fmt: skip
 _N_SOON, _N_VARIED, _N_FRESH = 3, 6, 3
+_N_KNOWN = 3
+"""Brackets of the portfolio."""
 _MOST_BRACKETS = 1000
 _ANNEALED = 1.5
 """Epochs of a whole schedule that do as much as one epoch at its begin."""
@@ -63,7 +67,10 @@ class Race:
         self._profile, self._seed, self._latent_dim = settings.profile, settings.seed, settings.latent_size
         self._folds = tuple(fold_names(settings.folds))
         self.pca = self._trial(pca_alone(self._profile), self._folds)
+        self._firsts: dict[int, list[Trial]] = {}  # the first stage of each bracket
+        self._known_ahead: dict[int, list[Trial]] = {}  # what is known of it before the one before it is done
         self._done: list[_Bracket] = []  # whose outcomes are all known, and do not change any more
+        self._open: tuple[Outcomes, int, list[_Bracket]] | None = None  # as of so many outcomes
         self._lowest: float | None = None  # unexplained variance of the best so far
         self._best: Trial | None = None  # as it was before its epochs were fixed
 
@@ -75,11 +82,32 @@ class Race:
         )
 
     def propose(self, outcomes: Outcomes) -> list[Fit]:
-        """The fits wanted now, recorded ones among them."""
+        """The fits wanted now, recorded ones among them, in the order in which they are to be begun."""
         if any(fit not in outcomes for fit in self.pca.fits):
             return self.pca.fits
-        last = self._brackets(outcomes)[-1]
-        return [] if last.is_done else [fit for trial in last.stages[-1] for fit in trial.fits]
+        brackets = self._brackets(outcomes)
+        if brackets[-1].is_done:
+            return []
+        stage = brackets[-1].stages[-1]
+        if len(brackets[-1].stages) == 1:
+            stage = self._longest_first(stage)
+        return [fit for trial in [*stage, *self._ahead(len(brackets))] for fit in trial.fits]
+
+    def _longest_first(self, trials: list[Trial]) -> list[Trial]:
+        def work(trial: Trial) -> int:
+            per_row = trial.fits[0].network(self._profile.n_columns).count_multiply_adds()
+            return per_row * trial.recipe.last_epoch
+
+        return sorted(trials, key=work, reverse=True)
+
+    def _ahead(self, number: int) -> list[Trial]:
+        """Trials of a bracket whatever becomes of the one before; few fits of a large table take all cores."""
+        if number >= _MOST_BRACKETS or self._profile.n_train > MOST_SETTLED:
+            return []
+        if number not in self._known_ahead:
+            known = self._known(number, self._candidates_before(number))
+            self._known_ahead[number] = self._longest_first(self._first_stage(known))
+        return self._known_ahead[number]
 
     def compared(self, outcomes: Outcomes) -> list[Trial]:
         """The trials that went through all stages, PCA first."""
@@ -96,6 +124,11 @@ class Race:
 
     def _brackets(self, outcomes: Outcomes) -> list[_Bracket]:
         """The brackets so far, the last of them open unless there are as many as can be."""
+        if self._open is None or self._open[0] is not outcomes or self._open[1] != len(outcomes):
+            self._open = (outcomes, len(outcomes), self._up_to_open(outcomes))
+        return self._open[2]
+
+    def _up_to_open(self, outcomes: Outcomes) -> list[_Bracket]:
         while len(self._done) < _MOST_BRACKETS:
             bracket = self._bracket(len(self._done), outcomes)
             if not bracket.is_done:
@@ -103,8 +136,13 @@ class Race:
             self._done.append(bracket)
         return self._done
 
+    def _first_stage(self, candidates: list[Candidate]) -> list[Trial]:
+        return [self._trial(candidate, self._folds[:1]) for candidate in candidates]
+
     def _bracket(self, number: int, outcomes: Outcomes) -> _Bracket:
-        first = [self._trial(candidate, self._folds[:1]) for candidate in self._candidates(number)]
+        if number not in self._firsts:
+            self._firsts[number] = self._first_stage(self._candidates(number))
+        first = self._firsts[number]
         stages, found = [first], self._results(first, outcomes)
         if found is None:
             return _Bracket(stages, False)
@@ -131,17 +169,23 @@ class Race:
         return sorted((r for r in known if r.failure is None), key=lambda result: result.loss)
 
     def _candidates(self, number: int) -> list[Candidate]:
-        known = portfolio(self._profile)
-        if number < 3:  # a few first, so that there is an answer soon
-            return ([quick(self._profile)], known[:_N_SOON], known[_N_SOON:])[number]
-        seen = {(t.architecture, t.recipe) for bracket in self._done[:number] for t in bracket.stages[0]}
-        seed, proposed = (self._seed, number), list[Candidate]()
-        if self._best is not None:
+        seen, proposed = self._candidates_before(number), list[Candidate]()
+        if number >= _N_KNOWN and self._best is not None:
             best = Candidate(self._best.architecture, self._best.recipe)
-            proposed = variations(best, 3 * _N_VARIED, self._profile, seed)
+            proposed = variations(best, 3 * _N_VARIED, self._profile, (self._seed, number))
         new = [candidate for candidate in proposed if candidate not in seen][:_N_VARIED]
-        drawn = [c for c in fresh(_N_FRESH, self._profile, seed) if c not in seen and c not in new]
-        return list(dict.fromkeys([*new, *drawn]))
+        return list(dict.fromkeys([*new, *self._known(number, seen)]))
+
+    def _known(self, number: int, seen: Collection[Candidate]) -> list[Candidate]:
+        """Candidates of a bracket that do not depend on those before it."""
+        known = portfolio(self._profile)
+        if number < _N_KNOWN:  # a few first, so that there is an answer soon
+            return ([quick(self._profile)], known[:_N_SOON], known[_N_SOON:])[number]
+        return [c for c in fresh(_N_FRESH, self._profile, (self._seed, number)) if c not in seen]
+
+    def _candidates_before(self, number: int) -> set[Candidate]:
+        firsts = [trial for before in range(number) for trial in self._firsts[before]]
+        return {Candidate(trial.architecture, trial.recipe) for trial in firsts}
 
 
 def _settled(result: TrialResult) -> Trial:

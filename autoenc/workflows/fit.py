@@ -21,7 +21,7 @@ from autoenc.report.fit_answer import enough_units
 from autoenc.searching.fits import run_in_time
 from autoenc.searching.inputs import prepare_inputs, table_warnings
 from autoenc.searching.race import MOST_SETTLED, Race
-from autoenc.searching.trials import Trial
+from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import FitSettings, RaceSettings
 from autoenc.settings.fit import TableProfile
 from autoenc.system.paths import OutputPaths
@@ -31,10 +31,12 @@ from autoenc.workflows.search import SearchRun, Training, run_search
 
 __all__ = ["FitJob", "prepare_fits", "run_fit"]
 
-_REPORTS_S, _FILES_S = 1.0, 3.0
+_REPORTS_S, _FILES_S = 0.4, 3.0
 """Time that is left for reports, and for those that are files: pictures, and a model."""
 _MOST_REPORTS = 0.2
 """Part of a budget that reports are left at most, so that a small one is not theirs alone."""
+_MOST_LATE = 0.05
+"""Part of a budget by which a fit may pass its end that early stopping does not end as soon as others."""
 _MOST_SIZES = 7
 """Latent sizes that ``auto`` tries."""
 
@@ -160,8 +162,7 @@ def _race(job: FitJob, training: Training) -> None:
         def done(fit: Fit, outcome: Outcome) -> None:
             record.add(fit, outcome, job.engine.name)
             results.outcomes[fit] = outcome
-            if results.finished:
-                best = results.ranked[0]
+            if (best := clock.best()) is not None:
                 text = f"best explains {100 * (1 - best.loss):.1f} %, {clock.left():.0f} s left"
                 shown.set_postfix_str(text, refresh=False)
             shown.update()
@@ -194,16 +195,24 @@ class _Clock:
         latest = job.started + job.settings.budget * job.due
         reports = min(_FILES_S if job.is_on_disk else _REPORTS_S, _MOST_REPORTS * budget)
         self._end = min(begun + budget - spent, latest) - reports
+        self._late = _MOST_LATE * budget
+
+        self._known: tuple[int, TrialResult | None] = (-1, None)
+
+    def best(self) -> TrialResult | None:
+        """Return the best trial so far; None while there is none."""
+        n_known = len(self._results.outcomes)
+        if self._known[0] != n_known:
+            self._known = (n_known, next(iter(self._results.ranked), None))
+        return self._known[1]
 
     def left(self) -> float:
         """Return seconds left, without those that the last training needs."""
         return max(0.0, self._end - time.monotonic() - self._last_training())
 
     def _last_training(self) -> float:
-        if not self._results.finished:
-            return 0.0
-        outcomes = self._results.ranked[0].outcomes
-        return self._seconds_of_last(sum(outcome.seconds for outcome in outcomes) / len(outcomes))
+        best = self.best()
+        return 0.0 if best is None else self._seconds_of_last(best.seconds / len(best.outcomes))
 
     def _seconds_of_last(self, seconds: float) -> float:
         """Return how long the last training of a candidate takes whose fits on folds take so many seconds.
@@ -213,12 +222,15 @@ class _Clock:
         n_folds = len(self._results.trials[0].folds)
         return 1.1 * n_folds / (n_folds - 1) * seconds * self._n_last
 
-    def allows(self, seconds: float) -> bool:
-        """Return whether a fit that takes about so many seconds may be begun; see :meth:`_n_least`."""
-        if len(self._results.finished) < 2 and len(self._results.outcomes) <= self._n_least():
+    def allows(self, seconds: float, at_most: float) -> bool:
+        """Return whether a fit that takes about so many seconds may be begun; see :meth:`_n_least`.
+
+        One that early stopping may end sooner may pass the end a little where it does not.
+        """
+        if len(self._results.outcomes) <= self._n_least() and len(self._results.finished) < 2:
             return True
         left = self.left()
-        return left > 0 and seconds <= left
+        return left > 0 and seconds <= left and at_most <= left + self._late
 
     def _n_least(self) -> int:
         """Fits that are always trained: PCA and one more; of several sizes the quick candidate on all folds.

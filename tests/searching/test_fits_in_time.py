@@ -22,7 +22,7 @@ def test_fits_that_share_the_time_must_all_end_within_the_budget(shares, n_begun
         return [fit for fit in FITS if fit not in done]
 
     trials = FitsInTime(
-        wanted, lambda fit, _: done.append(fit), lambda seconds: seconds <= 3.5, lambda fit: 1.0, shares
+        wanted, lambda fit, _: done.append(fit), lambda seconds, at_most: seconds == at_most <= 3.5, lambda fit: 1.0, shares
     )
     first = trials.begin(0)
     assert first is not None
@@ -31,3 +31,24 @@ def test_fits_that_share_the_time_must_all_end_within_the_budget(shares, n_begun
     trials.add(first, first.units[0], outcome(1.0))
     begun = [trials.begin(1) for _ in range(6)]
     assert sum(trial is not None for trial in begun) == min(n_begun, len(FITS) - 1)
+
+
+def test_early_stopping_is_expected_of_a_fit_as_of_those_before_it():
+    asked: list[tuple[float, float]] = []
+
+    def allows(seconds: float, at_most: float) -> bool:
+        asked.append((seconds, at_most))
+        return True
+
+    stopping = [Fit((width,), 2, Recipe(epochs=10, patience=1)) for width in (4, 5)]
+    fixed = Fit((4,), 2, Recipe(epochs=10))
+    wanted = [*stopping, fixed]
+    trials = FitsInTime(lambda: wanted, lambda *_: None, allows, lambda fit: 1.0)
+    first = trials.begin(0)
+    assert first is not None
+    assert first.units == [stopping[0]]
+    trials.add(first, stopping[0], outcome(1.0))  # 2 of 10 epochs
+    wanted.remove(stopping[0])
+    begun = [trials.begin(1), trials.begin(2)]
+    assert [trial.units for trial in begun if trial is not None] == [[stopping[1]], [fixed]]
+    assert asked[1:] == [(pytest.approx(1.0), pytest.approx(5.0)), (pytest.approx(5.0), pytest.approx(5.0))]

@@ -156,3 +156,22 @@ def test_a_record_gives_back_the_settings() -> None:
 def test_the_fewer_rows_the_surer_a_gain_over_pca_must_be() -> None:
     errors = [race(SMALL.model_copy(update={"n_train": n})).n_errors for n in (16, 40, 200, 5000)]
     assert errors == [6.0, 2.5, 0.5, 0.5]
+
+
+@given(seed=st.integers(0, 2**32 - 1), n_fits=st.integers(10, 200))
+def test_what_is_proposed_ahead_is_wanted_whatever_becomes_of_the_bracket_before_it(seed, n_fits) -> None:
+    outcomes, strategy = play(race(seed=seed), n_fits)
+    number = len(strategy._brackets(outcomes))
+    stage = {fit for trial in strategy._brackets(outcomes)[-1].stages[-1] for fit in trial.fits}
+    ahead = [fit for fit in strategy.propose(outcomes) if fit not in stage]
+    while len(strategy._brackets(outcomes)) == number:
+        fit = next(fit for fit in strategy.propose(outcomes) if fit not in outcomes)
+        outcomes[fit] = outcome(fit)
+    first = {fit for trial in strategy._brackets(outcomes)[number].stages[0] for fit in trial.fits}
+    assert set(ahead) <= first
+
+
+def test_nothing_is_proposed_ahead_of_a_large_table() -> None:
+    outcomes, strategy = play(race(LARGE), 8)
+    stage = [fit for trial in strategy._brackets(outcomes)[-1].stages[-1] for fit in trial.fits]
+    assert sorted(map(repr, strategy.propose(outcomes))) == sorted(map(repr, stage))

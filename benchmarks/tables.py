@@ -1,9 +1,9 @@
 """How much variance of rows set aside ``autoenc fit`` explains on real tables, beside its peers.
 
 Every side learns from the same rows and is measured on the same others. Peers: PCA of standardized columns;
-scikit-learn's MLPRegressor over the stacks of the default grid, by joblib on all cores, the best by a fifth of
-the training rows; a plain PyTorch autoencoder (two hidden layers, ReLU, Adam 1e-3, 100 epochs, standardized);
-kernel PCA where it fits in memory. ``fit`` never has more time than the grid of MLPRegressor took.
+scikit-learn's MLPRegressor over the stacks of the default grid, by joblib on all cores, the best by a fifth
+of the training rows; a plain PyTorch autoencoder (two hidden layers, ReLU, Adam 1e-3, 100 epochs,
+standardized); kernel PCA where it fits in memory. ``fit`` never has more time than the grid of MLPRegressor.
 """
 
 from __future__ import annotations

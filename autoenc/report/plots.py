@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from autoenc.analysis.selection import pareto_front
-from autoenc.report.labels import counted, picture_name
+from autoenc.report.labels import counted, wrapped_name
 from autoenc.report.results import SearchResults
 from autoenc.searching.trials import TrialResult
 
@@ -112,7 +112,7 @@ class CurvesPlot(NamedTuple):
 def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
     """Compute what the picture of the best curves will show."""
     curves = [
-        Curve(f"{picture_name(result.trial.name)}   {result.loss:.5f}", result.test_losses)
+        Curve(f"{wrapped_name(result.trial.name)}   {result.loss:.5f}", result.test_losses)
         for result in results.ranked[:n_best]
     ]
     name = loss_name(results, final=False)
@@ -161,7 +161,7 @@ def complexity_plot(results: SearchResults) -> ComplexityPlot:
     chosen = results.selection.chosen
     best = next(i for i, result in enumerate(ranked) if result.trial == chosen.trial)
     word = "best" if best == 0 else "chosen"
-    label = f"{word}: {picture_name(chosen.trial.name)}\nloss {losses[best]:.5f}{_explained(chosen)}"
+    label = f"{word}: {wrapped_name(chosen.trial.name)}\nloss {losses[best]:.5f}{_explained(chosen)}"
     label += f"\n{parameters[best]:,} parameters"
     depths = [len(result.trial.architecture) for result in ranked]
     name = loss_name(results)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from autoenc.report.labels import picture_name
+from autoenc.report.labels import wrapped_name
 from autoenc.report.plots import COLOURS, legend_beside, log_scale, loss_name, new_figure, plain_ticks
 from autoenc.report.results import SearchResults
 
@@ -47,9 +47,8 @@ def progress_plot(results: SearchResults) -> ProgressPlot:
         losses.append(result.loss)
         parameters.append(results.n_parameters(result.trial))
         if not minima or result.loss < minima[-1].loss:
-            minima.append(
-                Minimum(len(losses), result.loss, f"{picture_name(result.trial.name)}  {result.loss:.5f}")
-            )
+            name = wrapped_name(result.trial.name).replace("\n", "\n      ")
+            minima.append(Minimum(len(losses), result.loss, f"{name}  {result.loss:.5f}"))
     pca = results.baselines["pca"]
     thresholds = {f"{name} ({share:g} x PCA)": share * pca for name, share in THRESHOLDS.items()}
     title = f"{len(losses):,} of {len(results.trials):,} stacks, latent size {results.settings.latent_size}"

@@ -101,7 +101,7 @@ class Race:
         return sorted(trials, key=work, reverse=True)
 
     def _ahead(self, number: int) -> list[Trial]:
-        """Trials of a bracket whatever becomes of the one before; few fits of a large table take all cores."""
+        """Trials that the bracket before them does not change; few fits of a large table use all cores."""
         if number >= _MOST_BRACKETS or self._profile.n_train > MOST_SETTLED:
             return []
         if number not in self._known_ahead:

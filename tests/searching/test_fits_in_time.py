@@ -22,7 +22,11 @@ def test_fits_that_share_the_time_must_all_end_within_the_budget(shares, n_begun
         return [fit for fit in FITS if fit not in done]
 
     trials = FitsInTime(
-        wanted, lambda fit, _: done.append(fit), lambda seconds, at_most: seconds == at_most <= 3.5, lambda fit: 1.0, shares
+        wanted,
+        lambda fit, _: done.append(fit),
+        lambda seconds, at_most: seconds == at_most <= 3.5,
+        lambda fit: 1.0,
+        shares,
     )
     first = trials.begin(0)
     assert first is not None

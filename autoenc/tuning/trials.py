@@ -52,10 +52,11 @@ def run_tuning(
         cluster: Where fits are trained; None for threads of this process.
         deadline_s: When no trial begins any more, on :func:`time.monotonic`.
     """
-    jobs = job.settings.jobs
-    # A trial that fails in one fold needs no others, so here they come one by one; a cluster takes them all.
-    objective = TuneObjective(job.engine, job.division.split_of, inf if cluster else 1)
-    executor = cluster or Threads(objective, jobs, stop)
+    jobs, n_at_once = job.settings.jobs, job.engine.n_at_once
+    # A trial that fails in one fold needs no others, so here they come one by one; a cluster takes them all,
+    # and so does an engine that trains them together.
+    objective = TuneObjective(job.engine, job.division.split_of, inf if cluster or n_at_once else 1)
+    executor = cluster or Threads(objective, n_at_once or jobs, stop)
     try:
         trials = _Trials(job, record, fits, on_end, asking, stop, deadline_s)
         run(trials, objective, executor, stop, jobs)

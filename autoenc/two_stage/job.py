@@ -124,10 +124,15 @@ class TransferJob:
 
     @property
     def n_threads(self) -> int:
-        """Fits of a trial at once, of a fold by a seed each: the cores that the trials leave."""
+        """Fits of a trial at once, of a fold by a seed each: the cores that the trials leave.
+
+        An engine that trains many together is handed all of them.
+        """
+        n_units = len(self.division.folds) * self.settings.seeds
+        if self.engine.n_at_once:
+            return n_units
         if self.engine.device != "cpu":
             return 1
-        n_units = len(self.division.folds) * self.settings.seeds
         return max(1, min(available_cores() // self.settings.n_jobs, n_units))
 
     @property

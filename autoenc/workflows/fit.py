@@ -182,13 +182,15 @@ class _Clock:
     """Says what can still be begun within the budget, so that the choice can be trained at the end, too."""
 
     def __init__(self, job: FitJob, results: SearchResults) -> None:
-        self._jobs, self._results = job.settings.jobs, results
+        self._results = results
         profile = job.settings.profile
         # Of small tables the fits on folds that calibrate are those that were compared.
         n_calibrating = profile.calibration_folds if profile.n_train > MOST_SETTLED else 0
         self._n_last = 1 + n_calibrating + (job.settings.refit == "all")
         budget = job.settings.budget * job.share
-        spent = sum(outcome.seconds for outcome in results.outcomes.values()) / self._jobs
+        # Fits of a stack have their shares of its time; others are trained side by side.
+        at_once = 1 if job.engine.n_at_once else job.settings.jobs
+        spent = sum(outcome.seconds for outcome in results.outcomes.values()) / at_once
         self._is_shared = job.share < 1
         begun = time.monotonic() if self._is_shared else job.started
         # What the sizes before spent beside training, on reports above all, is not spent twice.

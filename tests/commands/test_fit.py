@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -192,5 +193,17 @@ def test_epochs_that_are_fixed_are_not_called_a_bound() -> None:
 @pytest.mark.parametrize(("n_folds", "seconds"), [(2, 22), (5, 13.75)])
 def test_time_is_left_for_a_training_on_the_rows_of_all_folds(n_folds: int, seconds: float) -> None:
     results = autoenc.fit(factors(), **{**QUICK, "folds": n_folds})
-    job = FitJob(results.settings, None, None, None, None, is_on_disk=False)
+    job = FitJob(results.settings, None, SimpleNamespace(n_at_once=0), None, None, is_on_disk=False)
     assert _Clock(job, results)._seconds_of_last(10) == pytest.approx(seconds)
+
+
+def test_fits_of_a_stack_have_spent_their_shares_and_others_were_side_by_side() -> None:
+    results = autoenc.fit(factors(), **QUICK)
+    settings = results.settings.model_copy(update={"jobs": 2})
+    spent = sum(outcome.seconds for outcome in results.outcomes.values())
+    ends = []
+    for n_at_once in (0, 64):
+        engine = SimpleNamespace(n_at_once=n_at_once)
+        job = FitJob(settings, None, engine, None, None, is_on_disk=False, started=1000.0)
+        ends.append(_Clock(job, results)._end)
+    assert ends[0] - ends[1] == pytest.approx(spent / 2)

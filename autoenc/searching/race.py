@@ -101,8 +101,12 @@ class Race:
         return sorted(trials, key=work, reverse=True)
 
     def _ahead(self, number: int) -> list[Trial]:
-        """Trials that the bracket before them does not change; few fits of a large table use all cores."""
-        if number >= _MOST_BRACKETS or self._profile.n_train > MOST_SETTLED:
+        """Trials that the bracket before them does not change.
+
+        None before the quick candidate has given an answer, and none of large tables, few fits of which use
+        all cores.
+        """
+        if not 1 < number < _MOST_BRACKETS or self._profile.n_train > MOST_SETTLED:
             return []
         if number not in self._known_ahead:
             known = self._known(number, self._candidates_before(number))

@@ -175,3 +175,11 @@ def test_nothing_is_proposed_ahead_of_a_large_table() -> None:
     outcomes, strategy = play(race(LARGE), 8)
     stage = [fit for trial in strategy._brackets(outcomes)[-1].stages[-1] for fit in trial.fits]
     assert sorted(map(repr, strategy.propose(outcomes))) == sorted(map(repr, stage))
+
+
+def test_nothing_is_proposed_ahead_of_the_first_answer() -> None:
+    strategy, outcomes = Race(race()), dict[Fit, Outcome]()
+    while len(strategy.compared(outcomes)) < 2:
+        fit = next(fit for fit in strategy.propose(outcomes) if fit not in outcomes)
+        outcomes[fit] = Outcome([1.0], [1.0], 1.0, 0.1, {}, 0, explained=0.5)
+    assert len(outcomes) == 3 * race().folds

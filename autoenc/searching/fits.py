@@ -13,6 +13,9 @@ from autoenc.searching.loop import End, Executor, Running, Watch, run
 
 __all__ = ["FitExecutor", "FitObjective", "FitTrial", "fit_work", "run_fits", "run_in_time"]
 
+_SHORT_S = 0.5
+"""Seconds of a fit beside which it matters what a core waits for the next one."""
+
 FitExecutor = Executor[Fit, Outcome]
 FitTrial = Running[Fit, Outcome]
 
@@ -107,6 +110,7 @@ class FitsInTime:
         work: About proportional to the time that a fit takes.
         shares: Whether fits in training share the time, so that each ends when all have; see
             :class:`~autoenc.engines.contract.ManyAtOnce`.
+        slots: Fits that can be in training at once; one more waits, if it is short.
     """
 
     def __init__(
@@ -116,9 +120,10 @@ class FitsInTime:
         allows: Callable[[float, float], bool],
         work: Callable[[Fit], float],
         shares: bool = False,
+        slots: float = inf,
     ) -> None:
         self._wanted, self._on_done, self._allows, self._work = wanted, on_done, allows, work
-        self._shares = shares
+        self._shares, self._slots = shares, slots
         self._in_training: set[Fit] = set()
         self._seconds_per_work = 0.0
         self._shares_of_epochs = list[float]()  # how much of its epochs each fit with early stopping took
@@ -132,6 +137,8 @@ class FitsInTime:
             if fit in self._in_training:
                 continue
             at_most = self._seconds_per_work * (beside + self._work(fit))
+            if n_running >= self._slots and at_most > _SHORT_S:
+                return None  # it would begin when nobody knows what time there is then
             if self._allows(at_most * self._share_of_epochs(fit), at_most):
                 self._in_training.add(fit)
                 return Running([fit])
@@ -187,9 +194,10 @@ def run_in_time(
     place = executor or Threads(objective, engine.n_at_once or jobs, stop)
     try:
         shares = executor is None and engine.n_at_once > 0
-        trials = FitsInTime(wanted, on_done, allows, objective.work, shares)
+        slots = max(1, place.slots())
+        trials = FitsInTime(wanted, on_done, allows, objective.work, shares, slots)
         # One more than can be in training waits, so that no core does while an outcome is handed over.
-        run(trials, objective, place, stop, n_parallel=max(1, place.slots() + (not shares)))
+        run(trials, objective, place, stop, n_parallel=slots + (not shares))
     finally:
         if executor is None:
             place.close()

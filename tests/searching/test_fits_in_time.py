@@ -56,3 +56,14 @@ def test_early_stopping_is_expected_of_a_fit_as_of_those_before_it():
     begun = [trials.begin(1), trials.begin(2)]
     assert [trial.units for trial in begun if trial is not None] == [[stopping[1]], [fixed]]
     assert asked[1:] == [(pytest.approx(1.0), pytest.approx(5.0)), (pytest.approx(5.0), pytest.approx(5.0))]
+
+
+@pytest.mark.parametrize(("seconds", "n_begun"), [(0.4, 3), (0.6, 2)])
+def test_one_more_waits_where_fits_are_short(seconds, n_begun):
+    wanted = [Fit((width,), 2, Recipe(epochs=2)) for width in range(4, 10)]
+    trials = FitsInTime(lambda: wanted, lambda *_: None, lambda *_: True, lambda fit: 1.0, slots=2)
+    first = trials.begin(0)
+    assert first is not None
+    trials.add(first, first.units[0], outcome(seconds))
+    begun = [trials.begin(n_running) for n_running in range(3)]
+    assert sum(trial is not None for trial in begun) == n_begun

@@ -10,7 +10,7 @@ from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
 from autoenc.searching.executors import train_one
 from autoenc.searching.loop import O, U
 
-__all__ = ["Remote", "remote_fits"]
+__all__ = ["Remote", "remote_fits", "threads_of_worker"]
 
 
 class Remote(NamedTuple, Generic[U, O]):
@@ -47,4 +47,15 @@ def _train(name: Any, device: Any, split: Split, fit: Fit) -> Outcome:
 
 @lru_cache
 def _engine(name: Any, device: Any) -> Engine:
-    return make_engine(name, device)
+    return make_engine(name, device, n_cores=threads_of_worker())
+
+
+def threads_of_worker() -> int:
+    """Return how many threads the Dask worker has that calls this; one where none does."""
+    from distributed import get_worker
+
+    try:
+        n_threads: int = get_worker().state.nthreads
+    except ValueError:
+        return 1
+    return n_threads

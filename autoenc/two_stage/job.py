@@ -75,7 +75,7 @@ class TransferJob:
         engine = data = division = None
         repeats: list[list[Fold]] = []
         try:
-            engine = make_engine(settings.engine, settings.device)
+            engine = make_engine(settings.engine, settings.device, n_cores=available_cores())
         except InputError as error:
             problems += error.problems
         place = folder or Path(settings.output_dir) / (settings.name or table_stem(settings.data_path))

@@ -17,7 +17,9 @@ from autoenc.engines.cores import Cores
 from autoenc.engines.team import JOINED, WANTED
 from autoenc.estimators import training
 from autoenc.searching import inputs
+from autoenc.searching.remote import threads_of_worker
 from autoenc.settings.base import available_cores
+from autoenc.two_stage import job
 
 OPTIONS: dict[str, Any] = {"latent_dim": 2, "max_layers": 1, "epochs": 6, "quiet": True}
 
@@ -92,3 +94,27 @@ def test_an_estimator_uses_all_cores_or_as_many_as_it_is_told(frame, n_threads, 
         found[told] = model.transform(frame)
     for latent in found.values():
         np.testing.assert_array_equal(latent, found["1"])
+
+
+def test_a_search_for_a_second_stage_uses_free_cores_and_chooses_the_same(frame, n_threads, monkeypatch):
+    labelled = frame.assign(label=np.arange(len(frame)) % 2)
+    options = {"classification_target": "label", "n_trials": 2, "n_cv_folds": 2, "epochs": 3, "quiet": True}
+    monkeypatch.setattr(job, "available_cores", lambda: 1)
+    alone = autoenc.transfer(labelled, **options)
+    assert set(n_threads) == {1}
+    n_threads.clear()
+    monkeypatch.setattr(job, "available_cores", lambda: 5)  # of which the folds take two
+    together = autoenc.transfer(labelled, **options)
+    assert max(n_threads) > 1
+    pd.testing.assert_frame_equal(leaderboard(alone), leaderboard(together))
+
+
+def test_a_worker_of_a_cluster_says_how_many_threads_a_fit_may_use():
+    distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    assert threads_of_worker() == 1
+    address = {"processes": False, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=3, **address) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        assert client.submit(threads_of_worker).result() == 3

@@ -176,7 +176,8 @@ def _refuse_endless(path: str | Path, file: IO[bytes]) -> None:
         return
     if not stat.S_ISCHR(status.st_mode) or file.isatty():
         return
-    if status.st_rdev != os.stat(os.devnull).st_rdev:
+    # Windows does not number its devices; there is none among them that gives zeros for ever.
+    if getattr(status, "st_rdev", 0) != getattr(os.stat(os.devnull), "st_rdev", 0):
         raise InputError(f"{source_name(path)}: is a device without an end; name a CSV or Parquet file")
 
 

@@ -67,6 +67,7 @@ if sys.platform == "win32":
     _offer(_YIELD, ctypes.windll.kernel32.SwitchToThread)
 else:
     _offer(_YIELD, ctypes.CDLL(None).sched_yield)
+if _FUTEX is not None:
     _offer(_SYSTEM_CALL, ctypes.CDLL(None).syscall)
 
 

@@ -87,15 +87,16 @@ def _repaired(path: Path, damaged: CheckedJournal | CheckedDatabase) -> list[str
             whole = CheckedDatabase(sqlite_url(beginning), str(path))
         else:
             whole = CheckedJournal(beginning)
-        n_kept, n_lost = _copy(damaged, whole)
+        try:
+            n_kept, n_lost = _copy(damaged, whole)
+        finally:  # Windows neither removes nor renames what is open
+            for storage in (whole, damaged):
+                if isinstance(storage, CheckedDatabase):
+                    storage.close()
         if not damaged.damage and not n_lost:
             return [f"{path}: is intact: {n_kept:,} trials"]
         if not n_kept:
             raise InputError(f"{path}: is damaged, and no trial of it can be read")
-        if isinstance(whole, CheckedDatabase):
-            whole.close()
-        if isinstance(damaged, CheckedDatabase):
-            damaged.close()
         beginning.chmod(stat.S_IMODE(path.stat().st_mode))
         kept = keep_aside(path)
         os.replace(beginning, path)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from autoenc import InputError
-from autoenc.data import csv_rows, csv_table, csv_wide
+from autoenc.data import csv_rows, csv_table, csv_wide, sources
 from autoenc.data.read import label_column, read_table
 from autoenc.data.sources import open_table, pipes_kept
 from autoenc.data.table import load_table
@@ -461,6 +463,15 @@ def test_peak_memory_grows_with_the_numbers_and_not_with_the_text(tmp_path):
 
 def test_a_warning_of_the_file_reaches_the_reader(write):
     assert read_table(write("1,2\n3,4\n")).warnings
+
+
+def test_the_null_device_is_taken_where_devices_have_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    status = SimpleNamespace(st_mode=stat.S_IFCHR | 0o666)
+    with open(os.devnull, "rb") as file, monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", lambda number: status)
+        patch.setattr(os, "stat", lambda path: status)
+        sources._refuse_endless(os.devnull, file)
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom", "/dev/full"])

@@ -111,6 +111,8 @@ def _filled_polars(column: Any, fill: Fill) -> Any:
     import polars
 
     dtype, values = column.dtype, fill.values
+    if dtype == polars.Categorical:  # takes neither truth nor dates, nor in early versions new categories
+        return _filled_polars(column.cast(polars.String), fill).cast(dtype)
     if dtype.is_integer():
         values = np.round(values)
     if values.dtype.kind == "O":

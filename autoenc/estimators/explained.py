@@ -13,6 +13,8 @@ from autoenc.errors import InputError
 
 __all__ = ["explained_score"]
 
+_ROUNDED = 8  # units in the last place: how far apart means of the same cells may be, by the order of the sum
+
 
 def explained_score(
     cells: NDArray[np.float64],
@@ -33,7 +35,9 @@ def explained_score(
     """
     weight = np.ones(len(cells)) if weights is None else weights
     error = np.nansum(weight[:, None] * np.square(reconstruction - cells), axis=0)
-    total = np.nansum(weight[:, None] * np.square(cells - means), axis=0)
+    deviations = cells - means
+    deviations[np.abs(deviations) <= _ROUNDED * np.spacing(np.abs(means))] = 0
+    total = np.nansum(weight[:, None] * np.square(deviations), axis=0)
     explained = np.full(means.size, np.nan)
     np.divide(total - error, total, out=explained, where=(total > 0) & ~np.isnan(means))
     mean = mean_explained(explained)

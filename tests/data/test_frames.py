@@ -7,6 +7,7 @@ import datetime
 import sqlite3
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import narwhals
@@ -55,12 +56,12 @@ def polars_frame() -> Any:
 
 
 def sqlite_rows() -> list[sqlite3.Row]:
-    connection = sqlite3.connect(":memory:")
-    connection.row_factory = sqlite3.Row
-    connection.execute("CREATE TABLE t (c, more, a, b)")
-    cells = FRAME.astype(object).where(FRAME.notna(), None)
-    connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", cells.to_numpy().tolist())
-    return connection.execute("SELECT * FROM t").fetchall()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("CREATE TABLE t (c, more, a, b)")
+        cells = FRAME.astype(object).where(FRAME.notna(), None)
+        connection.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", cells.to_numpy().tolist())
+        return connection.execute("SELECT * FROM t").fetchall()
 
 
 def dask_frame() -> Any:

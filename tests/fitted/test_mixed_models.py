@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ OPTIONS = {
 def mixed() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     kind = rng.choice(["a", "b", "c"], N)
-    start = pd.Timestamp("2020-01-01", tz="Europe/Berlin")
+    start = pd.Timestamp("2020-01-01", tz=ZoneInfo("Europe/Berlin"))  # polars knows none of pytz
     return pd.DataFrame({
         "id": [f"row {i}" for i in range(N)],
         "kind": pd.Categorical(kind),
@@ -65,7 +66,8 @@ def test_other_forms_of_the_same_rows_come_to_the_same(model, mixed):
     np.testing.assert_array_equal(model.encode(text[text.columns[::-1]]).to_numpy(), latent)
     ordered = mixed[model.encoding.names]
     np.testing.assert_array_equal(model.encode(ordered.to_numpy()), latent)
-    np.testing.assert_array_equal(model.encode(ordered.to_dict("list")).to_numpy(), latent)
+    lists = {name: ordered[name].tolist() for name in ordered}
+    np.testing.assert_array_equal(model.encode(lists).to_numpy(), latent)
     frame = polars.from_pandas(ordered.assign(kind=mixed["kind"].astype(str)))
     np.testing.assert_array_equal(model.encode(frame).to_numpy(), latent)
     back = model.reconstruct(frame)
@@ -220,6 +222,10 @@ def test_polars_frames_are_filled_in_their_types(model, mixed):
     small = small.with_columns(polars.when(polars.col("kind") == "a").then(polars.lit("a")).alias("kind"))
     filled = model.impute(small.with_columns(polars.col("kind").cast(polars.Enum(["a"]))))
     assert filled["kind"].null_count() == 0
+    words = frame.with_columns(polars.col("ok").cast(polars.String).cast(polars.Categorical))
+    filled = model.impute(words)
+    assert filled.schema == words.schema
+    assert {*filled["ok"]} == {"true", "false"}
 
 
 def test_arrays_are_filled_in_their_type():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import closing
 from math import inf
 
 import optuna
@@ -225,12 +226,12 @@ def test_what_is_wrong_with_a_file_is_told_as_it_is(make_settings, data, tmp_pat
     with pytest.raises(InputError, match=r"--resume .*study\.db: is damaged: "):
         read_study(path)
     path.write_bytes(content)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("update alembic_version set version_num = 'v0.9.0.a'")
     with pytest.raises(InputError, match="optuna storage upgrade"):
         read_study(path)
     path.write_bytes(content)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("delete from study_user_attributes where key = 'autoenc_transfer_settings'")
     with pytest.raises(InputError, match="is not the record of a transfer-aware search"):
         read_study(path)
@@ -302,10 +303,8 @@ def test_how_trials_are_made_does_not_make_another_experiment(make_settings, dat
 def test_a_file_that_is_no_record_is_refused_and_left_alone(tmp_path):
     text, foreign = tmp_path / "text.db", tmp_path / "foreign.db"
     text.write_text("no database")
-    connection = sqlite3.connect(foreign)
-    connection.execute("CREATE TABLE t (x)")
-    connection.commit()
-    connection.close()
+    with closing(sqlite3.connect(foreign)) as connection, connection:
+        connection.execute("CREATE TABLE t (x)")
     optuna_db = tmp_path / "other_study.db"
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     optuna.create_study(storage=f"sqlite:///{optuna_db}").set_user_attr("x", 1)

@@ -11,6 +11,7 @@ from autoenc.settings.options import Role, options_of, words_of
 
 __all__ = [
     "TITLES", "add_options", "default_text", "flags_of", "joined", "spellings", "unknown_word",
+    "words_to_choose",
 ]  # fmt: skip
 
 
@@ -95,9 +96,14 @@ def _positional_name(name: str) -> str:
     return name.removesuffix("s").upper()
 
 
-def _metavar(field: Any) -> str:
+def words_to_choose(field: Any) -> tuple[str, ...]:
+    """Return the words of which one has to be an option's value; none where others can be."""
     choices = getattr(field.annotation, "__args__", ())
-    if choices and all(isinstance(choice, str) for choice in choices):
+    return choices if all(isinstance(choice, str) for choice in choices) else ()
+
+
+def _metavar(field: Any) -> str:
+    if choices := words_to_choose(field):
         return "{" + ",".join(choices) + "}"
     return {int: "N", float: "X"}.get(field.annotation, "VALUE")
 

@@ -91,7 +91,8 @@ def _recipe(members: Sequence[FittedAutoencoder]) -> list[str]:
     recipes = [member.info.get("recipe", {}) for member in members]
     if not any(recipes):
         return []
-    names = list(dict.fromkeys(name for recipe in recipes for name in recipe))
+    # An empty one is no choice of the recipe: the scaling that it does not name stands with the data.
+    names = dict.fromkeys(name for recipe in recipes for name, value in recipe.items() if value != "")
     heads = ["option", *(["value"] if len(members) == 1 else [f"member {i}" for i in range(len(members))])]
     rows = [(name, *(_text(recipe.get(name, "")) for recipe in recipes)) for name in names]
     return ["## Recipe", _table(heads, rows)]
@@ -112,8 +113,8 @@ def _quality(model: FittedAutoencoder | FittedEnsemble, quality: Quality | None)
     overall = "no column varies" if quality.explained is None else f"{quality.explained:.1%} on average"
     lines.append(
         f"Measured on {quality.n_rows:,} rows, which may be among those it learned from. The error is the "
-        "root of the mean squared error in the column's own units; explained variance is 1 for a perfect "
-        f"reconstruction and 0 for one as good as the column's mean: {overall}."
+        "root of the mean squared error in the column's own units; explained variance is 100% for a "
+        f"perfect reconstruction and 0% for one as good as the column's mean: {overall}."
     )
     rows = [
         (

@@ -18,12 +18,12 @@ def leaderboard(results: SearchResults) -> pd.DataFrame:
     """Return a row for each stack that is trained, best first; failed ones last.
 
     Columns:
-        ``stack`` (hidden widths, e.g. ``64-32``); a column for each option of the recipe that varies;
-        ``loss`` (mean over folds and seeds) and its ``standard_error``; with finalists ``finalist_mean`` and
-        ``finalist_standard_error`` over these and all further folds; ``tied`` (whether no stack is shown
-        to be better; missing where that was not tested); ``explained`` variance; ``train_loss``;
-        ``parameters``; ``n_layers``;
-        ``n_fits``; ``seconds`` of training; ``failure`` (why it failed, else missing).
+        ``stack`` (hidden widths, e.g. ``64-32``, or ``PCA``); a column for each option of the recipe that
+        varies; ``loss`` (mean over folds and seeds) and its ``standard_error``; with finalists
+        ``finalist_mean`` and ``finalist_standard_error`` over these and all further folds; ``tied`` (whether
+        no stack is shown to be better; missing where that was not tested); ``explained`` variance;
+        ``train_loss``; ``parameters``; ``n_layers``; ``n_fits``; ``seconds`` of training; ``failure`` (why it
+        failed, else missing).
 
     Args:
         results: The search.
@@ -55,7 +55,7 @@ def _column(factor: str) -> str:
 def _row(results: SearchResults, result: TrialResult, tied: list[TrialResult] | None) -> dict[str, Any]:
     trial, failed = result.trial, result.failure is not None
     known: dict[str, Any] = {
-        "stack": "-".join(map(str, trial.architecture)),
+        "stack": "PCA" if trial.recipe.is_pca else "-".join(map(str, trial.architecture)),
         **{_column(name): value for name, value in trial.varied.items()},
         "parameters": results.n_parameters(trial),
         "n_layers": len(trial.architecture),

@@ -155,6 +155,7 @@ def test_a_result_says_itself_in_words() -> None:
     results = autoenc.fit(factors(), **QUICK)
     assert "explains" in repr(results)
     assert results.leaderboard["loss"].notna().all()
+    assert list(results.leaderboard["stack"]).count("PCA") == 1
     assert {"start", "initial_lr", "loss_kind"} <= set(results.leaderboard.columns)
 
 

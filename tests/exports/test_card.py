@@ -19,6 +19,7 @@ def test_it_has_data_recipe_quality_and_limits(model: Any, odd_table: pd.DataFra
     for word in ("It learned from 120 rows", "| epochs | 4 |", "Measured on 120 rows"):
         assert word in card
     assert f"Columns are scaled by {model.scaling.kind}" in card
+    assert "| scaling |  |" not in card
     rows = [line for line in card.splitlines() if line.startswith("| tail |")]
     assert len(rows) == 2  # its range, and its quality
     assert "was not measured" in model.card()

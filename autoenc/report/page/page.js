@@ -12,7 +12,7 @@
   };
   const layout = (x, y, more) => ({
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("--ink") },
-    margin: { l: 50, r: 10, t: 10, b: 40 }, xaxis: axis(x), yaxis: axis(y), hovermode: "closest",
+    margin: { l: 50, r: 10, t: narrow() ? 10 : 32, b: 40 }, xaxis: axis(x), yaxis: axis(y), hovermode: "closest",
     legend: narrow() ? { orientation: "h", yref: "container", yanchor: "bottom", y: 0 } : {},
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--line"), activecolor: colour("--ink") }, ...more,
   });

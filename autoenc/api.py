@@ -151,8 +151,8 @@ def tune(
     Args:
         data: The table, as for :func:`search`.
         n_trials: Trials in all, those of an earlier call with the same ``output_dir`` counted; by default 50.
-        strategy: How the next trial is chosen: ``grid``, ``random``, ``tpe`` (the default), ``cmaes`` or
-            ``resilient``. ``sampler`` is its older name.
+        strategy: How the next trial is chosen: ``grid``, ``random``, ``tpe`` (the default), ``cmaes``,
+            ``gp``, ``nsgaii`` or ``resilient``. ``sampler`` is its older name.
         output_dir: As for :func:`search`.
         quiet: Show no progress bar.
         **options: As on the command line, with the same names and defaults: ``families``, ``latent_dim``,

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.data.division import HOLDOUT
 from autoenc.searching.trials import Trial, TrialResult
 
 __all__ = ["Component", "combined", "components", "corrected_error", "losses_of", "test_train_ratio"]
@@ -37,8 +36,8 @@ def losses_of(results: Sequence[TrialResult]) -> NDArray[np.float64]:
 
 
 def test_train_ratio(trial: Trial) -> float:
-    """Return the share of test rows to training rows in a fold; 0 without folds."""
-    return 0.0 if trial.folds == (HOLDOUT,) else 1 / (len(trial.folds) - 1)
+    """Return the share of test rows to training rows in a fold; 0 where one split judges."""
+    return 0.0 if len(trial.folds) == 1 else 1 / (len(trial.folds) - 1)
 
 
 def components(losses: NDArray[np.float64], ratio: float, pool: bool = True) -> list[Component]:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.analysis.error import combined, components, losses_of, test_train_ratio
-from autoenc.data.division import HOLDOUT
 from autoenc.searching.trials import TrialResult
 
 __all__ = ["ALPHA", "range_p", "tied_with_best", "ties"]
@@ -32,7 +31,7 @@ def ties(ranked: Sequence[TrialResult]) -> tuple[list[TrialResult] | None, str]:
         return None, "not tested: no other stack was compared"
     trial = ranked[0].trial
     n_folds, n_seeds = len(trial.folds), len(trial.seeds)
-    over_folds = trial.folds != (HOLDOUT,)
+    over_folds = n_folds > 1
     if (n_folds if over_folds else n_seeds) < 3:
         return None, "not tested: that takes at least 3 folds and 2 seeds, or 3 seeds"
     if n_seeds < 2:

@@ -140,6 +140,16 @@ def unknown_word(word: str, flags: dict[str, bool], settings: type[Settings]) ->
     instead = settings.instead_of(word.split("=")[0].removeprefix("--").replace("-", "_"))
     if word.startswith("--") and instead:
         return f"{word.split('=')[0]} is not an option here; {instead}"
+    if not instead and (others := _commands_with(word)):
+        return f"{word.split('=')[0]} is an option of {' and '.join(others[:3])}, and not of this command"
     near = difflib.get_close_matches(word.split("=")[0], list(flags), 1)
     hint = f"; did you mean {near[0]}?" if near else "; --help lists them"
     return f"{word} is not an option{hint}" if word.startswith("-") else f"{word!r} was not expected"
+
+
+def _commands_with(word: str) -> list[str]:
+    """Return the commands that have a flag, the searches first."""
+    from autoenc.cli.verbs import COMMANDS
+
+    flag = word.split("=")[0]
+    return [name for name, command in COMMANDS.items() if flag in flags_of(command.settings)]

@@ -27,7 +27,7 @@ def compare(settings: CompareSettings) -> int:
     output = by_default if settings.output is None else settings.output
     if Path(output).is_dir() or (is_regular(output) and Path(output).suffix != ".png"):
         raise InputError(f"--output {output}: must name a file that ends in .png")
-    rows = size_rows(latest_records([Path(folder) for folder in settings.folders]))
+    rows = size_rows(latest_records([Path(folder) for folder in settings.folders], settings.storage))
     if len(rows) < 2:
         raise InputError(
             "two latent sizes are needed at least, got "

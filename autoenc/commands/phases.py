@@ -9,7 +9,7 @@ from autoenc.report.search_file import narrowed_table
 from autoenc.settings import PhasesSettings, RefineSettings
 from autoenc.settings.phases import Phase
 from autoenc.settings.refine import NarrowingSettings
-from autoenc.system.paths import check_folder
+from autoenc.system.paths import check_folder, keep_aside
 from autoenc.system.text import say
 from autoenc.tuning.phases import Plan, plan_phases, settings_within
 from autoenc.workflows.phases import begin_with, result_of
@@ -28,7 +28,9 @@ def phases(settings: PhasesSettings) -> int:
         InputError: If options, data or records cannot be used.
     """
     plan = plan_phases(settings)
-    check_folder(plan.output_dir)
+    is_dry = plan.settings.dry_run
+    if not is_dry:
+        check_folder(plan.output_dir)
     results: list[PhaseResult] = []
     for i, phase in enumerate(plan.phases, 1):
         if not plan.settings.quiet:
@@ -36,9 +38,10 @@ def phases(settings: PhasesSettings) -> int:
         code = _run(plan, phase)
         if code:
             return code
-        results.append(result_of(plan, phase, results[-1] if results else None))
-        write_phases(plan, results)
-    if not plan.settings.quiet:
+        if not is_dry:
+            results.append(result_of(plan, phase, results[-1] if results else None))
+            write_phases(plan, results)
+    if results and not plan.settings.quiet:
         say("", *phases_table(plan, results), "", *suggestion_lines(plan, results))
     return 0
 
@@ -48,6 +51,9 @@ def _run(plan: Plan, phase: Phase) -> int:
         return search(plan.baseline())
     if phase == "coarse":
         return tune(plan.adaptive("coarse", plan.coarse_file))
+    if plan.settings.dry_run and plan.begins_fine:
+        say("its ranges follow from the coarse phase, which comes first")
+        return 0
     if phase == "fine":
         _refine(plan)
         fine = plan.adaptive("fine", str(plan.fine_file))
@@ -59,10 +65,11 @@ def _run(plan: Plan, phase: Phase) -> int:
 
 def _refine(plan: Plan) -> None:
     """Write the fine search's file; one that is there already stays, as somebody may have changed it."""
-    if plan.fine_file.exists():
+    if not plan.begins_fine:
         if not plan.settings.quiet:
             say(f"{plan.fine_file} is there already and stays as it is")
         return
+    keep_aside(plan.fine_file)
     drawn = {name: getattr(plan.settings, name) for name in NarrowingSettings.model_fields}
     wanted = {**drawn, "from_": str(plan.folder("coarse")), "to": str(plan.fine_file)}
     narrowed = write_search_file(RefineSettings.model_validate(wanted)).narrowed

@@ -10,7 +10,7 @@ from typing import get_args
 import autoenc.settings
 from autoenc.settings import Settings
 from autoenc.settings.space import SpaceSettings
-from autoenc.settings.transfer import SamplerName, TransferSpaceSettings
+from autoenc.settings.transfer import TransferSpaceSettings
 from autoenc.settings.tune import StrategyName
 
 __all__ = ["METHODS", "OF_SEARCH_FILES", "OWN_WORDS", "SPACE_OPTIONS", "all_options", "hint"]
@@ -21,7 +21,7 @@ OWN_WORDS = ("extends", "cluster_overrides", "search_space")
 OF_SEARCH_FILES = ("search_method", "budget_hours")
 """Names that search files have for options; they override the options' own names in the same file."""
 
-METHODS = ("grid", "random", "bayesian", *dict.fromkeys((*get_args(StrategyName), *get_args(SamplerName))))
+METHODS = tuple(dict.fromkeys(("grid", "random", "bayesian", *get_args(StrategyName))))
 """What ``search_method`` may be."""
 
 SPACE_OPTIONS = frozenset(SpaceSettings.model_fields) | frozenset(TransferSpaceSettings.model_fields)

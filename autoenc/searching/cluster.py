@@ -20,6 +20,7 @@ from autoenc.errors import InputError
 from autoenc.record.identity import FORMAT_VERSION
 from autoenc.searching.loop import BatchLost, O, U, Watch
 from autoenc.searching.remote import Remote
+from autoenc.searching.watching import Epochs, Watching, epochs_told
 from autoenc.system.text import warn
 from autoenc.system.trouble import MachineError, trouble
 
@@ -68,6 +69,7 @@ class DaskCluster(Generic[U, O]):
         self._client: Any = Client(address, timeout=CONNECT_S, set_as_default=False)
         self._sent: set[str] = set()
         self._slots, self._asked = 0, -WORKERS_S
+        self._watching: Watching | None = None
         try:
             self._check_versions()
         except BaseException:
@@ -99,21 +101,27 @@ class DaskCluster(Generic[U, O]):
         return max(BATCH_S, BATCH_S_PER_SLOT * self._slots)
 
     def submit(self, units: Sequence[U], watch: Watch | None = None) -> Future[list[O]]:
-        """Submit units; no worker is watched. See :class:`~autoenc.searching.loop.Executor`."""
+        """Submit units; one alone may be watched. See :class:`~autoenc.searching.loop.Executor`."""
         named = [(self._remote.needs(unit), unit) for unit in units]
         for name in {name for name, _ in named} - self._sent:
             self._send(name)
         answer: Future[list[O]] = Future()
+        told = None
+        if watch is not None:
+            self._watching = self._watching or Watching(self._client)
+            told = self._watching.begin(watch, answer)
         task = self._client.submit(
-            _measure_batch, _here(), self._client.id, self._remote.measure, named, pure=False
+            _measure_batch, _here(), self._client.id, self._remote.measure, named, told, pure=False
         )
         # Cancelling the future cancels the task; one that is already running ends without a receiver.
         answer.add_done_callback(lambda done: task.release() if done.cancelled() else None)
-        task.add_done_callback(lambda done: self._hand_over(done, answer))
+        task.add_done_callback(lambda done: self._hand_over(done, answer, told and told[1]))
         return answer
 
     def close(self) -> None:
         """See :class:`~autoenc.searching.loop.Executor`."""
+        if self._watching is not None:
+            self._watching.close()
         try:
             for name in sorted(self._sent):
                 self._client.sync(
@@ -159,12 +167,20 @@ class DaskCluster(Generic[U, O]):
             "and the same command goes on from there"
         )
 
-    def _hand_over(self, task: Any, answer: Future[list[O]]) -> None:
+    def _hand_over(self, task: Any, answer: Future[list[O]], watched: str | None) -> None:
+        """Give what became of a task to who waits for it, once all epochs of a watched one are told."""
+        if watched is None or self._watching is None:
+            self._settle(task, answer)
+        else:
+            epochs = task.result()[1] if task.status == "finished" else []
+            self._watching.end(watched, epochs, lambda: self._settle(task, answer))
+
+    def _settle(self, task: Any, answer: Future[list[O]]) -> None:
         """Give what became of a task to who waits for it, in the words of this interface."""
         if not answer.set_running_or_notify_cancel():
             return
         if task.status == "finished":
-            answer.set_result(task.result())
+            answer.set_result(task.result()[0])
         elif task.status == "cancelled":
             answer.set_exception(self._lost())
         else:
@@ -209,12 +225,20 @@ class _Data(WorkerPlugin):
 
 
 def _measure_batch(
-    expected: Version, client: str, measure: Callable[[Any, U], O], named: list[tuple[str, U]]
-) -> list[O]:
-    """Measure units one after the other, on a worker."""
+    expected: Version,
+    client: str,
+    measure: Callable[[Any, U, Watch | None], O],
+    named: list[tuple[str, U]],
+    told: tuple[str, str] | None,
+) -> tuple[list[O], Epochs]:
+    """Measure units one after the other, on a worker, and note the epochs of a watched one."""
     if expected != _here():  # a worker that joined after the others were asked
         raise InputError(_mismatch(get_worker().address, _here(), expected))
-    return [measure(_CONTENTS[_key(client, name)], unit) for name, unit in named]
+    contents = [(_CONTENTS[_key(client, name)], unit) for name, unit in named]
+    if told is None:
+        return [measure(content, unit, None) for content, unit in contents], []
+    with epochs_told(*told) as watch:
+        return [measure(content, unit, watch) for content, unit in contents], watch.epochs
 
 
 def _key(client: str, name: str) -> str:

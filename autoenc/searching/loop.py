@@ -251,8 +251,12 @@ def run(
             slots = executor.slots()
             # A bounded number in flight, so that a grid of any length needs no more memory.
             while len(pending) < 2 * slots and (batch := queue.take(executor.batch_s(), slots)):
-                watch = trials.watch(*batch[0]) if len(batch) == 1 else None
-                pending[executor.submit([entry.unit for entry in batch], watch)] = batch
+                watches = [trials.watch(*entry) for entry in batch]
+                if not any(watches):
+                    pending[executor.submit([entry.unit for entry in batch])] = batch
+                    continue
+                for entry, watch in zip(batch, watches, strict=True):  # who is watched travels alone
+                    pending[executor.submit([entry.unit], watch)] = [entry]
             if not pending:  # nothing is in training, and nothing waits for it
                 hand_over()
             if lost and not pending:

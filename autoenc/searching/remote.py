@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple
 
 from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
 from autoenc.searching.executors import train_one
-from autoenc.searching.loop import O, U
+from autoenc.searching.loop import O, U, Watch
 
 __all__ = ["Remote", "remote_fits", "threads_of_worker"]
 
@@ -19,12 +19,12 @@ class Remote(NamedTuple, Generic[U, O]):
     Attributes:
         needs: The name of the data that a unit needs.
         content: Data by their name, which can be pickled.
-        measure: Called there with the data and the unit; can be pickled, too.
+        measure: Called there with the data, the unit and what watches it; can be pickled, too.
     """
 
     needs: Callable[[U], str]
     content: Callable[[str], Any]
-    measure: Callable[[Any, U], O]
+    measure: Callable[[Any, U, Watch | None], O]
 
 
 def remote_fits(engine: Engine, split: Callable[..., Split]) -> Remote[Fit, Outcome]:
@@ -41,8 +41,8 @@ def remote_fits(engine: Engine, split: Callable[..., Split]) -> Remote[Fit, Outc
     return Remote(name, lambda name: split(*name.split(" ")), partial(_train, engine.name, engine.device))
 
 
-def _train(name: Any, device: Any, split: Split, fit: Fit) -> Outcome:
-    return train_one(_engine(name, device), split, fit)
+def _train(name: Any, device: Any, split: Split, fit: Fit, watch: Watch | None) -> Outcome:
+    return train_one(_engine(name, device), split, fit, watch=watch)
 
 
 @lru_cache

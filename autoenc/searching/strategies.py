@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from autoenc.engines import Fit, Outcome
+from autoenc.engines.verify import spread
 from autoenc.searching.finalists import JudgedTrials, judge_again
 from autoenc.searching.trials import Trial, trained_trials_of, trials_of
 from autoenc.settings import RaceSettings, SearchSettings
 
-__all__ = ["Finalists", "Grid", "Halving", "Rung", "Strategy", "make_strategy"]
+__all__ = ["Finalists", "Grid", "Halving", "Rung", "Strategy", "make_strategy", "planned_fits"]
 
 Outcomes = Mapping[Fit, Outcome]
 
@@ -79,8 +80,14 @@ class Halving:
 
     trials: list[Trial]
 
-    def rungs(self, outcomes: Outcomes) -> list[Rung]:
-        """Return the rungs that are reached: the last one may still be in training."""
+    def rungs(self, outcomes: Outcomes, to_the_end: bool = False) -> list[Rung]:
+        """Return the rungs that are reached: the last one may still be in training.
+
+        Args:
+            outcomes: Fits that are done.
+            to_the_end: Return those to come, too, with trials from the smallest to the largest in the place
+                of those that will do best.
+        """
         alive = self.trials
         schedule = []
         full = alive[0].recipe.epochs
@@ -92,7 +99,10 @@ class Halving:
             schedule.append(Rung(epochs, cut))
             results = [trial.result(outcomes) for trial in cut]
             if any(result is None for result in results):
-                break
+                if not to_the_end:
+                    break
+                alive = [alive[i] for i in spread(len(alive), max(1, len(alive) // 3))]
+                continue
             succeeded = [i for i, result in enumerate(results) if result and result.failure is None]
             succeeded.sort(key=lambda i: results[i].loss)  # type: ignore[union-attr]
             kept = set(succeeded[: max(1, len(alive) // 3)])
@@ -165,6 +175,15 @@ class Finalists:
     def trained(self, outcomes: Outcomes) -> list[Trial]:
         """See :class:`Strategy`; each repeat is a trial of its own."""
         return [*self.strategy.trained(outcomes), *self.judged(outcomes).repeats]
+
+
+def planned_fits(strategy: Strategy, outcomes: Outcomes) -> list[Fit]:
+    """Return the fits that a strategy takes until it ends, of halving likely ones; without finalists."""
+    first = strategy.strategy if isinstance(strategy, Finalists) else strategy
+    rungs = first.rungs(outcomes, to_the_end=True) if isinstance(first, Halving) else None
+    if rungs is None:
+        return first.propose(outcomes)
+    return [fit for rung in rungs for trial in rung.trials for fit in trial.fits]
 
 
 def make_strategy(settings: SearchSettings) -> Strategy:

@@ -92,7 +92,7 @@ class ImputeSettings(_ReadSettings):
     )
 
 
-class CompareSettings(Settings):
+class CompareSettings(RecordSettings):
     """Options of ``compare``."""
 
     folders: tuple[PathText, ...] = again(

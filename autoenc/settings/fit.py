@@ -58,6 +58,9 @@ class FitSettings(TrainingSettings):
     """Options of ``fit``."""
 
     _instead: ClassVar = {
+        "select": "it keeps what is surely better than PCA, and of that the lowest loss",
+        "plot": "its pictures are always drawn",
+        "resume": "the same command with a larger --budget goes on",
         "shard": "more cores or machines do more within the budget: --jobs and --scheduler",
         "ensemble": "candidates of several scalings cannot be averaged; use `autoenc search --ensemble N`",
         "finalists": "it keeps what is surely better than PCA, and PCA where nothing is",

@@ -26,7 +26,10 @@ class PhasesSettings(QuietSettings, NarrowingSettings):
     def instead_of(cls, name: str) -> str | None:
         """See :meth:`Settings.instead_of`."""
         if name in ("shard", "storage"):
-            return "each phase begins from the one before it and keeps its own record; --jobs uses more cores"
+            return (
+                "each phase begins from the one before it and keeps its own record; --jobs uses more cores, "
+                "and `scheduler: ...` in the experiment's file a cluster"
+            )
         if name in SearchSettings.model_fields or name in TuneSettings.model_fields:
             return f"it belongs to the searches: write `{name}: ...` into the experiment's file"
         return None
@@ -65,6 +68,15 @@ class PhasesSettings(QuietSettings, NarrowingSettings):
     )
     epochs: int | None = again(
         SearchSettings, "epochs", None, description="epochs of every phase, instead of what its file says"
+    )
+    fresh: bool = again(
+        TrainingSettings,
+        "fresh",
+        description="start over with every phase that runs; the old records and fine.yaml are kept under "
+        "other names",
+    )
+    dry_run: bool = again(
+        SearchSettings, "dry_run", description="print the plan of each phase with an estimate, and stop"
     )
     output_dir: PathText | None = again(
         TrainingSettings,

@@ -9,6 +9,7 @@ from pydantic import FiniteFloat
 from autoenc.settings.base import PathText, Settings
 from autoenc.settings.options import again, option
 from autoenc.settings.shared import BudgetSettings, RecordSettings
+from autoenc.settings.tune import StrategyName
 
 __all__ = ["NarrowingSettings", "RefineSettings"]
 
@@ -43,7 +44,7 @@ class RefineSettings(RecordSettings, NarrowingSettings):
     from_: PathText = option(role="place", words={"flag": "from"}, description="folder of a coarse search")
     to: PathText = option(role="place", description="YAML file for the fine search, e.g. fine.yaml")
     n_trials: int = again(BudgetSettings, "n_trials", 60, description="trials of the fine search")
-    search_method: Literal["bayesian", "tpe", "random", "cmaes", "resilient", "grid"] = option(
+    search_method: Literal["bayesian", StrategyName] = option(
         "bayesian", role="space", description="how the fine search chooses its next trial"
     )
     force: bool = option(False, role="progress", description="replace the file if it exists")

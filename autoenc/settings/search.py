@@ -42,6 +42,11 @@ class SearchSettings(
 
     _instead: ClassVar = {
         "pruner": "--strategy halving drops the worse stacks after few epochs, --patience ends a fit early",
+        "families": "`autoenc tune --families ae,dae,vae` searches several families",
+        "timeout_hours": "`timeout --signal=INT 2h autoenc search ...` stops it in order, and the same "
+        "command goes on",
+        "plot": "its pictures are always drawn",
+        "resume": "the same command goes on where it was",
         "n_trials": "`autoenc tune` makes a number of trials; --strategy halving trains few in full",
     }
 

@@ -37,14 +37,12 @@ from autoenc.settings.space import (
 )
 from autoenc.settings.training import ScaledSettings, TrainingSettings
 from autoenc.settings.trust import FinalistSettings
-from autoenc.settings.tune import TuneSettings
+from autoenc.settings.tune import ADAPTIVE_INSTEAD, StrategyName, TuneSettings
 
-__all__ = ["SamplerName", "TransferSettings", "TransferSpaceSettings"]
+__all__ = ["TransferSettings", "TransferSpaceSettings"]
 
 _LATER = ("stratify", "group", "seeds")
 """Options that came later: only the studies of searches with one of them mention it."""
-
-SamplerName = Literal["tpe", "random", "cmaes", "gp", "nsgaii", "resilient"]
 
 
 def _stacks(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,10 +124,10 @@ class TransferSettings(
     """Options of ``transfer``."""
 
     _instead: ClassVar = {
-        "shard": "let several processes share one --storage, e.g. postgresql://host/studies, or train on a "
-        "cluster with --scheduler: each trial is chosen by those before it, which parts could not know",
+        **ADAPTIVE_INSTEAD,
         "ensemble": "a model with heads has one encoder; --seeds judges by several trainings of it",
-        "save_models": "`autoenc train-best` trains and saves the best trial",
+        "families": "--family_options says which families are tried",
+        "plot": "its pictures are always drawn",
     }
 
     labelled_path: PathText | None = option(
@@ -221,7 +219,7 @@ class TransferSettings(
     stage1_weight: Weight = option(
         0.1, role="judging", description="objective: weight of the loss of stage 1"
     )
-    sampler: Annotated[SamplerName, METHOD] = option(
+    sampler: Annotated[StrategyName, METHOD] = option(
         "tpe",
         role="progress",
         words={"name": "strategy"},

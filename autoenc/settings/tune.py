@@ -14,10 +14,24 @@ from autoenc.settings.space import Families, FamilySettings, SpaceSettings
 from autoenc.settings.training import ScaledSettings
 from autoenc.settings.trust import EnsembleSettings, FinalistSettings
 
-__all__ = ["ResilientSettings", "StrategyName", "TuneSettings"]
+__all__ = ["ADAPTIVE_INSTEAD", "ResilientSettings", "StrategyName", "TuneSettings"]
 
 Share = Annotated[FiniteFloat, Field(gt=0, le=1)]
-StrategyName = Literal["grid", "random", "tpe", "cmaes", "resilient"]
+StrategyName = Literal["grid", "random", "tpe", "cmaes", "gp", "nsgaii", "resilient"]
+
+
+_RANKED = "`autoenc pivot FOLDER --score ...` ranks the trials, and `autoenc train-best --trial N` takes one"
+ADAPTIVE_INSTEAD = {
+    "shard": "let several processes share one --storage, e.g. postgresql://host/studies, or train on a "
+    "cluster with --scheduler: trials are chosen by those before them, and counted in one record",
+    "save_models": "`autoenc train-best` trains and saves the best trial",
+    "select": _RANKED,
+    "score": _RANKED,
+    "refit": "`autoenc train-best` trains the best trial in full",
+    "retry_failed": "the trials after a failed one were chosen by that; --fresh starts over",
+    "verbose": "it prints a line for each trial",
+}
+"""What to do instead of options that no search has whose trials follow from each other."""
 
 
 class ResilientSettings(Settings):
@@ -83,11 +97,7 @@ class TuneSettings(
 ):
     """Options of the adaptive search."""
 
-    _instead: ClassVar = {
-        "shard": "let several processes share one --storage, e.g. postgresql://host/studies, or train on a "
-        "cluster with --scheduler: each trial is chosen by those before it, which parts could not know",
-        "save_models": "`autoenc train-best` trains and saves the best trial",
-    }
+    _instead: ClassVar = {**ADAPTIVE_INSTEAD, "resume": "the same command goes on where it was"}
 
     strategy: Annotated[StrategyName, METHOD] = option(
         "tpe",
@@ -141,11 +151,6 @@ class TuneSettings(
         if self.strategy == "grid" and len(self.families) > 1:
             text = "--strategy grid tries one family; run it once for each of --families"
             problems.append((("strategy", "families"), text))
-        if self.scheduler is not None and self.pruner != "none":
-            text = (
-                f"--pruner {self.pruner} looks at every epoch, which a cluster does not report; leave it out"
-            )
-            problems.append((("scheduler", "pruner"), text))
         if self.folds == 1:
             problems.append((("folds",), "--folds must be 0 or at least 2, got 1"))
         if self.seed + self.seeds > 2**32:

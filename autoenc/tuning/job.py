@@ -25,7 +25,7 @@ from autoenc.settings import TuneSettings
 from autoenc.tuning.families import is_of_family, resilient_options
 from autoenc.tuning.resilient import ResilientSampler
 from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
-from autoenc.tuning.space import Configuration, HyperparameterSearchSpace
+from autoenc.tuning.space import Configuration, HyperparameterSearchSpace, n_points
 
 __all__ = ["THRESHOLDS", "TuneJob", "judging_folds"]
 
@@ -152,10 +152,7 @@ class TuneJob:
         """Trials in all."""
         if self.grid is None:
             return self.settings.n_trials
-        n_points = 1
-        for values in self.grid.values():
-            n_points *= len(values)
-        return min(self.settings.n_trials, n_points)
+        return min(self.settings.n_trials, n_points(self.grid))
 
     def family_of(self, number: int) -> Family:
         """Return the family of a trial: each has its part of the trials, one after the other."""

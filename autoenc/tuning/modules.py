@@ -17,7 +17,14 @@ from optuna.distributions import (
 from torch import nn
 
 from autoenc.errors import InputError
-from autoenc.tuning.space import HyperparameterSearchSpace, stack_of, take
+from autoenc.tuning.space import (
+    HyperparameterSearchSpace,
+    check_points,
+    grid_values,
+    n_points,
+    stack_of,
+    take,
+)
 
 __all__ = ["TRAINING", "ModuleSpace", "Options"]
 
@@ -120,6 +127,21 @@ class ModuleSpace:
             if not is_width or int(name.removeprefix("hidden_size_")) <= params["num_layers"]:
                 params[name] = take(trial, name, distribution)
         return params
+
+    def grid(self) -> dict[str, list[Any]]:
+        """Return values of each parameter for a grid: all choices, and both ends and middle of each range.
+
+        Raises:
+            InputError: If that makes too many points, or stacks whose unused widths would repeat them.
+        """
+        if self._stacked:
+            raise InputError(
+                "strategy grid takes no hidden_dims from a HyperparameterSearchSpace; give a list of stacks, "
+                "e.g. {'hidden_dims': [(64,), (64, 32)], ...}"
+            )
+        values = {name: grid_values(distribution) for name, distribution in self.distributions.items()}
+        check_points(n_points(values), "give fewer choices or ranges")
+        return values
 
     def values(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the open options by the names under which constructor and training take them."""

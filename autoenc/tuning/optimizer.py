@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from math import inf, isclose
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import optuna
 import torch
 from optuna.distributions import distribution_to_json
 from optuna.pruners import BasePruner, NopPruner
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, GridSampler
 from optuna.trial import FrozenTrial, TrialState
 from torch import nn
 
@@ -29,6 +29,7 @@ from autoenc.searching.connect import connect
 from autoenc.searching.executors import Here
 from autoenc.searching.loop import run
 from autoenc.settings.training import parse_address
+from autoenc.settings.tune import StrategyName
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.code import code_hash
 from autoenc.tuning.module_study import began_module_study, found_module_study, opened, stable_text
@@ -38,12 +39,10 @@ from autoenc.tuning.pairs import Pairs, read_pairs
 from autoenc.tuning.remote import remote_modules
 from autoenc.tuning.resilient import ResilientOptions, ResilientSampler
 from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
-from autoenc.tuning.space import HyperparameterSearchSpace
+from autoenc.tuning.space import HyperparameterSearchSpace, n_points
 from autoenc.tuning.training import Loss, TrainedModule, train_module
 
 __all__ = ["HyperparameterOptimizer", "SearchResult"]
-
-Strategy = Literal["random", "tpe", "cmaes", "resilient"]
 
 
 class HyperparameterOptimizer:
@@ -63,7 +62,8 @@ class HyperparameterOptimizer:
             scale.
         loss: ``loss(output, target)`` gives one number; of a model that returns a tuple it gets the first
             element. By default the mean squared error.
-        strategy: ``random``, ``tpe``, ``cmaes`` or ``resilient``.
+        strategy: ``grid``, ``random``, ``tpe``, ``cmaes``, ``gp``, ``nsgaii`` or ``resilient``. A grid has
+            all choices, and both ends and the middle of each range.
         seed: Of the search and of every training.
         folds: Folds of the training rows that judge trials, each row once; 0 for one division, into what
             ``optimize`` is given as training and validation rows.
@@ -99,7 +99,7 @@ class HyperparameterOptimizer:
         search_space: HyperparameterSearchSpace | Mapping[str, Any],
         *,
         loss: Loss = nn.functional.mse_loss,
-        strategy: Strategy = "tpe",
+        strategy: StrategyName = "tpe",
         seed: int = 42,
         folds: int = 0,
         seeds: int = 1,
@@ -115,8 +115,8 @@ class HyperparameterOptimizer:
         problems = []
         seed, threads = operator.index(seed), operator.index(threads)  # NumPy's numbers, too
         folds, seeds = operator.index(folds), operator.index(seeds)
-        if strategy not in get_args(Strategy):
-            problems.append(f"strategy must be one of {', '.join(get_args(Strategy))}, got {strategy!r}")
+        if strategy not in get_args(StrategyName):
+            problems.append(f"strategy must be one of {', '.join(get_args(StrategyName))}, got {strategy!r}")
         if not 0 <= seed < 2**32:
             problems.append(f"seed must be at least 0 and below 2**32, got {seed}")
         if folds < 0 or folds == 1:
@@ -130,9 +130,6 @@ class HyperparameterOptimizer:
                 parse_address(scheduler)
             except ValueError as error:
                 problems.append(f"scheduler {error}")
-            if pruner is not None and not isinstance(pruner, NopPruner):
-                text = "looks at every epoch, which a cluster does not report; leave out pruner or scheduler"
-                problems.append(f"pruner {type(pruner).__name__} {text}")
         try:
             self._device = torch.empty(0, device=device).device
         except (RuntimeError, AssertionError) as error:  # the latter from a torch built without the device
@@ -141,6 +138,9 @@ class HyperparameterOptimizer:
             self.space = ModuleSpace(model_class, search_space, model_options or {})
         except InputError as error:
             problems += error.problems
+        if not problems and strategy == "grid":
+            with _in_words_of_python():
+                self.space.grid()
         if problems:
             raise InputError(problems)
         self.model_class, self.loss, self.strategy, self.seed = model_class, loss, strategy, seed
@@ -210,6 +210,8 @@ class HyperparameterOptimizer:
                 storage, self._study_name, {**self._about, **data}, sampler, self._pruner, alone, fresh
             )
             self._study = study = record.study
+            if self.strategy == "grid":
+                n_trials = min(n_trials, n_points(self.space.grid()))
             trials = ModuleTrials(record, n_trials, self.space, on_trial, self.folds, self.seeds)
             self._run(trials, train, val)
         return SearchResult(study, self, train, val)
@@ -251,11 +253,8 @@ class HyperparameterOptimizer:
         alone = copy(self)  # a study and its storage stay here
         alone._study = alone._storage = None
         remote = remote_modules(partial(alone._train_unit, train=train, val=val))
-        try:
-            with closing(connect(self._scheduler, remote)) as cluster:
-                run(trials, objective, cluster, stop, n_parallel=cluster.slots())
-        except InputError as error:  # which names the option of the command line
-            raise InputError([problem.removeprefix("--") for problem in error.problems]) from None
+        with _in_words_of_python(), closing(connect(self._scheduler, remote)) as cluster:
+            run(trials, objective, cluster, stop, n_parallel=cluster.slots())
 
     @single_precision()
     @training_state()
@@ -304,6 +303,9 @@ class HyperparameterOptimizer:
             return ResilientSampler(
                 seed, self._resilient, space, self._n_parameters, built=self.space.options
             )
+        if self.strategy == "grid":
+            # The order of a grid's points is shuffled by the seed, so that it must be the same throughout.
+            return GridSampler(self.space.grid(), self.seed)
         return standard_sampler(self.strategy, seed)
 
     def _n_parameters(self, params: Mapping[str, Any]) -> float:
@@ -380,6 +382,15 @@ class SearchResult:
                 stacklevel=2,
             )
         return trained.model
+
+
+@contextmanager
+def _in_words_of_python() -> Iterator[None]:
+    """Let problems that begin with an option of the command line name the argument."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError([problem.removeprefix("--") for problem in error.problems]) from None
 
 
 def lowest_trial(study: optuna.Study) -> FrozenTrial:

@@ -56,6 +56,11 @@ class Plan(NamedTuple):
         """The search file that is written between the coarse and the fine phase."""
         return self.output_dir / "fine.yaml"
 
+    @property
+    def begins_fine(self) -> bool:
+        """Whether the search file of the fine phase is to be written: there is none, or another is wanted."""
+        return not self.fine_file.exists() or (self.settings.fresh and "fine" in self.phases)
+
     def folder(self, phase: Phase) -> Path:
         """Return where a phase leaves its record."""
         return self.output_dir / phase
@@ -63,8 +68,12 @@ class Plan(NamedTuple):
     def baseline(self) -> SearchSettings:
         """Return options of the exhaustive search."""
         own = {name: value for name, value in self.flags.items() if name != "n_trials"}
-        once = {"dry_run": False, "verify": 0, "output_dir": str(self.folder("baseline"))}
-        return _required(resolve(SearchSettings, self.layers, {**own, **once}))
+        return _required(
+            resolve(
+                SearchSettings, self.layers,
+                {**own, "verify": 0, "output_dir": str(self.folder("baseline"))},
+            )
+        )  # fmt: skip
 
     def adaptive(self, phase: Phase, search_file: str) -> TuneSettings:
         """Return options of an adaptive phase by its search file."""
@@ -90,7 +99,7 @@ def plan_phases(settings: PhasesSettings) -> Plan:
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
     whole = _required(resolve(PhasesSettings, layers, given))
     flags = {name: given[name] for name in _PASSED_ON if given.get(name) is not None}
-    flags |= {"folds": whole.folds or FOLDS, "fresh": False}
+    flags |= {"folds": whole.folds or FOLDS, "fresh": whole.fresh, "dry_run": whole.dry_run}
     phases = tuple(phase for phase in PHASES if phase in whole.phases)
     plan = Plan(whole, phases, Path(whole.output_dir or "output"), layers, flags)
     _check(plan)
@@ -104,7 +113,7 @@ def _check(plan: Plan) -> None:
         "coarse": lambda: plan.adaptive("coarse", plan.coarse_file),
         "bayesian": lambda: plan.adaptive("bayesian", plan.bayesian_file),
     }
-    if plan.fine_file.exists():
+    if not plan.begins_fine:
         checks["fine"] = lambda: plan.adaptive("fine", str(plan.fine_file))
     for phase in plan.phases:
         if phase in checks:
@@ -115,7 +124,7 @@ def _check(plan: Plan) -> None:
                 continue
             if settings.storage is not None:
                 problems.append(f"{phase}: each phase keeps a record in its own folder; leave out storage")
-    needed = plan.fine_file.exists() or "coarse" in plan.phases or plan.folder("coarse").exists()
+    needed = not plan.begins_fine or "coarse" in plan.phases or plan.folder("coarse").exists()
     if "fine" in plan.phases and not needed:
         problems.append(f"--phases: fine needs a coarse search in {plan.folder('coarse')}; add coarse")
     if "bayesian" in plan.phases and "fine" not in plan.phases and not plan.fine_file.exists():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autoenc.engines import StopFlag
+from autoenc.searching.loop import Watch
 from autoenc.searching.remote import Remote
 from autoenc.tuning.module_trials import ModuleObjective, ModuleOutcome, ModuleUnit
 
@@ -24,7 +25,7 @@ def remote_modules(train: Callable[..., Any]) -> Remote[ModuleUnit, ModuleOutcom
     return Remote(lambda unit: "training", lambda name: train, _measure)
 
 
-def _measure(train: Callable[..., Any], unit: ModuleUnit) -> ModuleOutcome:
+def _measure(train: Callable[..., Any], unit: ModuleUnit, watch: Watch | None) -> ModuleOutcome:
     # A training sets torch's random state and threads, which all threads of a process share.
     with _lock:
-        return ModuleObjective(train).job(unit, None)(StopFlag())
+        return ModuleObjective(train).job(unit, watch)(StopFlag())

@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.tuning.cmaes import ReplayedCmaEsSampler
@@ -19,7 +19,7 @@ __all__ = ["PerTrialSampler", "standard_sampler"]
 
 
 def standard_sampler(strategy: str, seed: int) -> BaseSampler:
-    """Return the sampler for strategy ``random``, ``tpe`` or ``cmaes``; the first two are Optuna's own."""
+    """Return the sampler of a strategy; all but that of ``cmaes`` are Optuna's own."""
     with warnings.catch_warnings():
         # Grouped and multivariate TPE are called experimental, and have been so for years.
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -27,6 +27,8 @@ def standard_sampler(strategy: str, seed: int) -> BaseSampler:
             "random": lambda: RandomSampler(seed),
             "tpe": lambda: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
             "cmaes": lambda: ReplayedCmaEsSampler(seed),
+            "gp": lambda: GPSampler(seed=seed),
+            "nsgaii": lambda: NSGAIISampler(seed=seed),
         }
         return make[strategy]()
 

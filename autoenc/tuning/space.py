@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log2
+from math import log2, prod
 from typing import Any
 
 from optuna.distributions import (
@@ -19,10 +19,12 @@ from autoenc.errors import InputError
 from autoenc.models.grid import Architecture, ArchitectureGrid, parse_architecture
 from autoenc.settings.space import SpaceSettings
 
-__all__ = ["MOST_GRID_POINTS", "Configuration", "HyperparameterSearchSpace", "stack_of", "take"]
+__all__ = [
+    "MOST_GRID_POINTS", "Configuration", "HyperparameterSearchSpace", "check_points", "grid_values",
+    "n_points", "stack_of", "take",
+]  # fmt: skip
 
 MOST_GRID_POINTS = 100_000
-_GRID_STEPS = 3  # values of a continuous range in a grid
 
 
 @dataclass(frozen=True)
@@ -110,16 +112,11 @@ class HyperparameterSearchSpace(SpaceSettings):
         least = self.num_layers_range[0]
         n_stacks = stacks.n_stacks - (ArchitectureGrid(stacks.widths, least - 1).n_stacks if least > 1 else 0)
         values = {
-            name: _grid_values(distribution) for name, distribution in self._recipe_distributions().items()
+            name: grid_values(distribution) for name, distribution in self._recipe_distributions().items()
         }
-        n_points = n_stacks
-        for choices in values.values():
-            n_points *= len(choices)
-        if n_points > MOST_GRID_POINTS:
-            raise InputError(
-                f"--strategy grid: the space has {n_points:,} points, at most {MOST_GRID_POINTS:,} make a "
-                "grid; narrow --num_layers_range, --hidden_size_range or the other ranges"
-            )
+        check_points(
+            n_stacks * n_points(values), "narrow --num_layers_range, --hidden_size_range or the other ranges"
+        )
         names = ["-".join(map(str, stack)) for stack in stacks if len(stack) >= least]
         return {"hidden_dims": names, **values}
 
@@ -144,14 +141,36 @@ def take(trial: Any, name: str, distribution: BaseDistribution) -> Any:
     return trial.suggest_categorical(name, distribution.choices)
 
 
-def _grid_values(distribution: BaseDistribution) -> list[Any]:
+def grid_values(distribution: BaseDistribution) -> list[Any]:
+    """Return the values of a parameter in a grid: its choices, or both ends of its range and the middle."""
     if isinstance(distribution, CategoricalDistribution):
         return list(distribution.choices)
-    assert isinstance(distribution, FloatDistribution)
-    low, high = distribution.low, distribution.high
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    low, high, step = distribution.low, distribution.high, distribution.step
     if low == high:
         return [low]
-    shares = [i / (_GRID_STEPS - 1) for i in range(_GRID_STEPS)]
-    if distribution.log:
-        return [low, *(float(low * (high / low) ** share) for share in shares[1:-1]), high]
-    return [low, *(low + (high - low) * share for share in shares[1:-1]), high]
+    middle = float(low * (high / low) ** 0.5) if distribution.log else low + (high - low) * 0.5
+    if step is not None:
+        middle = low + round((middle - low) / step) * step
+    return list(dict.fromkeys([low, middle, high]))
+
+
+def n_points(grid: Mapping[str, Sequence[Any]]) -> int:
+    """Return how many points a grid of these values has."""
+    return prod(map(len, grid.values()))
+
+
+def check_points(n: int, advice: str) -> None:
+    """See that a grid is not too large.
+
+    Args:
+        n: Its points.
+        advice: What to do where they are too many.
+
+    Raises:
+        InputError: If they are.
+    """
+    if n > MOST_GRID_POINTS:
+        raise InputError(
+            f"--strategy grid: the space has {n:,} points, at most {MOST_GRID_POINTS:,} make a grid; {advice}"
+        )

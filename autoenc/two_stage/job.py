@@ -20,10 +20,12 @@ from autoenc.settings import TransferSettings
 from autoenc.settings.base import available_cores
 from autoenc.system.paths import check_folder, refuse_own_table
 from autoenc.system.surroundings import one_thread_each
+from autoenc.tuning.space import n_points
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.folds import Fold, FoldDivision, divide
 from autoenc.two_stage.objective import FoldsObjective
 from autoenc.two_stage.record import recorded_data
+from autoenc.two_stage.space import grid
 from autoenc.two_stage.stages import Stages
 
 __all__ = ["TransferJob", "report_fold"]
@@ -72,6 +74,7 @@ class TransferJob:
         """
         one_thread_each()
         problems: list[str] = []
+        settings = _bounded(settings)
         engine = data = division = None
         repeats: list[list[Fold]] = []
         try:
@@ -162,6 +165,14 @@ class TransferJob:
             return Stages(self.data, self.settings, self.engine), self.division.folds
         settings = self.settings.model_copy(update={"seed": repeat_seed(self.settings.seed, repeat)})
         return Stages(self.data, settings, self.engine), self.repeats[repeat - 1]
+
+
+def _bounded(settings: TransferSettings) -> TransferSettings:
+    """Return the options with no more trials than a grid has points."""
+    if settings.sampler != "grid":
+        return settings
+    n_trials = min(settings.n_trials, n_points(grid(settings)))
+    return settings.model_copy(update={"n_trials": n_trials})
 
 
 def report_fold(trial: Trial, fold: int, value: float, last: int) -> None:

@@ -6,6 +6,7 @@ import threading
 import weakref
 
 from autoenc.engines import StopFlag
+from autoenc.searching.loop import Watch
 from autoenc.searching.remote import Remote
 from autoenc.system.surroundings import one_thread_each
 from autoenc.two_stage.job import TransferJob
@@ -23,10 +24,10 @@ def remote_folds(job: TransferJob) -> Remote[FoldUnit, FoldOutcome]:
     return Remote(lambda unit: "tables", lambda name: job, _measure)
 
 
-def _measure(job: TransferJob, unit: FoldUnit) -> FoldOutcome:
+def _measure(job: TransferJob, unit: FoldUnit, watch: Watch | None) -> FoldOutcome:
     with _lock:
         known = _objectives.get(id(job))
         if known is None or known[0]() is not job:
             one_thread_each()
             known = _objectives[id(job)] = (weakref.ref(job), job.objective())
-    return known[1].job(unit, None)(StopFlag())
+    return known[1].job(unit, watch)(StopFlag())

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import optuna
 from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, GridSampler
 
-from autoenc.settings.transfer import SamplerName, TransferSettings
+from autoenc.settings import TransferSettings
 from autoenc.tuning.resilient import ResilientSampler
 from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
+from autoenc.two_stage.space import grid
 
-__all__ = ["SAMPLERS", "make_pruner", "make_sampler"]
-
-SAMPLERS: dict[SamplerName, Callable[[int, int], BaseSampler]] = {
-    "tpe": lambda seed, number: standard_sampler("tpe", seed),
-    "random": lambda seed, number: standard_sampler("random", seed),
-    # Choices are drawn at random.
-    "cmaes": lambda seed, number: standard_sampler("cmaes", seed),
-    "gp": lambda seed, number: optuna.samplers.GPSampler(seed=seed),
-    "nsgaii": lambda seed, number: optuna.samplers.NSGAIISampler(seed=seed),
-    "resilient": lambda seed, number: ResilientSampler(seed),
-}
-"""What makes a sampler, given a seed and a trial's number, by the name that ``--sampler`` knows it by."""
+__all__ = ["make_pruner", "make_sampler"]
 
 
 def make_sampler(settings: TransferSettings) -> BaseSampler:
     """Return the sampler of a search; what it proposes follows from the trials before and the seed alone."""
-    return PerTrialSampler(SAMPLERS[settings.sampler], settings.seed)
+
+    def sampler_for(seed: int, number: int) -> BaseSampler:
+        if settings.sampler == "grid":
+            # The order of a grid's points is shuffled by the seed, so that it must be the same throughout.
+            return GridSampler(grid(settings), settings.seed)
+        if settings.sampler == "resilient":
+            return ResilientSampler(seed)
+        return standard_sampler(settings.sampler, seed)
+
+    return PerTrialSampler(sampler_for, settings.seed)
 
 
 def make_pruner(settings: TransferSettings) -> BasePruner:

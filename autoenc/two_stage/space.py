@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from autoenc.engines import Fit, Recipe
 from autoenc.models.grid import Architecture
 from autoenc.settings import TransferSettings
+from autoenc.tuning.space import check_points, grid_values, n_points, take
 from autoenc.two_stage.thawed import HeadRecipe
 
-__all__ = ["TwoStageConfiguration", "configuration", "suggest"]
+__all__ = ["TwoStageConfiguration", "configuration", "distributions", "grid", "suggest"]
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,38 @@ class TwoStageConfiguration:
         return Fit(self.hidden_dims, self.latent_dim, self.recipe, seed, pretraining)
 
 
+def distributions(settings: TransferSettings) -> dict[str, BaseDistribution]:
+    """Return every parameter of a trial, by name, in the order in which they are drawn."""
+    return {
+        "latent_dim": CategoricalDistribution(settings.latent_dim_options),
+        "hidden_dims": CategoricalDistribution(settings.hidden_dims_options),
+        "family": CategoricalDistribution(settings.family_options),
+        "activation": CategoricalDistribution(settings.activation_options),
+        "norm": CategoricalDistribution(settings.norm_options),
+        "dropout": FloatDistribution(*settings.dropout_range),
+        "learning_rate": FloatDistribution(*settings.learning_rate_range, log=True),
+        "weight_decay": FloatDistribution(*settings.weight_decay_range, log=True),
+        "head_dropout": FloatDistribution(*settings.head_dropout_range),
+        "head_learning_rate": FloatDistribution(*settings.head_learning_rate_range, log=True),
+        "head_weight_decay": FloatDistribution(*settings.head_weight_decay_range, log=True),
+    }
+
+
+def grid(settings: TransferSettings) -> dict[str, list[Any]]:
+    """Return values of each parameter for a grid: all choices, and three values of each range.
+
+    Raises:
+        InputError: If that makes too many points.
+    """
+    values = {name: grid_values(distribution) for name, distribution in distributions(settings).items()}
+    check_points(n_points(values), "give fewer choices, or one value of some ranges")
+    return values
+
+
 def suggest(trial: optuna.Trial, settings: TransferSettings) -> TwoStageConfiguration:
     """Take a trial's parameters, sampling those that it does not have yet."""
-    trial.suggest_categorical("latent_dim", settings.latent_dim_options)
-    trial.suggest_categorical("hidden_dims", settings.hidden_dims_options)
-    trial.suggest_categorical("family", settings.family_options)
-    trial.suggest_categorical("activation", settings.activation_options)
-    trial.suggest_categorical("norm", settings.norm_options)
-    trial.suggest_float("dropout", *settings.dropout_range)
-    trial.suggest_float("learning_rate", *settings.learning_rate_range, log=True)
-    trial.suggest_float("weight_decay", *settings.weight_decay_range, log=True)
-    trial.suggest_float("head_dropout", *settings.head_dropout_range)
-    trial.suggest_float("head_learning_rate", *settings.head_learning_rate_range, log=True)
-    trial.suggest_float("head_weight_decay", *settings.head_weight_decay_range, log=True)
+    for name, distribution in distributions(settings).items():
+        take(trial, name, distribution)
     return configuration(trial.params, settings)
 
 

@@ -1,42 +1,54 @@
-"""The last search of each latent size."""
+"""The last search of each latent size, exhaustive or adaptive."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from autoenc.analysis.baselines import above_pca, best_baseline
 from autoenc.analysis.error import corrected_error
 from autoenc.errors import InputError
 from autoenc.record.fits import FitRecord
-from autoenc.record.searches import Searches
+from autoenc.record.identity import Context
+from autoenc.record.record import TUNE, Record
+from autoenc.record.searches import Searches, holds_transfer
 from autoenc.record.storage import journal_path
 from autoenc.report import SearchResults
 from autoenc.report.comparison import SizeRow
 from autoenc.report.plots import loss_name
+from autoenc.searching.trials import TrialResult
 from autoenc.settings import search_settings
+from autoenc.tuning.results import kept_trial, trial_results
 
 __all__ = ["latest_records", "size_rows"]
 
 
-def latest_records(folders: list[Path]) -> list[FitRecord]:
-    """Return the last search for each latent size."""
-    problems: list[str] = []
-    latest: dict[int, FitRecord] = {}
-    for folder in folders:
-        journal = journal_path(folder)
-        if not journal.exists():
-            problems.append(f"{folder}: there is no {journal.name} here")
-            continue
-        for record in Searches.read(journal).exhaustive:
-            latest[record.context.latent_dim] = record
-    kinds = {dataclasses.replace(record.context, latent_dim=0) for record in latest.values()}
+def latest_records(folders: Sequence[Path], storage: str | None = None) -> list[Record]:
+    """Return the last search for each latent size.
+
+    Args:
+        folders: Of searches.
+        storage: URL of the record, where it is not in the folders.
+
+    Raises:
+        InputError: If a folder holds no record, or the searches cannot be compared.
+    """
+    problems = [problem for folder in folders if storage is None and (problem := _missing(folder))]
+    places = [storage] if storage is not None else [journal_path(folder) for folder in folders]
+    latest: dict[int, Record] = {}
+    for place in [] if problems else places:
+        searches = Searches.read(place)
+        for record in sorted([*searches.exhaustive, *searches.adaptive], key=lambda one: one.last_used):
+            latest[_context(record).latent_dim] = record
+    kinds = {dataclasses.replace(_context(record), latent_dim=0) for record in latest.values()}
     if len(kinds) > 1:
         problems.append(
             "the searches are of different data, columns, scaling or split and cannot be compared; "
             "name folders of one kind"
         )
-    elif len({record.search["settings"].get("folds", 0) for record in latest.values()}) > 1:
+    elif len({_judges(record) for record in latest.values()}) > 1:
         judged = ", ".join(f"size {size} by {_judges(latest[size])}" for size in sorted(latest))
         problems.append(f"other rows judge other latent sizes ({judged}); search them with the same --folds")
     if problems:
@@ -44,23 +56,63 @@ def latest_records(folders: list[Path]) -> list[FitRecord]:
     return [latest[size] for size in sorted(latest)]
 
 
-def _judges(record: FitRecord) -> str:
-    folds = record.search["settings"].get("folds", 0)
-    return f"{folds} folds" if folds else "the test rows"
+def _missing(folder: Path) -> str | None:
+    """Return what is wrong with a folder whose searches are to be compared."""
+    if holds_transfer(folder, None):
+        return (
+            f"{folder}: a transfer-aware search tries its latent sizes within one search; "
+            f"`autoenc pivot {folder} --rows latent_dim` compares them"
+        )
+    journal = journal_path(folder)
+    return None if journal.exists() else f"{folder}: there is no {journal.name} here"
 
 
-def size_rows(records: list[FitRecord]) -> list[SizeRow]:
+def _context(record: Record) -> Context:
+    return record.context if isinstance(record, FitRecord) else Context.from_dict(_note(record)["context"])
+
+
+def _note(record: Record) -> dict[str, Any]:
+    note: dict[str, Any] = record.search if isinstance(record, FitRecord) else record.study.user_attrs[TUNE]
+    return note
+
+
+def _judges(record: Record) -> str:
+    folds = _note(record)["settings"].get("folds", 0)
+    if folds:
+        return f"{folds} folds"
+    return "the test rows" if isinstance(record, FitRecord) else "one fifth of the training rows"
+
+
+def size_rows(records: Sequence[Record]) -> list[SizeRow]:
     """Return the chosen stack of each search that has one."""
-    rows = []
-    for record in records:
-        results = SearchResults.of(search_settings(record.search["settings"]), record)
-        if results.ranked:
-            selection, baselines = results.selection, results.baselines
-            kept, better = selection.chosen, best_baseline(baselines)
-            row = SizeRow(
-                record.context.latent_dim, kept.trial.name, kept.loss, corrected_error(kept),
-                baselines["pca"], selection.rule, loss_name(results), baselines.get("linear"), better,
-                above_pca(kept.loss, baselines, better),
-            )  # fmt: skip
-            rows.append(row)
-    return rows
+    rows = [_of_grid(record) if isinstance(record, FitRecord) else _of_trials(record) for record in records]
+    return [row for row in rows if row is not None]
+
+
+def _of_grid(record: FitRecord) -> SizeRow | None:
+    results = SearchResults.of(search_settings(record.search["settings"]), record)
+    if not results.ranked:
+        return None
+    selection = results.selection
+    return _row(record, selection.chosen, results.baselines, selection.rule, loss_name(results))
+
+
+def _of_trials(record: Record) -> SizeRow | None:
+    kept = kept_trial(record.study)
+    result = next((result for trial, result in trial_results(record.study) if trial == kept), None)
+    if result is None:
+        return None
+    folds = _note(record)["settings"].get("folds", 0)
+    measure = "mean loss over folds" if folds else "validation loss"
+    return _row(record, result, _note(record)["baselines"], "best", measure)
+
+
+def _row(
+    record: Record, kept: TrialResult, baselines: Mapping[str, float], rule: str, measure: str
+) -> SizeRow:
+    better = best_baseline(baselines)
+    return SizeRow(
+        _context(record).latent_dim, kept.trial.name, kept.loss, corrected_error(kept),
+        baselines["pca"], rule, measure, baselines.get("linear"), better,
+        above_pca(kept.loss, baselines, better),
+    )  # fmt: skip

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autoenc.engines import Engine, Fit, make_engine
+from autoenc.engines import Engine, Fit, Outcome, make_engine
 from autoenc.report.durations import duration_text
 from autoenc.report.labels import listed_values
 from autoenc.searching.choice import Estimate, candidates, estimates
 from autoenc.searching.finalists import check_repeats, n_judgements, plan_line
 from autoenc.searching.memory import estimate_bytes, memory_text
+from autoenc.searching.strategies import make_strategy, planned_fits
 from autoenc.system.text import say
 from autoenc.workflows.job import SearchJob
 
 __all__ = ["choice_lines", "dry_run", "plan"]
 
 
-def plan(job: SearchJob, n_done: int) -> list[str]:
-    """Return how many stacks, rows, columns, which engine, how many cores, what is already done."""
+def plan(job: SearchJob, n_done: int, n_fits: int | None = None) -> list[str]:
+    """Return how many stacks, rows, columns, which engine, how many cores, what is already done.
+
+    Args:
+        job: The search.
+        n_done: Fits that are recorded already.
+        n_fits: Fits in all; by default those of the whole grid.
+    """
     settings, table = job.settings, job.table
     widths = ",".join(map(str, sorted(settings.hidden_dims_search)))
     part = f" (shard {job.shard[0]} of {job.shard[1]})" if job.shard else ""
@@ -41,7 +48,7 @@ def plan(job: SearchJob, n_done: int) -> list[str]:
     where = f"the Dask cluster at {settings.scheduler}" if settings.scheduler else cores
     lines.append(f"engine {job.engine.name}, {where}")
     if n_done:
-        lines.append(f"{n_done:,} of {len(job.fits):,} already trained")
+        lines.append(f"{n_done:,} of {n_fits or len(job.fits):,} already trained")
     return lines
 
 
@@ -56,17 +63,18 @@ def dry_run(job: SearchJob) -> int:
     settings, input_dim = job.settings, len(job.table.columns)
     check_repeats(job.division, settings.folds, settings.finalists)
     done = _recorded(job)
-    pending = [fit for fit in job.fits if fit not in done]
-    sizes = [fit.network(input_dim).count_parameters() for fit in job.fits]
-    say(*plan(job, len(job.fits) - len(pending)))
-    say(f"{len(job.fits):,} fits, {len(pending):,} left to train")
+    fits = job.fits if job.shard else planned_fits(make_strategy(settings), done)
+    pending = [fit for fit in fits if fit not in done]
+    sizes = [fit.network(input_dim).count_parameters() for fit in fits]
+    say(*plan(job, len(fits) - len(pending), len(fits)))
+    say(f"{len(fits):,} fits, {len(pending):,} left to train")
     if sizes:
         say(f"parameters from {min(sizes):,} to {max(sizes):,}")
     n_tables = job.division.n_scaled_tables(job.folds, settings.scaling)
     n_at_once = job.engine.n_at_once if job.engine.device == "cpu" else 0  # a GPU has memory of its own
     n_bytes = estimate_bytes(
-        job.fits, job.table.values.size, input_dim, n_tables=n_tables, jobs=n_at_once or settings.jobs,
-        n_recorded=len(job.fits),
+        fits, job.table.values.size, input_dim, n_tables=n_tables, jobs=n_at_once or settings.jobs,
+        n_recorded=len(fits),
     )  # fmt: skip
     say(f"memory {memory_text(n_bytes)}")
     engines = candidates(job.engine, settings.engine, settings.device)
@@ -95,11 +103,11 @@ def _place(engine: Engine) -> str:
     return f"{engine.name} on {engine.device}"
 
 
-def _recorded(job: SearchJob) -> set[Fit]:
+def _recorded(job: SearchJob) -> dict[Fit, Outcome]:
     """Return fits that the record holds and that would not be tried again."""
     retried = job.settings.retry_failed
     return {
-        fit
+        fit: outcome
         for record in job.recorded()
         for fit, outcome in record.outcomes().items()
         if not (retried and outcome.failure)

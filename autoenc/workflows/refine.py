@@ -44,8 +44,6 @@ def write_search_file(settings: RefineSettings) -> FineSearch:
     if problems:
         raise InputError(problems)
     seen = observe_folder(Path(settings.from_), settings.storage, f"--from {settings.from_}")
-    if seen.command == "transfer" and settings.search_method == "grid":
-        raise InputError("--search_method must not be grid: a transfer-aware search has no such strategy")
     narrowed = narrow(seen, settings)
     n_best = len(best_of(seen, settings.top))
     text = search_file(seen, n_best, narrowed, settings.search_method, settings.n_trials)

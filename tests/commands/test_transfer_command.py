@@ -182,10 +182,10 @@ def test_pivot_and_refine_read_it(call, folder, rows_csv, tmp_path):
     shown = call("config", "show", "transfer", "--search_config", fine).out
     assert f"{fine}:" in next(line for line in shown.splitlines() if line.startswith("hidden_dims_options"))
     assert "score" in next(line for line in shown.splitlines() if line.startswith("regression_target"))
-    answer = call("refine", "--from", folder, "--to", tmp_path / "grid.yaml", "--search_method", "grid")
-    assert answer.err == (
-        "error: --search_method must not be grid: a transfer-aware search has no such strategy\n"
-    )
+    for method in ("grid", "gp"):
+        to = tmp_path / f"{method}.yaml"
+        assert call("refine", "--from", folder, "--to", to, "--search_method", method).code == 0
+        assert f"search_method: {method}\n" in to.read_text()
 
 
 def test_runs_says_where_they_are(call, folder):

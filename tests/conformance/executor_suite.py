@@ -78,15 +78,6 @@ class ExecutorSuite:
             )  # fmt: skip
         assert sorted(trained, key=FITS.index) == sorted([*FITS, *FITS], key=FITS.index)
 
-
-class LocalExecutorSuite(ExecutorSuite):
-    """What those can do besides that train in this process."""
-
-    def test_a_stop_ends_what_is_in_training(self, executor, stop):
-        stop.set()
-        with pytest.raises(Stopped):
-            executor.submit([dataclasses.replace(FITS[0], recipe=Recipe(epochs=10**6))]).result(60)
-
     def test_a_watcher_is_called_after_each_epoch_and_may_end_the_fit(self, executor):
         seen = []
 
@@ -98,3 +89,13 @@ class LocalExecutorSuite(ExecutorSuite):
         with pytest.raises(Stopped):
             executor.submit([FITS[0]], watch).result(60)
         assert [epoch for epoch, _ in seen] == [0, 1]
+        assert executor.submit([FITS[1]], lambda epoch, loss: None).result(60)[0].failure is None
+
+
+class LocalExecutorSuite(ExecutorSuite):
+    """What those can do besides that train in this process."""
+
+    def test_a_stop_ends_what_is_in_training(self, executor, stop):
+        stop.set()
+        with pytest.raises(Stopped):
+            executor.submit([dataclasses.replace(FITS[0], recipe=Recipe(epochs=10**6))]).result(60)

@@ -29,7 +29,7 @@ class TestCmaEs(suites.BasicSamplerTestCase, suites.RelativeSamplerTestCase):
         return partial(ReplayedCmaEsSampler, 0)
 
 
-@pytest.mark.parametrize("strategy", ["random", "tpe", "cmaes"])
+@pytest.mark.parametrize("strategy", ["random", "tpe", "cmaes", "nsgaii"])
 class TestPerTrial(suites.BasicSamplerTestCase):
     @pytest.fixture
     def sampler(self, strategy):

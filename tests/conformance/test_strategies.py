@@ -21,11 +21,11 @@ from autoenc.searching.loop import run
 from autoenc.searching.ready import make_ready
 from autoenc.searching.strategies import make_strategy
 from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, require_settings
-from autoenc.settings.transfer import SamplerName
+from autoenc.settings.tune import StrategyName
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.module_study import began_module_study
 from autoenc.tuning.module_trials import ModuleObjective, ModuleOutcome, ModuleTrials
-from autoenc.tuning.optimizer import HyperparameterOptimizer, Strategy
+from autoenc.tuning.optimizer import HyperparameterOptimizer
 from autoenc.tuning.sampling import PerTrialSampler
 from autoenc.tuning.study import open_tune_record
 from autoenc.tuning.trials import run_tuning
@@ -152,11 +152,12 @@ class TwoStage:
         return of_trials(self.record())
 
 
-@pytest.mark.parametrize("sampler", sorted({*get_args(SamplerName)} - {"nsgaii"}))
+@pytest.mark.parametrize("sampler", sorted({*get_args(StrategyName)} - {"nsgaii"}))
 class TestTwoStage(StrategySuite):
     @pytest.fixture
     def make(self, sampler):
-        return lambda: TwoStage(sampler=sampler, pruner="none")
+        narrow = {"learning_rate_range": 1e-3, "weight_decay_range": 1e-4, "head_dropout_range": 0.1}
+        return lambda: TwoStage(sampler=sampler, pruner="none", **(narrow if sampler == "grid" else {}))
 
 
 class TestNsgaii(StrategySuite):
@@ -217,7 +218,7 @@ class Modules:
         return of_trials(self._record)
 
 
-@pytest.mark.parametrize("strategy", get_args(Strategy))
+@pytest.mark.parametrize("strategy", get_args(StrategyName))
 class TestModules(StrategySuite):
     @pytest.fixture
     def make(self, strategy):

@@ -88,7 +88,7 @@ def test_what_train_best_changes():
 
 def test_what_phases_hand_on():
     assert {*phases._PASSED_ON} == {
-        "n_trials", "epochs", "data_path", "jobs", "quiet", "folds", "output_dir"
+        "n_trials", "epochs", "data_path", "jobs", "quiet", "folds", "output_dir", "fresh", "dry_run"
     }  # fmt: skip
     assert {*phases._PASSED_ON} == {*PhasesSettings.model_fields} & {*TuneSettings.model_fields}
 

@@ -17,7 +17,7 @@ N_TRIALS = 24
 MAKE: dict[str, Callable[[int, int], BaseSampler]] = {
     **{
         name: lambda seed, number, name=name: standard_sampler(name, seed)
-        for name in ("random", "tpe", "cmaes")
+        for name in ("random", "tpe", "cmaes", "nsgaii")
     },
     "resilient": lambda seed, number: ResilientSampler(seed, ResilientOptions(excellent=8, startup_trials=4)),
 }

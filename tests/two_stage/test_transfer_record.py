@@ -22,11 +22,11 @@ from autoenc.report.transfer_reports import best_params, draw_stages, stages_plo
 from autoenc.searching import loop
 from autoenc.searching.executors import Threads
 from autoenc.searching.loop import End
-from autoenc.settings.transfer import SamplerName
+from autoenc.settings.tune import StrategyName
 from autoenc.two_stage.job import report_fold
 from autoenc.two_stage.objective import FoldOutcome, FoldsObjective
 from autoenc.two_stage.record import open_transfer_record, read_study, stored_settings, transfer_context
-from autoenc.two_stage.samplers import SAMPLERS, make_pruner, make_sampler
+from autoenc.two_stage.samplers import make_pruner, make_sampler
 from autoenc.two_stage.space import suggest
 from autoenc.two_stage.trials import TransferTrials
 
@@ -97,11 +97,7 @@ def told(study) -> list[tuple]:
     return [(trial.number, trial.state, trial.value, trial.params) for trial in study.trials]
 
 
-def test_every_sampler_of_the_settings_can_be_made():
-    assert set(SAMPLERS) == set(SamplerName.__args__)
-
-
-@pytest.mark.parametrize("sampler", SamplerName.__args__)
+@pytest.mark.parametrize("sampler", StrategyName.__args__)
 def test_a_search_that_was_cut_off_goes_on_to_the_same_trials(make_settings, tmp_path, data, sampler):
     settings = make_settings(sampler=sampler)
     context = transfer_context(settings, data)

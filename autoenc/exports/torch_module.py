@@ -82,26 +82,30 @@ class _Scaling(nn.Module):
     def _keep(self, name: str, array: np.ndarray) -> None:
         self.register_buffer(name, torch.from_numpy(np.array(array)))
 
+    def _kept(self, name: str) -> torch.Tensor:
+        array: torch.Tensor = getattr(self, name)  # early versions of torch.export do not know get_buffer
+        return array
+
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Scaled rows in single precision, NaN where a cell is missing."""
-        left_out = self.get_buffer("left_out")
-        scale = torch.where(left_out, 1.0, self.get_buffer("scale"))
+        left_out = self._kept("left_out")
+        scale = torch.where(left_out, 1.0, self._kept("scale"))
         bent = self._by_curves(rows, is_bending=True)
         missing = left_out.expand_as(rows)
         if self.has_limits:
-            outside = (rows < self.get_buffer("low")) | (rows > self.get_buffer("high"))
+            outside = (rows < self._kept("low")) | (rows > self._kept("high"))
             missing = missing | (outside & (rows != 0))
         for number in range(self.n_groups):
-            has = (rows[:, self.get_buffer(f"unseen_{number}")] == 1).any(dim=1, keepdim=True)
-            missing = missing | (has & self.get_buffer(f"group_{number}"))
-        scaled = ((bent - self.get_buffer("center")) / scale).to(torch.float32)
+            has = (rows[:, self._kept(f"unseen_{number}")] == 1).any(dim=1, keepdim=True)
+            missing = missing | (has & self._kept(f"group_{number}"))
+        scaled = ((bent - self._kept("center")) / scale).to(torch.float32)
         return scaled.masked_fill(missing, torch.nan)
 
     def undo(self, scaled: torch.Tensor) -> torch.Tensor:
         """Raw rows in double precision."""
-        center = self.get_buffer("center")
-        values = scaled.to(torch.float64) * self.get_buffer("scale") + center
-        return self._by_curves(torch.where(self.get_buffer("left_out"), center, values), is_bending=False)
+        center = self._kept("center")
+        values = scaled.to(torch.float64) * self._kept("scale") + center
+        return self._by_curves(torch.where(self._kept("left_out"), center, values), is_bending=False)
 
     def _by_curves(self, values: torch.Tensor, is_bending: bool) -> torch.Tensor:
         if not any(curve is not None for curve in self.curves):
@@ -117,7 +121,7 @@ class _Scaling(nn.Module):
             size = column.abs()
             grown = torch.log1p(size / curve.unit) if is_bending else torch.expm1(size) * curve.unit
             return torch.sign(column) * grown
-        knots = self.get_buffer(f"knots_{j}")
+        knots = self._kept(f"knots_{j}")
         last = knots.numel() - 1
         if is_bending:
             # Where quantiles coincide both ends of the step are met halfway.

@@ -13,7 +13,10 @@ from numpy.testing import assert_allclose
 
 from autoenc.exports.torch_module import RawAutoencoder
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # rows far outside, on purpose
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning"),  # rows far outside, on purpose
+    pytest.mark.filterwarnings("ignore:You are using `torch.load`:FutureWarning"),  # torch.export.load of 2.4
+]
 
 
 def test_the_module_gives_the_same(model: Any, rows: np.ndarray) -> None:

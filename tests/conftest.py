@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +39,23 @@ class Answer(NamedTuple):
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _databases_are_closed():
+    """Close what tests open by Optuna's own storage, which leaves its connections open; Python 3.13 warns."""
+    from optuna.storages import RDBStorage
+
+    begin = RDBStorage.__init__
+
+    def opened(self: RDBStorage, *given: object, **options: object) -> None:
+        begin(self, *given, **options)
+        if type(self) is RDBStorage:  # the program's own has to see to that itself
+            weakref.finalize(self, self.engine.dispose).atexit = False
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RDBStorage, "__init__", opened)
+        yield
 
 
 @pytest.fixture(scope="session")

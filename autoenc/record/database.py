@@ -137,6 +137,14 @@ class _Backend(Database):
 
     place = ""
 
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
+        try:
+            super().__init__(url, options)
+        except Exception:  # Optuna leaves the database open, as where its tables are of another version
+            if hasattr(self, "engine"):
+                self.engine.dispose()
+            raise
+
     def rows(self, query: str, **values: Any) -> list[Any]:
         """Return the rows of a query in plain SQL."""
         from sqlalchemy import text

@@ -11,6 +11,7 @@ from contextlib import closing
 from math import inf
 
 import optuna
+import psutil
 import pytest
 import sqlalchemy
 from optuna.trial import TrialState, create_trial
@@ -224,8 +225,10 @@ def test_what_is_wrong_with_a_file_is_told_as_it_is(make_settings, data, tmp_pat
     path.write_bytes(content)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("update alembic_version set version_num = 'v0.9.0.a'")
-    with pytest.raises(InputError, match="optuna storage upgrade"):
+    with pytest.raises(InputError, match="optuna storage upgrade") as told:
         read_study(path)
+    assert told.value is not None  # what was raised keeps the storage, but not its file
+    assert str(path) not in {file.path for file in psutil.Process().open_files()}
     path.write_bytes(content)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("delete from study_user_attributes where key = 'autoenc_transfer_settings'")

@@ -150,14 +150,14 @@ def test_a_transfer_loads_with_both_tables(table: pd.DataFrame, tmp_path: Path) 
 
 def test_a_notebook_shows_ties_and_baselines(table: pd.DataFrame) -> None:
     html = autoenc.search(table, **SEARCH, folds=3)._repr_html_()
-    assert "<p>ties " in html
+    assert "<p><b>ties</b> " in html
     assert "column mean 0." in html
-    assert "<p>ties          not tested" in autoenc.search(table, **SEARCH)._repr_html_()
+    assert "<p><b>ties</b> not tested" in autoenc.search(table, **SEARCH)._repr_html_()
     assert "column mean 0." in autoenc.tune(table, **TUNE)._repr_html_()
     results = autoenc.transfer(table, **TRANSFER)
     assert "raw features and PCA" in results._repr_html_()
     results.best_model()
-    assert "<p>raw features " in results._repr_html_()
+    assert "<p><b>raw features</b> " in results._repr_html_()
 
 
 def test_threads_of_torch_are_given_back(table: pd.DataFrame) -> None:

@@ -78,6 +78,8 @@ class FittedAutoencoder:
         >>> frame = pd.DataFrame(np.random.default_rng(0).random((60, 3)), columns=["a", "b", "c"])
         >>> options = {"hidden_dims_search": 4, "max_layers": 1, "epochs": 2, "quiet": True}
         >>> model = autoenc.search(frame, latent_dim=2, **options).best_model()
+        >>> model
+        <FittedAutoencoder of 3 columns: 4, latent size 2>
         >>> list(model.encode(frame[["c", "a", "b"]]))  # columns are matched by name
         ['latent_1', 'latent_2']
         >>> list(model.reconstruct(frame))
@@ -109,6 +111,11 @@ class FittedAutoencoder:
             "scaling": scaling.kind,
             **info,
         }
+
+    def __repr__(self) -> str:
+        stack = "-".join(map(str, self.info["hidden_dims"])) or "no hidden layers"
+        n_columns, latent_dim = self.info["input_dim"], self.info["latent_dim"]
+        return f"<FittedAutoencoder of {n_columns} columns: {stack}, latent size {latent_dim}>"
 
     def encode(self, data: Any) -> Any:
         """Return latent points of rows.

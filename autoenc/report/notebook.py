@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from autoenc.system.text import escaped
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["html_of"]
+__all__ = ["html_of", "parted"]
 
 _N_ROWS = 10
 
@@ -24,11 +25,21 @@ def html_of(title: str, lines: Sequence[str], table: pd.DataFrame) -> str:
         lines: Sentences about it.
         table: Best row first.
     """
-    said = "".join(f"<p>{_text(line)}</p>" for line in lines)
+    said = "".join(f"<p>{_bold(word)}{_text(text)}</p>" for word, text in map(parted, lines))
     shown = table.head(_N_ROWS).dropna(axis="columns", how="all")
     body = shown.map(lambda value: _cell(value)).to_html(escape=False, border=0)
     more = f"<p>{len(table) - _N_ROWS:,} more in <code>leaderboard</code></p>" if len(table) > _N_ROWS else ""
     return f"<div><h4>{_text(title)}</h4>{said}{body}{more}</div>"
+
+
+def parted(line: str) -> tuple[str, str]:
+    """Return the word in front of a line of an answer, empty where there is none, and the rest."""
+    parts = re.split(r"\s{2,}", line.rstrip(), maxsplit=1)
+    return (parts[0], parts[1]) if len(parts) == 2 else ("", parts[0])
+
+
+def _bold(word: str) -> str:
+    return f"<b>{_text(word)}</b> " if word else ""
 
 
 def _cell(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 from autoenc.data.given import FRAME
 from autoenc.data.read import read_table
 from autoenc.errors import InputError
+from autoenc.report.notebook import parted
 from autoenc.report.page.headline import Kept, headline, kept_of
 from autoenc.report.page.model_rows import ModelRows, model_rows
 from autoenc.report.page.provenance import provenance_of
@@ -76,7 +76,7 @@ def content_of(results: Results, data: Any = None, folder: Path | None = None) -
     rows, why = _rows(results, data, made.options)
     shown = results.leaderboard.dropna(axis="columns", how="all")
     return Content(
-        results._title(), headline(results), [_split(line) for line in results._answer()], shown,
+        results._title(), headline(results), [parted(line) for line in results._answer()], shown,
         _curves(results), made.options, {**_profile(rows), **made.environment}, made.command, rows, why,
         kept_of(results),
     )  # fmt: skip
@@ -89,12 +89,6 @@ def _profile(rows: ModelRows | None) -> dict[str, Any]:
     columns = rows.quality.columns
     missing = sum(column.missing for column in columns) / len(columns)
     return {"n_rows": rows.n_rows, "n_columns": len(columns), "missing_cells": f"{100 * missing:.1f} %"}
-
-
-def _split(line: str) -> tuple[str, str]:
-    """Return the word in front of a line of an answer, and the rest."""
-    parts = re.split(r"\s{2,}", line.rstrip(), maxsplit=1)
-    return (parts[0], parts[1]) if len(parts) == 2 else ("", parts[0])
 
 
 def _curves(results: Any) -> dict[str, list[float]]:

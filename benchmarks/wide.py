@@ -25,7 +25,7 @@ from numba import njit
 from threadpoolctl import threadpool_limits
 from torch_side import Cells, torch_fit
 
-from autoenc.engines import Fit, Recipe, Split, make_engine, native
+from autoenc.engines import Fit, Recipe, Split, make_engine, native_training
 from autoenc.engines.cores import Cores
 
 
@@ -118,7 +118,7 @@ def _on_the_wall(work: Callable[[], object]) -> float:
 def by_threads(split: Split, fit: Fit, repeats: int, n_threads: int) -> str:
     """How many times as fast a fit is on several threads as on one: the median of pairs."""
     engines = [make_engine("native", "cpu", n_cores=n) for n in (1, n_threads)]
-    native.CORES = Cores(lambda: 0)  # whatever else the machine does
+    native_training.CORES = Cores(lambda: 0)  # whatever else the machine does
     ratios = []
     for _ in range(repeats):
         alone, together = (_on_the_wall(lambda one=engine: one.fit(split, fit)) for engine in engines)

@@ -19,6 +19,7 @@ from typing import Any
 
 from numba import njit
 from numba.core import caching
+from numba.core.runtime import rtsys
 
 from autoenc.engines.simd import JIT
 from autoenc.system.trouble import require_room
@@ -173,11 +174,15 @@ class _Cache(caching.FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         require_room(_LOAD_BYTES, "loading compiled code")
+        overload = None
         try:
-            overload = super().load_overload(sig, target_context)
+            # Numba would first load all that compiling needs, SciPy's linear algebra with it: half a second
+            # for code that is compiled already. What compiles loads that by itself.
+            rtsys.initialize(target_context)
+            with self._guard_against_spurious_io_errors():
+                overload = self._load_overload(sig, target_context)
         except Exception as error:  # a damaged file raises whatever its bytes come to
             _note(f"{self.cache_path}: compiled code cannot be read ({_reason(error)}); it is compiled anew")
-            overload = None
             with suppress(Exception):
                 self.flush()
         if overload is None:

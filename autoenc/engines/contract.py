@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.engines.hashed import Hashed
 from autoenc.models.grid import Architecture, NetworkShape
 
 __all__ = [
@@ -89,7 +91,7 @@ class StopFlag:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Hashed):
     """Everything besides architecture, data and seed that fixes a training.
 
     Attributes:
@@ -148,6 +150,8 @@ class Recipe:
     calibration_folds: int = 0
     missing: Missing = "zero"
 
+    __hash__ = Hashed.__hash__
+
     @property
     def loss(self) -> LossKind:
         """The loss by its name: ``mse`` is the mean over all observed cells alone, times a weight."""
@@ -178,6 +182,11 @@ class Recipe:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value != getattr(Recipe, name)}
 
+    @cached_property
+    def as_text(self) -> str:
+        """What :meth:`as_dict` returns as JSON: identities depend on every character."""
+        return json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
     def learning_rate(self, epoch: int) -> float:
         """Return the learning rate of ``epoch`` (from 0): cosine annealing with T_max = epochs."""
         return self.eta_min + (self.initial_lr - self.eta_min) * (1 + cos(pi * epoch / self.epochs)) / 2
@@ -193,7 +202,7 @@ def seed_of_fold(seed: int, place: int) -> int:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Hashed):
     """One training: an architecture with a recipe, on one fold with one seed.
 
     Attributes:
@@ -209,6 +218,8 @@ class Fit:
     recipe: Recipe
     seed: int = 42
     fold: str = "holdout"
+
+    __hash__ = Hashed.__hash__
 
     def network(self, input_dim: int) -> NetworkShape:
         """Return the network that this fit trains on a table of ``input_dim`` columns."""

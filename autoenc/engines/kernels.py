@@ -23,11 +23,12 @@ import numpy as np
 from numba import njit
 
 from autoenc.engines import flat as flat_arrays
-from autoenc.engines import norms, pointwise, randomness, simd, smooth, team, wide
+from autoenc.engines import hashing, norms, pointwise, randomness, simd, smooth, team, wide
 from autoenc.engines.compiling import compiled
 from autoenc.engines.flat import flat, shifted
+from autoenc.engines.hashing import key_of
 from autoenc.engines.pointwise import RELU, adamw, copy, dropout, fill_zero
-from autoenc.engines.randomness import CORRUPTION, NOISE, key_of
+from autoenc.engines.randomness import CORRUPTION, NOISE
 from autoenc.engines.simd import INNER, matmul
 from autoenc.engines.team import COUNTS, MOST, OVER, share, wait
 from autoenc.engines.wide import BAND, PACK_SIZE, band_rows, forward_product
@@ -54,7 +55,7 @@ def _sources_digest() -> int:
     Numba renews a cached function when its own file changes, but not when a file does that it calls into;
     what a function closes over is part of the cache's key.
     """
-    modules = (simd, smooth, randomness, wide, flat_arrays, norms, pointwise, team)
+    modules = (simd, smooth, randomness, hashing, wide, flat_arrays, norms, pointwise, team)
     digest = hashlib.sha256(b"".join(Path(str(module.__file__)).read_bytes() for module in modules))
     return int(digest.hexdigest()[:12], 16)
 

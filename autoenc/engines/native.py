@@ -1,23 +1,17 @@
 """The native CPU engine: one model per core, everything it touches in that core's cache.
 
-All parameters of a model live in one flat vector, padded so that every row of a weight matrix starts a
-SIMD vector; one compiled call trains a whole epoch. The calls release the GIL, so a pool of threads
-trains one fit per core.
+One compiled call trains a whole epoch. The calls release the GIL, so a pool of threads trains one fit per
+core. The code is imported when the engine is used: a search that has nothing to train needs no Numba.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines import kernels
-from autoenc.engines.compiling import without_collection
 from autoenc.engines.contract import (
-    ACTIVATIONS,
     Fit,
     Outcome,
     Recipe,
@@ -28,214 +22,13 @@ from autoenc.engines.contract import (
     Watch,
     check_initial,
 )
-from autoenc.engines.cores import CORES, Meeting
 from autoenc.engines.epochs import outcome_of, run_epochs
 from autoenc.engines.explained import explained_variance
-from autoenc.engines.pca_start import start_of
-from autoenc.engines.randomness import batch_order, keep_threshold
-from autoenc.engines.simd import VECTOR_BYTES
-from autoenc.engines.wide import PACK_SIZE, band_rows
-from autoenc.models.grid import NetworkShape
 from autoenc.system.trouble import blamed_on_machine
 
 __all__ = ["NativeEngine"]
 
 Floats = NDArray[np.floating]
-Array = TypeVar("Array", NDArray[np.float32], NDArray[np.int64])
-
-
-def _aligned(size: int, dtype: np.dtype) -> Floats:
-    """Zeros that start at a cache line."""
-    itemsize = dtype.itemsize
-    room = np.zeros(size + VECTOR_BYTES // itemsize, dtype)
-    skip = -room.ctypes.data % VECTOR_BYTES // itemsize
-    return room[skip : skip + size]
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where each parameter and each activation of a network has its place in the flat arrays."""
-
-    network: NetworkShape
-    table: NDArray[np.int64]
-    n_parameters: int
-    n_activations: int
-    n_normalized: int
-    largest_band: int
-    widest: int
-    vector: int
-
-    @classmethod
-    def of(cls, network: NetworkShape, stride: int, vector: int) -> _Layout:
-        def padded(width: int) -> int:
-            return -(-width // vector) * vector
-
-        at = 2 * padded(network.input_dim) if network.normalizes_input else 0
-        largest = 0
-        layers = network.layers()
-        middle = len(layers) // 2
-        extra = [0] * (len(layers) + 1)  # inputs of a layer that a linear map or the mask brings in
-        if network.linear_path:
-            extra[middle - 1], extra[-2] = network.input_dim, network.latent_dim
-        if network.input_mask:
-            extra[0] = network.input_dim
-        h_in, h_out = 0, (network.input_dim + 1 + extra[0]) * stride
-        xhat = network.input_dim * stride
-        rows = []
-        for i, layer in enumerate(layers):
-            row = np.zeros(kernels.N_COLUMNS, np.int64)
-            row[kernels.N_IN], row[kernels.N_OUT] = layer.n_in, layer.n_out
-            row[kernels.PADDED], row[kernels.WEIGHT] = padded(layer.n_out), at
-            row[kernels.HAS_NORM], row[kernels.HIDDEN] = layer.norm is not None, layer.hidden
-            row[kernels.H_IN], row[kernels.H_OUT], row[kernels.XHAT] = h_in, h_out, xhat
-            row[kernels.EXTRA] = extra[i]
-            rows.append(row)
-            n_weights, n_more = layer.n_in + 1 + extra[i], 2 if layer.norm else 0
-            block = (n_weights + n_more) * padded(layer.n_out)
-            band = band_rows.py_func(n_weights, padded(layer.n_out))
-            largest = max(largest, max(band, extra[i]) * padded(layer.n_out))
-            at += block
-            h_in, h_out = h_out, h_out + (layer.n_out + 1 + extra[i + 1]) * stride
-            xhat += layer.n_out * stride if layer.hidden else 0
-            if network.variational and i == middle - 1:
-                # Latent points that are drawn have a place of their own, and so has their noise.
-                row[kernels.SAMPLED] = size = network.latent_dim
-                h_in, h_out = h_out, h_out + (size + 1 + extra[i + 1]) * stride
-                xhat += size * stride
-        if network.linear_path:
-            rows[middle - 1][kernels.CENTER] = at
-            at += padded(network.input_dim)
-        widest = max(padded(max(layer.n_in, layer.n_out)) for layer in layers)
-        return cls(network, np.array(rows), at, h_out, xhat, largest, widest, vector)
-
-    def pack(self, state: State, dtype: np.dtype) -> Floats:
-        """The state as one flat vector."""
-        flat = _aligned(self.n_parameters, dtype)
-        for name, view in self._views(flat).items():
-            view[...] = state[name]
-        return flat
-
-    def unpack(self, flat: Floats) -> State:
-        """The flat vector as a state."""
-        return {name: np.ascontiguousarray(view) for name, view in self._views(flat).items()}
-
-    def _views(self, flat: Floats) -> dict[str, Floats]:
-        """Each parameter by its state-dict name, as a view into ``flat``."""
-        views: dict[str, Floats] = {}
-        if self.network.normalizes_input:
-            half, width = self.table[0, kernels.WEIGHT] // 2, self.network.input_dim
-            views["input_norm.weight"] = flat[:width]
-            views["input_norm.bias"] = flat[half : half + width]
-        for layer, row in zip(self.network.layers(), self.table, strict=True):
-            padded, at = row[kernels.PADDED], row[kernels.WEIGHT]
-            depth = layer.n_in + 1 + row[kernels.EXTRA]
-            n_rows = depth + (2 if layer.norm else 0)
-            block = flat[at : at + n_rows * padded].reshape(n_rows, padded)[:, : layer.n_out]
-            views[f"{layer.linear}.weight"] = block[: layer.n_in].T
-            views[f"{layer.linear}.bias"] = block[layer.n_in]
-            if layer.norm:
-                views[f"{layer.norm}.weight"] = block[depth]
-                views[f"{layer.norm}.bias"] = block[depth + 1]
-            if row[kernels.EXTRA]:
-                kind = "mask" if layer.hidden else "line"
-                views[f"{layer.linear.split('.')[0]}_{kind}.weight"] = block[layer.n_in + 1 : depth].T
-            if row[kernels.CENTER]:
-                views["mean"] = flat[row[kernels.CENTER] :][: self.network.input_dim]
-        return views
-
-
-def _constant(array: Array) -> Array:
-    """A view that cannot be written to, which makes one type of all arrays: each would be compiled anew."""
-    view = np.ascontiguousarray(array)[...]
-    view.flags.writeable = False
-    return view
-
-
-_WORTH_HELP = 8_000_000
-"""Multiply-adds of a step, forward, from which on a second thread saves more than waiting for it costs."""
-
-
-class _Training:
-    """The arrays of one fit, and its epochs; up to ``n_cores`` threads train it, as far as it is worth it."""
-
-    def __init__(
-        self, split: Split, fit: Fit, dtype: np.dtype, stop: StopFlag, initial: State | None, n_cores: int
-    ) -> None:
-        recipe = fit.recipe
-        self.split, self.fit, self.stop = split, fit, stop
-        self.values = _constant(split.values)
-        vector = VECTOR_BYTES // dtype.itemsize
-        self.stride = -(-min(recipe.batch_size, split.train.size) // vector) * vector
-        network = fit.network(split.values.shape[1])
-        self.layout = _Layout.of(network, self.stride, vector)
-        self.n_cores = n_cores if network.count_multiply_adds() * self.stride >= _WORTH_HELP else 1
-        start = start_of(split, fit) if initial is None else initial
-        self.p = self.layout.pack(start, dtype)
-        self.m, self.v = (_aligned(self.layout.n_parameters, dtype) for _ in range(2))
-        self.g_size = self.layout.largest_band
-        self.g = _aligned(self.g_size * self.n_cores, dtype)
-        self.g_norm = _aligned(2 * self.layout.widest, dtype)
-        columns = split.values.shape[1] * self.stride
-        self.x, self.observed = _aligned(columns, dtype), _aligned(columns, dtype)
-        self.h = _aligned(self.layout.n_activations, dtype)
-        self._set_ones()
-        self.xhat = _aligned(self.layout.n_normalized, dtype)
-        self.slopes = self.xhat[:0] if recipe.activation == "relu" else np.zeros_like(self.xhat)
-        self.rstd = _aligned((len(self.layout.table) + 1) * self.stride, dtype)
-        self.d, self.other, self.d_rows = (
-            _aligned(self.layout.widest * self.stride, dtype) for _ in range(3)
-        )
-        self.pack = _aligned(PACK_SIZE * self.n_cores, dtype)
-        self.keys = np.zeros((len(self.layout.table) + 2) * self.n_cores, np.uint32)
-        self.sums, self.no_output = np.zeros(4), np.zeros(0, dtype)
-        self.n_steps_per_epoch = -(-split.train.size // recipe.batch_size)
-
-    def _set_ones(self) -> None:
-        """The row of ones behind each block of activations, which makes the bias a row of weights."""
-        for row in self.layout.table:
-            at = row[kernels.H_IN] + row[kernels.N_IN] * self.stride
-            self.h[at : at + self.stride] = 1
-
-    def epoch(self, epoch: int) -> float:
-        """Train one epoch; returns the training loss as it was met."""
-        order = self.split.train[batch_order(self.fit.seed, epoch, self.split.train.size)]
-        return self._pass(order, self.fit.recipe.batch_size, True, epoch)
-
-    def loss(self, rows: NDArray[np.int64]) -> float:
-        """The loss over ``rows``, without dropout."""
-        return self._pass(rows, self.stride, False, 0)
-
-    def reconstruct(self, rows: NDArray[np.int64]) -> Floats:
-        """Scaled reconstructions of ``rows``, ``[rows, columns]``, without dropout."""
-        output = np.empty((rows.size, self.values.shape[1]), self.p.dtype)
-        self._pass(rows, self.stride, False, 0, output)
-        return output
-
-    def _pass(
-        self, rows: NDArray[np.int64], batch_size: int, learning: bool, epoch: int,
-        output: Floats | None = None,
-    ) -> float:  # fmt: skip
-        recipe, layout = self.fit.recipe, self.layout
-        rows, n_layers = _constant(rows), len(layout.table)
-
-        def one_pass(meeting: Meeting, helping: bool) -> float:
-            return float(
-                kernels.run_pass(
-                    self.p, self.m, self.v, self.g, self.g_size, self.g_norm, layout.table.ravel(), n_layers,
-                    layout.network.normalizes_input, ACTIVATIONS.index(recipe.activation),
-                    self.values.ravel(), self.values.shape[1], rows, batch_size, self.stride, self.x,
-                    self.observed, self.h, self.xhat, self.rstd, self.slopes, self.d, self.other, self.d_rows,
-                    self.pack, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
-                    np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
-                    np.uint32(keep_threshold(recipe.corruption if recipe.family == "dae" else 0.0)),
-                    float(recipe.kl_weight_in(epoch)) if recipe.family == "vae" else 0.0,
-                    float(recipe.learning_rate(epoch)), float(recipe.weight_decay),
-                    float(recipe.nonzero_weight), float(recipe.all_weight), epoch * self.n_steps_per_epoch,
-                    self.no_output if output is None else output.ravel(), meeting, helping,
-                )
-            )  # fmt: skip
-
-        return CORES.run(one_pass, self.n_cores)
 
 
 class NativeEngine:
@@ -264,8 +57,11 @@ class NativeEngine:
         if self._is_prepared:
             return
         split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
-        with blamed_on_machine("the training cannot be compiled"), without_collection():
-            self._fit(split, Fit((1,), 1, Recipe(epochs=1)), StopFlag())
+        with blamed_on_machine("the training cannot be compiled"):
+            from autoenc.engines.compiling import without_collection
+
+            with without_collection():
+                self._fit(split, Fit((1,), 1, Recipe(epochs=1)), StopFlag())
         self._is_prepared = True
 
     def fit(
@@ -285,14 +81,18 @@ class NativeEngine:
     def _fit(
         self, split: Split, fit: Fit, stop: StopFlag, watch: Watch | None = None, initial: State | None = None
     ) -> Outcome:
+        from autoenc.engines.native_training import CORES
+
         with CORES.training():
             return self._train(split, fit, stop, watch, initial)
 
     def _train(
         self, split: Split, fit: Fit, stop: StopFlag, watch: Watch | None, initial: State | None
     ) -> Outcome:
+        from autoenc.engines.native_training import Training
+
         started = time.perf_counter()
-        training = _Training(split, fit, self.dtype, stop, initial, self.n_cores)
+        training = Training(split, fit, self.dtype, stop, initial, self.n_cores)
         kept = training.p
 
         def keep() -> None:
@@ -310,9 +110,11 @@ class NativeEngine:
 
     def reconstruct(self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]) -> Floats:
         """Reconstruct rows; see :class:`autoenc.engines.contract.Engine`."""
+        from autoenc.engines.native_training import CORES, Training
+
         self.prepare()
         with CORES.training():
-            return _Training(split, fit, self.dtype, StopFlag(), state, self.n_cores).reconstruct(rows)
+            return Training(split, fit, self.dtype, StopFlag(), state, self.n_cores).reconstruct(rows)
 
     def seconds_per_row(self, values: NDArray[np.float32], fit: Fit) -> float:
         """Return the time to reconstruct a row and take its loss: the fastest of a few passes over all rows.
@@ -324,8 +126,10 @@ class NativeEngine:
             values: float32 ``[rows, columns]``, NaN where a cell is missing.
             fit: Whose network.
         """
+        from autoenc.engines.native_training import Training
+
         rows = np.arange(len(values))
-        training = _Training(Split(values, rows, rows[:0]), fit, self.dtype, StopFlag(), None, n_cores=1)
+        training = Training(Split(values, rows, rows[:0]), fit, self.dtype, StopFlag(), None, n_cores=1)
         times = []
         for _ in range(4):
             started = time.perf_counter()

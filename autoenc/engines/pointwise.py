@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from autoenc.engines import simd, smooth
-from autoenc.engines.randomness import combine, standard_normal
+from autoenc.engines.hashing import combine, standard_normal
 from autoenc.engines.simd import INNER
 
 __all__ = [

@@ -11,31 +11,26 @@ The hash is a 32-bit finalizer of the xor-shift-multiply kind with the constants
 
 from __future__ import annotations
 
-import math
 from math import sqrt
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from autoenc.engines.compiling import compiled
 from autoenc.engines.contract import State
-from autoenc.engines.simd import INNER, outlined
 from autoenc.models.grid import NetworkShape
 
 __all__ = [
     "CORRUPTION",
     "NOISE",
     "batch_order",
+    "combined",
     "dropout_mask",
     "initial_state",
     "keep_threshold",
-    "key_of",
     "latent_noise",
     "layer_key",
     "row_hash",
-    "standard_normal",
 ]
 
 # Where hidden layers count from 0, the cells that a denoising autoencoder does not see and the noise of a
@@ -45,8 +40,8 @@ CORRUPTION, NOISE = 2**32 - 1, 2**32 - 2
 _GOLDEN = np.uint32(0x9E3779B1)  # 2**32 divided by the golden ratio: spreads consecutive integers
 
 
-def _combine(key: Any, number: Any) -> Any:
-    """Hash ``number`` into ``key``; both uint32, scalars or arrays."""
+def combined(key: Any, number: Any) -> Any:
+    """Return ``number`` hashed into ``key``; both uint32, scalars of compiled code or arrays."""
     word = key ^ np.uint32(number * _GOLDEN)
     word = word ^ (word >> np.uint32(16))
     word = np.uint32(word * np.uint32(0x85EBCA6B))
@@ -55,31 +50,12 @@ def _combine(key: Any, number: Any) -> Any:
     return word ^ (word >> np.uint32(16))
 
 
-combine = njit(**INNER)(_combine)
-"""The compiled hash step, for scalars."""
-
-
-@njit(**INNER)
-def key_of(seed, epoch, step, layer):  # type: ignore[no-untyped-def]
-    """Return the uint32 from which one layer's dropout decisions of one step follow, to compiled code."""
-    outlined()
-    key = combine(np.uint32(seed), np.uint32(epoch))
-    key = combine(key, np.uint32(step))
-    return combine(key, np.uint32(layer))
-
-
-@compiled
-def layer_key(seed, epoch, step, layer):  # type: ignore[no-untyped-def]
+def layer_key(seed: int, epoch: int, step: int, layer: int) -> np.uint32:
     """Return the uint32 from which one layer's dropout decisions of one step follow."""
-    return key_of(seed, epoch, step, layer)
-
-
-@njit(**INNER)
-def standard_normal(unit_key, row):  # type: ignore[no-untyped-def]
-    """Draw for one latent unit and row, by the transform of Box and Muller (1958)."""
-    first, second = combine(unit_key, np.uint32(2 * row)), combine(unit_key, np.uint32(2 * row + 1))
-    radius = math.sqrt(-2.0 * math.log((first + 0.5) / 2.0**32))
-    return radius * math.cos(2.0 * math.pi * (second / 2.0**32))
+    key, *others = np.array([[seed], [epoch], [step], [layer]], np.uint32)
+    for number in others:
+        key = row_hash(key, number)
+    return np.uint32(key[0])
 
 
 def latent_noise(seed: int, epoch: int, step: int, n_rows: int, n_units: int) -> NDArray[np.float64]:
@@ -95,7 +71,7 @@ def latent_noise(seed: int, epoch: int, step: int, n_rows: int, n_units: int) ->
 
 def row_hash(key: NDArray[np.uint32], row: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Return the last hash step, over rows; broadcasts."""
-    return np.asarray(_combine(key, row), dtype=np.uint32)
+    return np.asarray(combined(key, row), dtype=np.uint32)
 
 
 def keep_threshold(dropout: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, combinations_with_replacement, pairwise
 from math import comb
 from typing import Any, Literal, NamedTuple
 
@@ -203,7 +203,9 @@ class ArchitectureGrid(Sequence[Architecture]):
         return tuple(stack)
 
     def __iter__(self) -> Iterator[Architecture]:
-        return (self[i] for i in range(len(self)))
+        # In the same order as by index, and without counting.
+        depths = range(1, self.max_layers + 1)
+        return chain.from_iterable(combinations_with_replacement(self.widths, depth) for depth in depths)
 
     def __contains__(self, stack: object) -> bool:
         return (

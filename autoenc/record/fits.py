@@ -7,9 +7,11 @@ Optuna's own tools read it: ``optuna.load_study``, the dashboard.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import optuna
@@ -244,7 +246,7 @@ def _as_trial(context: Context, fit: Fit, outcome: Outcome, engine: str) -> Froz
 
 def _from_trial(context: Context, trial: FrozenTrial | Finished) -> tuple[Fit, Outcome]:
     attrs = trial.user_attrs
-    recipe = Recipe(**attrs["recipe"])
+    recipe = _recipe_of(json.dumps(attrs["recipe"]))
     fit = Fit(tuple(attrs["architecture"]), context.latent_dim, recipe, attrs["seed"], attrs["fold"])
     final = attrs["final_train_loss"]
     losses = [trial.intermediate_values[epoch] for epoch in sorted(trial.intermediate_values)]
@@ -253,6 +255,12 @@ def _from_trial(context: Context, trial: FrozenTrial | Finished) -> tuple[Fit, O
         attrs["train_losses"], losses, train, attrs["seconds"], {}, attrs["kept_epoch"], attrs["failure"],
         **{name: _number(attrs[name]) for name in _LATER if name in attrs},
     )  # fmt: skip
+
+
+@lru_cache(1024)
+def _recipe_of(text: str) -> Recipe:
+    """Return the recipe of a fit; one for all that have the same."""
+    return Recipe(**json.loads(text))
 
 
 def _number(value: object) -> float:

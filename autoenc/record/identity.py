@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from autoenc.engines.contract import Fit
@@ -69,15 +69,20 @@ class Context:
 
     def identity(self, fit: Fit) -> str:
         """Return what a fit's result is known by, 32 hexadecimal digits."""
-        rest = [list(fit.architecture), fit.recipe.as_dict(), fit.fold, fit.seed]
+        widths = ",".join(map(str, fit.architecture))
         digest = self._digest.copy()
-        digest.update(_text(rest)[1:].encode())
+        digest.update(f"[{widths}],{fit.recipe.as_text},{_name_text(fit.fold)},{fit.seed}]".encode())
         return digest.hexdigest()[:32]
 
     @cached_property
     def _digest(self) -> hashlib._Hash:
         """The digest of a list that begins with this context, up to there."""
         return hashlib.sha256(f"[{_text(self.as_dict())},".encode())
+
+
+@lru_cache(1024)
+def _name_text(name: str) -> str:
+    return _text(name)
 
 
 def _hash(value: Any) -> str:

@@ -239,6 +239,7 @@ class CheckedJournal(Checked, Journal):
 
     def __init__(self, path: Path) -> None:
         self._begin(str(path))
+        self._file = _file_at(path)
         self._lines, self._gathered = _Backend(str(path)), threading.local()
         super().__init__(self._lines, partial(_Replay, self._lines))
         if not self.replay.get_all_studies():
@@ -249,6 +250,10 @@ class CheckedJournal(Checked, Journal):
                 )
             _check_beginning(path)
         self._tell()
+
+    def is_of(self, path: Path) -> bool:
+        """Return whether it has read the file that is at a path now."""
+        return self._file is not None and self._file == _file_at(path)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to a thread, as the storage's own lock is left out."""
@@ -342,6 +347,15 @@ class CheckedJournal(Checked, Journal):
         """Provide what reads trials; see :class:`~autoenc.record.checked.Checked`."""
         with self._lines.reading() as read:
             yield lambda place: _finished(read(place))
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another that takes its place; None where there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 def _finished(log: dict[str, Any]) -> Finished:

@@ -22,10 +22,10 @@ FIRST = b'{"op_code":'
 """How every line begins."""
 _END = re.compile(rb',"sum":"=([0-9a-f]{16})"\}\Z')
 _WHOLE = re.compile(
-    rb'\{"op_code":4,"worker_id":"([^"\\]*)","study_id":(\d+),"datetime_start":(?:null|"[^"\\]*"),'
-    rb'"state":[123],.*"at":\[(\d+(?:,\d+)*)\],"sum":"=[0-9a-f]{16}"\}\Z',
-    re.DOTALL,
+    rb'\{"op_code":4,"worker_id":"([^"\\]*)","study_id":(\d+),"datetime_start":(?:null|"[^"\\]*"),"state":[123],'
 )
+_COUNTS = b'"at":['
+_WHOLE_END = re.compile(rb'"at":\[(\d+(?:,\d+)*)\],"sum":"=([0-9a-f]{16})"\}\Z')
 _IDENTITY = re.compile(rb'"user_attrs":\{"identity":"([0-9a-f]{32})"')
 
 
@@ -100,11 +100,15 @@ def _holds(text: bytes, log: dict[str, Any]) -> bool:
 
 def whole_trial(text: bytes) -> Whole | None:
     """Return what an intact line that holds a trial that ended says of it; None of any other line."""
-    begins = _WHOLE.match(text)
-    if begins is None or not is_intact(text):
+    begins, at = (
+        _WHOLE.match(text),
+        text.rfind(_COUNTS),
+    )  # beginning and end tell it, and what is between is long
+    ends = None if begins is None or at < begins.end() else _WHOLE_END.match(text, at)
+    if begins is None or ends is None or _sum_of(text[: ends.end(1) + 1]).encode() != ends[2]:
         return None
     identity = _IDENTITY.search(text)
     return Whole(
-        begins[1].decode(), int(begins[2]), [int(count) for count in begins[3].split(b",")],
+        begins[1].decode(), int(begins[2]), [int(count) for count in ends[1].split(b",")],
         None if identity is None else identity[1].decode(),
     )  # fmt: skip

@@ -94,6 +94,26 @@ class TrackedRun:
         self._write()
         return self
 
+    def measured_before(self, stack: str, name: str) -> float | None:
+        """Return a number that the last run of the same command, options, table and machine measured.
+
+        Args:
+            stack: What that run must have chosen.
+            name: Of the metric.
+
+        Returns:
+            None where no such run knows it.
+        """
+        same = ("command", "settings_sha256", "data_fingerprint", "environment")
+        for path in sorted(self.path.parent.glob("*.json"), reverse=True):
+            with contextlib.suppress(OSError, InputError):
+                earlier = read_run(path)
+                metrics = earlier["metrics"] or {}
+                is_same = all(earlier.get(key) == self._document[key] for key in same)
+                if is_same and metrics.get("chosen_stack") == stack and isinstance(metrics.get(name), float):
+                    return float(metrics[name])
+        return None
+
     def conclude(
         self,
         state: str,

@@ -23,13 +23,17 @@ def journal_path(folder: Path, shard: tuple[int, int] | None = None) -> Path:
 
 
 @quiet_optuna()
-def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
+def open_storage(
+    place: Path | str, read_only: bool = False, opened: BaseStorage | None = None
+) -> BaseStorage:
     """Open a journal file or an Optuna storage URL.
 
     Args:
         place: A journal's path, or a URL such as ``sqlite:///study.db``.
         read_only: Leave a journal as it is; otherwise what a killed process left at its end is
             removed, which only the holder of its lock may do.
+        opened: What was opened before; where it is the same journal it is gone on with, as a long one takes
+            seconds to read.
 
     Raises:
         InputError: If it cannot be opened or is not a record.
@@ -41,6 +45,9 @@ def open_storage(place: Path | str, read_only: bool = False) -> BaseStorage:
         if not read_only:
             refuse_link(place)
             mend(place)
+        if isinstance(opened, CheckedJournal) and opened.is_of(place):
+            opened.synchronize()
+            return opened
         return CheckedJournal(place)
     if is_masked(place):
         raise InputError(

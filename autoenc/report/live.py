@@ -12,7 +12,7 @@ from typing import Any
 
 from autoenc.report.pictures import write_picture
 from autoenc.report.progress import draw_progress, progress_plot
-from autoenc.report.results import SearchResults, csv_text, json_bytes
+from autoenc.report.results import SearchResults, json_bytes
 from autoenc.system.paths import OutputPaths, utf8, write_atomically
 
 __all__ = ["LiveView", "state_of_record", "unfinished_state"]
@@ -65,7 +65,7 @@ class LiveView:
     def _write(self, state: str, drawing: bool = True) -> None:
         begun = time.monotonic()
         write_atomically(self._paths.state_json, json_bytes(self._state(state)))
-        write_atomically(self._paths.live_csv, utf8(csv_text(self._results)))
+        write_atomically(self._paths.live_csv, utf8(self._results.table_text))
         if self._results.finished and drawing:
             write_picture(self._paths.progress_png, draw_progress, progress_plot(self._results))
         self._last = time.monotonic()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
+from autoenc.system.paths import png_content, write_atomically
 
-from autoenc.system.paths import write_atomically
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["write_picture"]
 
@@ -33,7 +38,7 @@ def write_picture(path: Path, draw: Callable[..., Figure], *shown: Any) -> None:
     """
     key = hashlib.sha256(f"{_drawn_by()} {draw.__qualname__} {shown!r}".encode()).hexdigest()
     if not _shows(path, key):
-        write_atomically(path, lambda file: draw(*shown).savefig(file, format="png", metadata={_KEY: key}))
+        write_atomically(path, png_content(draw(*shown), {_KEY: key}))
 
 
 def _shows(path: Path, key: str) -> bool:
@@ -50,10 +55,40 @@ def _shows(path: Path, key: str) -> bool:
 @cache
 def _drawn_by() -> str:
     """Return a digest of the code that draws, of Matplotlib's version, and of its user's settings."""
-    import matplotlib
-
     files = sorted(Path(__file__).parent.glob("*.py"))
     code = b"".join(file.read_bytes() for file in files)
-    # Not by its own items, which would go and look for a backend.
-    style = {name: value for name, value in dict.items(matplotlib.rcParams) if not name.startswith("backend")}
-    return hashlib.sha256(code + f"{matplotlib.__version__} {style!r}".encode()).hexdigest()
+    for path in _style_files():
+        with suppress(OSError):
+            code += path.read_bytes()
+    return hashlib.sha256(code + f"{version('matplotlib')} {_changed_style()!r}".encode()).hexdigest()
+
+
+def _style_files() -> Iterator[Path]:
+    """Yield where Matplotlib looks for its user's settings; it is not imported to tell them."""
+    name = "matplotlibrc"
+    yield Path(name)
+    if named := os.environ.get("MATPLOTLIBRC"):
+        yield from (Path(named), Path(named, name))
+    if named := os.environ.get("MPLCONFIGDIR"):
+        yield Path(named, name)
+        return
+    with suppress(RuntimeError):  # no home
+        yield Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", "matplotlib", name)
+        yield Path.home() / ".matplotlib" / name
+    if named := os.environ.get("LOCALAPPDATA"):
+        yield Path(named, "matplotlib", name)
+
+
+def _changed_style() -> dict[str, Any]:
+    """Return the settings that this process has changed since they were read from these files."""
+    if "matplotlib" not in sys.modules:
+        return {}
+    import matplotlib
+
+    # Not by their own items, which would go and look for a backend.
+    style, read = dict(dict.items(matplotlib.rcParams)), dict(dict.items(matplotlib.rcParamsOrig))
+    return {
+        name: value
+        for name, value in style.items()
+        if not name.startswith("backend") and value != read.get(name)
+    }

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autoenc.analysis.selection import pareto_front
+from autoenc.report.backend import import_figure
 from autoenc.report.labels import counted, wrapped_name
 from autoenc.report.results import SearchResults
 from autoenc.searching.trials import TrialResult
+
+if TYPE_CHECKING:  # a search that has nothing to draw does without Matplotlib
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 __all__ = [
     "COLOURS",
@@ -43,7 +44,7 @@ _UNITS = {"sparse": UNIT, "mse": "(squared error, scaled units)"}
 
 def new_figure(width: float = 9.0, height: float = 5.5) -> Figure:
     """Make an empty figure, in inches, that keeps labels inside."""
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    return import_figure()(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def log_scale(axis: Axes, losses: Sequence[float]) -> None:
@@ -53,7 +54,11 @@ def log_scale(axis: Axes, losses: Sequence[float]) -> None:
 
 
 def plain_ticks(*axes: Axis) -> None:
-    """Show numbers instead of powers of ten on log axes that span little."""
+    """Show numbers instead of powers of ten on log axes, and enough of them where these span little."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+
+    from autoenc.report.ticks import write_out_powers
+
     for axis in axes:
         if axis.get_scale() == "log":
             low, high = axis.get_view_interval()
@@ -62,6 +67,8 @@ def plain_ticks(*axes: Axis) -> None:
                 axis.set_major_locator(MaxNLocator(6) if high / low < 4 else LogLocator(subs=(1, 2, 3, 5)))
                 axis.set_major_formatter(ScalarFormatter())
                 axis.set_minor_formatter(NullFormatter())
+            else:
+                write_out_powers(axis)
 
 
 def label_axes(axis: Axes, xlabel: str, ylabel: str, title: str) -> None:
@@ -122,6 +129,8 @@ def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
 
 def draw_curves(plot: CurvesPlot) -> Figure:
     """Draw the curves, with their legend beside them."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure()
     axis = figure.add_subplot()
     for i, curve in enumerate(plot.curves):

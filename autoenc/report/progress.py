@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING, NamedTuple
 
 from autoenc.report.labels import wrapped_name
 from autoenc.report.plots import COLOURS, legend_beside, log_scale, loss_name, new_figure, plain_ticks
 from autoenc.report.results import SearchResults
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["THRESHOLDS", "ProgressPlot", "draw_progress", "progress_plot"]
 
@@ -57,6 +57,10 @@ def progress_plot(results: SearchResults) -> ProgressPlot:
 
 def draw_progress(plot: ProgressPlot) -> Figure:
     """Draw losses with their minima above, numbers of parameters below."""
+    from matplotlib.ticker import MaxNLocator
+
+    from autoenc.report.ticks import write_out_powers
+
     figure = new_figure(10.0, 7.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
     trials = range(1, len(plot.losses) + 1)
@@ -84,6 +88,7 @@ def draw_progress(plot: ProgressPlot) -> Figure:
     legend_beside(upper)
     lower.scatter(trials, plot.parameters, s=16, color=COLOURS[3], marker="s")
     lower.set_yscale("log")
+    write_out_powers(lower.yaxis)
     lower.set_ylabel("trainable parameters")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     lower.set_xlabel("trial, in the order of training")

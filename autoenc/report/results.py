@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,10 +20,12 @@ from autoenc.data.division import HOLDOUT
 from autoenc.engines import Fit, Outcome
 from autoenc.errors import InputError
 from autoenc.record.fits import FitRecord
+from autoenc.record.outcomes import Outcomes
 from autoenc.report.base import Results
 from autoenc.report.cells import csv_lines
+from autoenc.report.remembered import remembered
 from autoenc.searching.finalists import JudgedTrials
-from autoenc.searching.strategies import Finalists, Halving, Strategy, make_strategy
+from autoenc.searching.strategies import Finalists, Grid, Halving, Strategy, make_strategy
 from autoenc.searching.trials import Trial, TrialResult, trials_of
 from autoenc.settings import RaceSettings, SearchSettings
 from autoenc.system.paths import utf8
@@ -62,6 +64,8 @@ class SearchResults(Results):
         search: What the search noted about itself: ``columns``, ``fingerprint``, ``n_rows``, ``n_train``,
             ``n_test``, ``engine``, ``environment`` and ``baselines``; and ``ensemble`` where one was made.
         outcomes: Every fit that is done so far.
+        source: What trains its models again.
+        memory: What was computed from these outcomes.
 
     Example:
         >>> import numpy as np
@@ -79,6 +83,7 @@ class SearchResults(Results):
     search: dict[str, Any]
     outcomes: MutableMapping[Fit, Outcome]
     source: ModelSource | None = field(default=None, compare=False)
+    memory: dict[str, Any] = field(default_factory=dict, init=False, compare=False)
 
     @classmethod
     def of(
@@ -96,7 +101,7 @@ class SearchResults(Results):
     def _first_strategy(self) -> Strategy:
         return self.strategy.strategy if isinstance(self.strategy, Finalists) else self.strategy
 
-    @property
+    @remembered
     def judged_again(self) -> JudgedTrials | None:
         """How the best trials did over further folds, as far as they are judged; None without finalists."""
         return self.strategy.judged(self.outcomes) if isinstance(self.strategy, Finalists) else None
@@ -148,12 +153,12 @@ class SearchResults(Results):
             return ["no stack has succeeded"]
         return [*answer_lines(self), *tied_names(self), baselines_line(self.baselines)]
 
-    @property
+    @remembered
     def trials(self) -> list[Trial]:
         """What is compared, in the order of the grid."""
         return self.strategy.compared(self.outcomes)
 
-    @property
+    @remembered
     def trained(self) -> list[Trial]:
         """What is trained: what is compared, warm starts reported beside it, and repeats of finalists."""
         return self.strategy.trained(self.outcomes)
@@ -187,23 +192,24 @@ class SearchResults(Results):
         shares = [self.search["baselines"][fold].get("pca_explained") for fold in folds]
         return None if None in shares else fmean(shares)
 
-    @property
+    @remembered
     def complete(self) -> list[TrialResult]:
         """Trials whose fits are all done, in the order of the grid."""
+        self.read_ahead(fit for trial in self.trials for fit in trial.fits)
         trial_results = (trial.result(self.outcomes) for trial in self.trials)
         return [result for result in trial_results if result is not None]
 
-    @property
+    @remembered
     def finished(self) -> list[TrialResult]:
         """Trials that succeeded, in the order of the grid."""
         return [result for result in self.complete if result.failure is None]
 
-    @property
+    @remembered
     def failed(self) -> list[TrialResult]:
         """Trials of which a fit failed, in the order of the grid."""
         return [result for result in self.complete if result.failure is not None]
 
-    @property
+    @remembered
     def failed_beside(self) -> list[TrialResult]:
         """Trials of which a fit failed, among those that are trained without being compared."""
         if self.settings.compare_warm or not self.settings.warm_start:
@@ -211,12 +217,12 @@ class SearchResults(Results):
         trial_results = (trial.result(self.outcomes) for trial in self.trained if trial.recipe.warm_start)
         return [result for result in trial_results if result is not None and result.failure is not None]
 
-    @property
+    @remembered
     def missing(self) -> list[Trial]:
         """Trials with unfinished fits, compared or not, in the order of the grid."""
         return [trial for trial in self.trained if any(fit not in self.outcomes for fit in trial.fits)]
 
-    @property
+    @remembered
     def ranked(self) -> list[TrialResult]:
         """Trials that succeeded, lowest loss first; ties go to the earlier in the grid."""
         return sorted(self.finished, key=lambda result: result.loss)
@@ -226,7 +232,7 @@ class SearchResults(Results):
         """Whether every trial that is done failed, and one did."""
         return bool(self.failed) and not self.finished
 
-    @property
+    @remembered
     def in_order_of_training(self) -> list[TrialResult]:
         """Trials that succeeded, in the order in which a search takes them: most work first.
 
@@ -243,7 +249,7 @@ class SearchResults(Results):
         # Of equal ones a search takes the later in the grid first.
         return sorted(self.finished, key=work)[::-1]
 
-    @property
+    @remembered
     def selection(self) -> Selection:
         """Which stack to keep, and how sure that is; there must be a finished trial."""
         finished, judged = self.finished, self.judged_again
@@ -256,16 +262,27 @@ class SearchResults(Results):
             return selection
         return best_of_sure(selection, finished, finished[0], self.settings.n_errors)
 
-    @property
+    @remembered
     def effects(self) -> list[Effect]:
         """What each option that varies does to the loss."""
         return factor_effects(self.finished, self.settings.factors)
 
-    @property
+    @remembered
     def halving(self) -> dict[str, Any] | None:
         """What halving spent against the whole grid; None of another strategy."""
         strategy = self._first_strategy
         return strategy.cost(self.outcomes, len(self.columns)) if isinstance(strategy, Halving) else None
+
+    @remembered
+    def n_configurations(self) -> int:
+        """Trials that would be compared if all were trained."""
+        strategy = self._first_strategy
+        return len(strategy.trials if isinstance(strategy, Grid | Halving) else trials_of(self.settings))
+
+    @remembered
+    def table_text(self) -> str:
+        """CSV with a line per architecture, best first, failed ones last."""
+        return csv_text(self)
 
     @property
     def n_dropped(self) -> int:
@@ -278,7 +295,7 @@ class SearchResults(Results):
         """Trials that would be compared but for a fit that is missing."""
         return len(self.trials) - len(self.complete)
 
-    @property
+    @remembered
     def warm_start(self) -> dict[str, Any] | None:
         """What warm starts save; None where none were asked for."""
         if not self.settings.warm_start:
@@ -310,6 +327,11 @@ class SearchResults(Results):
         chosen = self.selection.chosen
         return self.outcomes.get(chosen.trial.refit(chosen))
 
+    def read_ahead(self, fits: Iterable[Fit]) -> None:
+        """Read the outcomes of many fits in one go, where they are in a record and not read yet."""
+        if isinstance(self.outcomes, Outcomes):
+            self.outcomes.read_ahead(fits)
+
     def n_parameters(self, trial: Trial) -> int:
         """Return the trainable parameters of a trial's network."""
         return trial.n_parameters(len(self.columns))
@@ -321,7 +343,7 @@ def results_document(results: SearchResults) -> dict[str, Any]:
     document = {
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "args": settings.model_dump(mode="json"),
-        "total_configurations": len(trials_of(settings)),
+        "total_configurations": results.n_configurations,
         "best_configuration": _best(results),
         "baselines": results.baselines,
         "pca_explained_variance": results.pca_explained,
@@ -452,10 +474,18 @@ def finite(value: T) -> T:
     if isinstance(plain, dict):
         plain = {key: finite(item) for key, item in plain.items()}
     elif isinstance(plain, list):
-        plain = [finite(item) for item in plain]
+        plain = plain if _are_finite(plain) else [finite(item) for item in plain]
     elif isinstance(plain, float) and not isfinite(plain):
         plain = None
     return cast("T", plain)
+
+
+def _are_finite(values: list[Any]) -> bool:
+    """Return whether a list holds finite numbers and nothing else, as most lists and the longest do."""
+    try:
+        return all(map(isfinite, values))
+    except TypeError:
+        return False
 
 
 def json_bytes(document: dict[str, Any]) -> bytes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING, NamedTuple
 
 from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, log_scale, new_figure, plain_ticks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["TrainingPlot", "draw_training"]
 
@@ -23,6 +23,8 @@ class TrainingPlot(NamedTuple):
 
 def draw_training(plot: TrainingPlot) -> Figure:
     """Draw both curves, with PCA as a line."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure()
     axis = figure.add_subplot()
     epochs = range(1, len(plot.test_losses) + 1)

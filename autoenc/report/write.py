@@ -9,7 +9,7 @@ from autoenc.report.effects_plot import draw_effects
 from autoenc.report.latent import LatentPlot, draw_latent, latent_plot
 from autoenc.report.pictures import write_picture
 from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves, loss_name
-from autoenc.report.results import SearchResults, csv_text, json_bytes, results_document
+from autoenc.report.results import SearchResults, json_bytes, results_document
 from autoenc.system.paths import OutputPaths, png_content, utf8, write_atomically
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
@@ -37,7 +37,7 @@ def write_reports(
         OSError: If a file cannot be written; every file is then whole, the old one or the new one.
     """
     write_atomically(paths.results_json, json_bytes(results_document(results)))
-    write_atomically(paths.results_csv, utf8(csv_text(results)))
+    write_atomically(paths.results_csv, utf8(results.table_text))
     written = [("results", paths.results_json), ("table", paths.results_csv)]
     if not pictures:
         return written

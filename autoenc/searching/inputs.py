@@ -15,6 +15,7 @@ from autoenc.data.table import TEST_SHARE, Table, label_fingerprint, table_of
 from autoenc.engines import Engine, make_engine
 from autoenc.errors import InputError
 from autoenc.record.identity import Context
+from autoenc.record.storage import journal_path
 from autoenc.searching.connect import connect
 from autoenc.searching.loop import Executor, O, U
 from autoenc.searching.ready import prepare_ahead
@@ -48,8 +49,9 @@ def prepare_inputs(
         engine = make_engine(settings.engine, settings.device, n_cores=n_cores)
         if engine.name == "stacked" and engine.device == "cpu":
             warn("warning: --engine stacked is slower than native on a CPU; it is made for a GPU")
-        # Compiling, the first time, goes on while the table is read.
-        prepare_ahead(engine)
+        # Compiling, the first time, goes on while the table is read; not where all may be recorded.
+        if folder is None or not journal_path(folder).exists():
+            prepare_ahead(engine)
     except InputError as error:
         problems += error.problems
     try:

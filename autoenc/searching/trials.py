@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
+from math import fsum
 from statistics import fmean, stdev
 from typing import Any, Literal
 
@@ -76,7 +77,14 @@ class Trial:
 
     def n_parameters(self, input_dim: int) -> int:
         """Return the number of trainable parameters."""
-        return self.fits[0].network(input_dim).count_parameters()
+        if input_dim not in self._n_parameters:
+            self._n_parameters[input_dim] = self.fits[0].network(input_dim).count_parameters()
+        return self._n_parameters[input_dim]
+
+    @cached_property
+    def _n_parameters(self) -> dict[int, int]:
+        """The numbers that were asked for, by the columns of the table."""
+        return {}
 
     def result(self, outcomes: Mapping[Fit, Outcome]) -> TrialResult | None:
         """Return the summary of its fits; None while one is missing."""
@@ -131,7 +139,7 @@ class TrialResult:
         n_seeds = len(self.trial.seeds)
         return [fmean(self.losses[i : i + n_seeds]) for i in range(0, len(self.losses), n_seeds)]
 
-    @property
+    @cached_property
     def standard_error(self) -> float | None:
         """Standard error of that mean, over :attr:`repetitions`; None of a single one."""
         n = len(self.repetitions)
@@ -141,17 +149,17 @@ class TrialResult:
     def explained(self) -> float | None:
         """Mean explained variance of the rows that judge; None where earlier versions recorded none."""
         shares = [outcome.explained for outcome in self.outcomes]
-        return None if None in shares else fmean(value for value in shares if value is not None)
+        return None if None in shares else fmean([value for value in shares if value is not None])
 
     @property
     def best_test_loss(self) -> float:
         """Mean of each fit's lowest test loss."""
-        return fmean(outcome.best_test_loss for outcome in self.outcomes)
+        return fmean([outcome.best_test_loss for outcome in self.outcomes])
 
     @property
     def final_train_loss(self) -> float:
         """Mean of the training losses."""
-        return fmean(outcome.final_train_loss for outcome in self.outcomes)
+        return fmean([outcome.final_train_loss for outcome in self.outcomes])
 
     @property
     def train_losses(self) -> list[float]:
@@ -182,8 +190,11 @@ def _same_seed(seed: int, place: int) -> int:
 def _mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:
     if len(curves) == 1:
         return list(curves[0])
-    columns = zip_longest(*curves)
-    return [fmean(value for value in column if value is not None) for column in columns]
+    if len({len(curve) for curve in curves}) == 1:
+        return [
+            fsum(column) / len(curves) for column in zip(*curves, strict=True)
+        ]  # as fmean, in half the time
+    return [fmean([value for value in column if value is not None]) for column in zip_longest(*curves)]
 
 
 def trials_of(settings: SearchSettings) -> list[Trial]:
@@ -199,14 +210,17 @@ def trained_trials_of(settings: SearchSettings) -> list[Trial]:
     seeds = tuple(range(settings.seed, settings.seed + settings.seeds))
     factors = tuple(settings.factors)
 
+    # One object for all stacks: fits are looked up by the hash of their recipe, which it remembers.
+    recipes = [(recipe, replace(recipe, warm_start=True)) for recipe in settings.recipes()]
+
     def trial(stack: Architecture, recipe: Recipe) -> Trial:
         # Where warm trials are not compared the names of the others need not say that they are cold.
         own = (*factors, "warm_start") if recipe.warm_start and "warm_start" not in factors else factors
         return Trial(stack, settings.latent_size, recipe, folds, seeds, own, settings.measure)
 
     return [
-        trial(stack, replace(recipe, warm_start=warm))
+        trial(stack, recipe)
         for stack in settings.grid
-        for recipe in settings.recipes()
-        for warm in ((False, True) if settings.warm_start and len(stack) > 1 else (False,))
+        for both in recipes
+        for recipe in (both if settings.warm_start and len(stack) > 1 else both[:1])
     ]

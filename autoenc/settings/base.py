@@ -193,7 +193,8 @@ class Settings(BaseModel):
     As plain values, which is how they are stored and hashed, they hold no password: that of a URL is masked.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built where it is used: most settings are there for others to be made of, or for other commands.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     _instead: ClassVar[Mapping[str, str]] = {}
     """For options that other searches have and this one has no meaning for: what to do instead."""

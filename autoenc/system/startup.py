@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import sys
 
-__all__ = ["memory_is_limited", "prepare_process"]
+__all__ = ["is_program", "memory_is_limited", "prepare_process"]
 
 # Libraries that make a thread a core as they load: where one cannot be made, OpenBLAS sends its process
 # SIGINT, or waits for it without end. Fits have one thread each anyway.
 _THREAD_COUNTS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+_is_program = False
+
+
+def is_program() -> bool:
+    """Return whether this process is the program's own, and not somebody's who uses the package."""
+    return _is_program
 
 
 def prepare_process() -> None:
@@ -18,6 +25,8 @@ def prepare_process() -> None:
     A daemon or a shell (``2>&-``) may have closed them: the next file to be opened, a record perhaps, would
     then take their place and receive what libraries write to them.
     """
+    global _is_program
+    _is_program = True
     _occupy_standard_descriptors()
     for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         if getattr(sys, name) is None:

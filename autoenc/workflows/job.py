@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from optuna.storages import BaseStorage
 
 from autoenc.data.division import HOLDOUT, Division
 from autoenc.data.read import ReadTable
@@ -47,6 +49,7 @@ class SearchJob:
         table: What it learns from.
         shard: Which part of the grid, as (i, N); None for all of it.
         is_on_disk: Whether it keeps a record and files in a folder; else it leaves nothing behind.
+        opened: Its record as it was read, once it was.
     """
 
     settings: SearchSettings
@@ -55,6 +58,7 @@ class SearchJob:
     table: Table
     shard: tuple[int, int] | None
     is_on_disk: bool = True
+    opened: BaseStorage | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def prepare(
@@ -196,8 +200,8 @@ class SearchJob:
         journal = journal_path(self.paths.folder, self.shard)
         if not self.is_on_disk or self.settings.fresh or not is_there(self.settings.storage or journal):
             return []
-        storage = open_storage(self.settings.storage or journal, read_only=True)
-        return [record for record in records_in(storage) if record.context == self.context]
+        self.opened = open_storage(self.settings.storage or journal, read_only=True)
+        return [record for record in records_in(self.opened) if record.context == self.context]
 
     def warnings(self) -> list[str]:
         """Return what was left out of the table or the loss, or looks odd; a sentence each."""

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from optuna.storages import InMemoryStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 
 from autoenc.engines import Fit, Outcome
 from autoenc.record.fits import FitRecord
@@ -105,7 +105,9 @@ def _open_record(job: SearchJob, screen: Screen, note: dict[str, Any]) -> FitRec
     settings, journal = job.settings, journal_path(job.paths.folder, job.shard)
     if job.is_on_disk and settings.fresh and settings.storage is None and (kept := keep_aside(journal)):
         screen.say(f"the old record is kept as {kept}")
-    storage = open_storage(settings.storage or journal) if job.is_on_disk else InMemoryStorage()
+    storage: BaseStorage = InMemoryStorage()
+    if job.is_on_disk:
+        storage, job.opened = open_storage(settings.storage or journal, opened=job.opened), None
     if settings.fresh and settings.storage is not None:
         name = keep_study_aside(storage, job.context.name)
         if name is not None:
@@ -143,7 +145,7 @@ def _run(
         if feed is not None:
             feed.keep([path for _, path in written])
         if run is not None:
-            _conclude_run(run, job, results, signals)
+            _conclude_run(run, job, results, signals, has_trained=bool(pending))
     return SearchRun(results, written, signals)
 
 
@@ -167,15 +169,19 @@ def _tracked(job: SearchJob) -> TrackedRun:
     return TrackedRun(job.paths.folder, "search", job.settings, job.context.fingerprint, seeds)
 
 
-def _conclude_run(run: TrackedRun, job: SearchJob, results: SearchResults, signals: StopOnSignals) -> None:
+def _conclude_run(
+    run: TrackedRun, job: SearchJob, results: SearchResults, signals: StopOnSignals, has_trained: bool
+) -> None:
     state, reason = f"stopped by {signals.name}" if signals.number else "finished", None
     if not results.ranked:
         if results.failed and not signals.number:
             state, reason = "failed", results.failed[0].failure
         run.conclude(state, reason=reason)
         return
-    metrics = search_metrics(results, job.table.values, job.engine)
-    run.conclude(state, metrics, curves_of(results.selection.chosen))
+    chosen, timed = results.selection.chosen, None
+    if not has_trained:  # then it was measured by the run that did, and no compiled code is needed
+        timed = run.measured_before(chosen.trial.name, "inference_us_per_row")
+    run.conclude(state, search_metrics(results, job.table.values, job.engine, timed), curves_of(chosen))
 
 
 def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list[Fit]:
@@ -186,6 +192,7 @@ def _pending(job: SearchJob, results: SearchResults, retry_failed: bool) -> list
         return outcome is None or (retry_failed and outcome.failure is not None)
 
     proposed = results.strategy.propose(results.outcomes)
+    results.read_ahead(proposed)
     mine = set(job.fits) if job.shard else None
     return [fit for fit in proposed if (mine is None or fit in mine) and wanted(fit)]
 

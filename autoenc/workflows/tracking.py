@@ -24,6 +24,7 @@ def metrics_of(
     engine: Engine,
     best: TrialResult | None = None,
     rule: str = "best",
+    timed: float | None = None,
 ) -> dict[str, Any]:
     """Return loss, size and speed of the trial that is kept, and the lowest loss.
 
@@ -31,12 +32,13 @@ def metrics_of(
         chosen: The trial that is kept; size, times and convergence are its own.
         values: ``[rows, columns]``, the table.
         engine: What trained it. Only the native engine measures the time of a row: it needs no model for that
-            and no torch; of another engine the time is None.
+            and no torch; of another engine the time is None, or what it is given.
         best: The trial with the lowest loss, where another may have been chosen.
         rule: How it was chosen.
+        timed: The time of a row in microseconds where it was measured before.
     """
-    fit, timed = chosen.trial.fits[0], None
-    if engine.name == "native":
+    fit = chosen.trial.fits[0]
+    if engine.name == "native" and timed is None:
         from autoenc.engines.native import NativeEngine
 
         with np.errstate(over="ignore"):
@@ -56,13 +58,21 @@ def metrics_of(
     }
 
 
-def search_metrics(results: SearchResults, values: NDArray[np.float64], engine: Engine) -> dict[str, Any]:
+def search_metrics(
+    results: SearchResults, values: NDArray[np.float64], engine: Engine, timed: float | None = None
+) -> dict[str, Any]:
     """Return the metrics of an exhaustive search, of which a trial succeeded.
 
     With folds also the loss on the test rows, and with an ensemble that of the ensemble, once they are known.
+
+    Args:
+        results: The search.
+        values: ``[rows, columns]``, the table.
+        engine: What trained it.
+        timed: See :func:`metrics_of`.
     """
     selection, holdout, together = results.selection, results.holdout_outcome, results.ensemble
-    metrics = metrics_of(selection.chosen, values, engine, selection.best, selection.rule)
+    metrics = metrics_of(selection.chosen, values, engine, selection.best, selection.rule, timed)
     if holdout is not None and holdout.failure is None:
         metrics["test_loss"] = holdout.final_test_loss
     if results.settings.ensemble and together and together["test_loss"] is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autoenc.engines import Fit, Outcome, Recipe, native
+from autoenc.engines import Fit, Outcome, Recipe, native_training
 from autoenc.engines import cores as cores_module
 from autoenc.engines.cores import Cores, n_runnable
 from autoenc.engines.native import NativeEngine
@@ -45,8 +45,8 @@ class AllTogether(Cores):
 def together(monkeypatch: pytest.MonkeyPatch) -> AllTogether:
     """Any network is worth help, and gets it."""
     cores = AllTogether()
-    monkeypatch.setattr(native, "CORES", cores)
-    monkeypatch.setattr(native, "_WORTH_HELP", 0)
+    monkeypatch.setattr(native_training, "CORES", cores)
+    monkeypatch.setattr(native_training, "_WORTH_HELP", 0)
     return cores
 
 
@@ -99,7 +99,7 @@ def test_the_number_of_threads_changes_no_bit(
 
 def test_a_small_network_trains_alone(make_split, monkeypatch):
     cores = AllTogether()
-    monkeypatch.setattr(native, "CORES", cores)
+    monkeypatch.setattr(native_training, "CORES", cores)
     NativeEngine(n_cores=4).fit(make_split(), Fit((128, 64), 3, Recipe(epochs=2)))
     assert set(cores.n_threads) == {1}
 
@@ -125,7 +125,7 @@ def test_a_thread_that_never_comes_is_not_waited_for(make_split, together, monke
     split, fit = make_split(), Fit((17, 5), 2, Recipe(epochs=2))
     alone = NativeEngine().fit(split, fit)
     cores = Cores(idle)
-    monkeypatch.setattr(native, "CORES", cores)
+    monkeypatch.setattr(native_training, "CORES", cores)
     monkeypatch.setattr(cores, "_send", lambda *_: None)
     assert_same_bits(alone, NativeEngine(n_cores=3).fit(split, fit))
     monkeypatch.undo()
@@ -137,15 +137,15 @@ def test_a_thread_that_cannot_be_started_is_done_without(make_split, monkeypatch
 
     split, fit = make_split(), Fit((17, 5), 2, Recipe(epochs=2))
     alone = NativeEngine().fit(split, fit)
-    monkeypatch.setattr(native, "CORES", Cores(idle))
-    monkeypatch.setattr(native, "_WORTH_HELP", 0)
+    monkeypatch.setattr(native_training, "CORES", Cores(idle))
+    monkeypatch.setattr(native_training, "_WORTH_HELP", 0)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     assert_same_bits(alone, NativeEngine(n_cores=3).fit(split, fit))
 
 
 def test_many_fits_at_once_share_the_cores(make_split, monkeypatch):
-    monkeypatch.setattr(native, "CORES", Cores(idle))
-    monkeypatch.setattr(native, "_WORTH_HELP", 0)
+    monkeypatch.setattr(native_training, "CORES", Cores(idle))
+    monkeypatch.setattr(native_training, "_WORTH_HELP", 0)
     split = make_split(n_rows=300, n_columns=30)
     fits = [Fit((40 + i, 20), 2, Recipe(epochs=3), seed=i) for i in range(12)]
     alone = [NativeEngine().fit(split, fit) for fit in fits]

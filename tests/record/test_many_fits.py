@@ -137,6 +137,35 @@ class TestReading:
         assert len(n_read) == 1
         assert as_text(outcomes) == as_text(dict(make_fits(40)))
 
+    def test_many_at_once_are_the_same_as_one_by_one(self, journal: Path) -> None:
+        fits = [fit for fit, _ in make_fits(40)][:30]
+        together, alone = open_record(journal).outcomes(), open_record(journal).outcomes()
+        together.read_ahead([*fits, Fit((3,), 2, Recipe())])
+        assert {fit.digest: repr(together[fit]) for fit in fits} == {
+            fit.digest: repr(alone[fit]) for fit in fits
+        }
+        assert len(together) == 40
+        assert as_text(together) == as_text(alone)
+
+    def test_a_journal_that_was_read_is_gone_on_with(self, journal: Path) -> None:
+        read = open_storage(journal, read_only=True)
+        more = make_fits(45)[40:]
+        open_record(journal).add_all(more, "native")
+        with journal.open("ab") as file:
+            file.write(b'{"op_code":')  # as a killed process leaves it
+        storage = open_storage(journal, opened=read)
+        assert storage is read
+        assert as_text(FitRecord.of(storage, CONTEXT).outcomes()) == as_text(dict(make_fits(45)))
+        assert as_text(open_record(journal).outcomes()) == as_text(dict(make_fits(45)))
+
+    def test_one_that_took_its_place_is_read_anew(self, journal: Path, tmp_path: Path) -> None:
+        read = open_storage(journal, read_only=True)
+        journal.rename(tmp_path / "kept")
+        open_record(journal).add_all(make_fits(3), "native")
+        storage = open_storage(journal, opened=read)
+        assert storage is not read
+        assert as_text(FitRecord.of(storage, CONTEXT).outcomes()) == as_text(dict(make_fits(3)))
+
     def test_last_attempt_counts_until_one_succeeds(self, tmp_path: Path) -> None:
         (fit, good), (_, bad) = make_fits(1)[0], make_fits(7)[6]
         worse = Outcome([], [], float("nan"), 9.0, {}, failure="later")

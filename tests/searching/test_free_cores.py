@@ -12,7 +12,7 @@ import pytest
 
 import autoenc
 from autoenc.cli import main
-from autoenc.engines import native
+from autoenc.engines import native_training
 from autoenc.engines.cores import Cores
 from autoenc.engines.team import JOINED, WANTED
 from autoenc.estimators import training
@@ -40,8 +40,8 @@ def n_threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
             return super().run(patient, n_cores)
 
-    monkeypatch.setattr(native, "CORES", AllTogether(lambda: 0))
-    monkeypatch.setattr(native, "_WORTH_HELP", 0)
+    monkeypatch.setattr(native_training, "CORES", AllTogether(lambda: 0))
+    monkeypatch.setattr(native_training, "_WORTH_HELP", 0)
     for module in (inputs, training):
         monkeypatch.setattr(module, "available_cores", lambda: 3)
     return begun

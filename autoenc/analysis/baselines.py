@@ -39,7 +39,7 @@ def reconstruction_loss(
 
 
 def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, float]:
-    """Test losses of the baselines, fitted on the training rows of a split.
+    """Return test losses of the baselines, fitted on the training rows of a split.
 
     PCA needs whole rows: a missing cell, in training and in test rows, is given its column's mean over
     the training rows. As everywhere, only observed cells enter the loss.

@@ -81,7 +81,7 @@ def pareto_front(points: Sequence[tuple[int, float]]) -> list[int]:
 
 
 def knee(points: Sequence[tuple[int, float]]) -> int:
-    """Index of the point of a Pareto front where more size stops paying; sizes count as logarithms.
+    """Return the index of the point of a Pareto front beyond which size stops paying, on a log scale.
 
     Args:
         points: Size and loss, smallest size first.
@@ -91,7 +91,7 @@ def knee(points: Sequence[tuple[int, float]]) -> int:
 
 
 def elbow(points: Sequence[tuple[int, float]]) -> int | None:
-    """Index of the latent size beyond which the loss falls more slowly; None where there is no such bend.
+    """Return the index of the latent size beyond which the loss falls more slowly; None without one.
 
     Args:
         points: Latent size and loss, smallest size first.

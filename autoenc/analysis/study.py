@@ -21,7 +21,7 @@ def study_trials(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def ranked_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Complete trials with a finite value, best first; of equal ones the earlier one."""
+    """Return complete trials with a finite value, best first; of equal ones the earlier one."""
     complete = [trial for trial in study_trials(study) if trial.state == TrialState.COMPLETE]
     return sorted((trial for trial in complete if isfinite(_value(trial))), key=_value)
 

@@ -29,7 +29,7 @@ Reconstruct = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 
 
 def explained_by_column(split: Split, reconstruct: Reconstruct) -> NDArray[np.float64]:
-    """Explained variance of each column over the rows that judge a split.
+    """Return the explained variance of each column over the rows that judge a split.
 
     Args:
         split: The data.
@@ -49,7 +49,7 @@ def explained_by_column(split: Split, reconstruct: Reconstruct) -> NDArray[np.fl
 def reconstruction_loss(
     split: Split, rows: NDArray[np.int64], reconstruct: Reconstruct, recipe: Recipe
 ) -> float:
-    """Sparse-aware loss (:func:`autoenc.models.loss.sparse_aware_loss`) of rows, summed in double precision.
+    """Return the loss :func:`autoenc.models.loss.sparse_aware_loss` of rows, summed in double precision.
 
     Args:
         split: The data.

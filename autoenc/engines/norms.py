@@ -19,7 +19,7 @@ NORM_EPS = 1e-6
 
 @njit(**INNER)
 def normalize(h, h_at, width, start, stop, stride, p, gain_at, shift_at, xhat, xhat_at, rstd, rstd_at):
-    """LayerNorm over the features, in place; keeps what the backward pass needs.
+    """Apply LayerNorm over the features, in place, and keep what the backward pass needs.
 
     Only lanes from ``start`` to ``stop``. Sums run in four parts that do not wait for each other: an
     addition takes four cycles to come back.
@@ -73,7 +73,7 @@ def normalize(h, h_at, width, start, stop, stride, p, gain_at, shift_at, xhat, x
 def normalize_gains(
     d, first, last, lanes, stride, xhat, xhat_at, g, padded, h, h_at, factor, masked,
 ):  # fmt: skip
-    """Gradients of gains and shifts, into ``g[unit]`` and ``g[padded + unit]``, of units first to last.
+    """Put gradients of gains and shifts into ``g[unit]`` and ``g[padded + unit]``, of units first to last.
 
     Where ``masked``, ``d`` is the gradient behind ReLU and dropout, whose outputs are ``h``: it passes,
     times ``factor``, where they are positive. Done here because the gradient is in registers here.
@@ -96,7 +96,7 @@ def normalize_gains(
 
 @njit(**INNER)
 def normalize_backward(d, width, start, stop, stride, p, gain_at, xhat, xhat_at, rstd, rstd_at):
-    """Gradient of a LayerNorm's input in place of that of its output, in lanes from start to stop."""
+    """Put the gradient of a LayerNorm's input in the place of its output's, in lanes start to stop."""
     simd.outlined()
     v = simd.lanes_of(d)
     inverse_width = simd.splat(d, 1.0 / width)

@@ -50,7 +50,7 @@ def copy(source, target, at, to, size):
 
 @njit(**INNER)
 def relu(h, at, size):
-    """ReLU in place, which is its own derivative's mask."""
+    """Apply ReLU in place, which is its own derivative's mask."""
     for i in range(at, at + size, simd.lanes_of(h)):
         y = simd.load(h, i)
         simd.store(h, i, simd.where_positive(y, y))
@@ -58,7 +58,7 @@ def relu(h, at, size):
 
 @njit(**INNER)
 def activate(h, at, size, slopes, slopes_at, activation):
-    """Any activation but ReLU, in place, with its derivative into ``slopes``."""
+    """Apply any activation but ReLU, in place, with its derivative into ``slopes``."""
     simd.outlined()
     for i in range(0, size, simd.lanes_of(h)):
         y = simd.load(h, at + i)
@@ -90,7 +90,7 @@ def dropout(h, at, first, last, lanes, stride, key, threshold, scale):
 
 @njit(**INNER)
 def gather(values, n_columns, rows, start, n, lanes, stride, x, observed, first, last):
-    """Rows of the table as lanes: cells with 0 for missing, and 1 or 0 for observed or not.
+    """Gather rows of the table as lanes: cells with 0 for missing, and 1 or 0 for observed or not.
 
     Only columns from first to last.
 
@@ -128,7 +128,7 @@ def gather(values, n_columns, rows, start, n, lanes, stride, x, observed, first,
 
 @njit(**INNER)
 def sample(h, at, to, size, lanes, stride, noise, noise_at, key, learning):
-    """Latent points from means and log variances: drawn while ``learning``, else the means."""
+    """Put latent points from means and log variances: drawn while ``learning``, else the means."""
     simd.outlined()
     for j in range(size):
         unit_key = combine(key, np.uint32(j))
@@ -143,7 +143,7 @@ def sample(h, at, to, size, lanes, stride, noise, noise_at, key, learning):
 
 @njit(**INNER)
 def sample_backward(d, h, at, size, n, stride, noise, noise_at, weight):
-    """Gradient of means and log variances, in place of that of latent points, with that of the KL term.
+    """Put the gradient of means and log variances, with the KL term's, in the place of latent points'.
 
     The term is ``weight`` times 0.5 (mean^2 + variance - 1 - log variance), summed over ``n`` lanes.
     """
@@ -163,7 +163,7 @@ def sample_backward(d, h, at, size, n, stride, noise, noise_at, weight):
 
 @njit(**INNER)
 def center(x, observed, p, means_at, h, at, first, last, lanes, stride):
-    """What the linear map beside the encoder is given: cells less their column's mean, 0 where missing."""
+    """Put what the linear map beside the encoder is given: cells less their column's mean, or 0."""
     simd.outlined()
     for j in range(first, last):
         mean = simd.spread(p, means_at + j)
@@ -174,7 +174,7 @@ def center(x, observed, p, means_at, h, at, first, last, lanes, stride):
 
 @njit(**INNER)
 def mask(observed, h, at, first, last, lanes, stride, key, corruption):
-    """What the first layer is given beside the cells: 1 where one is missing or hidden, else 0."""
+    """Put what the first layer is given beside the cells: 1 where one is missing or hidden."""
     simd.outlined()
     copy(observed, h, first * stride, at + first * stride, (last - first) * stride)
     if corruption > 0:
@@ -186,7 +186,7 @@ def mask(observed, h, at, first, last, lanes, stride, key, corruption):
 
 @njit(**INNER)
 def squared_errors(x, observed, h, at, width, lanes, stride):
-    """Sums of the squared error over the observed and over the observed non-zero cells."""
+    """Sum the squared error over the observed and over the observed non-zero cells."""
     simd.outlined()
     over_all, over_nonzero = simd.splat(x, 0.0), simd.splat(x, 0.0)
     for j in range(width):
@@ -201,7 +201,7 @@ def squared_errors(x, observed, h, at, width, lanes, stride):
 
 @njit(**INNER)
 def loss_gradient(x, observed, h, at, first, last, lanes, stride, weight_all, weight_nonzero, d):
-    """Gradient of the loss with respect to the reconstruction, into ``d``, of columns from first to last."""
+    """Put the gradient of the loss by the reconstruction into ``d``, of columns from first to last."""
     simd.outlined()
     for_all, for_nonzero = simd.splat(x, 2 * weight_all), simd.splat(x, 2 * weight_nonzero)
     for j in range(first, last):
@@ -214,7 +214,7 @@ def loss_gradient(x, observed, h, at, first, last, lanes, stride, weight_all, we
 
 @njit(**INNER)
 def adamw(p, m, v, g, g_at, at, size, keep, rate, root):
-    """AdamW on ``p[at : at + size]`` with gradients ``g[g_at : g_at + size]``.
+    """Step AdamW on ``p[at : at + size]`` with gradients ``g[g_at : g_at + size]``.
 
     Source: Loshchilov and Hutter, ICLR 2019. A parameter is multiplied by ``keep`` and moves by ``rate``
     times the first moment over ``root`` times the root of the second: both hold the moments' corrections.
@@ -236,7 +236,7 @@ def adamw(p, m, v, g, g_at, at, size, keep, rate, root):
 
 @njit(**INNER)
 def transpose(d, first, last, width, padded, lanes, stride, d_rows):
-    """``d`` [width, lanes] as rows ``[lanes, padded]``, zeros behind ``width``.
+    """Transpose ``d`` [width, lanes] to rows ``[lanes, padded]``, zeros behind ``width``.
 
     Only units from first to last, whole vectors but for the last ones of all.
     """

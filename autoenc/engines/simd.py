@@ -66,6 +66,7 @@ def _llvm_vector(dtype: types.Float) -> ir.VectorType:
 
 
 def constant(vector: ir.VectorType, value: float) -> ir.Constant:
+    """Return a vector of one value."""
     return ir.Constant(vector, [ir.Constant(vector.element, value)] * vector.count)
 
 
@@ -404,7 +405,7 @@ _flat, _flat_narrow = _tile(1, _WIDE), _tile(1, 1)
 
 @njit(**INNER)
 def matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row, goes_on):  # type: ignore[no-untyped-def]
-    """The product ``C = A @ B`` on strided pieces of flat arrays; every sum runs over ``depth`` in order.
+    """Multiply ``C = A @ B`` on strided pieces of flat arrays; every sum runs over ``depth`` in order.
 
     Where it ``goes_on``, sums start from what is in C: a product in pieces of its depth has the same bits. In
     what is often called, that is no literal, as it would be compiled once more for one.

@@ -72,7 +72,7 @@ class StackedEngine:
         return StackedEngine, (np.float32 if self.dtype == torch.float32 else np.float64, self.device)
 
     def prepare(self) -> None:
-        """Have torch load what it needs.
+        """Let torch load what it needs.
 
         Raises:
             MachineError: If that fails, which is never the fault of a fit.

@@ -229,7 +229,7 @@ def end(meeting):
 
 @njit(**INNER)
 def join(meeting):
-    """Come to help.
+    """Join the team and help.
 
     Returns:
         The thread's rank, and the step that has begun without it; that one is :data:`OVER` where there is

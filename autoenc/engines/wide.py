@@ -26,7 +26,7 @@ PACK_SIZE = _WIDTH * _PANEL
 
 @njit(**INNER)
 def band_rows(depth, padded):
-    """How many of a layer's rows of weights are updated in one go: all of a small layer."""
+    """Return how many of a layer's rows of weights are updated in one go: all of a small layer."""
     return depth if depth * padded <= BAND else max(BAND // padded // 8 * 8, 8)
 
 
@@ -42,7 +42,7 @@ def _pack(p, at, padded, width, depth, pack, pack_at):
 
 @njit(**INNER)
 def forward_product(width, lanes, depth, p, weight, padded, h, h_in, stride, h_out, pack, pack_at):
-    """Outputs of a layer, with the bits of :func:`~autoenc.engines.simd.matmul`.
+    """Compute outputs of a layer, with the bits of :func:`~autoenc.engines.simd.matmul`.
 
     Shape:
         p: weights ``[depth, padded]`` from ``weight`` on, of which the first ``width`` of each row count.

@@ -51,20 +51,20 @@ class Candidate(NamedTuple):
 
 
 def pca_alone(profile: TableProfile) -> Candidate:
-    """PCA as it is: a start from it without a single step."""
+    """Return PCA as it is: a start from it without a single step."""
     recipe = _recipe(profile, start="pca").stopped_after(0)
     return Candidate((1,), replace(recipe, epochs=1, stop_after=0, missing="zero"))
 
 
 def quick(profile: TableProfile) -> Candidate:
-    """A proposal that takes about an eighth of the others' time."""
+    """Return a proposal that takes about an eighth of the others' time."""
     recipe = _recipe(profile, initial_lr=3e-3, batch_size=64)
     epochs = max(_QUICK_EPOCHS, recipe.epochs // 4)
     return Candidate((128, 64), replace(recipe, epochs=epochs, patience=_patience(epochs)))
 
 
 def portfolio(profile: TableProfile) -> list[Candidate]:
-    """The first proposals, the best one first.
+    """Return the first proposals, the best one first.
 
     Args:
         profile: Of the table.
@@ -91,7 +91,7 @@ def portfolio(profile: TableProfile) -> list[Candidate]:
 
 
 def variations(best: Candidate, n: int, profile: TableProfile, seed: Sequence[int]) -> list[Candidate]:
-    """The best candidate so far with one or two things changed, different ones.
+    """Return the best candidate so far with one or two things changed, different ones.
 
     Args:
         best: What is varied.
@@ -112,7 +112,7 @@ def variations(best: Candidate, n: int, profile: TableProfile, seed: Sequence[in
 
 
 def fresh(n: int, profile: TableProfile, seed: Sequence[int]) -> list[Candidate]:
-    """Candidates drawn from all that there are."""
+    """Draw candidates from all that there are."""
     rng = np.random.default_rng([*seed, 1])
     candidates = []
     for _ in range(n):
@@ -122,7 +122,7 @@ def fresh(n: int, profile: TableProfile, seed: Sequence[int]) -> list[Candidate]
 
 
 def usual_options(profile: TableProfile) -> tuple[tuple[str, Any], ...]:
-    """Options of recipes with the values that most candidates have, which their names leave out."""
+    """Return options with the values that most candidates have, which their names leave out."""
     recipe = _recipe(profile)
     names = (
         "activation",

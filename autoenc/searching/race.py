@@ -82,7 +82,7 @@ class Race:
         )
 
     def propose(self, outcomes: Outcomes) -> list[Fit]:
-        """The fits wanted now, recorded ones among them, in the order in which they are to be begun."""
+        """Return the fits wanted now, recorded ones among them, in the order in which to begin them."""
         if any(fit not in outcomes for fit in self.pca.fits):
             return self.pca.fits
         brackets = self._brackets(outcomes)
@@ -114,14 +114,14 @@ class Race:
         return self._known_ahead[number]
 
     def compared(self, outcomes: Outcomes) -> list[Trial]:
-        """The trials that went through all stages, PCA first."""
+        """Return the trials that went through all stages, PCA first."""
         n_stages = 3 if self._profile.n_train <= MOST_SETTLED else 2
         last = [b.stages[-1] for b in self._brackets(outcomes) if len(b.stages) == n_stages]
         done = [t for stage in last for t in stage if all(fit in outcomes for fit in t.fits)]
         return [self.pca, *dict.fromkeys(done)]
 
     def trained(self, outcomes: Outcomes) -> list[Trial]:
-        """All trials whose fits are done."""
+        """Return all trials whose fits are done."""
         found = [t for bracket in self._brackets(outcomes) for stage in bracket.stages for t in stage]
         done = [trial for trial in found if all(fit in outcomes for fit in trial.fits)]
         return [self.pca, *dict.fromkeys(done)]

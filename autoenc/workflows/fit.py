@@ -67,7 +67,7 @@ class FitJob(SearchJob):
         return []
 
     def plan(self, n_done: int) -> list[str]:
-        """What it will do."""
+        """Return what it will do, a sentence each."""
         settings, table = self.settings, self.table
         return [
             f"stacks and recipes for latent size {settings.latent_size}, within "

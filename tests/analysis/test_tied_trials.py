@@ -107,3 +107,4 @@ def test_the_method_says_over_what() -> None:
     assert tied is not None
     assert "3 folds and 2 seeds" in method
     assert "3 seeds on this one split" in ties(results(np.ones((2, 1, 3)), ("holdout",)))[1]
+    assert "3 seeds on this one split" in ties(results(np.ones((2, 1, 3)), ("fold1of5",)))[1]

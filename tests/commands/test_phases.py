@@ -165,3 +165,25 @@ def test_the_searches_that_come_along_are_found_from_anywhere(call, table_csv, t
     answer = call("phases", "mine.yaml", *options, "--quiet")
     assert (answer.code, answer.err) == (0, "")
     assert (tmp_path / "out" / "coarse" / "study.journal").exists()
+
+
+def test_a_dry_run_tells_every_phase_and_writes_nothing(call, done, place, tmp_path):
+    answer = call("phases", place / "experiment.yaml", "--folds", 2, "--dry_run")
+    assert answer.code == 0, answer.err
+    assert answer.out.count(" 0 left to train") + answer.out.count("0 trials left") >= 3
+    elsewhere = ("--output_dir", tmp_path / "none")
+    answer = call("phases", place / "experiment.yaml", "--folds", 2, "--dry_run", *elsewhere)
+    assert answer.code == 0, answer.err
+    assert answer.out.count("its ranges follow from the coarse phase") == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_phases_start_over_where_that_is_asked_for(call, place, tmp_path):
+    options = ("--folds", 2, "--output_dir", tmp_path, "--n_trials", 4, "--phases", "coarse,fine", "--quiet")
+    for more in ((), ("--fresh",)):
+        assert call("phases", place / "experiment.yaml", *options, *more).code == 0
+    assert len([*tmp_path.glob("fine.yaml*")]) == 2
+    for phase in ("coarse", "fine"):
+        storage = open_storage(tmp_path / phase / "study.journal", read_only=True)
+        studies = [study.study_name for study in storage.get_all_studies() if "tune-" in study.study_name]
+        assert len(studies) == 2, "the old record is kept under another name"

@@ -130,7 +130,7 @@ class Stack:
         flat[i] = self._now.on_device(self._now.network.pack_one(state, i))
 
     def launch(self, epoch: int, stop: StopFlag) -> None:
-        """Have an epoch trained; see :meth:`Steps.launch`."""
+        """Train an epoch; see :meth:`Steps.launch`."""
         self._steps.launch(epoch, stop)
 
     def train_losses(self) -> NDArray[np.float64]:

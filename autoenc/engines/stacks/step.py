@@ -75,7 +75,7 @@ class Steps:
         self._repeat = place.repeatable(step, state)
 
     def launch(self, epoch: int, stop: StopFlag) -> None:
-        """Have an epoch trained, from 0; a device of its own may still work on it when this returns.
+        """Train an epoch, from 0; a device of its own may still work on it when this returns.
 
         Raises:
             Stopped: If ``stop`` is set.

@@ -114,7 +114,7 @@ def _database(folder: Path) -> Path:
     if not databases:
         raise InputError(
             f"{folder}: there is no study.journal or study.db here; search, tune and transfer make one; "
-            "a record in a database is named by storage="
+            "a record in a database is named by --storage"
         )
     if databases[0].parent != folder and len(databases) > 1:
         names = ", ".join(path.parent.name for path in databases)

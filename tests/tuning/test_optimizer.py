@@ -281,7 +281,7 @@ def test_another_search_does_not_go_on_in_the_same_study(tmp_path) -> None:
 def test_what_is_missing_or_taken_by_nobody_is_told_at_once() -> None:
     space = {"hidden_sizes": (2, 3), "dropout": (0.5, 0.1), "n_inputs": [3], "batch_size": (0, 4)}
     with pytest.raises(ValueError, match="needs hidden_size, depth: give them in model_options") as caught:
-        optimizer(space=space, model_options={"n_inputs": 3, "n_outputs": 1}, strategy="grid", device="warp")
+        optimizer(space=space, model_options={"n_inputs": 3, "n_outputs": 1}, strategy="hill", device="warp")
     text = str(caught.value)
     assert (
         "search_space: hidden_sizes is an option of neither Net nor the training; Net takes n_inputs" in text
@@ -290,7 +290,7 @@ def test_what_is_missing_or_taken_by_nobody_is_told_at_once() -> None:
     assert "n_inputs is given in model_options too" in text
     assert "batch_size must be whole numbers of at least 1, got (0, 4)" in text
     assert "model_options: Net takes no n_outputs" in text
-    assert "strategy must be one of random, tpe, cmaes, resilient, got 'grid'" in text
+    assert "strategy must be one of grid, random, tpe, cmaes, gp, nsgaii, resilient, got 'hill'" in text
     assert "device 'warp' cannot be used" in text
 
 

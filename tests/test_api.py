@@ -126,7 +126,7 @@ def test_a_record_in_a_database_loads(table: pd.DataFrame, tmp_path: Path) -> No
     ):  # fmt: skip
         pd.testing.assert_frame_equal(plain(loaded), plain(found))
         pd.testing.assert_frame_equal(loaded.best_model().encode(table), found.best_model().encode(table))
-    with pytest.raises(autoenc.InputError, match="is named by storage$"):
+    with pytest.raises(autoenc.InputError, match=r"is named by storage$"):
         autoenc.load_results(out)
     with pytest.raises(autoenc.InputError, match="folder or storage must be given"):
         autoenc.load_results()

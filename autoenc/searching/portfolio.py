@@ -18,15 +18,19 @@ from autoenc.models.grid import Architecture
 from autoenc.settings.fit import TableProfile
 
 __all__ = [
-    "Candidate", "fresh", "pca_alone", "portfolio", "quick", "usual_options", "variations",
+    "MANY_ROWS", "Candidate", "fresh", "longer", "pca_alone", "portfolio", "quick", "usual_options",
+    "variations",
 ]  # fmt: skip
 
 _ROW_VISITS = 300_000
 """Training rows that are met in all epochs together, as far as the bounds of epochs allow."""
 _EPOCHS = (20, 300)
 _QUICK_EPOCHS = 5
+_MORE_EPOCHS = 3
 _MANY_ZEROS = 0.3
 _SOME_MISSING = 0.01
+MANY_ROWS = 5000
+"""Training rows above which a network can do without what keeps it from overfitting."""
 
 _STACKS: tuple[Architecture, ...] = (
     (16,), (32,), (64,), (128,), (256,), (32, 16), (64, 32), (64, 64), (128, 64), (128, 128), (256, 128),
@@ -81,6 +85,8 @@ def portfolio(profile: TableProfile) -> list[Candidate]:
         ((256,), {"norm": "layer", "weight_decay": 1.0}),
         ((128, 64, 32), {"initial_lr": 3e-3, "activation": "silu", "dropout": 0.05}),
     ]  # fmt: skip
+    if profile.n_train > MANY_ROWS:  # straight far outside, too, where folds of long tails are decided
+        candidates.insert(0, ((128, 64), {"start": "random", "activation": "relu"}))
     if profile.zero_share >= _MANY_ZEROS:
         candidates.insert(3, ((128, 64), {"initial_lr": 3e-3, "loss": "sparse"}))
     if profile.missing_share >= _SOME_MISSING:  # learn to do without cells
@@ -109,6 +115,15 @@ def variations(best: Candidate, n: int, profile: TableProfile, seed: Sequence[in
         if len(candidates) == n:
             break
     return candidates
+
+
+def longer(candidate: Candidate) -> Candidate:
+    """Return a candidate with several times its epochs, as far as their bound allows, and all of them.
+
+    Early stopping would leave out the end of the schedule, where it gains most.
+    """
+    more = _with_epochs(candidate, _MORE_EPOCHS)
+    return more._replace(recipe=replace(more.recipe, patience=0))
 
 
 def fresh(n: int, profile: TableProfile, seed: Sequence[int]) -> list[Candidate]:
@@ -163,9 +178,7 @@ def _changed(candidate: Candidate, profile: TableProfile, rng: np.random.Generat
         step = int(rng.choice((-2, -1, 1, 2)))
         return Candidate(_STACKS[min(max(at + step, 0), len(_STACKS) - 1)], recipe)
     if what == "epochs":
-        factor = float(rng.choice((0.5, 2.0)))
-        epochs = int(min(max(recipe.epochs * factor, _EPOCHS[0]), _EPOCHS[1]))
-        return candidate._replace(recipe=replace(recipe, epochs=epochs, patience=_patience(epochs)))
+        return _with_epochs(candidate, float(rng.choice((0.5, 2.0))))
     if what == "scaling":
         may_suit: dict[OwnScaling, bool] = {
             "standard": True, "auto": profile.has_long_tails, "floored": profile.calibration_folds > 0,
@@ -174,6 +187,12 @@ def _changed(candidate: Candidate, profile: TableProfile, rng: np.random.Generat
         return candidate._replace(recipe=replace(recipe, scaling=_drawn(new, rng))) if new else candidate
     others = [value for value in _CHOICES[what] if value != getattr(recipe, what)]
     return candidate._replace(recipe=replace(recipe, **{what: _drawn(others, rng)}))
+
+
+def _with_epochs(candidate: Candidate, factor: float) -> Candidate:
+    epochs = int(min(max(candidate.recipe.epochs * factor, _EPOCHS[0]), _EPOCHS[1]))
+    recipe = replace(candidate.recipe, epochs=epochs, patience=_patience(epochs))
+    return candidate._replace(recipe=recipe)
 
 
 def _drawn(values: Sequence[Any], rng: np.random.Generator) -> Any:

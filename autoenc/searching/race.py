@@ -4,8 +4,9 @@ The first bracket is one quick candidate, so that there is an answer soon on lar
 candidate of a bracket is fitted on the first fold, the better third of them on all folds. Where folds are
 small, those are fitted once more for as many epochs as that came to, and to the end of their schedule: the
 epoch that suits a small fold best flatters, and a learning rate that has come down generalizes better. The
-next bracket varies the best candidate so far. What is wanted next follows from the outcomes; time only says
-when to stop, so that a search that goes on, or is given more time, adds to what it knows. Behind what a
+next bracket varies the best candidate so far. Where folds are large its first candidate is the best one of
+those that got better to their end, with more epochs. What is wanted next follows from the outcomes; time only
+says when to stop, so that a search that goes on, or is given more time, adds to what it knows. Behind what a
 bracket wants stand candidates of the next one that do not depend on it, so that no core waits for the last
 fit of a stage.
 """
@@ -20,8 +21,10 @@ from typing import NamedTuple
 from autoenc.data.division import fold_names
 from autoenc.engines import Fit, Outcome
 from autoenc.searching.portfolio import (
+    MANY_ROWS,
     Candidate,
     fresh,
+    longer,
     pca_alone,
     portfolio,
     quick,
@@ -45,7 +48,9 @@ _N_KNOWN = 3
 _MOST_BRACKETS = 1000
 _ANNEALED = 1.5
 """Epochs of a whole schedule that do as much as one epoch at its begin."""
-MOST_SETTLED = 5000
+_TO_THE_END = 0.9
+"""Part of its epochs: what is best after so many of them may be better after more."""
+MOST_SETTLED = MANY_ROWS
 """Training rows up to which the best epoch of a fold is not taken at its word."""
 
 
@@ -73,6 +78,7 @@ class Race:
         self._open: tuple[Outcomes, int, list[_Bracket]] | None = None  # as of so many outcomes
         self._lowest: float | None = None  # unexplained variance of the best so far
         self._best: Trial | None = None  # as it was before its epochs were fixed
+        self._growing: TrialResult | None = None  # the best of those that got better to their end
 
     def _trial(self, candidate: Candidate, folds: tuple[str, ...]) -> Trial:
         stack, recipe = candidate
@@ -80,6 +86,11 @@ class Race:
         return Trial(
             stack, self._latent_dim, recipe, folds, (self._seed,), _FACTORS, "explained", usual, True
         )
+
+    @property
+    def _is_settling(self) -> bool:
+        """Whether candidates are fitted again for fixed epochs."""
+        return self._profile.n_train <= MOST_SETTLED
 
     def propose(self, outcomes: Outcomes) -> list[Fit]:
         """Return the fits wanted now, recorded ones among them, in the order in which to begin them."""
@@ -106,7 +117,7 @@ class Race:
         None before the quick candidate has given an answer, and none of large tables, few fits of which use
         all cores.
         """
-        if not 1 < number < _MOST_BRACKETS or self._profile.n_train > MOST_SETTLED:
+        if not 1 < number < _MOST_BRACKETS or not self._is_settling:
             return []
         if number not in self._known_ahead:
             known = self._known(number, self._candidates_before(number))
@@ -114,8 +125,8 @@ class Race:
         return self._known_ahead[number]
 
     def compared(self, outcomes: Outcomes) -> list[Trial]:
-        """Return the trials that went through all stages, PCA first."""
-        n_stages = 3 if self._profile.n_train <= MOST_SETTLED else 2
+        """The trials that went through all stages, PCA first."""
+        n_stages = 3 if self._is_settling else 2
         last = [b.stages[-1] for b in self._brackets(outcomes) if len(b.stages) == n_stages]
         done = [t for stage in last for t in stage if all(fit in outcomes for fit in t.fits)]
         return [self.pca, *dict.fromkeys(done)]
@@ -153,7 +164,7 @@ class Race:
         n_kept = -(-len(first) // 3)
         stages.append([replace(result.trial, folds=self._folds) for result in found[:n_kept]])
         found = self._results(stages[-1], outcomes)
-        if found is not None and self._profile.n_train <= MOST_SETTLED:
+        if found is not None and self._is_settling:
             before = {_settled(result): result.trial for result in found}
             # One that no epoch made better is PCA, which is compared already.
             stages.append([trial for trial in before if not trial.recipe.is_pca])
@@ -162,6 +173,10 @@ class Race:
             before = {}
         if found and (self._lowest is None or found[0].loss < self._lowest):
             self._lowest, self._best = found[0].loss, before.get(found[0].trial, found[0].trial)
+        for result in [] if self._is_settling else found or []:
+            is_growing = result.median_epochs > _TO_THE_END * result.trial.recipe.epochs
+            if is_growing and (self._growing is None or result.loss < self._growing.loss):
+                self._growing = result
         return _Bracket(stages, found is not None)
 
     def _results(self, trials: list[Trial], outcomes: Outcomes) -> list[TrialResult] | None:
@@ -177,6 +192,9 @@ class Race:
         if number >= _N_KNOWN and self._best is not None:
             best = Candidate(self._best.architecture, self._best.recipe)
             proposed = variations(best, 3 * _N_VARIED, self._profile, (self._seed, number))
+        if number >= _N_KNOWN and self._growing is not None:
+            growing = self._growing.trial
+            proposed.insert(0, longer(Candidate(growing.architecture, growing.recipe)))
         new = [candidate for candidate in proposed if candidate not in seen][:_N_VARIED]
         return list(dict.fromkeys([*new, *self._known(number, seen)]))
 

@@ -227,11 +227,12 @@ class _Clock:
     def allows(self, seconds: float, at_most: float) -> bool:
         """Return whether a fit that takes about so many seconds may be begun; see :meth:`_n_least`.
 
+        It may be chosen, and the last training then takes longer by as much as it does.
         One that early stopping may end sooner may pass the end a little where it does not.
         """
         if len(self._results.outcomes) <= self._n_least() and len(self._results.finished) < 2:
             return True
-        left = self.left()
+        left = min(self.left(), self._end - time.monotonic() - self._seconds_of_last(seconds))
         return left > 0 and seconds <= left and at_most <= left + self._late
 
     def _n_least(self) -> int:

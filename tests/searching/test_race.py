@@ -183,3 +183,20 @@ def test_nothing_is_proposed_ahead_of_the_first_answer() -> None:
         fit = next(fit for fit in strategy.propose(outcomes) if fit not in outcomes)
         outcomes[fit] = Outcome([1.0], [1.0], 1.0, 0.1, {}, 0, explained=0.5)
     assert len(outcomes) == 3 * race().folds
+
+
+@pytest.mark.parametrize(("kept", "is_longer"), [(0.5, False), (1.0, True)])
+def test_on_a_large_table_the_best_has_more_epochs_where_it_got_better_to_its_end(kept, is_longer) -> None:
+    strategy, outcomes = Race(race(LARGE)), dict[Fit, Outcome]()
+    while len(strategy._brackets(outcomes)) < 4:
+        fit = next(fit for fit in strategy.propose(outcomes) if fit not in outcomes)
+        n_kept = round(kept * fit.recipe.epochs)
+        losses = [1.0] * fit.recipe.epochs
+        explained = 0.9 if fit.recipe.activation == "tanh" and fit.recipe.batch_size == 128 else 0.5
+        outcomes[fit] = Outcome(losses, losses, 1.0, 0.1, {}, n_kept - 1, explained=explained)
+    first = strategy._brackets(outcomes)[3].stages[0]
+    best = next(t for t in strategy.compared(outcomes) if t.recipe.activation == "tanh")
+    more = [t for t in first if t.architecture == best.architecture and t.recipe.epochs == 60]
+    assert best.recipe.epochs == 20
+    assert bool(more) == is_longer
+    assert not is_longer or first[0] in more

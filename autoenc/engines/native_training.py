@@ -50,6 +50,8 @@ class Layout:
 
     @classmethod
     def of(cls, network: NetworkShape, stride: int, vector: int) -> Layout:
+        """Return the layout of a network."""
+
         def padded(width: int) -> int:
             return -(-width // vector) * vector
 
@@ -92,14 +94,14 @@ class Layout:
         return cls(network, np.array(rows), at, h_out, xhat, largest, widest, vector)
 
     def pack(self, state: State, dtype: np.dtype) -> Floats:
-        """The state as one flat vector."""
+        """Return the state as one flat vector."""
         flat = _aligned(self.n_parameters, dtype)
         for name, view in self._views(flat).items():
             view[...] = state[name]
         return flat
 
     def unpack(self, flat: Floats) -> State:
-        """The flat vector as a state."""
+        """Return the flat vector as a state."""
         return {name: np.ascontiguousarray(view) for name, view in self._views(flat).items()}
 
     def _views(self, flat: Floats) -> dict[str, Floats]:
@@ -185,11 +187,11 @@ class Training:
         return self._pass(order, self.fit.recipe.batch_size, True, epoch)
 
     def loss(self, rows: NDArray[np.int64]) -> float:
-        """The loss over ``rows``, without dropout."""
+        """Return the loss over ``rows``, without dropout."""
         return self._pass(rows, self.stride, False, 0)
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Floats:
-        """Scaled reconstructions of ``rows``, ``[rows, columns]``, without dropout."""
+        """Return scaled reconstructions of ``rows``, ``[rows, columns]``, without dropout."""
         output = np.empty((rows.size, self.values.shape[1]), self.p.dtype)
         self._pass(rows, self.stride, False, 0, output)
         return output

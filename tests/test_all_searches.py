@@ -173,6 +173,17 @@ def test_what_a_search_has_no_meaning_for_is_refused_with_a_sentence(call, comma
         assert " is not an option here; " in line or " is an option of " in line, line
 
 
+def test_adaptive_searches_judged_by_other_rows_are_left_out_of_a_comparison_and_named(call, table, tmp_path):
+    where = ("--data_path", table, "--output_dir", tmp_path)
+    for name, size in (("grid", "2,3"), ("random", "4")):
+        assert call(*SEARCHES[name], *where, "--latent_dim", size).code == 0
+    answer = call("compare", tmp_path)
+    assert answer.code == 0, answer.err
+    assert [line.split()[0] for line in answer.out.splitlines()[1:3]] == ["2", "3"]
+    (line,) = answer.err.splitlines()
+    assert line.startswith("warning: left out: the adaptive search for latent size 4, ")
+
+
 def test_latent_sizes_of_every_search_are_compared(call, table, tmp_path):
     for name, more in (("grid", ("--storage", f"sqlite:///{tmp_path / 'studies.db'}")), ("random", ())):
         folders = [tmp_path / f"{name}{size}" for size in (2, 3)]

@@ -141,7 +141,7 @@ def unknown_word(word: str, flags: dict[str, bool], settings: type[Settings]) ->
     if word.startswith("--") and instead:
         return f"{word.split('=')[0]} is not an option here; {instead}"
     if not instead and (others := _commands_with(word)):
-        return f"{word.split('=')[0]} is an option of {' and '.join(others[:3])}, and not of this command"
+        return f"{word.split('=')[0]} is an option of {', '.join(others[:3])}, and not of this command"
     near = difflib.get_close_matches(word.split("=")[0], list(flags), 1)
     hint = f"; did you mean {near[0]}?" if near else "; --help lists them"
     return f"{word} is not an option{hint}" if word.startswith("-") else f"{word!r} was not expected"

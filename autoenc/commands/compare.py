@@ -10,7 +10,7 @@ from autoenc.report.comparison import comparison_lines, draw_comparison
 from autoenc.settings import CompareSettings
 from autoenc.system.outputs import is_regular, summary_stream, write_output
 from autoenc.system.paths import make_folder, png_content
-from autoenc.system.text import say
+from autoenc.system.text import say, warn
 from autoenc.workflows.compare import latest_records, size_rows
 
 __all__ = ["compare"]
@@ -27,7 +27,10 @@ def compare(settings: CompareSettings) -> int:
     output = by_default if settings.output is None else settings.output
     if Path(output).is_dir() or (is_regular(output) and Path(output).suffix != ".png"):
         raise InputError(f"--output {output}: must name a file that ends in .png")
-    rows = size_rows(latest_records([Path(folder) for folder in settings.folders], settings.storage))
+    records, left_out = latest_records([Path(folder) for folder in settings.folders], settings.storage)
+    for text in left_out:
+        warn(f"warning: {text}")
+    rows = size_rows(records)
     if len(rows) < 2:
         raise InputError(
             "two latent sizes are needed at least, got "

@@ -25,8 +25,10 @@ from autoenc.tuning.results import kept_trial, trial_results
 __all__ = ["latest_records", "size_rows"]
 
 
-def latest_records(folders: Sequence[Path], storage: str | None = None) -> list[Record]:
-    """Return the last search for each latent size.
+def latest_records(folders: Sequence[Path], storage: str | None = None) -> tuple[list[Record], list[str]]:
+    """Return the last search for each latent size, and words on those that are left out.
+
+    Where there are exhaustive searches, adaptive ones are left out that are not judged as those are.
 
     Args:
         folders: Of searches.
@@ -37,11 +39,27 @@ def latest_records(folders: Sequence[Path], storage: str | None = None) -> list[
     """
     problems = [problem for folder in folders if storage is None and (problem := _missing(folder))]
     places = [storage] if storage is not None else [journal_path(folder) for folder in folders]
-    latest: dict[int, Record] = {}
-    for place in [] if problems else places:
-        searches = Searches.read(place)
-        for record in sorted([*searches.exhaustive, *searches.adaptive], key=lambda one: one.last_used):
-            latest[_context(record).latent_dim] = record
+    read = [Searches.read(place) for place in ([] if problems else places)]
+    exhaustive = _latest([record for searches in read for record in searches.exhaustive])
+    adaptive = _latest([record for searches in read for record in searches.adaptive])
+    if not exhaustive:
+        return _comparable(adaptive, problems), []
+    kinds = {_kind(record) for record in exhaustive.values()}
+    alike = [record for record in adaptive.values() if kinds == {_kind(record)}]
+    left_out = [
+        f"left out: the adaptive search for latent size {size}, of other data or rows that judge"
+        for size, record in adaptive.items()
+        if record not in alike
+    ]
+    return _comparable(_latest([*exhaustive.values(), *alike]), problems), left_out
+
+
+def _latest(records: Sequence[Record]) -> dict[int, Record]:
+    """Return the last one of each latent size."""
+    return {_context(one).latent_dim: one for one in sorted(records, key=lambda one: one.last_used)}
+
+
+def _comparable(latest: Mapping[int, Record], problems: list[str]) -> list[Record]:
     kinds = {dataclasses.replace(_context(record), latent_dim=0) for record in latest.values()}
     if len(kinds) > 1:
         problems.append(
@@ -65,6 +83,11 @@ def _missing(folder: Path) -> str | None:
         )
     journal = journal_path(folder)
     return None if journal.exists() else f"{folder}: there is no {journal.name} here"
+
+
+def _kind(record: Record) -> tuple[Context, str]:
+    """Return what searches have in common that can be compared."""
+    return dataclasses.replace(_context(record), latent_dim=0), _judges(record)
 
 
 def _context(record: Record) -> Context:

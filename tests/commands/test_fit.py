@@ -102,7 +102,7 @@ def test_wrong_options_are_told(call, csv, tmp_path) -> None:
         ("--budget", "0", "--budget must be above 0"),
         ("--folds", "1", "--folds must be 0 or at least 2"),
         ("--latent_dim", "0", "--latent_dim must be at least 1"),
-        ("--epochs", "3", "--epochs is not an option"),
+        ("--epochs", "3", "--epochs is an option of search, tune, train-best, and not of this command"),
     ):
         answer = call("fit", csv, option, value, "--output_dir", tmp_path / "out")
         assert answer.code == 2

@@ -160,7 +160,10 @@ def test_everything_that_is_wrong_is_told_at_once(call, rows_csv, tmp_path):
         assert part in problem
     options = call("transfer", "--sampler", "zzz", "--n_cv_folds", "1", "--pruner", "none")
     assert len(options.err.splitlines()) == 2
-    assert "--sampler must be one of 'tpe', 'random', 'cmaes', 'gp', 'nsgaii' or 'resilient'" in options.err
+    assert (
+        "--sampler must be one of 'grid', 'random', 'tpe', 'cmaes', 'gp', 'nsgaii' or 'resilient'"
+        in options.err
+    )
 
 
 def test_pivot_and_refine_read_it(call, folder, rows_csv, tmp_path):

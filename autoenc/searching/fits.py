@@ -106,7 +106,7 @@ class FitsInTime:
     Args:
         wanted: Fits to train, as of now, those in training among them, in the order in which to begin them.
         on_done: Called with each fit and its outcome, in the order in which they end.
-        allows: Whether a fit may be begun that takes about so many seconds, and so many at most.
+        allows: Whether a fit may be begun, that takes about so many seconds, and so many at most.
         work: About proportional to the time that a fit takes.
         shares: Whether fits in training share the time, so that each ends when all have; see
             :class:`~autoenc.engines.contract.ManyAtOnce`.
@@ -183,7 +183,7 @@ def run_in_time(
         engine: What trains.
         jobs: Fits in training at once, unless the engine wants more.
         on_done: Called in this thread, in the order in which fits end.
-        allows: Whether a fit may be begun that takes about so many seconds, and so many at most.
+        allows: Whether a fit may be begun, that takes about so many seconds, and so many at most.
         stop: Ends the loop early.
         executor: Where to train, in place of ``jobs`` threads; it is left open.
 

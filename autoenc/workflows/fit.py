@@ -184,8 +184,9 @@ class _Clock:
     def __init__(self, job: FitJob, results: SearchResults) -> None:
         self._results = results
         profile = job.settings.profile
+        self._is_large = profile.n_train > MOST_SETTLED
         # Of small tables the fits on folds that calibrate are those that were compared.
-        n_calibrating = profile.calibration_folds if profile.n_train > MOST_SETTLED else 0
+        n_calibrating = profile.calibration_folds if self._is_large else 0
         self._n_last = 1 + n_calibrating + (job.settings.refit == "all")
         budget = job.settings.budget * job.share
         # Fits of a stack have their shares of its time; others are trained side by side.
@@ -227,12 +228,14 @@ class _Clock:
     def allows(self, seconds: float, at_most: float) -> bool:
         """Return whether a fit that takes about so many seconds may be begun; see :meth:`_n_least`.
 
-        It may be chosen, and the last training then takes longer by as much as it does.
+        On a large table it may be what is chosen, and must leave the time to be trained again.
         One that early stopping may end sooner may pass the end a little where it does not.
         """
         if len(self._results.outcomes) <= self._n_least() and len(self._results.finished) < 2:
             return True
-        left = min(self.left(), self._end - time.monotonic() - self._seconds_of_last(seconds))
+        left = self.left()
+        if self._is_large:
+            left = min(left, self._end - time.monotonic() - self._seconds_of_last(seconds))
         return left > 0 and seconds <= left and at_most <= left + self._late
 
     def _n_least(self) -> int:

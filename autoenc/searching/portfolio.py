@@ -18,8 +18,7 @@ from autoenc.models.grid import Architecture
 from autoenc.settings.fit import TableProfile
 
 __all__ = [
-    "MANY_ROWS", "Candidate", "fresh", "longer", "pca_alone", "portfolio", "quick", "usual_options",
-    "variations",
+    "Candidate", "fresh", "longer", "pca_alone", "portfolio", "quick", "usual_options", "variations",
 ]  # fmt: skip
 
 _ROW_VISITS = 300_000
@@ -29,8 +28,6 @@ _QUICK_EPOCHS = 5
 _MORE_EPOCHS = 3
 _MANY_ZEROS = 0.3
 _SOME_MISSING = 0.01
-MANY_ROWS = 5000
-"""Training rows above which a network can do without what keeps it from overfitting."""
 
 _STACKS: tuple[Architecture, ...] = (
     (16,), (32,), (64,), (128,), (256,), (32, 16), (64, 32), (64, 64), (128, 64), (128, 128), (256, 128),
@@ -85,7 +82,9 @@ def portfolio(profile: TableProfile) -> list[Candidate]:
         ((256,), {"norm": "layer", "weight_decay": 1.0}),
         ((128, 64, 32), {"initial_lr": 3e-3, "activation": "silu", "dropout": 0.05}),
     ]  # fmt: skip
-    if profile.n_train > MANY_ROWS:  # straight far outside, too, where folds of long tails are decided
+    if (
+        profile.is_large
+    ):  # nothing against overfitting, and straight far outside, too, where folds of long tails are decided
         candidates.insert(0, ((128, 64), {"start": "random", "activation": "relu"}))
     if profile.zero_share >= _MANY_ZEROS:
         candidates.insert(3, ((128, 64), {"initial_lr": 3e-3, "loss": "sparse"}))

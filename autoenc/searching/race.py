@@ -21,7 +21,6 @@ from typing import NamedTuple
 from autoenc.data.division import fold_names
 from autoenc.engines import Fit, Outcome
 from autoenc.searching.portfolio import (
-    MANY_ROWS,
     Candidate,
     fresh,
     longer,
@@ -34,7 +33,7 @@ from autoenc.searching.portfolio import (
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings.fit import RaceSettings
 
-__all__ = ["MOST_SETTLED", "Race"]
+__all__ = ["Race"]
 
 Outcomes = Mapping[Fit, Outcome]
 
@@ -50,8 +49,6 @@ _ANNEALED = 1.5
 """Epochs of a whole schedule that do as much as one epoch at its begin."""
 _TO_THE_END = 0.9
 """Part of its epochs: what is best after so many of them may be better after more."""
-MOST_SETTLED = MANY_ROWS
-"""Training rows up to which the best epoch of a fold is not taken at its word."""
 
 
 class _Bracket(NamedTuple):
@@ -90,7 +87,7 @@ class Race:
     @property
     def _is_settling(self) -> bool:
         """Whether candidates are fitted again for fixed epochs."""
-        return self._profile.n_train <= MOST_SETTLED
+        return not self._profile.is_large
 
     def propose(self, outcomes: Outcomes) -> list[Fit]:
         """Return the fits wanted now, recorded ones among them, in the order in which to begin them."""
@@ -125,7 +122,7 @@ class Race:
         return self._known_ahead[number]
 
     def compared(self, outcomes: Outcomes) -> list[Trial]:
-        """The trials that went through all stages, PCA first."""
+        """Return the trials that went through all stages, PCA first."""
         n_stages = 3 if self._is_settling else 2
         last = [b.stages[-1] for b in self._brackets(outcomes) if len(b.stages) == n_stages]
         done = [t for stage in last for t in stage if all(fit in outcomes for fit in t.fits)]

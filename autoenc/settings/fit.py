@@ -32,6 +32,9 @@ def _written(sizes: tuple[int, ...]) -> Any:
 LatentSizesOrAuto = Annotated[tuple[Width, ...], BeforeValidator(_sizes), DISTINCT, PlainSerializer(_written)]
 
 
+_MANY_ROWS = 5000
+
+
 class TableProfile(BaseModel):
     """Properties of a table on which the proposals of ``fit`` depend, beside the seed.
 
@@ -52,6 +55,11 @@ class TableProfile(BaseModel):
     has_long_tails: bool
     missing_share: float = Field(0.0, ge=0, le=1)
     calibration_folds: int = Field(0, ge=0)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether folds are so large that their best epochs are taken at their word."""
+        return self.n_train > _MANY_ROWS
 
 
 class FitSettings(TrainingSettings):

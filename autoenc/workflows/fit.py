@@ -20,7 +20,7 @@ from autoenc.report import SearchResults
 from autoenc.report.fit_answer import enough_units
 from autoenc.searching.fits import run_in_time
 from autoenc.searching.inputs import prepare_inputs, table_warnings
-from autoenc.searching.race import MOST_SETTLED, Race
+from autoenc.searching.race import Race
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import FitSettings, RaceSettings
 from autoenc.settings.fit import TableProfile
@@ -184,7 +184,7 @@ class _Clock:
     def __init__(self, job: FitJob, results: SearchResults) -> None:
         self._results = results
         profile = job.settings.profile
-        self._is_large = profile.n_train > MOST_SETTLED
+        self._is_large = profile.is_large
         # Of small tables the fits on folds that calibrate are those that were compared.
         n_calibrating = profile.calibration_folds if self._is_large else 0
         self._n_last = 1 + n_calibrating + (job.settings.refit == "all")
@@ -200,14 +200,9 @@ class _Clock:
         self._end = min(begun + budget - spent, latest) - reports
         self._late = _MOST_LATE * budget
 
-        self._known: tuple[int, TrialResult | None] = (-1, None)
-
     def best(self) -> TrialResult | None:
         """Return the best trial so far; None while there is none."""
-        n_known = len(self._results.outcomes)
-        if self._known[0] != n_known:
-            self._known = (n_known, next(iter(self._results.ranked), None))
-        return self._known[1]
+        return next(iter(self._results.ranked), None)
 
     def left(self) -> float:
         """Return seconds left, without those that the last training needs."""

@@ -82,9 +82,7 @@ def portfolio(profile: TableProfile) -> list[Candidate]:
         ((256,), {"norm": "layer", "weight_decay": 1.0}),
         ((128, 64, 32), {"initial_lr": 3e-3, "activation": "silu", "dropout": 0.05}),
     ]  # fmt: skip
-    if (
-        profile.is_large
-    ):  # nothing against overfitting, and straight far outside, too, where folds of long tails are decided
+    if profile.is_large:  # nothing against overfitting, and straight far outside of the data
         candidates.insert(0, ((128, 64), {"start": "random", "activation": "relu"}))
     if profile.zero_share >= _MANY_ZEROS:
         candidates.insert(3, ((128, 64), {"initial_lr": 3e-3, "loss": "sparse"}))

@@ -11,7 +11,7 @@ try:
     from contextlib import suppress
     from types import FrameType
 
-    from autoenc.system.startup import prepare_process
+    from autoenc.system.startup import end_quickly, prepare_process
 except KeyboardInterrupt:  # before there is anything to be stopped in order
     print("stopped by SIGINT", file=sys.stderr)
     sys.exit(130)
@@ -63,6 +63,7 @@ def run(prog: str | None = None) -> int:
     finally:
         for number in heeded:  # all is done; what libraries tidy up at the exit is of no interest to anybody
             signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+        end_quickly()
 
 
 def _flushed(code: int) -> int:

@@ -1,6 +1,6 @@
 """Reading annotated matrices, ``.h5ad``.
 
-Read with h5py by their published format, as the library of that name does not yet install beside pandas 3.
+Read with h5py by their published format, which spares the library of that name and all that it needs.
 """
 
 from __future__ import annotations
@@ -41,13 +41,10 @@ def read_h5ad(
         raise InputError(f"{name}: reading .h5ad needs h5py: pip install 'autoenc[anndata]'") from None
     try:
         with h5py.File(file, "r") as root:
-            if "X" not in root or "var" not in root or "obs" not in root:
-                raise InputError(f"{name}: is HDF5 without X, obs and var, which .h5ad has")
+            if "var" not in root or "obs" not in root:
+                raise InputError(f"{name}: is HDF5 without obs and var, which .h5ad has")
             layers = [str(key) for key in root.get("layers", ())]
-            if layer is not None and layer not in layers:
-                raise InputError(f"{name}: has no layer {layer!r}; it has {listed(layers) or 'none'}")
-            chosen = root["X"] if layer is None else root["layers"][layer]
-            matrix, variables = _matrix(chosen), [str(word) for word in _index(root["var"])]
+            matrix, variables = _matrix(_chosen(name, root, layers, layer)), _index(root["var"])
             notes = {key: _column(root["obs"][key]) for key in _order(root["obs"])}
     except InputError:
         raise
@@ -59,6 +56,18 @@ def read_h5ad(
     said = [f"X is read, and not {listed(layers)}; --sheet names a layer"] if layers and layer is None else []
     frame = pd.DataFrame(matrix, columns=pd.Index(variables))
     return pd.concat([frame, pd.DataFrame(notes, index=frame.index)], axis=1), frozenset(notes), said
+
+
+def _chosen(name: str, root: Any, layers: list[str], layer: str | None) -> Any:
+    """Return the matrix that is asked for."""
+    if layer is not None:
+        if layer not in layers:
+            raise InputError(f"{name}: has no layer {layer!r}; it has {listed(layers) or 'none'}")
+        return root["layers"][layer]
+    if "X" not in root:
+        others = f"; --sheet names a layer: {listed(layers)}" if layers else ""
+        raise InputError(f"{name}: has no matrix X{others}")
+    return root["X"]
 
 
 def _matrix(node: Any) -> NDArray[np.float64]:
@@ -73,11 +82,17 @@ def _matrix(node: Any) -> NDArray[np.float64]:
 
 
 def _index(group: Any) -> list[str]:
-    return list(group[group.attrs["_index"]].asstr())
+    return list(map(str, _column(group[group.attrs["_index"]])))
 
 
 def _order(group: Any) -> list[str]:
     return [word.decode() if isinstance(word, bytes) else str(word) for word in group.attrs["column-order"]]
+
+
+def _is_text(node: Any) -> bool:
+    from h5py import check_string_dtype
+
+    return check_string_dtype(node.dtype) is not None
 
 
 def _column(node: Any) -> Any:
@@ -94,6 +109,6 @@ def _column(node: Any) -> Any:
         if kind == "nullable-boolean":
             return pd.arrays.BooleanArray(values, missing)
         return pd.Series(values, dtype=object).mask(missing, None)
-    if kind == "string-array":
+    if _is_text(node):
         return np.asarray(node.asstr()[:], dtype=object)
     return np.asarray(node)

@@ -142,6 +142,18 @@ def test_a_layer_is_chosen_by_its_name(root: Any, tmp_path: Any) -> None:
         read_table(path, dialect=Dialect(sheet="x"))
 
 
+def test_a_file_without_its_matrix_is_read_by_a_layer(root: Any, tmp_path: Any) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "t.h5ad"
+    path.write_bytes((root / "tests" / "assets" / "dense.h5ad").read_bytes())
+    with h5py.File(path, "a") as file:
+        file.move("X", "layers/counts")
+    with pytest.raises(InputError, match="has no matrix X; --sheet names a layer: 'counts'"):
+        read_table(path)
+    read = read_table(path, dialect=Dialect(sheet="counts"))
+    np.testing.assert_array_equal(read.frame[GENES].to_numpy(), CELLS)
+
+
 def test_bad_workbooks_are_refused(tmp_path: Any, monkeypatch: Any) -> None:
     path = tmp_path / "t.xlsx"
     for rows, message in (
@@ -169,9 +181,9 @@ CELLS = [
 GENES = [f"gene{j}" for j in range(5)]
 
 
-@pytest.mark.parametrize("name", ["sparse", "columns", "dense"])
+@pytest.mark.parametrize("name", ["sparse", "columns", "dense", "strings"])
 def test_annotated_matrices_are_read_with_their_annotations(root: Any, name: str) -> None:
-    """These files were written by anndata 0.12.19."""
+    """These files were written by anndata 0.12.19, that with nullable strings by 0.13.4."""
     read = read_table(root / "tests" / "assets" / f"{name}.h5ad", as_text=["cell_type"])
     np.testing.assert_array_equal(read.frame[GENES].to_numpy(), CELLS)
     assert label_column(read.frame, "cell_type", "t").tolist() == ["T", "B", "", "NK"] * 3
@@ -194,7 +206,7 @@ def test_other_hdf5_is_refused(tmp_path: Any, monkeypatch: Any) -> None:
 
     with h5py.File(tmp_path / "t.h5ad", "w") as file:
         file["weights"] = np.zeros(3)
-    with pytest.raises(InputError, match="is HDF5 without X, obs and var"):
+    with pytest.raises(InputError, match="is HDF5 without obs and var"):
         read_table(tmp_path / "t.h5ad")
     (tmp_path / "cut.h5ad").write_bytes((tmp_path / "t.h5ad").read_bytes()[:500])
     with pytest.raises(InputError, match=r"is not a readable \.h5ad file"):

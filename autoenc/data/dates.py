@@ -16,6 +16,7 @@ RESOLUTIONS = ("D", "s", "ms", "us")
 """What dates may be rounded to, the coarsest first, as NumPy names it."""
 
 _PER_DAY = {"D": 1, "s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_NO_DATE = np.datetime64("NaT", "us")
 _FIRST, _LAST = -719_162.0, 2_932_896.0  # the years 1 to 9999, which text and frames can hold
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII)
 
@@ -67,18 +68,18 @@ def _datetime64(cell: Any) -> np.datetime64:
     if isinstance(cell, str):
         text = cell.strip()
         if _ISO.fullmatch(text) is None:
-            return np.datetime64("NaT")
+            return _NO_DATE
         try:
             cell = datetime.datetime.fromisoformat(text.replace(",", "."))
         except ValueError:  # the 31st of a short month
-            return np.datetime64("NaT")
+            return _NO_DATE
     if isinstance(cell, pd.Timestamp):
         cell = cell.to_pydatetime(warn=False)
     if isinstance(cell, datetime.datetime):
         if cell.tzinfo is not None:
             cell = cell.astimezone(datetime.UTC).replace(tzinfo=None)
     elif not isinstance(cell, datetime.date | np.datetime64):  # NaT is a datetime of neither kind
-        return np.datetime64("NaT")
+        return _NO_DATE
     return np.datetime64(cell, "us")
 
 
@@ -107,5 +108,5 @@ def dates_of(days: NDArray[np.float64], resolution: str) -> NDArray[np.datetime6
     missing = np.isnan(days)
     steps = np.round(np.clip(np.where(missing, 0.0, days), _FIRST, _LAST) * _PER_DAY[resolution])
     cells = steps.astype(np.int64).astype(f"datetime64[{resolution}]")
-    cells[missing] = np.datetime64("NaT")
+    cells[missing] = _NO_DATE
     return cells.astype("datetime64[s]") if resolution == "D" else cells

@@ -210,6 +210,7 @@ def _foreign_frame(data: Any, columns: Sequence[str] | None) -> tuple[pd.DataFra
     import narwhals
     from narwhals.exceptions import NarwhalsError
 
+    data = _computed(data, columns)
     try:
         wrapped = narwhals.from_native(
             narwhals.to_native(data, pass_through=True), allow_series=True, pass_through=True
@@ -239,6 +240,15 @@ def _foreign_frame(data: Any, columns: Sequence[str] | None) -> tuple[pd.DataFra
             "pandas, polars or Arrow of it"
         )
     return None, "array"
+
+
+def _computed(data: Any, columns: Sequence[str] | None) -> Any:
+    """Return a frame of Dask, which narwhals leaves to a package of its own, as one of pandas."""
+    dask = sys.modules.get("dask.dataframe")  # which only its importer can have
+    if dask is None or not isinstance(data, dask.DataFrame):
+        return data
+    wanted = data.columns if columns is None else [name for name in data.columns if name in columns]
+    return data[list(wanted)].compute()
 
 
 def _from_arrow(data: Any) -> Any:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from autoenc.report.results import SearchResults
     from autoenc.report.study_results import TuneResults
     from autoenc.report.transfer_results import TransferResults
-    from autoenc.tuning.optimizer import HyperparameterOptimizer
     from autoenc.tuning.resilient import ResilientSampler
     from autoenc.tuning.space import HyperparameterSearchSpace
     from autoenc.workflows.models import load_model
+    from autoenc.workflows.module_results import ModuleResults
+    from autoenc.workflows.optimizer import HyperparameterOptimizer
 
 __version__ = "0.1.0"
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "HyperparameterSearchSpace",
     "InputError",
     "Interrupted",
+    "ModuleResults",
     "ResilientSampler",
     "SearchResults",
     "TransferResults",
@@ -58,10 +60,11 @@ _HOMES = {
     "DynamicAutoencoder": "models.network",
     "FittedAutoencoder": "fitted.autoencoder",
     "FittedEnsemble": "fitted.ensemble",
-    "HyperparameterOptimizer": "tuning.optimizer",
+    "HyperparameterOptimizer": "workflows.optimizer",
     "HyperparameterSearchSpace": "tuning.space",
     "InputError": "errors",
     "Interrupted": "errors",
+    "ModuleResults": "workflows.module_results",
     "ResilientSampler": "tuning.resilient",
     "SearchResults": "report.results",
     "TransferResults": "report.transfer_results",

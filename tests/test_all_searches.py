@@ -6,19 +6,25 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 from optuna import load_study
+from optuna.pruners import MedianPruner
 from optuna.trial import TrialState
+from torch import nn
 
+import autoenc
 from autoenc.data.division import HOLDOUT
 from autoenc.record.fits import searches_in
 from autoenc.record.record import TRANSFER, TUNE, Record
 from autoenc.record.storage import open_storage
 from autoenc.settings import FitSettings, PhasesSettings, SearchSettings, TransferSettings, TuneSettings
 from autoenc.settings.options import aliases_of
+from autoenc.settings.tune import StrategyName
+from autoenc.workflows import optimizer as optimizer_module
 from autoenc.workflows import transfer as workflow
 
 DATA = ("--columns", "a,b,c,d", "--epochs", 2, "--jobs", 1, "--quiet")
@@ -48,6 +54,10 @@ SEARCHES = {
     "points": (*TUNE_, "--strategy", "grid", *POINTS),
     "families": (*TUNE_, "--families", "ae,vae"),
     "transfer": (*TWO_STAGE, "--strategy", "tpe"),
+    "transfer cmaes": (*TWO_STAGE, "--strategy", "cmaes"),
+    "transfer gp": (*TWO_STAGE, "--strategy", "gp"),
+    "transfer nsgaii": (*TWO_STAGE, "--strategy", "nsgaii"),
+    "transfer resilient": (*TWO_STAGE, "--strategy", "resilient"),
     "transfer points": (*TWO_STAGE, "--strategy", "grid", *ONE, *HEADS, "--family_options", "ae"),
 }
 SHOWN = {"grid", "tpe", "transfer"}
@@ -82,6 +92,7 @@ def test_every_option_takes_effect_in_every_search(call, table, tmp_path, monkey
     whole = call(*command)
     assert whole.code == 0, whole.err
     check_record(url)
+    check_ties(output)
 
     first = recorded(url)
     plan = call(*(word for word in command if word != "--quiet"), "--dry_run")
@@ -121,6 +132,19 @@ def check_record(url: str) -> None:
     assert two_stage or adaptive or exhaustive
 
 
+def check_ties(output: Path) -> None:
+    """The files say which stacks or trials may be as good as the best, by folds and seeds."""
+    names = {
+        "hyperparam_results_*.json": "selection", "best_hyperparameters.json": "ties",
+        "best_params.json": "ties",
+    }  # fmt: skip
+    (told,) = [
+        json.loads(path.read_text())[key] for name, key in names.items() for path in output.rglob(name)
+    ]
+    assert told["tied"]
+    assert told["method"].endswith("over 3 folds and 2 seeds")
+
+
 def show(call, folder: Path, url: str, tmp_path: Path) -> None:
     """Every command that looks at a search takes this one."""
     record = ("--storage", url)
@@ -134,6 +158,45 @@ def show(call, folder: Path, url: str, tmp_path: Path) -> None:
     ):
         answer = call(*command)
         assert answer.code == 0, (command, answer.err)
+
+
+class Net(nn.Sequential):
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__(nn.Linear(4, hidden_size), nn.Tanh(), nn.Linear(hidden_size, 4))
+
+
+@pytest.mark.parametrize("strategy", get_args(StrategyName))
+def test_every_option_takes_effect_in_a_search_of_modules(table, tmp_path, monkeypatch, strategy):
+    url, rows = f"sqlite:///{tmp_path / 'studies.db'}", pd.read_csv(table)[list("abcd")]
+    space = {"hidden_size": (2, 8), "learning_rate": (1e-3, 1e-1), "num_epochs": [2]}
+    options = {"folds": 3, "seeds": 2, "finalists": 2, "pruner": MedianPruner(), "study_name": "s"}
+    trainings, train = [], optimizer_module.train_module
+
+    def trained(*given):
+        trainings.append(given)
+        return train(*given)
+
+    monkeypatch.setattr(optimizer_module, "train_module", trained)
+
+    def search(**more):
+        optimizer = autoenc.HyperparameterOptimizer(Net, space, strategy=strategy, storage=url, **options)
+        return optimizer.optimize(rows, n_trials=6, **more)
+
+    whole = search()
+    first, finalists, n_trainings = recorded(url), whole.finalists, len(trainings)
+    assert first["s"].total() == 6
+    assert all(trial.intermediate_values for trial in whole.ranked), "reported"
+    assert [finalist.n_folds for finalist in finalists] == [6, 6]
+    assert whole.ties()[1].endswith("over 3 folds and 2 seeds")
+    assert whole.leaderboard["tied"].any()
+
+    again = search()
+    assert (recorded(url), again.finalists) == (first, finalists)
+    assert len(trainings) == n_trainings, "what is recorded is not trained again"
+    if strategy == "tpe":
+        assert search(fresh=True).finalists == finalists
+        assert len(recorded(url)) == 2, "the old record is kept as a study of another name"
+        assert len(trainings) == 2 * n_trainings
 
 
 KINDS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from autoenc.analysis.error import combined, components, losses_of, test_train_ratio
 from autoenc.searching.trials import TrialResult
 
-__all__ = ["ALPHA", "range_p", "tied_with_best", "ties"]
+__all__ = ["ALPHA", "range_p", "tied_trials", "tied_with_best", "ties"]
 
 ALPHA = 0.05
 _NODES = (np.arange(1000) + 0.5) / 1000
@@ -28,20 +28,69 @@ def ties(ranked: Sequence[TrialResult]) -> tuple[list[TrialResult] | None, str]:
         The trials, the best first; None where it cannot be tested, and why.
     """
     if len(ranked) < 2:
-        return None, "not tested: no other stack was compared"
+        return None, _nothing_else("stack")
     trial = ranked[0].trial
     n_folds, n_seeds = len(trial.folds), len(trial.seeds)
-    over_folds = n_folds > 1
-    if (n_folds if over_folds else n_seeds) < 3:
-        return None, "not tested: that takes at least 3 folds and 2 seeds, or 3 seeds"
+    if reason := _too_few(n_folds, n_seeds, "stack", "--seeds 3"):
+        return None, reason
+    tied = tied_with_best(losses_of(ranked), test_train_ratio(trial))
+    return [ranked[i] for i in tied], _method(len(ranked), n_folds, n_seeds)
+
+
+def tied_trials(
+    n_trials: int,
+    n_folds: int,
+    n_seeds: int,
+    losses_of_trials: Callable[[], Mapping[int, Sequence[float]]],
+    option: str = "--seeds 3",
+) -> tuple[list[int] | None, str]:
+    """Return the trials of a study that are not shown to be worse than the best; see :func:`ties`.
+
+    The test is that of an exhaustive search: as if all trials had been chosen before any was measured.
+
+    Args:
+        n_trials: How many have a value.
+        n_folds: Folds that each was judged by; 1 where one division of the rows judged.
+        n_seeds: Seeds that each was trained by.
+        losses_of_trials: Return the losses of each trial by its number, the best first: fold by fold, seeds
+            varying fastest. It is called only where there is something to test.
+        option: The option that adds seeds, for advice.
+
+    Returns:
+        Their numbers, the best first; None where it cannot be tested, and why.
+    """
+    if n_trials < 2:
+        return None, _nothing_else("trial")
+    if reason := _too_few(n_folds, n_seeds, "trial", option):
+        return None, reason
+    losses = losses_of_trials()
+    if len(losses) < 2:
+        return None, "not tested: the record does not hold what each seed came to in each fold"
+    numbers = [*losses]
+    by_place = np.array([losses[number] for number in numbers], float).reshape(-1, n_folds, n_seeds)
+    tied = tied_with_best(by_place, 0.0 if n_folds == 1 else 1 / (n_folds - 1))
+    return [numbers[i] for i in sorted(tied)], _method(len(numbers), n_folds, n_seeds)
+
+
+def _nothing_else(noun: str) -> str:
+    return f"not tested: no other {noun} was compared"
+
+
+def _too_few(n_folds: int, n_seeds: int, noun: str, option: str) -> str:
+    """Return why so many folds and seeds are too few; empty where they suffice."""
+    if (n_folds if n_folds > 1 else n_seeds) < 3:
+        return "not tested: that takes at least 3 folds and 2 seeds, or 3 seeds"
     if n_seeds < 2:
-        return None, (
+        return (
             "not tested: with one seed the luck of the initial weights, common to all folds, cannot be told "
-            "from what a stack is worth; --seeds 3 shows it"
+            f"from what a {noun} is worth; {option} shows it"
         )
-    what = f"{n_folds} folds and {n_seeds} seeds" if over_folds else f"{n_seeds} seeds on this one split"
-    method = f"{1 - ALPHA:.0%}: each against the best of {len(ranked):,}, corrected t over {what}"
-    return [ranked[i] for i in tied_with_best(losses_of(ranked), test_train_ratio(trial))], method
+    return ""
+
+
+def _method(n_rows: int, n_folds: int, n_seeds: int) -> str:
+    what = f"{n_folds} folds and {n_seeds} seeds" if n_folds > 1 else f"{n_seeds} seeds on this one split"
+    return f"{1 - ALPHA:.0%}: each against the best of {n_rows:,}, corrected t over {what}"
 
 
 def tied_with_best(losses: NDArray[np.float64], ratio: float, alpha: float = ALPHA) -> list[int]:

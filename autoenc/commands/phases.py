@@ -69,7 +69,8 @@ def _refine(plan: Plan) -> None:
         if not plan.settings.quiet:
             say(f"{plan.fine_file} is there already and stays as it is")
         return
-    keep_aside(plan.fine_file)
+    if (kept := keep_aside(plan.fine_file)) and not plan.settings.quiet:
+        say(f"the old search file is kept as {kept}")
     drawn = {name: getattr(plan.settings, name) for name in NarrowingSettings.model_fields}
     wanted = {**drawn, "from_": str(plan.folder("coarse")), "to": str(plan.fine_file)}
     narrowed = write_search_file(RefineSettings.model_validate(wanted)).narrowed

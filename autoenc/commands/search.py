@@ -10,7 +10,7 @@ from autoenc.engines import Engine, EngineName
 from autoenc.report.summary import search_summary
 from autoenc.settings import SearchSettings
 from autoenc.system.machine import tell_interrupted
-from autoenc.system.text import say, warn
+from autoenc.system.text import counted, say, warn
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.plan import dry_run
 from autoenc.workflows.screen import Terminal
@@ -63,13 +63,14 @@ def _conclude(job: SearchJob, run: SearchRun) -> int:
     results, signals = run.results, run.signals
     if signals.number:
         n_done = sum(fit in results.outcomes for fit in job.fits)
-        what = "stacks" if len(job.trials[0].fits) == 1 else "fits"
-        recorded = f"{n_done} of {len(job.fits)} {what} are recorded in {job.record_place}"
+        wanted = counted(len(job.fits), "stack" if len(job.trials[0].fits) == 1 else "fit")
+        recorded = f"{n_done:,} of {wanted} are recorded in {job.record_place}"
         analyze = f"`autoenc analyze {shlex.quote(str(job.paths.folder))}` draws what there is"
         return warn_stopped(signals, recorded, job.settings, analyze)
     if results.failed and not results.finished:
         first = results.failed[0]
-        warn(f"error: all {len(results.failed)} stacks failed; {first.trial.name}: {first.failure}")
+        failed = "the only stack" if len(results.failed) == 1 else f"all {len(results.failed):,} stacks"
+        warn(f"error: {failed} failed; {first.trial.name}: {first.failure}")
         return 1
     if not job.settings.quiet:
         files: list[tuple[str, Path | str]] = [*run.written, ("record", job.record_place)]

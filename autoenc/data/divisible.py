@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.system.text import counted
+
 __all__ = ["Labels", "folds_problem", "holdout_problem", "rare_class"]
 
 Labels = NDArray[Any] | None
@@ -25,7 +27,7 @@ def holdout_problem(n_rows: int, share: float, classes: Labels, groups: Labels) 
     n_groups = None if groups is None else np.unique(groups).size
     needed = 2 if classes is None else round(1 / share)
     if n_groups is not None and n_groups < needed:
-        return f"its rows are of {_counted(n_groups, 'group')}, but at least {needed} are needed"
+        return f"its rows are of {counted(n_groups, 'group')}, but at least {needed} are needed"
     if classes is None or groups is not None:
         return None
     names, counts = np.unique(classes, return_counts=True)
@@ -34,18 +36,17 @@ def holdout_problem(n_rows: int, share: float, classes: Labels, groups: Labels) 
         return f"class {str(rare)!r} has 1 row, but every class needs at least 2, one on each side"
     smaller = min(ceil(share * n_rows), n_rows - ceil(share * n_rows))
     if names.size > smaller:
-        return f"there are {names.size:,} classes, but only {_counted(smaller, 'row')} on one side"
+        return f"there are {names.size:,} classes, but only {counted(smaller, 'row')} on one side"
     return None
 
 
 def folds_problem(n_folds: int, n_rows: int, classes: Labels, groups: Labels) -> str | None:
     """Return why training rows cannot be divided into folds, as :func:`holdout_problem` does."""
     if n_rows < n_folds:
-        return f"there are only {_counted(n_rows, 'training row')}, but every fold needs at least 1"
+        return f"there are only {counted(n_rows, 'training row')}, but every fold needs at least 1"
     n_groups = n_folds if groups is None else np.unique(groups).size
     if n_groups < n_folds:
-        counted = _counted(n_groups, "group")
-        return f"the training rows are of {counted}, but every fold needs at least 1"
+        return f"the training rows are of {counted(n_groups, 'group')}, but every fold needs at least 1"
     if classes is not None:
         names, counts = np.unique(classes, return_counts=True)
         if counts.max() < n_folds:
@@ -62,9 +63,5 @@ def rare_class(n_folds: int, classes: Labels) -> str | None:
     names, counts = np.unique(classes, return_counts=True)
     if counts.min() >= n_folds:
         return None
-    rare = f"class {str(names[counts.argmin()])!r} has {_counted(int(counts.min()), 'training row')}"
+    rare = f"class {str(names[counts.argmin()])!r} has {counted(int(counts.min()), 'training row')}"
     return f"{rare}, fewer than the {n_folds} folds, and is missing in some of them"
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}{'s' * (n != 1)}"

@@ -9,6 +9,8 @@ from itertools import chain, combinations_with_replacement, pairwise
 from math import comb
 from typing import Any, Literal, NamedTuple
 
+from autoenc.system.text import counted
+
 __all__ = [
     "Architecture",
     "ArchitectureGrid",
@@ -186,7 +188,7 @@ class ArchitectureGrid(Sequence[Architecture]):
         index = operator.index(index)
         position = index + len(self) if index < 0 else index
         if not 0 <= position < len(self):
-            raise IndexError(f"index must be within a grid of {len(self)} stacks, got {index}")
+            raise IndexError(f"index must be within a grid of {counted(len(self), 'stack')}, got {index}")
         depth = 1
         while position >= self._count(len(self.widths), depth):
             position -= self._count(len(self.widths), depth)

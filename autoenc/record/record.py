@@ -128,10 +128,14 @@ class Record:
     Args:
         study: The Optuna study.
         is_alone: Whether no other process can be at work on it, because this one holds its lock.
+
+    Attributes:
+        kept_aside: The name that an earlier study of this name was kept under when this one was opened.
     """
 
     def __init__(self, study: optuna.Study, is_alone: bool = True) -> None:
         self.study, self.is_alone = study, is_alone
+        self.kept_aside: str | None = None
 
     @classmethod
     def open(
@@ -161,9 +165,9 @@ class Record:
         Raises:
             InputError: If the study is another search's; it says what differs.
         """
-        if fresh:
-            keep_study_aside(storage, name)
+        kept = keep_study_aside(storage, name) if fresh else None
         record = cls(begun_study(storage, name, sampler, pruner), is_alone)
+        record.kept_aside = kept
         record.check(kind, wanted)
         return record
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from autoenc.fitted.autoencoder import FittedAutoencoder
 
 __all__ = ["Results"]
 
 
 class Results(ABC):
-    """The results of a search: a table, best row first, the best model, pictures, and an answer in words."""
+    """The results of a search: a table, best row first, the best model, pictures, and an answer in words.
+
+    Attributes:
+        is_of_table: Whether its models are of a table, whose rows and columns can be shown.
+    """
+
+    is_of_table: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -24,7 +28,7 @@ class Results(ABC):
         """What was tried, a row each, best first."""
 
     @abstractmethod
-    def best_model(self) -> FittedAutoencoder:
+    def best_model(self) -> Any:
         """Train the best one again and return its model.
 
         Raises:
@@ -35,6 +39,10 @@ class Results(ABC):
     @abstractmethod
     def plot(self) -> Any:
         """Pictures, each a method that returns matplotlib axes."""
+
+    def _shown_table(self) -> pd.DataFrame:
+        """Return the leaderboard as notebooks and reports show it."""
+        return self.leaderboard
 
     @abstractmethod
     def _title(self) -> str:
@@ -69,4 +77,4 @@ class Results(ABC):
     def _repr_html_(self) -> str:
         from autoenc.report.notebook import html_of
 
-        return html_of(self._title(), self._answer(), self.leaderboard)
+        return html_of(self._title(), self._answer(), self._shown_table())

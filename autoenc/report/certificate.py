@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autoenc.report import SearchResults
+from autoenc.system.text import counted
 
 __all__ = ["certificate"]
 
@@ -20,8 +21,8 @@ def certificate(results: SearchResults, n_records: int, n_twice: int) -> list[st
     n_fits = sum(fit in results.outcomes for fit in fits)
     of_fits = f" ({n_fits:,} of {len(fits):,} fits)" if len(fits) > len(results.trained) else ""
     lines = [
-        f"latent size {results.settings.latent_size}: {n_done:,} of {len(results.trained):,} stacks{of_fits} "
-        f"from {n_records} record(s)",
+        f"latent size {results.settings.latent_size}: {n_done:,} of "
+        f"{counted(len(results.trained), 'stack')}{of_fits} from {n_records} record(s)",
         "none twice" if not n_twice else f"{n_twice:,} in more than one record, counted once",
     ]
     if results.failed:

@@ -73,7 +73,7 @@ def draw_comparison(rows: list[SizeRow], at: int | None) -> Figure:
             label=f"elbow: latent size {sizes[at]}",
         )  # fmt: skip
     axis.set_ylim(bottom=0)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     title = "Loss of the chosen stack against latent size"
     label_axes(axis, "latent size", f"{rows[0].measure} {UNIT}", title)
     legend_beside(axis)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from math import nan
 from typing import TYPE_CHECKING
 
-from autoenc.report.labels import counted
 from autoenc.searching.finalists import Finalist
+from autoenc.system.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,9 @@ from autoenc.analysis.cells import cells_lines
 from autoenc.analysis.surest import gain_over
 from autoenc.engines import Recipe
 from autoenc.models.grid import format_architecture
-from autoenc.report.labels import counted
 from autoenc.report.results import SearchResults
 from autoenc.searching.trials import Trial, TrialResult
+from autoenc.system.text import counted
 
 __all__ = ["enough_units", "fit_lines", "in_words", "latent_size_lines", "layers_in_words", "n_as_good"]
 

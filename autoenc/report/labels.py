@@ -6,15 +6,10 @@ from collections.abc import Sequence
 
 from autoenc.system.text import escaped
 
-__all__ = ["counted", "listed_values", "picture_name", "wrapped_name"]
+__all__ = ["listed_values", "picture_name", "wrapped_name"]
 
 _LONGEST = 40
 _MOST_LINES = 4
-
-
-def counted(n: int, noun: str) -> str:
-    """Return a number with its noun, e.g. ``1 trial`` or ``2,008 trials``."""
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def listed_values(values: Sequence[object]) -> str:

@@ -27,7 +27,7 @@ def html_of(title: str, lines: Sequence[str], table: pd.DataFrame) -> str:
     """
     said = "".join(f"<p>{_bold(word)}{_text(text)}</p>" for word, text in map(parted, lines))
     shown = table.head(_N_ROWS).dropna(axis="columns", how="all")
-    body = shown.map(lambda value: _cell(value)).to_html(escape=False, border=0)
+    body = shown.map(lambda value: _cell(value)).mask(shown.isna(), "").to_html(escape=False, border=0)
     more = f"<p>{len(table) - _N_ROWS:,} more in <code>leaderboard</code></p>" if len(table) > _N_ROWS else ""
     return f"<div><h4>{_text(title)}</h4>{said}{body}{more}</div>"
 

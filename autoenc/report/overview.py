@@ -8,6 +8,7 @@ from autoenc.report.labels import listed_values
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared
 from autoenc.searching.trials import TrialResult
+from autoenc.system.text import counted
 
 __all__ = ["overview"]
 
@@ -20,8 +21,8 @@ def overview(results: SearchResults, n_best: int = 10) -> list[str]:
         f"{','.join(map(str, sorted(settings.hidden_dims_search)))}, up to {settings.max_layers} layers",
         f"{settings.data_path}: {search['n_rows']:,} rows x {len(results.columns)} columns "
         f"(fingerprint {search['fingerprint'][:12]})",
-        f"{len(results.finished):,} of {len(results.trials):,} stacks trained, {len(results.failed)} failed, "
-        f"{len(results.missing):,} remain",
+        f"{len(results.finished):,} of {counted(len(results.trials), 'stack')} trained, "
+        f"{len(results.failed)} failed, {len(results.missing):,} remain",
     ]
     lines += _rungs(results)
     if results.finished:
@@ -36,7 +37,9 @@ def _rungs(results: SearchResults) -> list[str]:
     if results.halving is None:
         return []
     rungs = [(rung["trials"], rung["epochs"]) for rung in results.halving["rungs"]]
-    rung_texts = ", ".join(f"{trials:,} stacks for {epochs} epochs" for trials, epochs in rungs)
+    rung_texts = ", ".join(
+        f"{counted(trials, 'stack')} for {counted(epochs, 'epoch')}" for trials, epochs in rungs
+    )
     epochs, full = rungs[-1][1], results.settings.epochs[0]
     early = "" if epochs == full else f"; not at its end, so losses are those after {epochs} of {full} epochs"
     return [f"halving: {rung_texts}{early}"]

@@ -22,6 +22,7 @@ from autoenc.analysis.observations import Observations
 from autoenc.report.cells import csv_lines
 from autoenc.report.labels import picture_name
 from autoenc.report.plots import new_figure
+from autoenc.system.text import counted
 
 __all__ = ["PivotPlot", "draw_pivot", "pivot_csv", "pivot_plot"]
 
@@ -100,7 +101,7 @@ def pivot_plot(
     cells = frame.groupby(["row", "column"], as_index=False).agg(aggregate)
     values[cells["row"], cells["column"]] = cells["value"]
     left_out = len(seen.trials) - len(frame)
-    title = f"{seen.name}: {len(frame):,} trials"
+    title = f"{seen.name}: {counted(len(frame), 'trial')}"
     if left_out:
         title += f" ({left_out:,} others lack one of these)"
     label = "trials" if aggregate == "count" else f"{aggregate} of {_UNITS.get(metric, metric)}"

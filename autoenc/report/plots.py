@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autoenc.analysis.selection import pareto_front
 from autoenc.report.backend import import_figure
-from autoenc.report.labels import counted, wrapped_name
+from autoenc.report.labels import wrapped_name
 from autoenc.report.results import SearchResults
 from autoenc.searching.trials import TrialResult
+from autoenc.system.text import counted
 
 if TYPE_CHECKING:  # a search that has nothing to draw does without Matplotlib
     from matplotlib.axes import Axes
@@ -140,7 +141,7 @@ def draw_curves(plot: CurvesPlot) -> Figure:
             markevery=max(1, len(curve.losses) // 15), markersize=5, linewidth=1.6, label=curve.label,
         )  # fmt: skip
     log_scale(axis, [loss for curve in plot.curves for loss in curve.losses])
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     label_axes(axis, "epoch", f"{plot.loss_name} {plot.unit}", plot.title)
     plain_ticks(axis.xaxis, axis.yaxis)
     legend_beside(axis, title="hidden layers, final loss")

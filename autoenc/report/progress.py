@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from autoenc.report.labels import wrapped_name
 from autoenc.report.plots import COLOURS, legend_beside, log_scale, loss_name, new_figure, plain_ticks
 from autoenc.report.results import SearchResults
+from autoenc.system.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +52,8 @@ def progress_plot(results: SearchResults) -> ProgressPlot:
             minima.append(Minimum(len(losses), result.loss, f"{name}  {result.loss:.5f}"))
     pca = results.baselines["pca"]
     thresholds = {f"{name} ({share:g} x PCA)": share * pca for name, share in THRESHOLDS.items()}
-    title = f"{len(losses):,} of {len(results.trials):,} stacks, latent size {results.settings.latent_size}"
+    size, n_all = results.settings.latent_size, counted(len(results.trials), "stack")
+    title = f"{len(losses):,} of {n_all}, latent size {size}"
     return ProgressPlot(title, losses, parameters, minima, thresholds, loss_name(results))
 
 
@@ -90,7 +92,7 @@ def draw_progress(plot: ProgressPlot) -> Figure:
     lower.set_yscale("log")
     write_out_powers(lower.yaxis)
     lower.set_ylabel("trainable parameters")
-    lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+    lower.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     lower.set_xlabel("trial, in the order of training")
     for axis in (upper, lower):
         axis.grid(alpha=0.3)

@@ -29,7 +29,7 @@ from autoenc.searching.strategies import Finalists, Grid, Halving, Strategy, mak
 from autoenc.searching.trials import Trial, TrialResult, trials_of
 from autoenc.settings import RaceSettings, SearchSettings
 from autoenc.system.paths import utf8
-from autoenc.system.text import json_text
+from autoenc.system.text import counted, json_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +139,7 @@ class SearchResults(Results):
 
     def _title(self) -> str:
         n_done, n_all = len(self.complete), len(self.trials)
-        return f"{n_done:,} of {n_all:,} stacks, latent size {self.settings.latent_size}"
+        return f"{n_done:,} of {counted(n_all, 'stack')}, latent size {self.settings.latent_size}"
 
     def _answer(self) -> list[str]:
         if isinstance(self.settings, RaceSettings):

@@ -14,9 +14,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.analysis.study import study_trials
 from autoenc.report.importances import study_importances
-from autoenc.report.labels import counted, picture_name
+from autoenc.report.labels import picture_name
 from autoenc.report.plots import COLOURS, label_axes, legend_beside, log_scale, new_figure, plain_ticks
 from autoenc.report.study_parameters import draw_parallel, draw_slices, parallel_plot, slices_plot
+from autoenc.system.text import counted
 
 __all__ = [
     "HistoryPlot",

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import ranked_trials
-from autoenc.report.labels import counted
 from autoenc.report.plots import log_scale, new_figure, plain_ticks
 from autoenc.report.study_axes import ParameterAxis, parameter_axes
+from autoenc.system.text import counted
 
 __all__ = [
     "ParallelPlot",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +11,6 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
-from autoenc.analysis.ties import ties
 from autoenc.errors import InputError
 from autoenc.record.record import TUNE
 from autoenc.report.answer import baselines_line, compared_with_baseline
@@ -18,7 +19,8 @@ from autoenc.report.finalists import finalist_lines, insert_finalists
 from autoenc.report.ties import trial_tie_lines
 from autoenc.report.trials_table import trials_table
 from autoenc.searching.finalists import Finalist
-from autoenc.tuning.results import finalists_of, kept_trial, trial_results
+from autoenc.system.text import counted
+from autoenc.tuning.results import finalists_of, kept_trial, ties_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +39,7 @@ class StudyResults(Results):
         train_best: Trains the best trial in full; it returns the model, or raises InputError.
     """
 
-    def __init__(self, study: optuna.Study, train_best: Callable[[], FittedAutoencoder]) -> None:
+    def __init__(self, study: optuna.Study, train_best: Callable[[], Any]) -> None:
         self.study, self._train_best = study, train_best
 
     @property
@@ -55,6 +57,17 @@ class StudyResults(Results):
         """How the best trials did over further folds, best first; empty while that is not decided."""
         return []
 
+    @abstractmethod
+    def ties(self) -> tuple[list[int] | None, str]:
+        """Return the trials that are not shown to be worse than the best, and how that was tested.
+
+        The test is that of an exhaustive search: as if all trials had been chosen before any was measured.
+        The best is the one with the lowest value in the search, whatever finalists come to.
+
+        Returns:
+            Their numbers, the best first; None where it cannot be tested, and why.
+        """
+
     @property
     def best_params(self) -> dict[str, Any]:
         """The parameters of the best trial, as drawn.
@@ -64,7 +77,7 @@ class StudyResults(Results):
         """
         return dict(self._best().params)
 
-    def best_model(self) -> FittedAutoencoder:
+    def best_model(self) -> Any:
         """Train the best trial in full, on all training rows, and measure it once on the test rows.
 
         Raises:
@@ -79,17 +92,30 @@ class StudyResults(Results):
 
         ``value`` and ``standard_error`` are over the folds of the search. With finalists, ``finalist_mean``
         and ``finalist_standard_error`` are over these and all repeats, missing where a trial was not judged
-        again.
+        again. ``tied`` says whether no trial is shown to be better; it is missing where that was not tested.
         """
+        import pandas as pd
+
         best, ranked = self.best_trial, self.ranked
         first = [trial for trial in ranked if best is not None and trial.number == best.number]
         others = [trial for trial in ranked if trial.number not in {trial.number for trial in first}]
         table = trials_table(
             self.study, [*first, *others], self._stack_of, self._size_of, self._error_of
         )  # fmt: skip
+        tied, compared = self.ties()[0], {trial.number for trial in ranked}
+        is_tied = [None if tied is None or n not in compared else n in tied for n in table["trial"]]
+        place = [*table.columns].index("standard_error") + 1
+        table.insert(place, "tied", pd.Series(is_tied, table.index, "boolean"))
         if self._has_finalists():
             insert_finalists(table, "standard_error", self.finalists, table["trial"])
         return table
+
+    def _shown_table(self) -> pd.DataFrame:
+        """Return the leaderboard without the widths as drawn, where ``stack`` says what was built of them."""
+        table = self.leaderboard
+        if "stack" not in table or table["stack"].isna().all():
+            return table
+        return table.drop(columns=[name for name in table if _DRAWN_WIDTH.fullmatch(str(name))])
 
     @property
     def plot(self) -> StudyPlots:
@@ -115,10 +141,11 @@ class StudyResults(Results):
 
     def _counted(self) -> str:
         counts = count_states(study_trials(self.study))
-        counted = [f"{counts[state]:,} {word}" for state, word in _STATES.items() if counts[state]]
-        return ", ".join(counted) or "no trial"
+        parts = [f"{counts[state]:,} {word}" for state, word in _STATES.items() if counts[state]]
+        return ", ".join(parts) or "no trial"
 
 
+_DRAWN_WIDTH = re.compile(r"num_layers|hidden_size_\d+")
 _STATES = {"complete": "complete", "pruned": "pruned", "fail": "failed", "running": "unfinished"}
 
 
@@ -146,6 +173,11 @@ class TuneResults(StudyResults):
         """See :class:`StudyResults`."""
         return finalists_of(self.study)
 
+    def best_model(self) -> FittedAutoencoder:
+        """See :class:`StudyResults`."""
+        model: FittedAutoencoder = super().best_model()
+        return model
+
     @property
     def note(self) -> dict[str, Any]:
         """What the search noted about itself: ``settings``, ``baselines``, and more."""
@@ -159,24 +191,14 @@ class TuneResults(StudyResults):
         return noted
 
     def ties(self) -> tuple[list[int] | None, str]:
-        """Return the trials that are not shown to be worse than the best, and how that was tested.
-
-        The test is that of an exhaustive search: as if all trials had been chosen before any was measured.
-
-        Returns:
-            Their numbers, the best first; None where it cannot be tested, and why.
-        """
-        measured = trial_results(self.study)
-        tied, method = ties([result for _, result in measured])
-        if tied is None:
-            return None, method
-        return [trial.number for trial, result in measured if any(result is other for other in tied)], method
+        """See :class:`StudyResults`."""
+        return ties_of(self.study)
 
     def _title(self) -> str:
         settings = self.note["settings"]
         return (
-            f"{settings['strategy']}, {settings['n_trials']:,} trials, latent size {settings['latent_dim']}: "
-            f"{self._counted()}"
+            f"{settings['strategy']}, {counted(settings['n_trials'], 'trial')}, "
+            f"latent size {settings['latent_dim']}: {self._counted()}"
         )
 
     def _answer(self) -> list[str]:
@@ -184,7 +206,8 @@ class TuneResults(StudyResults):
             return ["no trial has succeeded"]
         baselines = self.note["baselines"]
         advice = "best_model() measures it on test rows"
-        return [*best_lines(self, advice), *trial_tie_lines(self), baselines_line(baselines)]
+        tied = trial_tie_lines(self.ties(), len(self.ranked))
+        return [*best_lines(self, advice), *tied, baselines_line(baselines)]
 
 
 def best_lines(results: TuneResults, advice: str) -> list[str]:

@@ -29,6 +29,7 @@ from autoenc.analysis.study import (
 )
 from autoenc.report.cells import csv_lines
 from autoenc.report.results import finite
+from autoenc.report.ties import Ties, ties_document
 from autoenc.searching.finalists import Finalist
 
 __all__ = ["best_document", "describe_distribution", "study_document", "top_trials_csv", "trials_csv"]
@@ -51,7 +52,10 @@ def describe_distribution(distribution: BaseDistribution) -> str:
 
 
 def best_document(
-    study: optuna.Study, total_time_s: float, finalists: Sequence[Finalist] | None = None
+    study: optuna.Study,
+    total_time_s: float,
+    finalists: Sequence[Finalist] | None = None,
+    ties: Ties | None = None,
 ) -> dict[str, Any]:
     """Return the best trial, for ``best_hyperparameters.json``; nulls where no trial is complete.
 
@@ -63,6 +67,8 @@ def best_document(
         total_time_s: What it took.
         finalists: How its best trials compare over further folds, best first: the first of them is the best
             trial then. None for a search without them.
+        ties: Which trials may be as good as the lowest value; None for a search whose trials are measured
+            once.
     """
     ranked = ranked_trials(study)
     kept = finalists[0].number if finalists else None
@@ -76,6 +82,7 @@ def best_document(
             "total_time": total_time_s,
             "best_trial_number": None if best is None else best.number,
             **({} if finalists is None else {"finalists": [judged._asdict() for judged in finalists]}),
+            **({} if ties is None else {"ties": ties_document(ties)}),
         }
     )
 
@@ -85,6 +92,7 @@ def study_document(
     settings: Mapping[str, Any],
     total_time_s: float,
     finalists: Sequence[Finalist] | None = None,
+    ties: Ties | None = None,
 ) -> dict[str, Any]:
     """Return settings, counts and every trial with values and times, for ``optimization_results.json``."""
     trials = study_trials(study)
@@ -93,7 +101,7 @@ def study_document(
             "study_name": study.study_name,
             "settings": dict(settings),
             "trial_states": count_states(trials),
-            **best_document(study, total_time_s, finalists),
+            **best_document(study, total_time_s, finalists, ties),
             "search_space": {
                 name: describe_distribution(distribution)
                 for name, distribution in search_space(trials).items()

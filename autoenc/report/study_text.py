@@ -12,6 +12,7 @@ from autoenc.analysis.study import count_states, ranked_trials, search_space, st
 from autoenc.report.finalists import finalist_lines
 from autoenc.report.importances import study_importances
 from autoenc.report.study_tables import describe_distribution
+from autoenc.report.ties import Ties, trial_tie_lines
 from autoenc.searching.finalists import Finalist
 from autoenc.system.text import escaped
 
@@ -25,6 +26,7 @@ def report_text(
     settings: Mapping[str, Any],
     total_time_s: float,
     finalists: Sequence[Finalist] = (),
+    ties: Ties | None = None,
 ) -> str:
     """Return the report for ``optimization_report.txt``.
 
@@ -33,6 +35,7 @@ def report_text(
         settings: Options of the search, by name.
         total_time_s: What the search took so far.
         finalists: How its best trials compare over further folds, best first.
+        ties: Which trials may be as good as the best; None for a search whose trials are measured once.
     """
     trials, ranked = study_trials(study), ranked_trials(study)
     counts = count_states(trials)
@@ -50,6 +53,9 @@ def report_text(
     if finalists:
         judged = finalist_lines(finalists, lambda number: f"trial {number}")
         lines += ["", "Best trials over further folds", *(f"  {line}" for line in judged)]
+    if ties is not None and ranked:
+        tied = trial_tie_lines(ties, len(ranked))
+        lines += ["", "Is the best trial significantly better?", *(f"  {line}" for line in tied)]
     lines += [*_space(trials), *_importance(study)]
     lines += [*_table(ranked), "", "Settings", *_aligned({name: str(settings[name]) for name in settings})]
     return "\n".join(map(escaped, lines)) + "\n"

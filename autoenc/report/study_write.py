@@ -11,6 +11,7 @@ import optuna
 from autoenc.report.results import json_bytes
 from autoenc.report.study_tables import best_document, study_document, top_trials_csv, trials_csv
 from autoenc.report.study_text import report_text
+from autoenc.report.ties import Ties
 from autoenc.searching.finalists import Finalist
 from autoenc.system.paths import png_content, utf8, write_atomically
 from autoenc.system.special import make_own_folder
@@ -28,6 +29,7 @@ def write_study_reports(
     plot: bool,
     total_time_s: float,
     finalists: Sequence[Finalist] | None = None,
+    ties: Ties | None = None,
 ) -> list[tuple[str, Path]]:
     """Write tables and documents, and pictures where they are wanted.
 
@@ -41,6 +43,7 @@ def write_study_reports(
         plot: Also draw the pictures into ``figures/``.
         total_time_s: What the search took so far.
         finalists: How its best trials compare over further folds, best first; None for a search without them.
+        ties: Which trials may be as good as the best; None for a search whose trials are measured once.
 
     Returns:
         What was written: a word for it, and the file.
@@ -48,9 +51,9 @@ def write_study_reports(
     Raises:
         OSError: If a file cannot be written; every file is then whole, the old one or the new one.
     """
-    best = best_document(study, total_time_s, finalists)
-    results = study_document(study, settings, total_time_s, finalists)
-    report = report_text(study, settings, total_time_s, finalists or ())
+    best = best_document(study, total_time_s, finalists, ties)
+    results = study_document(study, settings, total_time_s, finalists, ties)
+    report = report_text(study, settings, total_time_s, finalists or (), ties)
     contents = {
         "best": ("best_hyperparameters.json", json_bytes(best)),
         "results": ("optimization_results.json", json_bytes(results)),

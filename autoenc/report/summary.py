@@ -49,7 +49,8 @@ def tune_summary(results: TuneResults, files: Files) -> list[str]:
     settings = results.note["settings"]
     together = ensemble_lines(settings.get("ensemble", 0), results.ensemble) if best else []
     is_repeated = best and (settings["folds"] or settings["seeds"] > 1)
-    return ["", *best, *(trial_tie_lines(results) if is_repeated else []), *together, "", *files_lines(files)]
+    tied = trial_tie_lines(results.ties(), len(results.ranked)) if is_repeated else []
+    return ["", *best, *tied, *together, "", *files_lines(files)]
 
 
 def files_lines(files: Files) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from autoenc.report.results import SearchResults
 
-if TYPE_CHECKING:
-    from autoenc.report.study_results import TuneResults
+__all__ = ["Ties", "not_compared", "tie_lines", "tied_names", "ties_document", "trial_tie_lines"]
 
-__all__ = ["not_compared", "tie_lines", "tied_names", "trial_tie_lines"]
+Ties = tuple[Sequence[int] | None, str]
+"""Numbers of the trials that may be as good as the best, which is the first, and how that was tested.
+
+None in place of the numbers where it was not tested, and why.
+"""
 
 
 def tie_lines(results: SearchResults) -> list[str]:
@@ -42,22 +45,34 @@ def tied_names(results: SearchResults, most: int = 8) -> list[str]:
     return [f"{'tied':<13} {'; '.join(names[:most])}{more}"] if names else []
 
 
-def trial_tie_lines(results: TuneResults, most: int = 8) -> list[str]:
-    """Return which trials of an adaptive search may be as good as the best, or why that is not tested."""
-    tied, method = results.ties()
+def trial_tie_lines(ties: Ties, n_trials: int, most: int = 8) -> list[str]:
+    """Return which trials of a study may be as good as the best, or why that is not tested.
+
+    Args:
+        ties: These trials.
+        n_trials: How many have a value.
+        most: Numbers that are listed.
+    """
+    tied, method = ties
     if tied is None:
         return [f"{'ties':<13} {method}"]
-    others, n_others = tied[1:], len(results.ranked) - 1
-    if not others:
+    others, n_others = tied[1:], n_trials - 1
+    if not others and n_others == 1:
+        verdict = "none: the one other trial is shown to be worse"
+    elif not others:
         verdict = f"none: each of the {n_others:,} other trials is shown to be worse"
     else:
         names = ", ".join(map(str, others[:most]))
         more = f" and {len(others) - most:,} more" if len(others) > most else ""
-        verdict = (
-            f"{len(others):,} of the {n_others:,} other trials may be as good as the best: {names}{more}"
-        )
+        best = f"the lowest value, that of trial {tied[0]}"
+        verdict = f"{len(others):,} of the {n_others:,} other trials may be as good as {best}: {names}{more}"
     lines = [f"{'ties':<13} {verdict}"]
     return [*lines, f"{'':<13} ({method})"]
+
+
+def ties_document(ties: Ties) -> dict[str, object]:
+    """Return the same for JSON."""
+    return {"tied": ties[0], "method": ties[1]}
 
 
 def _simplest(results: SearchResults) -> list[str]:

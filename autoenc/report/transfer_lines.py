@@ -7,7 +7,8 @@ from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
 from autoenc.report.finalists import finalist_lines
-from autoenc.two_stage.finalists import compare, kept_trial
+from autoenc.report.ties import trial_tie_lines
+from autoenc.two_stage.finalists import compare, kept_trial, ties_of
 
 __all__ = ["search_lines"]
 
@@ -15,11 +16,12 @@ __all__ = ["search_lines"]
 def search_lines(study: optuna.Study) -> list[str]:
     """Return the results of a two-stage search as text, for people and for its log."""
     counts = count_states(study_trials(study))
-    best = kept_trial(study)
+    best, n_ranked = kept_trial(study), len(ranked_trials(study))
     counted = f"{counts['complete']:,} complete, {counts['pruned']:,} pruned, {counts['fail']:,} failed"
     lines = [
         f"trials        {counted}",
         *finalist_lines(compare(study), lambda number: f"trial {number}"),
+        *(trial_tie_lines(ties_of(study), n_ranked) if n_ranked > 1 else []),
     ]
     if best is None:
         return lines

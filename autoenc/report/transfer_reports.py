@@ -9,13 +9,14 @@ import numpy as np
 import optuna
 
 from autoenc.analysis.study import count_finished, ranked_trials
-from autoenc.report.labels import counted
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.study_tables import top_trials_csv, trials_csv
 from autoenc.report.study_write import write_study_figures
+from autoenc.report.ties import ties_document
 from autoenc.report.trials_table import SCORES
 from autoenc.system.paths import png_content, utf8, write_atomically
-from autoenc.two_stage.finalists import compare, kept_trial
+from autoenc.system.text import counted
+from autoenc.two_stage.finalists import compare, kept_trial, ties_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +30,7 @@ def best_params(study: optuna.Study) -> dict[str, Any]:
     """Return the best trial for ``best_params.json``: its value and its parts, and its parameters.
 
     ``finalists`` says how the best trials compare, best first; empty while they are not judged to the end,
-    so that the lowest value decides.
+    so that the lowest value decides. ``ties`` says which trials may be as good as the lowest value.
     """
     best, finalists = kept_trial(study), compare(study)
     attributes = {} if best is None else best.user_attrs
@@ -41,6 +42,7 @@ def best_params(study: optuna.Study) -> dict[str, Any]:
             "best_trial_number": None if best is None else best.number,
             "components": {name: attributes.get(name) for name in _COMPONENTS},
             "finalists": [finalist._asdict() for finalist in finalists],
+            "ties": ties_document(ties_of(study)),
         }
     )
 

@@ -10,10 +10,12 @@ from optuna.trial import FrozenTrial
 
 from autoenc.report.full_transfer import beside_lines
 from autoenc.report.study_results import StudyPlots, StudyResults
+from autoenc.report.ties import trial_tie_lines
 from autoenc.report.trials_table import scores_text
 from autoenc.searching.finalists import Finalist
 from autoenc.settings import TransferSettings
-from autoenc.two_stage.finalists import compare, fold_error, kept_trial
+from autoenc.system.text import counted
+from autoenc.two_stage.finalists import compare, fold_error, kept_trial, ties_of
 from autoenc.two_stage.space import configuration
 
 if TYPE_CHECKING:
@@ -77,6 +79,10 @@ class TransferResults(StudyResults):
         """See :class:`StudyResults`."""
         return compare(self.study)
 
+    def ties(self) -> tuple[list[int] | None, str]:
+        """See :class:`StudyResults`."""
+        return ties_of(self.study)
+
     def _has_finalists(self) -> bool:
         return True  # its table has the columns also while nothing is judged again
 
@@ -99,7 +105,7 @@ class TransferResults(StudyResults):
 
     def _title(self) -> str:
         targets = " and ".join(self.settings.targets.values())
-        return f"encoder for {targets}, {self.settings.n_trials:,} trials: {self._counted()}"
+        return f"encoder for {targets}, {counted(self.settings.n_trials, 'trial')}: {self._counted()}"
 
     def _answer(self) -> list[str]:
         best = self.best_trial
@@ -111,6 +117,7 @@ class TransferResults(StudyResults):
             f"best trial    {best.number}: {best.params['family']} {stack}, latent size {latent}",
             f"value         {best.value:.6f} in the search{judged}",
             f"scores        {scores_text(best, ', ')}",
+            *trial_tie_lines(self.ties(), len(self.ranked)),
             *self._beside_baselines(),
         ]
 

@@ -21,6 +21,7 @@ from autoenc.report.plots import (
     plain_ticks,
 )
 from autoenc.report.tuning import TrialStep, steps_of
+from autoenc.system.text import counted
 
 __all__ = ["AnalysisPlot", "TuneProgressPlot", "analysis_plot", "draw_analysis", "draw_tune_progress",
            "tune_progress_plot"]  # fmt: skip
@@ -57,7 +58,7 @@ def tune_progress_plot(study: optuna.Study) -> TuneProgressPlot:
     minima = [(step.trial.number, step.value or 0.0, _label(step)) for step in done if step.improved]
     shares = {name: note["settings"][f"{name}_threshold"] for name in note["thresholds"]}
     thresholds = {f"{name} ({shares[name]:g} x PCA)": loss for name, loss in note["thresholds"].items()}
-    count = f"{len(done):,} of {note['settings']['n_trials']:,} trials"
+    count = f"{len(done):,} of {counted(note['settings']['n_trials'], 'trial')}"
     title = f"{note['settings']['strategy']}: {count}, latent size {note['settings']['latent_dim']}"
     return TuneProgressPlot(title, families, minima, thresholds)
 

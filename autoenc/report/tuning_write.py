@@ -15,12 +15,13 @@ from autoenc.analysis.study import total_s
 from autoenc.record.record import TUNE
 from autoenc.report.results import json_bytes
 from autoenc.report.study_write import write_study_reports
+from autoenc.report.ties import Ties
 from autoenc.report.tuning import progress_csv, state_document, steps_of
 from autoenc.report.tuning_plots import analysis_plot, draw_analysis, draw_tune_progress, tune_progress_plot
 from autoenc.searching.finalists import Finalist
 from autoenc.system.paths import png_content, utf8, write_atomically
 from autoenc.tuning.families import modes
-from autoenc.tuning.results import finalists_of
+from autoenc.tuning.results import finalists_of, ties_of
 
 __all__ = ["STATE_FILE", "TuneReports"]
 
@@ -66,8 +67,11 @@ class TuneReports:
 
     def write(self, state: str, plot: bool, drawing: bool = True) -> list[tuple[str, Path]]:
         """Write everything, pictures only while ``drawing``; returns a word for each file, and the file."""
-        finalists = finalists_of(self._study) if self._note["settings"].get("finalists", 1) > 1 else None
-        written = self._tables(state, plot and drawing, finalists)
+        settings = self._note["settings"]
+        finalists = finalists_of(self._study) if settings.get("finalists", 1) > 1 else None
+        is_repeated = settings.get("folds", 0) or settings.get("seeds", 1) > 1
+        ties = ties_of(self._study) if is_repeated else None
+        written = self._tables(state, plot and drawing, finalists, ties)
         return written + (self._pictures() if drawing else [])
 
     @property
@@ -80,10 +84,14 @@ class TuneReports:
         return bool(self._note["settings"]["strategy"] == "resilient")
 
     def _tables(
-        self, state: str, plot: bool = False, finalists: Sequence[Finalist] | None = None
+        self,
+        state: str,
+        plot: bool = False,
+        finalists: Sequence[Finalist] | None = None,
+        ties: Ties | None = None,
     ) -> list[tuple[str, Path]]:
         settings, total = self._note["settings"], total_s(self._study)
-        written = write_study_reports(self._study, self._folder, settings, plot, total, finalists)
+        written = write_study_reports(self._study, self._folder, settings, plot, total, finalists, ties)
         if not self._resilient:
             return written
         return [

@@ -363,7 +363,7 @@ _RIGHT = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "literal_error": "one of {expected}",
-    "too_short": "at least {min_length} value",
+    "too_short": "one value or more",
     "too_long": "one value or two, low,high",
     "bool_parsing": "true or false",
     "bool_type": "true or false",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from autoenc.settings.base import Settings
 from autoenc.settings.options import option
 
-__all__ = ["EnsembleSettings", "FinalistSettings", "WarmStartSettings"]
+__all__ = ["MOST_FINALISTS", "EnsembleSettings", "FinalistSettings", "WarmStartSettings"]
 
+MOST_FINALISTS = 1024
 Contradiction = tuple[tuple[str, ...], str]
 
 
@@ -45,7 +46,7 @@ class FinalistSettings(Settings):
         1,
         role="progress",
         ge=1,
-        le=1024,
+        le=MOST_FINALISTS,
         description="best trials to be judged again at the end, by more and more folds; 1 for none",
     )
 

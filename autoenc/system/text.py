@@ -17,8 +17,10 @@ from typing import IO, Any, cast
 
 from autoenc.system.secrets import masked
 
-__all__ = ["EscapingStream", "escape_output", "escaped", "forget_warnings", "json_text", "say", "warn",
-           "warn_once"]  # fmt: skip
+__all__ = [
+    "EscapingStream", "counted", "escape_output", "escaped", "forget_warnings", "json_text", "say", "warn",
+    "warn_once",
+]  # fmt: skip
 
 # C0 and DEL, C1, separators of lines and paragraphs, and what overrides or isolates a direction.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -29,6 +31,11 @@ _USUAL = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 def _visible(match: re.Match[str]) -> str:
     mark = match[0]
     return _USUAL.get(mark) or (f"\\x{ord(mark):02x}" if ord(mark) < 256 else f"\\u{ord(mark):04x}")
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, e.g. ``1 trial`` or ``2,008 trials``."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def escaped(text: object, keep: str = "") -> str:

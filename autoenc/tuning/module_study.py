@@ -20,9 +20,10 @@ from autoenc.record.processes import this_process
 from autoenc.record.record import PROCESS, Kind, Record
 from autoenc.record.storage import open_storage
 
-__all__ = ["ModuleRecord", "began_module_study", "found_module_study", "opened", "stable_text"]
+__all__ = ["MODULES", "ModuleRecord", "began_module_study", "found_module_study", "opened", "stable_text"]
 
-_IDENTITY = "autoenc_modules"
+MODULES = "autoenc_modules"
+"""The attribute by which the study of a search of modules is known."""
 _LATER = {"folds": 0, "seeds": 1}  # what records of earlier searches do not mention
 
 
@@ -65,7 +66,7 @@ def _kind(name: str) -> Kind:
             "study_name or storage"
         )
 
-    return Kind(_IDENTITY, differences, refusal, refusal("everything that identifies it"))
+    return Kind(MODULES, differences, refusal, refusal("everything that identifies it"))
 
 
 class ModuleRecord(Record):
@@ -107,8 +108,8 @@ def began_module_study(
     record = ModuleRecord.open(
         storage, name, _kind(name), about, sampler=sampler, pruner=pruner, is_alone=is_alone, fresh=fresh
     )
-    if _IDENTITY not in record.study.user_attrs:
-        record.note(_IDENTITY, dict(about))
+    if MODULES not in record.study.user_attrs:
+        record.note(MODULES, dict(about))
     return record
 
 

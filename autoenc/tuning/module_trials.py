@@ -19,7 +19,7 @@ from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.training import TrainedModule
 
-__all__ = ["LOSSES", "ModuleObjective", "ModuleTrials"]
+__all__ = ["LOSSES", "ModuleObjective", "ModuleTrials", "module_units"]
 
 LOSSES = "losses"
 """Attribute of a trial: the loss of each training, fold by fold, where there are several."""
@@ -33,11 +33,13 @@ class ModuleUnit:
         params: A trial's parameters, as Optuna has them.
         fold: Which fold of the training rows judges; None where other rows do.
         seed: Its place among the seeds.
+        repeat: 0 in the search; from 1 on, other folds and seeds, for the finalists.
     """
 
     params: Mapping[str, Any]
     fold: int | None = None
     seed: int = 0
+    repeat: int = 0
 
 
 class ModuleOutcome(NamedTuple):
@@ -46,12 +48,26 @@ class ModuleOutcome(NamedTuple):
     val_loss: float | None
     failure: str | None = None
     seconds: float = 0.0
+    n_parameters: int | None = None
 
 
 class _Train(Protocol):
     def __call__(
-        self, params: Mapping[str, Any], *, fold: int | None, n_seed: int, watch: Watch
+        self, params: Mapping[str, Any], *, fold: int | None, n_seed: int, repeat: int, watch: Watch
     ) -> TrainedModule: ...
+
+
+def module_units(params: Mapping[str, Any], folds: int, seeds: int, repeat: int = 0) -> list[ModuleUnit]:
+    """Return the trainings of a trial: fold by fold, seeds varying fastest.
+
+    Args:
+        params: Its parameters, as Optuna has them.
+        folds: Folds of the training rows that judge; 0 where other rows do.
+        seeds: Seeds that each training is made by.
+        repeat: Which repeat of the cross-validation; 0 is the search.
+    """
+    places = product(range(folds) if folds else [None], range(seeds))
+    return [ModuleUnit(params, fold, seed, repeat) for fold, seed in places]
 
 
 class ModuleObjective:
@@ -59,12 +75,21 @@ class ModuleObjective:
 
     Args:
         train: Trains what parameters mean, on all folds but one; what it raises is the trial's failure.
+        folds, seeds: Of the search; see :func:`module_units`.
     """
 
     ahead = 1
 
-    def __init__(self, train: _Train) -> None:
-        self._train = train
+    def __init__(self, train: _Train, folds: int = 0, seeds: int = 1) -> None:
+        self._train, self._folds, self._seeds = train, folds, seeds
+
+    def units_of(self, trial: FrozenTrial, repeat: int) -> list[ModuleUnit]:
+        """Return the trainings of a trial of the search in a repeat."""
+        return module_units(trial.params, self._folds, self._seeds, repeat)
+
+    def loss_of(self, outcome: ModuleOutcome) -> float | None:
+        """Return the loss of a training."""
+        return outcome.val_loss
 
     def work(self, unit: ModuleUnit) -> float:
         """Return 1: nothing is known of it."""
@@ -82,15 +107,19 @@ class ModuleObjective:
                 watch(epoch, val_loss)
 
         try:
-            trained = self._train(unit.params, fold=unit.fold, n_seed=unit.seed, watch=after_epoch)
-            return ModuleOutcome(trained.val_loss)
+            trained = self._train(
+                unit.params, fold=unit.fold, n_seed=unit.seed, repeat=unit.repeat, watch=after_epoch
+            )
+            n_parameters = sum(parameter.numel() for parameter in trained.model.parameters())
+            return ModuleOutcome(trained.val_loss, n_parameters=n_parameters)
         except Exception as error:
             return ModuleOutcome(None, failure_of(error))
 
     def name(self, unit: ModuleUnit) -> str:
         """Return its parameters in words, and which of several trainings it is."""
         fold = "" if unit.fold is None else f", fold {unit.fold + 1}"
-        return f"parameters {dict(unit.params)}{fold}{f', seed {unit.seed}' if unit.seed else ''}"
+        repeat = f" of repeat {unit.repeat}" if unit.repeat else ""
+        return f"parameters {dict(unit.params)}{fold}{repeat}{f', seed {unit.seed}' if unit.seed else ''}"
 
     def judge(self, trial: Running[ModuleUnit, ModuleOutcome]) -> End | None:
         """Return the mean loss of its trainings; a trial fails with the first that does."""
@@ -101,7 +130,10 @@ class ModuleObjective:
         if len(outcomes) < len(trial.units):
             return None
         losses = [outcome.val_loss for outcome in outcomes if outcome.val_loss is not None]
-        return End(fmean(losses), attributes={LOSSES: losses} if len(losses) > 1 else {})
+        attributes: dict[str, Any] = {LOSSES: losses} if len(losses) > 1 else {}
+        if outcomes[0].n_parameters is not None:
+            attributes["model_params"] = outcomes[0].n_parameters
+        return End(fmean(losses), attributes=attributes)
 
 
 class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
@@ -112,8 +144,7 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
         n_trials: Trials in all, those of earlier runs counted.
         space: What is open.
         on_trial: Called with each trial that ended.
-        folds: Folds of the training rows that judge; 0 where other rows do.
-        seeds: Seeds that each training is made by.
+        folds, seeds: See :func:`module_units`.
     """
 
     def __init__(
@@ -125,11 +156,8 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
         folds: int = 0,
         seeds: int = 1,
     ) -> None:
-        places = [*product(range(folds) if folds else [None], range(seeds))]
-
         def prepare(trial: optuna.Trial) -> Prepared[ModuleUnit, ModuleOutcome]:
-            params = space.suggest(trial)
-            return Prepared([ModuleUnit(params, fold, seed) for fold, seed in places])
+            return Prepared(module_units(space.suggest(trial), folds, seeds))
 
         def on_end(number: int) -> None:
             on_trial(record.study.get_trials(deepcopy=False)[number])

@@ -17,6 +17,7 @@ from optuna.distributions import (
 from torch import nn
 
 from autoenc.errors import InputError
+from autoenc.models.grid import Architecture
 from autoenc.tuning.space import (
     HyperparameterSearchSpace,
     check_points,
@@ -68,6 +69,7 @@ class ModuleSpace:
     Attributes:
         distributions: Every parameter that a trial may have, by name.
         fixed: Options of the training that the space has but that are not open.
+        is_stacked: Whether trials draw the widths of a stack, ``hidden_dims``.
 
     Raises:
         InputError: With every option that has no taker, that is given twice, or that is missing.
@@ -106,7 +108,7 @@ class ModuleSpace:
         else:
             self.distributions = self._given(space)
             offered = set(self.distributions)
-        self._stacked = isinstance(space, HyperparameterSearchSpace) and "hidden_dims" in offered
+        self.is_stacked = isinstance(space, HyperparameterSearchSpace) and "hidden_dims" in offered
         self._check(offered)
         if self._problems:
             raise InputError(self._problems)
@@ -123,10 +125,16 @@ class ModuleSpace:
         """Take a trial's parameters, sampling those that it does not have yet."""
         params: dict[str, Any] = {}
         for name, distribution in self.distributions.items():
-            is_width = self._stacked and name.startswith("hidden_size_")
+            is_width = self.is_stacked and name.startswith("hidden_size_")
             if not is_width or int(name.removeprefix("hidden_size_")) <= params["num_layers"]:
                 params[name] = take(trial, name, distribution)
         return params
+
+    def stack(self, params: Mapping[str, Any]) -> Architecture | None:
+        """Return the stack that a trial's parameters mean; None without one, or while it is drawn in part."""
+        names = [f"hidden_size_{i + 1}" for i in range(params.get("num_layers", 0))]
+        is_whole = self.is_stacked and names and all(name in params for name in names)
+        return stack_of(params) if is_whole else None
 
     def grid(self) -> dict[str, list[Any]]:
         """Return values of each parameter for a grid: all choices, and both ends and middle of each range.
@@ -134,7 +142,7 @@ class ModuleSpace:
         Raises:
             InputError: If that makes too many points, or stacks whose unused widths would repeat them.
         """
-        if self._stacked:
+        if self.is_stacked:
             raise InputError(
                 "strategy grid takes no hidden_dims from a HyperparameterSearchSpace; give a list of stacks, "
                 "e.g. {'hidden_dims': [(64,), (64, 32)], ...}"
@@ -146,7 +154,7 @@ class ModuleSpace:
     def values(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the open options by the names under which constructor and training take them."""
         options = {name: self._labels.get(name, {}).get(value, value) for name, value in params.items()}
-        if self._stacked:
+        if self.is_stacked:
             options = {
                 name: chosen for name, chosen in options.items() if not name.startswith("hidden_size_")
             }

@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import ranked_trials
+from autoenc.analysis.ties import tied_trials
 from autoenc.engines import Fit, Outcome, Recipe
 from autoenc.models.grid import parse_architecture
 from autoenc.record.fits import records_in
@@ -19,7 +20,7 @@ from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import TuneSettings
 from autoenc.tuning.job import judging_folds
 
-__all__ = ["finalists_of", "is_decided", "kept_trial", "n_undecided", "trial_results"]
+__all__ = ["finalists_of", "is_decided", "kept_trial", "n_undecided", "ties_of", "trial_results"]
 
 
 def trial_results(study: optuna.Study) -> list[tuple[FrozenTrial, TrialResult]]:
@@ -71,6 +72,16 @@ def finalists_of(study: optuna.Study) -> list[Finalist]:
     return [
         finalist._replace(number=trials[finalist.number].number) for finalist in judged.standing.finalists()
     ]
+
+
+def ties_of(study: optuna.Study) -> tuple[list[int] | None, str]:
+    """Return the trials that may be as good as the best; see :func:`autoenc.analysis.ties.tied_trials`."""
+    settings = _settings_of(study)
+
+    def losses() -> dict[int, list[float]]:
+        return {trial.number: result.losses for trial, result in trial_results(study)}
+
+    return tied_trials(len(ranked_trials(study)), max(settings.folds, 1), settings.seeds, losses)
 
 
 def n_undecided(study: optuna.Study) -> int:

@@ -1,11 +1,8 @@
-"""The last round of a two-stage search, kept in its study; see :mod:`autoenc.searching.finalists`."""
+"""The last round of a two-stage search, kept in its study, and its ties with the best."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
 from math import inf
-from typing import Protocol
 
 import numpy as np
 import optuna
@@ -13,11 +10,14 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.analysis.study import ranked_trials
+from autoenc.analysis.ties import tied_trials
 from autoenc.engines import StopFlag
-from autoenc.searching.finalists import Finalist, Standing, mean_error, standing_of
-from autoenc.searching.loop import End, Executor, Objective, Watch, run
+from autoenc.record.record import TRANSFER
+from autoenc.searching.finalists import Finalist, mean_error
+from autoenc.searching.loop import Executor
 from autoenc.settings import TransferSettings
-from autoenc.two_stage.objective import FoldOutcome, FoldTrial, FoldUnit
+from autoenc.tuning.last_round import LastRound, Repeats
+from autoenc.two_stage.objective import OBJECTIVES, FoldOutcome, FoldUnit
 
 __all__ = [
     "compare",
@@ -27,16 +27,12 @@ __all__ = [
     "judge_finalists",
     "kept_trial",
     "n_undecided",
+    "ties_of",
 ]
 
-_KEPT = "autoenc_transfer_finalists"  # on the study: how many finalists
 
-
-def _standing(study: optuna.Study) -> Standing:
-    known = study.user_attrs
-    left = ranked_trials(study)[: known.get(_KEPT, 1)]
-    rows = {trial.number: fold_objectives(trial) for trial in left}
-    return standing_of(rows, lambda number, repeat: known.get(_key(number, repeat)))
+def _round(study: optuna.Study) -> LastRound:
+    return LastRound(study, "autoenc_transfer_finalists", fold_objectives)
 
 
 def fold_objectives(trial: FrozenTrial) -> NDArray[np.float64]:
@@ -48,7 +44,7 @@ def fold_objectives(trial: FrozenTrial) -> NDArray[np.float64]:
 def judge_finalists(
     study: optuna.Study,
     settings: TransferSettings,
-    objective: Repeats,
+    objective: Repeats[FoldUnit, FoldOutcome],
     executor: Executor[FoldUnit, FoldOutcome],
     stop: StopFlag,
     deadline_s: float = inf,
@@ -63,63 +59,14 @@ def judge_finalists(
         stop: Ends it early; what is not judged yet can be later.
         deadline_s: When no judgement begins any more, on :func:`time.monotonic`.
     """
-    if study.user_attrs.get(_KEPT) != settings.finalists:
-        study.set_user_attr(_KEPT, settings.finalists)
-    trials = _Finalists(study, objective, deadline_s, settings.seeds)
-    run(trials, objective, executor, stop, settings.n_jobs)
-
-
-class Repeats(Objective[FoldUnit, FoldOutcome], Protocol):
-    """The objective of trials in a repeat of the cross-validation."""
-
-    def units_of(self, trial: FrozenTrial, repeat: int) -> Sequence[FoldUnit]:
-        """Return the folds of a repeat, for a trial of the search."""
-        ...
-
-
-class _Finalists:
-    """The judgements of the present round, and after it those of the next."""
-
-    def __init__(self, study: optuna.Study, objective: Repeats, deadline_s: float, n_seeds: int) -> None:
-        self._study, self._objective, self._deadline_s = study, objective, deadline_s
-        self._n_seeds = n_seeds
-        self._round: list[tuple[int, int]] = []
-
-    def begin(self, n_running: int) -> FoldTrial | None:
-        """See :class:`~autoenc.searching.loop.Trials`."""
-        if time.monotonic() >= self._deadline_s:
-            return None
-        if not self._round and not n_running:
-            self._round = list(_standing(self._study).missing)
-        if not self._round:
-            return None
-        number, repeat = self._round.pop(0)
-        units = self._objective.units_of(self._study.get_trials(deepcopy=False)[number], repeat)
-        return FoldTrial(units, _key(number, repeat), number)
-
-    def add(self, trial: FoldTrial, unit: FoldUnit, outcome: FoldOutcome) -> None:
-        """Nothing: a repeat is recorded as a whole."""
-
-    def watch(self, trial: FoldTrial, unit: FoldUnit) -> Watch | None:
-        """None: no finalist is ended early."""
-        return None
-
-    def end(self, trial: FoldTrial, end: End) -> None:
-        """Keep the objective of each fold, the mean over its seeds, or why there is none."""
-        if end.failure is None:
-            by_fold = np.reshape([outcome.value for outcome in trial.first_outcomes()], (-1, self._n_seeds))
-            self._study.set_user_attr(trial.handle, by_fold.mean(axis=1).tolist())
-        else:
-            self._study.set_user_attr(trial.handle, end.failure)
-
-
-def _key(number: int, repeat: int) -> str:
-    return f"{_KEPT}/{number}/{repeat}"
+    _round(study).judge(
+        settings.finalists, settings.seeds, objective, executor, stop, settings.n_jobs, deadline_s
+    )
 
 
 def compare(study: optuna.Study) -> list[Finalist]:
     """Return the finalists, best first; none while they are not judged to the end."""
-    return _standing(study).finalists()
+    return _round(study).finalists()
 
 
 def fold_error(trial: FrozenTrial) -> float | None:
@@ -129,9 +76,22 @@ def fold_error(trial: FrozenTrial) -> float | None:
     return mean_error(values, len(values)) if is_judged else None
 
 
+def ties_of(study: optuna.Study) -> tuple[list[int] | None, str]:
+    """Return the trials that may be as good as the best; see :func:`autoenc.analysis.ties.tied_trials`."""
+    ranked, noted = ranked_trials(study), study.user_attrs.get(TRANSFER, {})
+    n_folds = len(ranked[0].intermediate_values) if ranked else 0
+
+    def losses() -> dict[int, list[float]]:
+        if any(OBJECTIVES not in trial.user_attrs for trial in ranked):  # of an earlier version
+            return {}
+        return {trial.number: trial.user_attrs[OBJECTIVES] for trial in ranked}
+
+    return tied_trials(len(ranked), n_folds, noted.get("seeds", 1), losses)
+
+
 def n_undecided(study: optuna.Study) -> int:
     """Return how many cross-validations of finalists the present round still wants."""
-    return len(_standing(study).missing)
+    return _round(study).n_undecided()
 
 
 def is_decided(study: optuna.Study) -> bool:
@@ -141,7 +101,4 @@ def is_decided(study: optuna.Study) -> bool:
 
 def kept_trial(study: optuna.Study) -> FrozenTrial | None:
     """Return the first of the finalists; the trial with the lowest value until they are judged to the end."""
-    ranked, standing = ranked_trials(study), _standing(study)
-    if standing.missing or not standing.order:
-        return ranked[0] if ranked else None
-    return next(trial for trial in ranked if trial.number == standing.order[0])
+    return _round(study).kept_trial()

@@ -24,7 +24,7 @@ from autoenc.tuning.space import n_points
 from autoenc.two_stage.data import TransferData
 from autoenc.two_stage.folds import Fold, FoldDivision, divide
 from autoenc.two_stage.objective import FoldsObjective
-from autoenc.two_stage.record import recorded_data
+from autoenc.two_stage.record import n_beside_grid, recorded_data
 from autoenc.two_stage.space import grid
 from autoenc.two_stage.stages import Stages
 
@@ -74,7 +74,6 @@ class TransferJob:
         """
         one_thread_each()
         problems: list[str] = []
-        settings = _bounded(settings)
         engine = data = division = None
         repeats: list[list[Fold]] = []
         try:
@@ -82,6 +81,8 @@ class TransferJob:
         except InputError as error:
             problems += error.problems
         place = folder or Path(settings.output_dir) / (settings.name or table_stem(settings.data_path))
+        has_record = (is_on_disk or settings.dry_run) and not settings.fresh
+        settings = _bounded(settings, place / "study.db" if has_record else None)
         try:
             data = TransferData.load(settings, *tables)
             if is_on_disk:
@@ -167,11 +168,12 @@ class TransferJob:
         return Stages(self.data, settings, self.engine), self.repeats[repeat - 1]
 
 
-def _bounded(settings: TransferSettings) -> TransferSettings:
-    """Return the options with no more trials than a grid has points."""
+def _bounded(settings: TransferSettings, record: Path | None) -> TransferSettings:
+    """Return the options with no more trials than a grid has points, beside those of other strategies."""
     if settings.sampler != "grid":
         return settings
-    n_trials = min(settings.n_trials, n_points(grid(settings)))
+    n_others = 0 if record is None else n_beside_grid(record, settings.storage)
+    n_trials = min(settings.n_trials, n_others + n_points(grid(settings)))
     return settings.model_copy(update={"n_trials": n_trials})
 
 

@@ -25,8 +25,12 @@ from autoenc.two_stage.space import TwoStageConfiguration, configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
 
 __all__ = [
-    "FoldOutcome", "FoldTrial", "FoldUnit", "FoldsObjective", "Scores", "evaluate", "mean_scores", "score",
+    "OBJECTIVES", "FoldOutcome", "FoldTrial", "FoldUnit", "FoldsObjective", "Scores", "evaluate",
+    "mean_scores", "score",
 ]  # fmt: skip
+
+OBJECTIVES = "objectives"
+"""Attribute of a trial with several seeds: the objective of each fold by each seed, fold by fold."""
 
 Pretrained = tuple[FittedAutoencoder, float]
 
@@ -179,6 +183,10 @@ class FoldsObjective:
         """Return what measures a trial of the search once more."""
         return self.units(configuration(trial.params, self._settings), repeat)
 
+    def loss_of(self, outcome: FoldOutcome) -> float:
+        """Return the objective of a fold."""
+        return outcome.value
+
     def work(self, unit: FoldUnit) -> float:
         """Return a cost that is the same for all folds: they take about the same time."""
         return 1.0
@@ -238,7 +246,10 @@ class FoldsObjective:
         if len(outcomes) < len(trial.units):
             return None
         scores = mean_scores(_scores(outcomes))
-        return End(scores.objective(self._settings), attributes=scores.as_dict(self._settings))
+        attributes: dict[str, Any] = dict(scores.as_dict(self._settings))
+        if self._n_seeds > 1:
+            attributes[OBJECTIVES] = [outcome.value for outcome in outcomes]
+        return End(scores.objective(self._settings), attributes=attributes)
 
 
 def _scores(outcomes: Sequence[FoldOutcome]) -> list[Scores]:

@@ -34,6 +34,7 @@ from autoenc.two_stage.samplers import make_pruner, make_sampler
 
 __all__ = [
     "note_columns",
+    "n_beside_grid",
     "n_columns_of",
     "data_of",
     "transfer_context",
@@ -89,6 +90,15 @@ def recorded_data(path: Path, storage: str | None = None) -> str | None:
         return data_of(read_study(path, storage=storage))
     except InputError:  # reported by whoever needs the study
         return None
+
+
+def n_beside_grid(path: Path, storage: str | None = None) -> int:
+    """Return how many trials of a study are not of a grid; 0 where there is no such study."""
+    try:
+        trials = read_study(path, storage=storage).get_trials(deepcopy=False)
+    except InputError:  # reported by whoever needs the study
+        return 0
+    return sum("grid_id" not in trial.system_attrs for trial in trials)
 
 
 def read_study(path: Path, flag: str = "--resume", storage: str | None = None) -> optuna.Study:

@@ -21,7 +21,7 @@ from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import STATE_FILE, TuneReports
 from autoenc.settings import search_settings
 from autoenc.system.paths import OutputPaths
-from autoenc.system.text import say, warn
+from autoenc.system.text import counted, say, warn
 from autoenc.tuning.results import n_undecided
 
 __all__ = ["show_search", "show_study", "show_transfer", "where_it_can_write"]
@@ -35,12 +35,12 @@ def show_transfer(folder: Path, storage: str | None = None) -> int:
 
     study = read_study(folder / "study.db", "", storage)
     best = ranked_trials(study)[:5]
-    say(f"{study.study_name}: {len(study_trials(study)):,} trials; the lowest values:")
+    say(f"{study.study_name}: {counted(len(study_trials(study)), 'trial')}; the lowest values:")
     for trial in best:
         say(f"trial {trial.number:>4}  {trial.value:.6f}")
     n_trials = stored_settings(study, folder / "study.db")["n_trials"]
     if count_finished(study) < n_trials:
-        say(f"{count_finished(study):,} of {n_trials:,} trials are done; the same command goes on")
+        say(f"{count_finished(study):,} of {counted(n_trials, 'trial')} are done; the same command goes on")
     elif n_undecided(study):
         say(undecided_line(n_undecided(study)))
     say("")
@@ -67,7 +67,7 @@ def show_study(study: optuna.Study, folder: Path, running: bool) -> None:
     done = [step for step in steps if step.value is not None]
     n_trials = note["settings"]["n_trials"]
     without = f"{len(steps) - len(done):,} without a result"
-    say("", f"{study.study_name}: {len(steps):,} of {n_trials:,} trials, {without}")
+    say("", f"{study.study_name}: {len(steps):,} of {counted(n_trials, 'trial')}, {without}")
     for step in sorted(done, key=lambda step: step.value or 0.0)[:5]:
         say(step_line(step, note["baselines"]))
     n_left = n_undecided(study) if len(steps) >= n_trials else 0

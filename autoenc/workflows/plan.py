@@ -11,7 +11,7 @@ from autoenc.searching.choice import Estimate, candidates, estimates
 from autoenc.searching.finalists import check_repeats, n_judgements, plan_line
 from autoenc.searching.memory import estimate_bytes, memory_text
 from autoenc.searching.strategies import make_strategy, planned_fits
-from autoenc.system.text import say
+from autoenc.system.text import counted, say
 from autoenc.workflows.job import SearchJob
 
 __all__ = ["choice_lines", "dry_run", "plan"]
@@ -37,7 +37,9 @@ def plan(job: SearchJob, n_done: int, n_fits: int | None = None) -> list[str]:
     ]
     if len(job.fits) != len(job.settings.grid) * len(job.settings.recipes()):
         folds = f"{settings.folds} folds of the training rows" if settings.folds else "one split"
-        lines.append(f"{len(job.fits):,} fits{part}: {folds}, {settings.seeds} seed(s) each")
+        lines.append(
+            f"{counted(len(job.fits), 'fit')}{part}: {folds}, {counted(settings.seeds, 'seed')} each"
+        )
     if settings.finalists > 1:
         lines.append(plan_line(settings.finalists, settings.folds))
     if settings.warm_start:
@@ -54,7 +56,7 @@ def plan(job: SearchJob, n_done: int, n_fits: int | None = None) -> list[str]:
 
 def _count(job: SearchJob) -> str:
     n_recipes, n_stacks = len(job.settings.recipes()), len(job.settings.grid)
-    stacks = f"{n_stacks:,} stacks"
+    stacks = counted(n_stacks, "stack")
     return stacks if n_recipes == 1 else f"{n_stacks * n_recipes:,} trials ({stacks} x {n_recipes} recipes)"
 
 
@@ -67,7 +69,7 @@ def dry_run(job: SearchJob) -> int:
     pending = [fit for fit in fits if fit not in done]
     sizes = [fit.network(input_dim).count_parameters() for fit in fits]
     say(*plan(job, len(fits) - len(pending), len(fits)))
-    say(f"{len(fits):,} fits, {len(pending):,} left to train")
+    say(f"{counted(len(fits), 'fit')}, {len(pending):,} left to train")
     if sizes:
         say(f"parameters from {min(sizes):,} to {max(sizes):,}")
     n_tables = job.division.n_scaled_tables(job.folds, settings.scaling)

@@ -35,7 +35,7 @@ from autoenc.system.machine import naming
 from autoenc.system.paths import keep_aside, remove_unfinished
 from autoenc.system.special import check_own, open_own
 from autoenc.system.surroundings import quiet_optuna
-from autoenc.system.text import escaped
+from autoenc.system.text import counted, escaped
 from autoenc.trackers.feed import Feed, open_feed
 from autoenc.two_stage.data import Target, TransferData
 from autoenc.two_stage.estimate import estimate_trial_s, sizes_of
@@ -143,6 +143,8 @@ def open_transfer(job: TransferJob, screen: Screen) -> Iterator[TransferSearch]:
             if settings.fresh and alone and (kept := keep_aside(path)):
                 screen.say(f"the old record is kept as {kept}")
         record = open_transfer_record(None if log_path is None else path, settings, context)
+        if record.kept_aside is not None:
+            screen.say(f"the old record is kept as study {record.kept_aside}")
         note_columns(record, job.data)
         log = TransferLog(log_path, screen)  # after the record, which may be refused: then nothing is left
         stack.callback(log.close)
@@ -241,8 +243,8 @@ class TransferSearch:
                     executor.close()
         if time.monotonic() >= deadline_s:
             judged = "" if is_decided(study) else "; the finalists are not decided"
-            counted = f"{count_finished(study):,} of {settings.n_trials:,} trials"
-            log(f"time limit    {counted} are done{judged}")
+            done = f"{count_finished(study):,} of {counted(settings.n_trials, 'trial')}"
+            log(f"time limit    {done} are done{judged}")
 
     def _conclude(self, run: TrackedRun) -> None:
         """Note the best configuration, for the list of runs."""
@@ -327,8 +329,8 @@ def _left_out(data: TransferData) -> str:
     if not data.n_overlapping:
         return ""
     of_groups = "" if data.group is None else f" or of their groups by {data.group}"
-    counted = f"{data.n_overlapping:,} of them are labelled rows, too{of_groups}"
-    return f"; {counted}, and left out, as such rows judge"
+    overlap = f"{data.n_overlapping:,} of them are labelled rows, too{of_groups}"
+    return f"; {overlap}, and left out, as such rows judge"
 
 
 def _target_text(kind: str, target: Target) -> str:

@@ -86,6 +86,8 @@ def open_tuning(
             remove_leftovers(job.folder)
         storage = open_storage(settings.storage or journal) if job.is_on_disk else InMemoryStorage()
         record = open_tune_record(storage, job, alone)
+        if record.kept_aside is not None:
+            screen.say(f"the old record is kept as study {record.kept_aside}")
         _enqueue(record.study, begin_with)
         yield TuneSearch(job, record, FitRecord.of(storage, job.context), cluster, screen)
 

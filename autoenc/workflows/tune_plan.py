@@ -14,6 +14,7 @@ from autoenc.searching.estimate import estimate_seconds
 from autoenc.searching.finalists import n_judgements, plan_line
 from autoenc.searching.memory import estimate_bytes, memory_text
 from autoenc.system.surroundings import quiet_optuna
+from autoenc.system.text import counted
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.study import study_name, tune_studies
 
@@ -29,7 +30,7 @@ def tune_plan(job: TuneJob, n_before: int) -> list[str]:
     folds = f"{settings.folds} folds" if settings.folds else "one fifth"
     n_rows, n_columns = job.table.values.shape
     lines = [
-        f"{settings.strategy}: {job.n_trials:,} trials of {', '.join(settings.families)}, "
+        f"{settings.strategy}: {counted(job.n_trials, 'trial')} of {', '.join(settings.families)}, "
         f"{depth[0]} to {depth[1]} layers of {width[0]} to {width[1]}, latent size {settings.latent_dim}, "
         f"up to {job.epochs} epochs",
         f"{job.table.path}: {n_rows:,} rows x {n_columns} columns; {folds} of the training rows judge "
@@ -39,7 +40,7 @@ def tune_plan(job: TuneJob, n_before: int) -> list[str]:
     if settings.finalists > 1:
         lines.append(plan_line(settings.finalists, settings.folds))
     if n_before:
-        lines.append(f"{n_before:,} of {job.n_trials:,} trials already done")
+        lines.append(f"{n_before:,} of {counted(job.n_trials, 'trial')} already done")
     return lines
 
 
@@ -58,7 +59,7 @@ def dry_tune(job: TuneJob) -> list[str]:
     seconds *= n_left + n_judgements(min(job.settings.finalists, job.n_trials))
     return [
         *tune_plan(job, n_done),
-        f"{n_left:,} trials left, of {len(fits) // _SAMPLE:,} fits each",
+        f"{counted(n_left, 'trial')} left, of {counted(len(fits) // _SAMPLE, 'fit')} each",
         f"parameters from {min(sizes):,} to {max(sizes):,}, in a random sample of {_SAMPLE} trials",
         f"memory {memory_text(n_bytes)}",
         f"training will take about {duration_text(seconds)} on this machine, if trials are like those",

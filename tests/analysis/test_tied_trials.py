@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from autoenc.analysis.ties import range_p, tied_with_best, ties
+from autoenc.analysis.ties import range_p, tied_trials, tied_with_best, ties
 from autoenc.engines import Outcome, Recipe
 from autoenc.searching.trials import Trial, TrialResult
 
@@ -108,3 +108,30 @@ def test_the_method_says_over_what() -> None:
     assert "3 folds and 2 seeds" in method
     assert "3 seeds on this one split" in ties(results(np.ones((2, 1, 3)), ("holdout",)))[1]
     assert "3 seeds on this one split" in ties(results(np.ones((2, 1, 3)), ("fold1of5",)))[1]
+
+
+@pytest.mark.parametrize(("shape", "folds"), [((6, 3, 2), ("1/3", "2/3", "3/3")), ((6, 1, 4), ("holdout",))])
+def test_trials_of_a_study_are_tested_as_stacks_are(shape, folds) -> None:
+    losses = 1 + np.random.default_rng(1).normal(size=shape) / 20
+    losses[3:] += 0.5
+    losses = losses[np.argsort(losses.mean(axis=(1, 2)))]
+    known = {10 * i: row.ravel().tolist() for i, row in enumerate(losses)}
+    of_stacks, method = ties(results(losses, folds))
+    tied, same = tied_trials(*shape, lambda: known)
+    assert (same, len(tied or ())) == (method, 3)
+    assert {number // 10 for number in tied or ()} == {
+        result.trial.architecture[0] - 8 for result in of_stacks
+    }
+
+
+def test_trials_that_cannot_be_tested_are_not_looked_at() -> None:
+    def losses():
+        raise AssertionError
+
+    assert tied_trials(1, 3, 2, losses) == (None, "not tested: no other trial was compared")
+    untested, why = tied_trials(4, 5, 1, losses, "seeds=3")
+    assert untested is None
+    assert why.endswith("from what a trial is worth; seeds=3 shows it")
+    assert tied_trials(4, 5, 2, dict)[1] == (
+        "not tested: the record does not hold what each seed came to in each fold"
+    )

@@ -52,7 +52,7 @@ def test_warm_starts_are_told_beside_the_comparison_and_not_in_it(whole, call, t
         assert entry["parent"] == entry["config"][:-1]
         assert 1 <= entry["cold_epochs"] <= 3
     screen = (whole / "screen").read_text()
-    assert "16 fits: one split, 1 seed(s) each" in screen
+    assert "16 fits: one split, 1 seed each" in screen
     assert "7 of the fits start from the trained stack that they extend" in screen
     assert f"warm start    {found['reached']} of 7 stacks reach the loss of a random start" in screen
 

@@ -17,10 +17,12 @@ import torch
 
 import autoenc
 from autoenc import load_model
+from autoenc.analysis.ties import tied_with_best
 from autoenc.errors import InputError
 from autoenc.settings import TransferSettings
 from autoenc.two_stage.checkpoint import FittedTransfer
 from autoenc.two_stage.data import TransferData
+from autoenc.two_stage.finalists import fold_objectives
 from autoenc.two_stage.folds import divide
 from autoenc.two_stage.stages import TrainingFailed
 from autoenc.workflows import transfer as workflow
@@ -576,3 +578,58 @@ def test_a_file_to_resume_and_a_storage_exclude_each_other(call, folder):
     answer = call("transfer", "--resume", folder / "study.db", "--storage", "sqlite:///x.db")
     assert answer.code == 2
     assert "--resume names a file; a record at --storage goes on with the same options" in answer.err
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_ties_stand_in_the_summary_the_files_and_the_table(call, rows_csv, tmp_path):
+    words = ("transfer", "--data_path", rows_csv, "--output_dir", tmp_path, *QUICK, "--n_trials", 4, "--name")
+    answer = call(*words, "one")
+    assert "not tested: that takes at least 3 folds and 2 seeds, or 3 seeds" in answer.out
+    answer = call(*words, "s", "--folds", 3, "--seeds", 2, "--finalists", 2)
+    assert answer.code == 0, answer.err
+    results = autoenc.load_results(tmp_path / "s")
+    tied, method = results.ties()
+    ranked = results.ranked
+    losses = np.array([trial.user_attrs["objectives"] for trial in ranked]).reshape(4, 3, 2)
+    np.testing.assert_allclose(losses.mean(axis=(1, 2)), [trial.value for trial in ranked])
+    np.testing.assert_allclose(losses[0].mean(axis=1), fold_objectives(ranked[0]))
+    assert sorted(tied) == sorted(ranked[i].number for i in tied_with_best(losses, 1 / 2))
+    assert "3 folds and 2 seeds" in method
+    assert f"({method})" in answer.out
+    document = json.loads((tmp_path / "s" / "best_params.json").read_text())
+    assert document["ties"] == {"tied": tied, "method": method}
+    board = results.leaderboard
+    assert sorted(board.loc[board["tied"], "trial"]) == sorted(tied)
+    assert method in repr(results)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_grid_tries_all_its_points_beside_trials_of_other_strategies(call, rows_csv, tmp_path):
+    one = ("--dropout_range", 0.1, "--learning_rate_range", 1e-3, "--weight_decay_range", 1e-4)
+    heads = ("--head_dropout_range", 0.1, "--head_learning_rate_range", 1e-2)
+    points = (
+        "--head_weight_decay_range",
+        0.1,
+        "--family_options",
+        "ae",
+        "--activation_options",
+        "relu",
+        "--norm_options",
+        "none",
+    )
+    where = ("--data_path", rows_csv, "--output_dir", tmp_path, "--name", "s", "--finalists", 1)
+    words = ("transfer", *where, *QUICK, *one, *heads, *points)
+    assert call(*words, "--n_trials", 3, "--strategy", "random").code == 0
+    assert re.search(r"^trials +7 wanted, 3 done$", call(*words, "--strategy", "grid", "--dry_run").out, re.M)
+    for _ in range(2):
+        answer = call(*words, "--strategy", "grid")
+        assert answer.code == 0, answer.err
+        study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path / 's' / 'study.db'}")
+        of_grid = [trial.params for trial in study.trials if trial.number > 2]
+        assert len(of_grid) == 4
+        assert {(each["latent_dim"], each["hidden_dims"]) for each in of_grid} == {
+            (2, "4"), (2, "8-4"), (8, "4"), (8, "8-4"),
+        }  # fmt: skip
+    assert call(*words, "--strategy", "grid", "--n_trials", 3).code == 0
+    plan = call(*words, "--strategy", "grid", "--n_trials", 3, "--fresh", "--dry_run").out
+    assert "3 wanted, 0 done" in plan

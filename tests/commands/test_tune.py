@@ -228,10 +228,12 @@ def test_a_record_of_another_search_is_refused_and_kept(tune, tmp_path):
     assert answer.code == 2
     assert "differs in --dropout_range (0.0,0.5, now 0.1,0.2), --seed (42, now 5)" in answer.err
     assert len(trials(tmp_path)) == 2
-    assert tune(tmp_path, "--n_trials", 3, "--dropout_range", "0.1,0.2", "--fresh").code == 0
+    answer = tune(tmp_path, "--n_trials", 3, "--dropout_range", "0.1,0.2", "--fresh")
+    assert answer.code == 0
     assert len(trials(tmp_path)) == 3
     names = {s.study_name for s in open_storage(tmp_path / "study.journal", read_only=True).get_all_studies()}
-    assert any(name.startswith("tune-tpe-latent3.") for name in names)
+    (kept,) = [name for name in names if name.startswith("tune-tpe-latent3.")]
+    assert f"the old record is kept as study {kept}" in answer.out.splitlines()
 
 
 def test_train_best_tells_what_is_not_there(call, tune, tmp_path):
@@ -386,3 +388,16 @@ def test_an_ensemble_that_cannot_be_is_told(tune, tmp_path, n, told):
     answer = tune(tmp_path / "out", "--n_trials", 5, "--ensemble", n)
     assert answer.code == 2
     assert told in answer.err
+
+
+def test_ties_stand_in_the_summary_the_files_and_the_table(tune, tmp_path):
+    answer = tune(tmp_path, "--n_trials", 3, "--folds", 3, "--seeds", 2)
+    assert answer.code == 0, answer.err
+    results = load_results(tmp_path)
+    tied, method = results.ties()
+    for name in ("best_hyperparameters.json", "optimization_results.json"):
+        assert json.loads((tmp_path / name).read_text())["ties"] == {"tied": tied, "method": method}
+    assert f"({method})" in answer.out
+    assert method in (tmp_path / "optimization_report.txt").read_text()
+    board = results.leaderboard
+    assert sorted(board.loc[board["tied"], "trial"]) == sorted(tied)

@@ -13,14 +13,14 @@ from autoenc.engines.native import NativeEngine
 from autoenc.searching.fits import FitObjective
 from autoenc.searching.trials import Trial
 from autoenc.settings import TransferSettings, require_settings
-from autoenc.tuning import optimizer as optimizer_module
 from autoenc.tuning.module_trials import ModuleObjective, ModuleUnit
-from autoenc.tuning.optimizer import HyperparameterOptimizer
 from autoenc.tuning.pairs import read_pairs
 from autoenc.tuning.trials import TuneObjective
 from autoenc.two_stage.job import TransferJob
 from autoenc.two_stage.objective import FoldsObjective
 from autoenc.two_stage.space import configuration
+from autoenc.workflows import optimizer as optimizer_module
+from autoenc.workflows.optimizer import HyperparameterOptimizer
 
 SHORT = Recipe(epochs=3, norm="none")
 DIVERGING = {"initial_lr": 1e30}

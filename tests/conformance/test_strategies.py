@@ -23,9 +23,9 @@ from autoenc.searching.strategies import make_strategy
 from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, require_settings
 from autoenc.settings.tune import StrategyName
 from autoenc.tuning.job import TuneJob
+from autoenc.tuning.module_finalists import last_round_of
 from autoenc.tuning.module_study import began_module_study
 from autoenc.tuning.module_trials import ModuleObjective, ModuleOutcome, ModuleTrials
-from autoenc.tuning.optimizer import HyperparameterOptimizer
 from autoenc.tuning.sampling import PerTrialSampler
 from autoenc.tuning.study import open_tune_record
 from autoenc.tuning.trials import run_tuning
@@ -34,6 +34,7 @@ from autoenc.two_stage.job import report_fold
 from autoenc.two_stage.objective import FoldOutcome, FoldsObjective, Scores
 from autoenc.two_stage.samplers import make_pruner, make_sampler
 from autoenc.two_stage.trials import TransferTrials
+from autoenc.workflows.optimizer import HyperparameterOptimizer
 
 CONTEXT = Context("f" * 64, ("a", "b"), "maxabs", 42, 0.2, "{}", 3)
 
@@ -216,6 +217,29 @@ class Modules:
 
     def history(self):
         return of_trials(self._record)
+
+
+class ModuleFinalists(Modules):
+    """Four trials of modules that are complete, and then judged again."""
+
+    def __init__(self):
+        super().__init__("random")
+        super().go(MadeUp(self), 1)
+
+    def go(self, executor, n_parallel):
+        objective = ModuleObjective(None, folds=2, seeds=2)
+        last_round_of(self._record.study).judge(4, 2, objective, executor, StopFlag(), n_parallel)
+
+    def history(self):
+        return [each for each in self._record.study.user_attrs.items() if "/" in each[0]]
+
+
+class TestModuleFinalists(StrategySuite):
+    failing = 0.05
+
+    @pytest.fixture
+    def make(self):
+        return ModuleFinalists
 
 
 @pytest.mark.parametrize("strategy", get_args(StrategyName))

@@ -237,7 +237,7 @@ def test_a_notebook_shows_its_parameters(estimator: Any, frame: pd.DataFrame) ->
     ("options", "told"),
     [
         ({"hidden_dims": (8, 16)}, "hidden_dims must not increase, got 8,16"),
-        ({"hidden_dims": ()}, "hidden_dims must be at least 1 value"),
+        ({"hidden_dims": ()}, "hidden_dims must be one value or more, got"),
         ({"epochs": 0, "dropout": 1.5}, "epochs must be .*\ndropout must be "),
         ({"dropout": (0.1, 0.2)}, "dropout must be one value, got 0.1, 0.2"),
         ({"eta_min": 0.1}, "eta_min must not be above initial_lr"),

@@ -25,7 +25,7 @@ def test_folds_choose_and_the_test_rows_measure_once(search) -> None:
     _, plain = search()
     answer, document = search("--folds", "3", "--seeds", "2")
     assert answer.code == 0
-    assert "30 fits: 3 folds of the training rows, 2 seed(s) each" in answer.out
+    assert "30 fits: 3 folds of the training rows, 2 seeds each" in answer.out
     assert "on held-out test rows" in answer.out
     for entry in document["all_results"]:
         losses = [fit["final_test_loss"] for fit in entry["fits"]]

@@ -14,7 +14,7 @@ from torch import nn
 
 from autoenc import HyperparameterOptimizer, InputError
 from autoenc.tuning.code import code_hash
-from autoenc.tuning.module_study import _IDENTITY
+from autoenc.tuning.module_study import MODULES
 
 X = torch.linspace(-1, 1, 40).reshape(-1, 2)
 Y = X[:, :1] * X[:, 1:]
@@ -91,9 +91,9 @@ def test_what_no_hash_sees_shows_in_the_loss(load, tmp_path: Path) -> None:
 def test_records_without_hashes_are_gone_on_with(load, tmp_path: Path) -> None:
     storage = tmp_path / "study.journal"
     study = search(load(), storage).optimize((X, Y), (X, Y), n_trials=2).study
-    about = dict(study.user_attrs[_IDENTITY])
+    about = dict(study.user_attrs[MODULES])
     assert set(about.pop("code")) == {"model_class", "loss"}
-    study.set_user_attr(_IDENTITY, about)
+    study.set_user_attr(MODULES, about)
     assert search(load(weight=2), storage).optimize((X, Y), (X, Y), n_trials=3).n_trials == 3
 
 

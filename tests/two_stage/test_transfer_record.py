@@ -336,6 +336,9 @@ def test_the_reports_are_views_of_the_study(make_settings, tmp_path):
         "best_value": 1.0, "best_params": {}, "n_trials": 3, "best_trial_number": 1,
         "components": {"mae": 0.5, "f1": None, "recall": None, "stage1_loss": 0.5, "stage2_objective": 1.0},
         "finalists": [],
+        "ties": {
+            "tied": None, "method": "not tested: that takes at least 3 folds and 2 seeds, or 3 seeds",
+        },
     }  # fmt: skip
     plot = stages_plot(study)
     assert (plot.stage1, plot.stage2) == ([0.5, 0.3, 0.1], [1, 2, 3])

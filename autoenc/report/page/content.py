@@ -74,7 +74,7 @@ def content_of(results: Results, data: Any = None, folder: Path | None = None) -
     """
     made = provenance_of(results, folder)
     rows, why = _rows(results, data, made.options)
-    shown = results.leaderboard.dropna(axis="columns", how="all")
+    shown = results._shown_table().dropna(axis="columns", how="all")
     return Content(
         results._title(), headline(results), [parted(line) for line in results._answer()], shown,
         _curves(results), made.options, {**_profile(rows), **made.environment}, made.command, rows, why,
@@ -101,6 +101,8 @@ def _curves(results: Any) -> dict[str, list[float]]:
 
 
 def _rows(results: Results, data: Any, options: Mapping[str, Any]) -> tuple[ModelRows | None, str]:
+    if not results.is_of_table:
+        return None, "A search of torch modules knows neither latent points nor columns."
     try:
         given = _given(results, data, options)
         if given is None:

@@ -126,9 +126,10 @@ def _study_lines(results: StudyResults) -> list[str]:
     best, finalists = results.best_trial, results.finalists
     if best is None:
         return []
-    stack = best.user_attrs.get("stack", best.params.get("hidden_dims", ""))
+    stack = best.user_attrs.get("stack", best.params.get("hidden_dims"))
+    name = f"Trial {best.number}, {stack}, is kept" if stack else f"Trial {best.number} is kept"
     if finalists:
-        lines = [f"Trial {best.number}, {stack}, is kept: {finalists[0].mean:.4g} over all its folds."]
+        lines = [f"{name}: {finalists[0].mean:.4g} over all its folds."]
         for other in finalists[1:2]:
             side = "above" if other.above >= 0 else "below"
             error = f", with a standard error of {other.above_standard_error:.2g}"
@@ -136,12 +137,12 @@ def _study_lines(results: StudyResults) -> list[str]:
                 f"Next is trial {other.number}, {abs(other.above):.2g} {side} on the same folds{error}."
             )
         return lines
-    lines = [f"Trial {best.number}, {stack}, is kept, with a value of {best.value:.4g}."]
+    lines = [f"{name}, with a value of {best.value:.4g}."]
     if len(results.ranked) > 1 and best.value and best.value > 0:
         second = results.ranked[1]
         behind = _share((second.value or 0.0) / best.value - 1)
         lines.append(f"Next is trial {second.number}, {behind} higher.")
-    if isinstance(results, TuneResults) and len(results.ranked) > 1:
+    if len(results.ranked) > 1:
         tied = results.ties()[0]
         lines.append(_ties_line(None if tied is None else len(tied) - 1, len(results.ranked) - 1))
     return lines

@@ -4,6 +4,8 @@
   const narrow = () => window.innerWidth < 600;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const axis = (title, more) => ({ title: { text: title }, gridcolor: colour("--line"), zerolinecolor: colour("--line"), automargin: true, ...more });
+  // Of few trials or epochs every one has a tick, and nothing between them.
+  const whole = (title, values) => axis(title, Math.max(...values) - Math.min(...values) < 8 ? { tick0: 0, dtick: 1 } : {});
   // Where losses differ by orders of magnitude, the good ones would lie on one line.
   const spread = (values) => {
     const known = values.filter((value) => value !== null);
@@ -29,7 +31,7 @@
         hovertemplate: "%{fullData.name}<br>epoch %{x}: %{y}<extra></extra>",
       }));
       const every = curves.flatMap(({ losses }) => losses);
-      Plotly.newPlot(place, lines, layout("epoch", measure, { yaxis: axis(measure, spread(every)) }), config);
+      Plotly.newPlot(place, lines, layout("epoch", measure, { xaxis: whole("epoch", lines.flatMap(({ x }) => x)), yaxis: axis(measure, spread(every)) }), config);
     },
     history(place, { history, measure }) {
       let lowest = Infinity;
@@ -38,7 +40,7 @@
         { x: history.trials, y: history.values, text: history.names, mode: "markers", name: "trial",
           hovertemplate: "trial %{x}: %{y}<br>%{text}<extra></extra>" },
         { x: history.trials, y: best, mode: "lines", line: { shape: "hv" }, name: "lowest so far", hoverinfo: "skip" },
-      ], layout("trial", measure, { yaxis: axis(measure, spread(history.values)) }), config);
+      ], layout("trial", measure, { xaxis: whole("trial", history.trials), yaxis: axis(measure, spread(history.values)) }), config);
     },
     sizes(place, { sizes, measure }) {
       Plotly.newPlot(place, [{

@@ -43,7 +43,8 @@ def provenance_of(results: Results, folder: Path | None = None) -> Provenance:
         folder: Its files; by default those at the ``output_dir`` of its options.
     """
     options, known = _options(results)
-    run = _run(options, type(results), folder or Path(str(options.get("output_dir", ""))))
+    place = folder or (Path(str(options.get("output_dir", ""))) if results.is_of_table else None)
+    run = {} if place is None else _run(options, type(results), place)
     noted = {name: known[name] for name in _OF_SEARCH if name in known}
     if "fingerprint" not in noted and run.get("data_fingerprint"):
         noted["fingerprint"] = run["data_fingerprint"]
@@ -57,7 +58,9 @@ def _options(results: Results) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """Return the options, and what the record notes beside them."""
     if isinstance(results, SearchResults):
         return results.settings.model_dump(mode="json"), results.search
-    settings = getattr(results, "settings", None)
+    settings, noted = getattr(results, "settings", None), getattr(results, "noted", None)
+    if noted is not None:
+        return dict(noted), {}
     attributes = results.study.user_attrs if isinstance(results, StudyResults) else {}
     notes = (value for value in attributes.values() if isinstance(value, dict) and "settings" in value)
     note = next(notes, {})

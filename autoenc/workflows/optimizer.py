@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
-from math import inf, isclose
+from math import inf
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import optuna
 import torch
@@ -21,19 +19,22 @@ from optuna.samplers import BaseSampler, GridSampler
 from optuna.trial import FrozenTrial, TrialState
 from torch import nn
 
-from autoenc.analysis.study import count_finished
+from autoenc.data.division import repeat_seed
 from autoenc.engines import StopFlag
 from autoenc.engines.torch_state import single_precision, training_state
 from autoenc.errors import InputError
+from autoenc.record.record import Record
 from autoenc.searching.connect import connect
 from autoenc.searching.executors import Here
-from autoenc.searching.loop import run
+from autoenc.searching.loop import Executor, run
 from autoenc.settings.training import parse_address
+from autoenc.settings.trust import MOST_FINALISTS
 from autoenc.settings.tune import StrategyName
 from autoenc.system.surroundings import quiet_optuna
 from autoenc.tuning.code import code_hash
+from autoenc.tuning.module_finalists import kept_trial, last_round_of
 from autoenc.tuning.module_study import began_module_study, found_module_study, opened, stable_text
-from autoenc.tuning.module_trials import LOSSES, ModuleObjective, ModuleTrials
+from autoenc.tuning.module_trials import ModuleObjective, ModuleOutcome, ModuleTrials, ModuleUnit
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.pairs import Pairs, read_pairs
 from autoenc.tuning.remote import remote_modules
@@ -42,7 +43,10 @@ from autoenc.tuning.sampling import PerTrialSampler, standard_sampler
 from autoenc.tuning.space import HyperparameterSearchSpace, n_points
 from autoenc.tuning.training import Loss, TrainedModule, train_module
 
-__all__ = ["HyperparameterOptimizer", "SearchResult"]
+if TYPE_CHECKING:
+    from autoenc.workflows.module_results import ModuleResults
+
+__all__ = ["HyperparameterOptimizer"]
 
 
 class HyperparameterOptimizer:
@@ -68,6 +72,8 @@ class HyperparameterOptimizer:
         folds: Folds of the training rows that judge trials, each row once; 0 for one division, into what
             ``optimize`` is given as training and validation rows.
         seeds: Seeds that each trial is trained by; with several its value is the mean.
+        finalists: Best trials that are judged again at the end, by other folds and seeds, more and more of
+            them for those that are hard to tell apart; 1 for none. It takes ``folds``.
         device: Any torch device.
         threads: CPU threads of a training; for small models one is the fastest by far.
         model_options: Arguments of the constructor that stay the same.
@@ -103,6 +109,7 @@ class HyperparameterOptimizer:
         seed: int = 42,
         folds: int = 0,
         seeds: int = 1,
+        finalists: int = 1,
         device: str | torch.device = "cpu",
         threads: int = 1,
         model_options: Mapping[str, Any] | None = None,
@@ -114,7 +121,7 @@ class HyperparameterOptimizer:
     ) -> None:
         problems = []
         seed, threads = operator.index(seed), operator.index(threads)  # NumPy's numbers, too
-        folds, seeds = operator.index(folds), operator.index(seeds)
+        folds, seeds, finalists = map(operator.index, (folds, seeds, finalists))
         if strategy not in get_args(StrategyName):
             problems.append(f"strategy must be one of {', '.join(get_args(StrategyName))}, got {strategy!r}")
         if not 0 <= seed < 2**32:
@@ -123,6 +130,11 @@ class HyperparameterOptimizer:
             problems.append(f"folds must be 0 or at least 2, got {folds}")
         if seeds < 1 or seed + seeds > 2**32:
             problems.append(f"seeds must be at least 1, and seed and seeds together below 2**32, got {seeds}")
+        if not 1 <= finalists <= MOST_FINALISTS:
+            problems.append(f"finalists must be at least 1 and at most {MOST_FINALISTS:,}, got {finalists}")
+        elif finalists > 1 and not folds:
+            text = f"finalists {finalists} judges by further folds of the training rows; give folds=5"
+            problems.append(text)
         if threads < 1:
             problems.append(f"threads must be at least 1, got {threads}")
         if scheduler is not None:
@@ -144,7 +156,7 @@ class HyperparameterOptimizer:
         if problems:
             raise InputError(problems)
         self.model_class, self.loss, self.strategy, self.seed = model_class, loss, strategy, seed
-        self.folds, self.seeds = folds, seeds
+        self.folds, self.seeds, self.finalists = folds, seeds, finalists
         self._threads, self._scheduler = threads, scheduler
         is_url = isinstance(storage, str) and "://" in storage
         self._storage = storage if storage is None or is_url else Path(storage)
@@ -182,7 +194,7 @@ class HyperparameterOptimizer:
         n_trials: int = 20,
         on_trial: Callable[[FrozenTrial], None] = lambda trial: None,
         fresh: bool = False,
-    ) -> SearchResult:
+    ) -> ModuleResults:
         """Search.
 
         A trial that fails, because its model cannot be made or its loss stops being finite, is recorded as
@@ -213,8 +225,10 @@ class HyperparameterOptimizer:
             if self.strategy == "grid":
                 n_trials = min(n_trials, n_points(self.space.grid()))
             trials = ModuleTrials(record, n_trials, self.space, on_trial, self.folds, self.seeds)
-            self._run(trials, train, val)
-        return SearchResult(study, self, train, val)
+            self._run(record, trials, train, val)
+        from autoenc.workflows.module_results import ModuleResults  # workers of a cluster do without reports
+
+        return ModuleResults(study, self, train, val)
 
     def _judged(self, train_data: Any, val_data: Any) -> tuple[Pairs, Pairs | None]:
         """Return training and validation rows; None instead of these where folds judge."""
@@ -237,24 +251,38 @@ class HyperparameterOptimizer:
         fold: int | None,
         n_seed: int,
         watch: Callable[[int, float], None],
+        repeat: int = 0,
     ) -> TrainedModule:
         """Train once for a trial: on all folds but one, or on all training rows."""
         if fold is not None:
-            train, val = train.without_fold(fold, self.folds, self.seed)
+            train, val = train.without_fold(fold, self.folds, repeat_seed(self.seed, repeat))
         assert val is not None
-        return self.train(params, train, val, watch, n_seed=n_seed)
+        return self.train(params, train, val, watch, n_seed=n_seed, repeat=repeat)
 
-    def _run(self, trials: ModuleTrials, train: Pairs, val: Pairs | None) -> None:
-        """Run trials here, or on the cluster."""
-        objective, stop = ModuleObjective(partial(self._train_unit, train=train, val=val)), StopFlag()
+    def _run(self, record: Record, trials: ModuleTrials, train: Pairs, val: Pairs | None) -> None:
+        """Run trials here, or on the cluster, and then judge the best of them again."""
+        measured = partial(self._train_unit, train=train, val=val)
+        objective, stop = ModuleObjective(measured, self.folds, self.seeds), StopFlag()
+        with self._executor(objective, stop, train, val) as executor:
+            n_parallel = executor.slots()
+            run(trials, objective, executor, stop, n_parallel)
+            # Whoever ends the last trial of a shared study knows all that can be finalists.
+            if record.is_alone or not record.trials(TrialState.RUNNING):
+                last = last_round_of(record.study)
+                last.judge(self.finalists, self.seeds, objective, executor, stop, n_parallel)
+
+    @contextmanager
+    def _executor(
+        self, objective: ModuleObjective, stop: StopFlag, train: Pairs, val: Pairs | None
+    ) -> Iterator[Executor[ModuleUnit, ModuleOutcome]]:
         if self._scheduler is None:
-            run(trials, objective, Here(objective, stop), stop, n_parallel=1)
+            yield Here(objective, stop)
             return
         alone = copy(self)  # a study and its storage stay here
         alone._study = alone._storage = None
         remote = remote_modules(partial(alone._train_unit, train=train, val=val))
         with _in_words_of_python(), closing(connect(self._scheduler, remote)) as cluster:
-            run(trials, objective, cluster, stop, n_parallel=cluster.slots())
+            yield cluster
 
     @single_precision()
     @training_state()
@@ -273,7 +301,7 @@ class HyperparameterOptimizer:
             raise InputError(f"num_epochs must be at least 1, got {num_epochs}")
         train, val = self._read(train_data, val_data)
         study = self._study or found_module_study(self._storage, self._study_name, self._about)
-        return self.train(lowest_trial(study).params, train, val, num_epochs=num_epochs)
+        return self.train(kept_trial(study).params, train, val, num_epochs=num_epochs)
 
     @single_precision()
     @training_state()
@@ -285,14 +313,17 @@ class HyperparameterOptimizer:
         watch: Callable[[int, float], None] = lambda epoch, val_loss: None,
         num_epochs: int | None = None,
         n_seed: int = 0,
+        repeat: int = 0,
     ) -> TrainedModule:
-        """Train what a trial's parameters, as Optuna has them, mean, by one of the seeds, from 0."""
+        """Train what a trial's parameters, as Optuna has them, mean, by one of the seeds, from 0.
+
+        A repeat, from 1, has seeds of its own; those of repeat 0 are the search's.
+        """
         options = self.space.options(params)
         training = options.training if num_epochs is None else {**options.training, "num_epochs": num_epochs}
         make = partial(self.model_class, **options.model)
-        return train_module(
-            make, training, train, val, self.loss, self.seed + n_seed, self._device, self._threads, watch
-        )
+        seed = (repeat_seed(self.seed, repeat) + n_seed) % 2**32
+        return train_module(make, training, train, val, self.loss, seed, self._device, self._threads, watch)
 
     def _read(self, train_data: Any, val_data: Any) -> tuple[Pairs, Pairs]:
         return read_pairs(train_data, "train_data", self.seed), read_pairs(val_data, "val_data", self.seed)
@@ -318,72 +349,6 @@ class HyperparameterOptimizer:
         return sum(parameter.numel() for parameter in model.parameters())
 
 
-@dataclass(frozen=True)
-class SearchResult:
-    """The results of a search.
-
-    Attributes:
-        study: Its Optuna study.
-        optimizer: What searched.
-        train, val: The data; ``val`` is None where folds of ``train`` judge.
-    """
-
-    study: optuna.Study
-    optimizer: HyperparameterOptimizer
-    train: Pairs
-    val: Pairs | None
-
-    @property
-    def best_params(self) -> dict[str, Any]:
-        """The best trial's options, as constructor and training take them.
-
-        Raises:
-            InputError: If no trial has succeeded; it says how the last one failed.
-        """
-        return self.optimizer.space.values(lowest_trial(self.study).params)
-
-    @property
-    def best_value(self) -> float:
-        """The best trial's validation loss; raises as ``best_params`` does."""
-        value = lowest_trial(self.study).value
-        assert value is not None
-        return value
-
-    @property
-    def n_trials(self) -> int:
-        """Trials that ended, well or not."""
-        return count_finished(self.study)
-
-    @property
-    def failures(self) -> dict[int, str]:
-        """Why trials failed, by their numbers."""
-        trials = self.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-        return {trial.number: trial.user_attrs.get("failure", "") for trial in trials}
-
-    def best_model(self) -> nn.Module:
-        """Return the best trial's model, trained again to the same values; raises as ``best_params`` does.
-
-        With seeds it is that of the first one; with folds it is trained on all training rows, as in no trial.
-
-        Warns:
-            RuntimeWarning: If its loss is another one than was recorded.
-        """
-        best = lowest_trial(self.study)
-        if self.val is None:
-            return self.optimizer.train(best.params, self.train, self.train).model
-        trained = self.optimizer.train(best.params, self.train, self.val)
-        recorded = best.user_attrs.get(LOSSES, [self.best_value])[0]
-        if not isclose(trained.val_loss, recorded, rel_tol=1e-6):
-            warnings.warn(
-                f"trial {best.number} of study {self.study.study_name!r} is recorded with a loss of "
-                f"{recorded:g}, but now comes to {trained.val_loss:g}: model class, loss, machine or version "
-                "of torch are not those that it was made with",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return trained.model
-
-
 @contextmanager
 def _in_words_of_python() -> Iterator[None]:
     """Let problems that begin with an option of the command line name the argument."""
@@ -391,17 +356,3 @@ def _in_words_of_python() -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError([problem.removeprefix("--") for problem in error.problems]) from None
-
-
-def lowest_trial(study: optuna.Study) -> FrozenTrial:
-    """Return the complete trial with the lowest value, the first of several.
-
-    Raises:
-        InputError: If there is none; it says how the last trial failed.
-    """
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if complete:
-        return min(complete, key=lambda trial: (trial.value, trial.number))
-    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-    reason = f"; the last failure: {failed[-1].user_attrs.get('failure')}" if failed else ""
-    raise InputError(f"no trial of study {study.study_name!r} has succeeded{reason}")

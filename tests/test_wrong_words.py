@@ -142,7 +142,7 @@ def test_the_schedule_may_end_at_0(call, labelled, tmp_path, engine):
     for eta_min in (0, 1e-6):  # recorded as any other value is
         for n_left in (1, 0):
             told = call("search", *options, "--eta_min", eta_min, "--dry_run").out
-            assert f"1 fits, {n_left} left to train" in told
+            assert f"1 fit, {n_left} left to train" in told
             assert call("search", *options, "--eta_min", eta_min).code == 0
     config = tmp_path / "c.yaml"
     config.write_text("eta_min: 0\n")

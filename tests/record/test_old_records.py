@@ -88,7 +88,7 @@ def test_a_transfer_aware_search_is_shown_and_goes_on(state, call, monkeypatch, 
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_search_of_modules_goes_on(state, monkeypatch, tmp_path) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "tuning"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "workflows"))
     from test_optimizer import TRAIN, VAL, optimizer
 
     space = {

@@ -11,6 +11,7 @@ from autoenc.analysis.linear_baseline import MOST_CELLS, linear_reconstruction
 from autoenc.engines import Recipe, Split
 from autoenc.engines.explained import explained_variance
 from autoenc.engines.pca_start import column_means, filled_rows, pca_of_rows
+from autoenc.system.surroundings import one_library_thread
 
 __all__ = [
     "BASELINES", "above_pca", "baseline_losses", "best_baseline", "pca_explained", "reconstruction_loss",
@@ -38,6 +39,7 @@ def reconstruction_loss(
     return float(recipe.all_weight * over_all + recipe.nonzero_weight * over_nonzero)
 
 
+@one_library_thread()
 def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, float]:
     """Return test losses of the baselines, fitted on the training rows of a split.
 
@@ -70,6 +72,7 @@ def best_baseline(baselines: Mapping[str, float]) -> str:
     return min((name for name in BASELINES if name in baselines), key=lambda name: baselines[name])
 
 
+@one_library_thread()
 def pca_explained(split: Split, latent_dim: int) -> float | None:
     """Return the explained variance of the test rows by PCA, fitted on the training rows as for the loss.
 

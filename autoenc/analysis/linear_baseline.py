@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from autoenc.engines import Recipe
 from autoenc.engines.pca_start import column_means, pca_of_rows
+from autoenc.system.surroundings import one_library_thread
 
 __all__ = ["MOST_CELLS", "linear_reconstruction"]
 
@@ -76,7 +77,6 @@ def _minimized(
     start: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64], n_latent: int
 ) -> NDArray[np.float64]:
     from scipy.optimize import minimize
-    from threadpoolctl import threadpool_limits
 
     n_columns = target.shape[1]
 
@@ -92,7 +92,7 @@ def _minimized(
         return loss, 2 * np.concatenate([part.ravel() for part in gradient])
 
     options = {"maxiter": _MOST_STEPS, "ftol": _ENOUGH}
-    with threadpool_limits(1):  # the same numbers on any machine; on matrices this small, faster, too
+    with one_library_thread():  # the same numbers on any machine; on matrices this small, faster, too
         minimum = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
     values: NDArray[np.float64] = minimum.x
     return values

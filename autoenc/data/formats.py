@@ -11,7 +11,7 @@ import pandas as pd
 from autoenc.data.anndata_table import HDF5_MAGIC, read_h5ad
 from autoenc.data.arrow_table import ARROW_MAGICS, read_arrow_frame
 from autoenc.data.markers import Markers, without_markers
-from autoenc.data.naming import no_sheets
+from autoenc.data.naming import no_sheets, with_columns
 from autoenc.data.numpy_table import NPY_MAGIC, read_npy, read_npz
 from autoenc.data.unpacking import ZIP_MAGIC, members_of, seekable
 from autoenc.data.workbook import OLD_WORKBOOK_MAGIC, read_workbook
@@ -64,7 +64,7 @@ def read_typed(
     if read is None:
         return None
     kept = {column: _as_they_are(read.frame[column]) for column in as_text if column in read.frame}
-    frame = _with_plain_numbers(read.frame).assign(**kept)
+    frame = with_columns(_with_plain_numbers(read.frame), kept)
     return read._replace(frame=without_markers(frame, as_text, markers))
 
 
@@ -103,7 +103,7 @@ def _with_plain_numbers(frame: pd.DataFrame) -> pd.DataFrame:
         for column, dtype in frame.dtypes.items()
         if isinstance(dtype, pd.Float64Dtype | pd.Int64Dtype)
     }
-    return frame.assign(**masked)
+    return with_columns(frame, masked)
 
 
 def _as_they_are(column: pd.Series) -> pd.Series:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from autoenc.data.cells import cells_of
 from autoenc.data.frames import frame_of
+from autoenc.data.naming import with_columns
 from autoenc.data.read import ReadTable
 from autoenc.errors import InputError
 
@@ -67,4 +68,4 @@ def _numbers(frame: pd.DataFrame, labels: Collection[str]) -> tuple[pd.DataFrame
         elif pd.api.types.is_bool_dtype(kind) and name not in labels:
             changed[str(name)] = frame[name].astype("Float64").to_numpy(np.float64, na_value=np.nan)
             truth.add(str(name))
-    return frame.assign(**changed) if changed else frame, frozenset(truth)
+    return with_columns(frame, changed), frozenset(truth)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autoenc.data.naming import is_number
+from autoenc.data.naming import is_number, with_columns
 
 __all__ = ["MISSING_WORDS", "Markers", "without_markers"]
 
@@ -60,7 +60,7 @@ def without_markers(frame: pd.DataFrame, as_text: Collection[str], markers: Mark
         if marked.any():
             kept = frame[column].astype(object) if column in as_text else frame[column]
             changed[column] = kept.mask(marked)
-    return frame.assign(**changed) if changed else frame
+    return with_columns(frame, changed)
 
 
 def _marked(column: pd.Series, markers: Markers) -> pd.Series:

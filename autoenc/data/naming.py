@@ -7,11 +7,15 @@ import io
 import re
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from autoenc.errors import InputError, listed
 
-__all__ = ["as_value", "is_number", "no_sheets", "refuse_repeated"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["as_value", "is_number", "no_sheets", "refuse_repeated", "with_columns"]
 
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?|nan)", re.ASCII | re.IGNORECASE)
 
@@ -45,3 +49,13 @@ def refuse_repeated(table: str, header: Sequence[str]) -> None:
         hint = "; a file without a header needs one" if all(map(is_number, filter(None, counts))) else ""
         names = listed(repeated, quoted=False)
         raise InputError(f"{table}: column names must differ, but these stand there twice: {names}{hint}")
+
+
+def with_columns(frame: pd.DataFrame, changed: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a frame with other columns; ``assign`` cannot have one called ``self``."""
+    if not changed:
+        return frame
+    other = frame.copy(deep=False)
+    for name, column in changed.items():
+        other[name] = column
+    return other

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from autoenc.data.encoding import Encoding
 from autoenc.data.features import Number
+from autoenc.data.naming import with_columns
 from autoenc.data.oddities import odd_columns
 from autoenc.data.read import (
     COPUS_COLUMNS,
@@ -230,7 +231,7 @@ def _encoded(
     numbers = [feature.name for feature in encoding.features if isinstance(feature, Number)]
     as_numbers = {column: numeric_column(frame, column, name) for column in numbers}
     try:
-        values = encoding.encode(frame.assign(**as_numbers))
+        values = encoding.encode(with_columns(frame, as_numbers))
     except InputError as error:
         raise InputError([f"{name}: {problem}" for problem in error.problems]) from None
     except MemoryError:

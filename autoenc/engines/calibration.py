@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from autoenc.engines.contract import BEFORE, Engine, Fit, Outcome, Split, State, StopFlag, Watch, seed_of_fold
 from autoenc.engines.explained import explained_variance, reconstruction_loss
 from autoenc.engines.wrapping import Wrapping
+from autoenc.system.surroundings import one_library_thread
 
 __all__ = ["Calibrating", "calibrated_state", "calibration_factors", "hardly_varies"]
 
@@ -231,6 +232,7 @@ def _most_factor(fold: _Errors) -> NDArray[np.int64]:
     return most
 
 
+@one_library_thread()
 def _errors(split: Split, reconstruct: Callable[[NDArray[np.int64]], NDArray[np.floating]]) -> _Errors:
     mean, pooled, _ = split.deviations
     centers, halves = _centers(split), _halves(split.test.size)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.system.surroundings import one_library_thread
+
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
 
@@ -48,7 +50,7 @@ Components: TypeAlias = "PrincipalComponents | PCA"
 
 
 def principal_components(rows: NDArray[np.floating], n_components: int) -> Components:
-    """Fit PCA to rows without missing cells, as scikit-learn does.
+    """Fit PCA to rows without missing cells, as scikit-learn does by one thread.
 
     Args:
         rows: ``[rows, columns]``, in single or double precision.
@@ -58,7 +60,14 @@ def principal_components(rows: NDArray[np.floating], n_components: int) -> Compo
     if n_columns > _MOST_COLUMNS or n_rows < _ROWS_PER_COLUMN * n_columns:
         from sklearn.decomposition import PCA
 
-        return PCA(n_components, random_state=0).fit(rows)
+        with one_library_thread():
+            return PCA(n_components, random_state=0).fit(rows)
+    with one_library_thread():
+        return _by_covariances(rows, n_components)
+
+
+def _by_covariances(rows: NDArray[np.floating], n_components: int) -> PrincipalComponents:
+    n_rows, n_columns = rows.shape
     mean = rows.mean(axis=0)
     covariances = rows.T @ rows
     covariances -= n_rows * mean.reshape(-1, 1) * mean.reshape(1, -1)

@@ -17,6 +17,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from optuna import TrialPruned
 
 from autoenc.engines import StopFlag, Stopped
+from autoenc.system.surroundings import one_library_thread
 from autoenc.system.trouble import MachineError
 
 __all__ = ["BatchLost", "End", "Executor", "Measured", "Objective", "Running", "Trials", "Watch", "run"]
@@ -186,6 +187,7 @@ class _Entry(NamedTuple, Generic[U, O]):
     unit: U
 
 
+@one_library_thread()
 def run(
     trials: Trials[U, O],
     objective: Objective[U, O],

@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple
 from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
 from autoenc.searching.executors import train_one
 from autoenc.searching.loop import O, U, Watch
+from autoenc.system.surroundings import limit_blas
 
 __all__ = ["Remote", "remote_fits", "threads_of_worker"]
 
@@ -47,6 +48,7 @@ def _train(name: Any, device: Any, split: Split, fit: Fit, watch: Watch | None) 
 
 @lru_cache
 def _engine(name: Any, device: Any) -> Engine:
+    limit_blas()
     return make_engine(name, device, n_cores=threads_of_worker())
 
 

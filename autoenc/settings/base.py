@@ -371,6 +371,13 @@ _RIGHT = {
 }
 
 
+def _did_you_mean(name: str, kind: type[Settings]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [f"--{other.rstrip('_')}" for other in kind.model_fields], 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def _sentence(detail: Any, given: Mapping[str, Any], kind: type[Settings]) -> str:
     """Return one of pydantic's findings in a user's words."""
     name = f"--{str(detail['loc'][0]).rstrip('_')}"
@@ -380,7 +387,7 @@ def _sentence(detail: Any, given: Mapping[str, Any], kind: type[Settings]) -> st
         return f"{name} is required"
     if detail["type"] == "extra_forbidden":
         instead = kind.instead_of(str(detail["loc"][0]))
-        return f"{name} is not an option" + (f" here; {instead}" if instead else "")
+        return f"{name} is not an option" + (f" here; {instead}" if instead else _did_you_mean(name, kind))
     right = _RIGHT.get(detail["type"])
     rule = f"must be {right.format(**detail.get('ctx', {}))}" if right else str(detail["msg"])
     whole = given.get(str(detail["loc"][0]))

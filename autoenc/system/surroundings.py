@@ -6,12 +6,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
-__all__ = ["one_thread_each", "one_torch_thread", "quiet_optuna", "restoring"]
+if TYPE_CHECKING:
+    from threadpoolctl import threadpool_limits
+
+__all__ = [
+    "limit_blas",
+    "one_library_thread",
+    "one_thread_each",
+    "one_torch_thread",
+    "quiet_optuna",
+    "restoring",
+]
 
 _OPEN: ContextVar[ExitStack | None] = ContextVar("open", default=None)
 _guard = threading.Lock()
 _n_quiet, _level = 0, 0
+_is_single = False
 
 
 @contextmanager
@@ -32,6 +44,34 @@ def quiet_optuna() -> Iterator[None]:
             _n_quiet -= 1
             if not _n_quiet:
                 optuna.logging.set_verbosity(_level)
+
+
+@contextmanager
+def one_library_thread() -> Iterator[None]:
+    """Let BLAS compute in one thread in this block; in one inside of another it stays so.
+
+    A product or a decomposition by several threads differs by bits from that by one, and beside other fits
+    it takes longer. A search is such a block, of the thread that called it: a library obeys a single one.
+    """
+    global _is_single
+    with _guard:
+        is_first, _is_single = not _is_single, True
+    if not is_first:
+        yield
+        return
+    try:
+        with limit_blas():
+            yield
+    finally:
+        _is_single = False
+
+
+def limit_blas() -> threadpool_limits:
+    """Do as :func:`one_library_thread` for good, as in a worker, or until the block that this begins ends."""
+    import scipy.linalg  # noqa: F401  (with a BLAS of its own, which must be there to be told)
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, "blas")
 
 
 @contextmanager
@@ -56,7 +96,7 @@ def one_thread_each() -> None:
     one_torch_thread()
     limits, stack = threadpool_limits(1), _OPEN.get()
     if stack is not None:
-        stack.callback(limits.restore_original_limits)
+        stack.enter_context(limits)
 
 
 def one_torch_thread() -> None:

@@ -165,7 +165,7 @@ def test_a_rate_may_end_where_it_starts():
 
 
 def test_unknown_and_missing_options_are_told():
-    assert problems_of(epoch=3) == ["--epoch is not an option"]
+    assert problems_of(epoch=3) == ["--epoch is not an option; did you mean --epochs?"]
     assert parse_settings(EncodeSettings, {}) == (None, ["--model is required"])
 
 

@@ -58,6 +58,16 @@ class Content:
     kept: Kept | None = None
 
     @property
+    def words(self) -> frozenset[str]:
+        """The columns of the table that hold words, such as stacks: its filter looks at these."""
+        return frozenset(str(name) for name, dtype in self.table.dtypes.items() if dtype.kind not in "iuf")
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether there is more to draw than one point."""
+        return sum(map(len, self.curves.values())) > 1
+
+    @property
     def measure(self) -> str | None:
         """The column of the table by which it is sorted."""
         return next((name for name in ("loss", "value") if name in self.table), None)

@@ -12,9 +12,10 @@
     const lowest = Math.min(...known);
     return lowest > 0 && Math.max(...known) > 20 * lowest ? { type: "log", dtick: "D2" } : {};
   };
+  const labels = () => ({ bgcolor: colour("--soft"), bordercolor: colour("--line"), font: { color: colour("--ink") } });
   const layout = (x, y, more) => ({
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("--ink") },
-    margin: { l: 50, r: 10, t: narrow() ? 10 : 32, b: 40 }, xaxis: axis(x), yaxis: axis(y), hovermode: "closest",
+    margin: { l: 50, r: 10, t: narrow() ? 10 : 32, b: 40 }, xaxis: axis(x), yaxis: axis(y), hovermode: "closest", hoverlabel: labels(),
     legend: narrow() ? { orientation: "h", yref: "container", yanchor: "bottom", y: 0 } : {},
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--line"), activecolor: colour("--ink") }, ...more,
   });
@@ -45,7 +46,7 @@
     sizes(place, { sizes, measure }) {
       Plotly.newPlot(place, [{
         x: sizes.parameters, y: sizes.losses, text: sizes.names, mode: "markers",
-        hovertemplate: "%{text}<br>%{x} parameters: %{y}<extra></extra>",
+        hovertemplate: "%{text}<br>%{x:,} parameters: %{y}<extra></extra>",
       }], layout("parameters", measure, {
         xaxis: axis("parameters", spread(sizes.parameters)), yaxis: axis(measure, spread(sizes.losses)),
       }), config);
@@ -110,11 +111,18 @@
       table.tBodies[0].append(...rows.map(([, row]) => row));
     }));
   });
+  // Digits of losses and sizes are no words: 64 finds the stacks of this width, and not a loss of 0.064.
   document.querySelectorAll("[data-filter]").forEach((input) => input.addEventListener("input", () => {
-    const rows = [...document.getElementById(input.dataset.filter).tBodies[0].rows];
-    const wanted = input.value.trim().toLowerCase();
-    rows.forEach((row) => { row.hidden = !row.textContent.toLowerCase().includes(wanted); });
-    document.querySelector(`[data-count="${input.dataset.filter}"]`).textContent = `${rows.filter((row) => !row.hidden).length} rows`;
+    const table = document.getElementById(input.dataset.filter);
+    const rows = [...table.tBodies[0].rows];
+    const places = [...table.tHead.rows[0].cells].flatMap((head, place) => ("words" in head.dataset ? [place] : []));
+    const wanted = input.value.trim().toLowerCase().split(/\s+/);
+    rows.forEach((row) => {
+      const text = places.map((place) => row.cells[place].textContent.toLowerCase()).join("\n");
+      row.hidden = !wanted.every((word) => text.includes(word));
+    });
+    const n = rows.filter((row) => !row.hidden).length;
+    document.querySelector(`[data-count="${input.dataset.filter}"]`).textContent = `${n.toLocaleString("en")} row${n === 1 ? "" : "s"}`;
   }));
 
   // Plotly is large: the page can be read and sorted before it is compiled, and each picture is drawn in a turn of
@@ -136,6 +144,6 @@
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => places.forEach((place) => {
     if (!place.data) return;
     const line = colour("--line");
-    Plotly.relayout(place, { "font.color": colour("--ink"), "xaxis.gridcolor": line, "yaxis.gridcolor": line, "xaxis.zerolinecolor": line, "yaxis.zerolinecolor": line });
+    Plotly.relayout(place, { hoverlabel: labels(), "font.color": colour("--ink"), "xaxis.gridcolor": line, "yaxis.gridcolor": line, "xaxis.zerolinecolor": line, "yaxis.zerolinecolor": line });
   }));
 })();

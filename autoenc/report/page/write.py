@@ -59,6 +59,7 @@ def page_of(contents: Sequence[Content]) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"cell": _cell, "short": _short, "said": escaped, "share": _share}
+    environment.filters |= {"rows": _rows, "unbroken": _unbroken}
     page: str = environment.get_template("page.html.j2").render(
         contents=list(enumerate(contents)), version=__version__, hidden=_HIDDEN,
         sizes=_sizes(contents), enough=_enough(contents),
@@ -153,6 +154,15 @@ def _cell(value: Any) -> str:
 def _short(value: float | None) -> str:
     """Return a number of which many stand side by side."""
     return "" if value is None or not math.isfinite(value) else f"{value:.4g}"
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} row{'' if n == 1 else 's'}"
+
+
+def _unbroken(text: str) -> str:
+    """Return text whose lines do not end between a number and its percent sign."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _share(value: float | None) -> str:

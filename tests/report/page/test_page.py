@@ -75,6 +75,9 @@ def test_a_browser_sorts_filters_and_hovers(page: Path, browse: Any) -> None:
     const filter = document.querySelector("[data-filter]");
     filter.value = "8-4"; filter.dispatchEvent(new Event("input"));
     const left = rows().filter((row) => !row.hidden).length;
+    const told = document.querySelector("[data-count]").textContent;
+    filter.value = "0."; filter.dispatchEvent(new Event("input"));
+    const digits = rows().filter((row) => !row.hidden).length;
     const hovered = {};
     for (const kind of ["curves", "sizes", "latent"]) {
       const place = document.querySelector(`[data-plot=${kind}]`);
@@ -90,15 +93,16 @@ def test_a_browser_sorts_filters_and_hovers(page: Path, browse: Any) -> None:
     across.value = "2"; across.dispatchEvent(new Event("change"));
     const buttons = [...document.querySelectorAll(".modebar-btn")].map((button) => button.dataset.title)
       .filter((title) => /share|cloud|edit/i.test(title));
-    return {buttons, rising, falling, said, left, hovered, options, groups, n: latent.data.length,
-            title: latent.layout.xaxis.title.text};
+    return {buttons, rising, falling, said, left, told, digits, hovered, options, groups,
+            n: latent.data.length, title: latent.layout.xaxis.title.text};
     """
     found = browse(page, script)
     sizes = [float(size) for size in found["rising"]]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) > 1
     assert found["falling"] == found["rising"][::-1]
-    assert (found["said"], found["left"]) == ("ascending", 1)
+    assert (found["said"], found["left"], found["told"]) == ("ascending", 1, "1 row")
+    assert found["digits"] == 0  # losses are no words
     assert "epoch 1" in found["hovered"]["curves"]
     assert "parameters" in found["hovered"]["sizes"]
     assert "row 1" in found["hovered"]["latent"]
@@ -215,6 +219,16 @@ def test_typical_and_worst_rows_stand_beside_their_reconstruction(frame: pd.Data
     assert name == "south"
     np.testing.assert_equal(original, frame["south"][worst.row - 1])
     assert reconstructed == pytest.approx(back["south"][worst.row - 1])
+
+
+def test_one_point_is_not_drawn(frame: pd.DataFrame) -> None:
+    content = content_of(
+        autoenc.search(frame, **{**SMALL, "max_layers": 1, "hidden_dims_search": 4, "epochs": 1})
+    )
+    text = page_of([content])
+    assert 'data-plot="curves"' not in text
+    assert 'data-plot="sizes"' not in text
+    assert "1 row<" in text
 
 
 def test_packages_that_are_not_there_are_told(frame: pd.DataFrame, tmp_path: Path, monkeypatch: Any) -> None:

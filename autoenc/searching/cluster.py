@@ -27,6 +27,7 @@ from autoenc.system.trouble import MachineError, trouble
 __all__ = ["DaskCluster"]
 
 CONNECT_S = 5.0
+BUSY_S = 60.0  # for a scheduler that is known to be there, but may have much to do
 # A task costs client and scheduler about a millisecond or two. Batches are long enough that this is little of
 # a worker's time, and the longer the more threads there are, since there is one scheduler for all of them.
 BATCH_S, BATCH_S_PER_SLOT = 0.5, 0.005
@@ -66,7 +67,13 @@ class DaskCluster(Generic[U, O]):
                 f"--scheduler {address}: no Dask scheduler answers there within {CONNECT_S:g} s ({reason}); "
                 "`dask scheduler` starts one and prints its address"
             ) from None
-        self._client: Any = Client(address, timeout=CONNECT_S, set_as_default=False)
+        try:
+            self._client: Any = Client(address, timeout=BUSY_S, set_as_default=False)
+        except OSError:  # a time limit that is reached is one, too
+            raise InputError(
+                f"--scheduler {address}: the Dask scheduler there takes no connection within {BUSY_S:g} s; "
+                "it may be busy with others"
+            ) from None
         self._sent: set[str] = set()
         self._slots, self._asked = 0, -WORKERS_S
         self._watching: Watching | None = None

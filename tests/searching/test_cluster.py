@@ -175,6 +175,19 @@ def test_where_nobody_answers_nobody_waits(listening, call, table_csv, tmp_path)
     assert len(answer.err.splitlines()) == 1
 
 
+def test_a_scheduler_that_is_too_busy_for_a_client_is_told(
+    dask, call, table_csv, tmp_path, monkeypatch
+) -> None:
+    def client(*given, **options):
+        raise TimeoutError
+
+    monkeypatch.setattr("autoenc.searching.cluster.Client", client)
+    answer = call("search", "--data_path", table_csv, "--output_dir", tmp_path, "--scheduler", dask.address)
+    assert answer.code == 2
+    assert answer.err.startswith(f"error: --scheduler {dask.address}: the Dask scheduler there takes no conn")
+    assert len(answer.err.splitlines()) == 1
+
+
 def test_without_the_extra_it_says_what_to_install(table_csv, tmp_path) -> None:
     code = "import sys; sys.modules['distributed'] = None; from autoenc.cli import main; sys.exit(main())"
     options = ["--data_path", table_csv, "--output_dir", tmp_path, "--scheduler", "tcp://127.0.0.1:1"]

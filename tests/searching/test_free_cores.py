@@ -112,7 +112,7 @@ def test_a_search_for_a_second_stage_uses_free_cores_and_chooses_the_same(frame,
 def test_a_worker_of_a_cluster_says_how_many_threads_a_fit_may_use():
     distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
     assert threads_of_worker() == 1
-    address = {"processes": False, "dashboard_address": None}
+    address = {"processes": False, "dashboard_address": ":0"}
     with (
         distributed.LocalCluster(n_workers=1, threads_per_worker=3, **address) as cluster,
         distributed.Client(cluster) as client,

@@ -126,7 +126,9 @@ def _limits(results: SearchResults) -> list[str]:
         limits.append(f"only {n_train} rows to learn from")
     if n_columns > n_train:
         limits.append(f"more columns ({n_columns:,}) than rows ({n_train:,})")
-    if results.finished and results.selection.chosen.trial.recipe.is_pca:
+    if all(result.trial.recipe.is_pca for result in results.finished):
+        limits.append("there was no time to judge one network by all folds: give a larger --budget")
+    elif results.selection.chosen.trial.recipe.is_pca:
         limits.append("no network was shown to explain more than PCA")
     return [f"{'limits':<13} {'; '.join(limits)}"] if limits else []
 

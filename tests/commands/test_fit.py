@@ -151,6 +151,15 @@ def test_auto_takes_the_size_beyond_which_units_stop_paying() -> None:
     assert enough_units([]) is None
 
 
+def test_too_little_time_for_a_network_is_told_from_networks_that_are_no_better() -> None:
+    short = autoenc.fit(factors(2000, 20), latent_dim=2, budget=0.001, folds=2, quiet=True)
+    assert "there was no time to judge one network by all folds" in str(short)
+    noise = np.random.default_rng(0).normal(size=(60, 5))
+    poor = autoenc.fit(noise, latent_dim=4, budget=2, folds=2, quiet=True)
+    assert len(poor.finished) > 1
+    assert "no time" not in str(poor)
+
+
 def test_a_result_says_itself_in_words() -> None:
     results = autoenc.fit(factors(), **QUICK)
     assert "explains" in repr(results)

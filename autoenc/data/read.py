@@ -25,6 +25,7 @@ from autoenc.data.sources import source_name
 from autoenc.data.unpacking import open_unpacked
 from autoenc.errors import InputError, listed, shortened
 from autoenc.settings.dialects import Dialect
+from autoenc.system.text import counted
 
 __all__ = [
     "COPUS_COLUMNS",
@@ -249,7 +250,7 @@ def _numeric_columns(frame: pd.DataFrame, names: Sequence[str]) -> tuple[list[st
     if other:
         warnings.append(f"left out, not numeric: {listed(other)}")
     if nameless:
-        warnings.append(f"left out, without a name: {len(nameless)} column(s), probably a row index")
+        warnings.append(f"left out, without a name: {counted(len(nameless), 'column')}, probably a row index")
     return numeric, warnings
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autoenc.report.results import SearchResults
+from autoenc.system.text import counted
 
 __all__ = ["ensemble_lines", "warm_start_lines"]
 
@@ -23,7 +24,7 @@ def ensemble_lines(wanted: int, comparison: Mapping[str, Any] | None) -> list[st
         return ["ensemble      not made yet; the search makes it when all fits are done"]
     n_members = len(comparison["members"])
     if n_members < 2:
-        return [f"ensemble      none was made: {n_members} fit(s) succeeded, and it takes two"]
+        return [f"ensemble      none was made: {counted(n_members, 'fit')} succeeded, and it takes two"]
     count = f"of {n_members}"
     if n_members != wanted:  # some failed, or halving dropped them
         count += f" ({wanted} were asked for, no more finished)"

@@ -22,7 +22,7 @@ def certificate(results: SearchResults, n_records: int, n_twice: int) -> list[st
     of_fits = f" ({n_fits:,} of {len(fits):,} fits)" if len(fits) > len(results.trained) else ""
     lines = [
         f"latent size {results.settings.latent_size}: {n_done:,} of "
-        f"{counted(len(results.trained), 'stack')}{of_fits} from {n_records} record(s)",
+        f"{counted(len(results.trained), 'stack')}{of_fits} from {counted(n_records, 'record')}",
         "none twice" if not n_twice else f"{n_twice:,} in more than one record, counted once",
     ]
     if results.failed:

@@ -14,6 +14,7 @@ from autoenc.report.answer import compared_with_baseline
 from autoenc.report.results import finite, json_bytes
 from autoenc.report.training_plot import TrainingPlot, draw_training
 from autoenc.system.paths import png_content, write_atomically
+from autoenc.system.text import counted
 
 __all__ = ["FullResult", "full_lines", "write_full"]
 
@@ -56,7 +57,7 @@ def full_lines(result: FullResult) -> list[str]:
     name = f"{fit.recipe.family} {format_architecture(fit.architecture)}"
     return [
         f"trained       {result.origin}: {name}, latent size {fit.latent_dim}, "
-        f"{len(outcome.test_losses)} epochs in {outcome.seconds:.1f} s",
+        f"{counted(len(outcome.test_losses), 'epoch')} in {outcome.seconds:.1f} s",
         f"test loss     {outcome.final_test_loss:.6f} on {_ROWS[result.by_test_rows]}, {compared}",
         f"parameters    {result.n_parameters:,}",
         *([f"changed       trained {result.changed}"] if result.changed else []),
@@ -76,7 +77,9 @@ def write_full(result: FullResult, folder: Path) -> list[tuple[str, Path]]:
     paths = [folder / "train_best.json", folder / "train_best_curves.png"]
     write_atomically(paths[0], json_bytes(finite(_document(result))))
     outcome = result.outcome
-    title = f"Stack {format_architecture(result.fit.architecture)}, {len(outcome.test_losses)} epochs"
+    title = (
+        f"Stack {format_architecture(result.fit.architecture)}, {counted(len(outcome.test_losses), 'epoch')}"
+    )
     plot = TrainingPlot(title, outcome.train_losses, outcome.test_losses, result.baselines["pca"])
     write_atomically(paths[1], png_content(draw_training(plot)))
     return list(zip(("results", "loss curves"), paths, strict=True))

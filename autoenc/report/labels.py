@@ -12,9 +12,9 @@ _LONGEST = 40
 _MOST_LINES = 4
 
 
-def listed_values(values: Sequence[object]) -> str:
-    """Return values of an option as they are given, e.g. ``20,100``."""
-    return ",".join(map(str, values))
+def listed_values(values: Sequence[object], noun: str) -> str:
+    """Return values of an option as they are given with their noun, e.g. ``20,100 epochs``, ``1 epoch``."""
+    return f"{','.join(map(str, values))} {noun}" + ("" if [*values] == [1] else "s")
 
 
 def picture_name(name: object, longest: int = _LONGEST) -> str:

@@ -17,8 +17,9 @@ def overview(results: SearchResults, n_best: int = 10) -> list[str]:
     """Return overview, best of each depth, parameter efficiency, best configurations, and what remains."""
     settings, search = results.settings, results.search
     lines = [
-        f"latent size {settings.latent_size}, {listed_values(settings.epochs)} epochs, widths "
-        f"{','.join(map(str, sorted(settings.hidden_dims_search)))}, up to {settings.max_layers} layers",
+        f"latent size {settings.latent_size}, {listed_values(settings.epochs, 'epoch')}, widths "
+        f"{','.join(map(str, sorted(settings.hidden_dims_search)))}, "
+        f"up to {counted(settings.max_layers, 'layer')}",
         f"{settings.data_path}: {search['n_rows']:,} rows x {len(results.columns)} columns "
         f"(fingerprint {search['fingerprint'][:12]})",
         f"{len(results.finished):,} of {counted(len(results.trials), 'stack')} trained, "

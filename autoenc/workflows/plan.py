@@ -30,8 +30,8 @@ def plan(job: SearchJob, n_done: int, n_fits: int | None = None) -> list[str]:
     part = f" (shard {job.shard[0]} of {job.shard[1]})" if job.shard else ""
     cores = f"{settings.jobs} core{'s' if settings.jobs > 1 else ''}"
     lines = [
-        f"{_count(job)} of {widths}, up to {settings.max_layers} layers, "
-        f"latent size {settings.latent_size}, {listed_values(settings.epochs)} epochs",
+        f"{_count(job)} of {widths}, up to {counted(settings.max_layers, 'layer')}, "
+        f"latent size {settings.latent_size}, {listed_values(settings.epochs, 'epoch')}",
         f"{table.path}: {len(table.values):,} rows x {len(table.columns)} columns, "
         f"{job.n_train:,} to train on, {job.n_test:,} to test on",
     ]

@@ -32,7 +32,7 @@ def tune_plan(job: TuneJob, n_before: int) -> list[str]:
     lines = [
         f"{settings.strategy}: {counted(job.n_trials, 'trial')} of {', '.join(settings.families)}, "
         f"{depth[0]} to {depth[1]} layers of {width[0]} to {width[1]}, latent size {settings.latent_dim}, "
-        f"up to {job.epochs} epochs",
+        f"up to {counted(job.epochs, 'epoch')}",
         f"{job.table.path}: {n_rows:,} rows x {n_columns} columns; {folds} of the training rows judge "
         "the trials, the test rows are not used",
         f"PCA of the same latent size has a loss of {job.baselines['pca']:.5f} there",

@@ -175,7 +175,7 @@ def test_merged_shards_equal_the_whole(whole, call, table_csv, tmp_path) -> None
             assert "MISSING" in answer.out
     answer = call("merge", tmp_path, "--output_dir", tmp_path / "all")
     assert answer.code == 0
-    assert "16 of 16 stacks from 3 record(s)" in answer.out
+    assert "16 of 16 stacks from 3 records" in answer.out
     assert results_but_time(tmp_path / "all") == {**results_but_time(whole), **UNTRAINED}
 
 

@@ -314,7 +314,7 @@ def test_warnings_are_lines_on_stderr_and_do_not_stop_a_search(call, tmp_path, f
     assert answer.code == 0
     assert answer.err.splitlines() == [
         f"warning: {path}: left out, not numeric: 'word'",
-        f"warning: {path}: left out, without a name: 1 column(s), probably a row index",
+        f"warning: {path}: left out, without a name: 1 column, probably a row index",
         f"warning: {path}: constant, kept but without information: same",
     ]
 

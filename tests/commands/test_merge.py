@@ -132,7 +132,7 @@ def test_a_missing_shard_of_fits_is_counted_in_fits(call, table_csv, tmp_path) -
     n_there = sum(text.count('"architecture"') for text in n_fits)
     answer = call("merge", tmp_path / "0", tmp_path / "2", "--output_dir", tmp_path / "out")
     assert answer.code == 1
-    assert f"({n_there} of {3 * N_STACKS} fits) from 2 record(s)" in answer.out
+    assert f"({n_there} of {3 * N_STACKS} fits) from 2 records" in answer.out
 
 
 def test_finalists_are_chosen_among_all_shards(call, table_csv, tmp_path) -> None:

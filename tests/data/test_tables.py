@@ -79,7 +79,7 @@ def test_left_out_columns_are_named_in_warnings(write):
     assert table.columns == ["a", "b"]
     assert table.warnings == [
         "left out, not numeric: 'word', 'when'",
-        "left out, without a name: 1 column(s), probably a row index",
+        "left out, without a name: 1 column, probably a row index",
     ]
 
 

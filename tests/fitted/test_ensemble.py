@@ -227,7 +227,9 @@ def test_encode_refuses_an_ensemble(saved, call, tmp_path, table_csv) -> None:
     assert not (tmp_path / "l.csv").exists()
 
 
-@pytest.mark.parametrize(("n_good", "told"), [(3, "of 3 (4 were asked for"), (1, "none was made: 1 fit(s)")])
+@pytest.mark.parametrize(
+    ("n_good", "told"), [(3, "of 3 (4 were asked for"), (1, "none was made: 1 fit succeeded")]
+)
 def test_where_fits_fail_the_rest_is_used(search, tmp_path, monkeypatch, n_good, told) -> None:
     fit = NativeEngine.fit
     good = [(8,), (8, 4), (4, 4)][:n_good]

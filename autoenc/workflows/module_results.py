@@ -44,7 +44,7 @@ class ModuleResults(StudyResults):
         >>> space = {"out_features": [1], "learning_rate": (1e-3, 1e-1), "num_epochs": [2]}
         >>> options = {"folds": 3, "seeds": 2, "finalists": 2, "model_options": {"in_features": 1}}
         >>> results = HyperparameterOptimizer(torch.nn.Linear, space, **options).optimize(x, n_trials=3)
-        >>> results.leaderboard["tied"].iloc[0], len(results.finalists)
+        >>> bool(results.leaderboard["tied"].any()), len(results.finalists)
         (True, 2)
     """
 

@@ -42,14 +42,15 @@ def finalist_lines(finalists: Iterable[Finalist], name_of: Callable[[int], str])
     return [f"{'finalist':<13} {name_of(finalist.number)}: {_compared(finalist)}" for finalist in finalists]
 
 
-def undecided_line(n_left: int) -> str:
+def undecided_line(n_left: int, what: str = "command") -> str:
     """Say what is left of the finalists' round.
 
     Args:
         n_left: Cross-validations that its present round still wants.
+        what: What goes on with it, run again.
     """
     wanted = counted(n_left, "cross-validation")
-    return f"the finalists are not decided: {wanted} left in this round; the same command goes on with it"
+    return f"the finalists are not decided: {wanted} left in this round; the same {what} goes on with it"
 
 
 def _compared(finalist: Finalist) -> str:

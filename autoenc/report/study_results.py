@@ -15,12 +15,12 @@ from autoenc.errors import InputError
 from autoenc.record.record import TUNE
 from autoenc.report.answer import baselines_line, compared_with_baseline
 from autoenc.report.base import Results
-from autoenc.report.finalists import finalist_lines, insert_finalists
+from autoenc.report.finalists import finalist_lines, insert_finalists, undecided_line
 from autoenc.report.ties import trial_tie_lines
 from autoenc.report.trials_table import trials_table
 from autoenc.searching.finalists import Finalist
 from autoenc.system.text import counted
-from autoenc.tuning.results import finalists_of, kept_trial, ties_of
+from autoenc.tuning.results import finalists_of, kept_trial, n_undecided, ties_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +56,10 @@ class StudyResults(Results):
     def finalists(self) -> list[Finalist]:
         """How the best trials did over further folds, best first; empty while that is not decided."""
         return []
+
+    @abstractmethod
+    def n_undecided(self) -> int:
+        """Return how many cross-validations of finalists the present round still wants."""
 
     @abstractmethod
     def ties(self) -> tuple[list[int] | None, str]:
@@ -122,6 +126,11 @@ class StudyResults(Results):
         """Pictures as matplotlib axes: ``history()``, ``importances()``, ``parallel()``, ``slices()``."""
         return StudyPlots(self)
 
+    def _undecided(self) -> list[str]:
+        """Say what is left of the finalists' round, if anything is."""
+        n_left = self.n_undecided()
+        return [f"{'':<13} {undecided_line(n_left, 'call')}"] if n_left else []
+
     def _has_finalists(self) -> bool:
         return bool(self.finalists)
 
@@ -173,6 +182,10 @@ class TuneResults(StudyResults):
         """See :class:`StudyResults`."""
         return finalists_of(self.study)
 
+    def n_undecided(self) -> int:
+        """See :class:`StudyResults`."""
+        return n_undecided(self.study)
+
     def best_model(self) -> FittedAutoencoder:
         """See :class:`StudyResults`."""
         model: FittedAutoencoder = super().best_model()
@@ -207,7 +220,7 @@ class TuneResults(StudyResults):
         baselines = self.note["baselines"]
         advice = "best_model() measures it on test rows"
         tied = trial_tie_lines(self.ties(), len(self.ranked))
-        return [*best_lines(self, advice), *tied, baselines_line(baselines)]
+        return [*best_lines(self, advice), *self._undecided(), *tied, baselines_line(baselines)]
 
 
 def best_lines(results: TuneResults, advice: str) -> list[str]:

@@ -15,7 +15,7 @@ from autoenc.report.trials_table import scores_text
 from autoenc.searching.finalists import Finalist
 from autoenc.settings import TransferSettings
 from autoenc.system.text import counted
-from autoenc.two_stage.finalists import compare, fold_error, kept_trial, ties_of
+from autoenc.two_stage.finalists import compare, fold_error, kept_trial, n_undecided, ties_of
 from autoenc.two_stage.space import configuration
 
 if TYPE_CHECKING:
@@ -79,6 +79,10 @@ class TransferResults(StudyResults):
         """See :class:`StudyResults`."""
         return compare(self.study)
 
+    def n_undecided(self) -> int:
+        """See :class:`StudyResults`."""
+        return n_undecided(self.study)
+
     def ties(self) -> tuple[list[int] | None, str]:
         """See :class:`StudyResults`."""
         return ties_of(self.study)
@@ -117,6 +121,7 @@ class TransferResults(StudyResults):
             f"best trial    {best.number}: {best.params['family']} {stack}, latent size {latent}",
             f"value         {best.value:.6f} in the search{judged}",
             f"scores        {scores_text(best, ', ')}",
+            *self._undecided(),
             *trial_tie_lines(self.ties(), len(self.ranked)),
             *self._beside_baselines(),
         ]

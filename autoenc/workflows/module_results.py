@@ -93,6 +93,10 @@ class ModuleResults(StudyResults):
         """See :class:`StudyResults`."""
         return last_round_of(self.study).finalists()
 
+    def n_undecided(self) -> int:
+        """See :class:`StudyResults`."""
+        return last_round_of(self.study).n_undecided()
+
     def ties(self) -> tuple[list[int] | None, str]:
         """See :class:`StudyResults`."""
         return ties_of(self.study)
@@ -153,6 +157,7 @@ class ModuleResults(StudyResults):
             f"best trial    {best.number}: {options}",
             f"loss          {best.value:.6g} {rows}; chosen by it, so that it is optimistic",
             *finalist_lines(self.finalists, lambda number: f"trial {number}"),
+            *self._undecided(),
             *(trial_tie_lines(self.ties(), len(self.ranked)) if is_repeated else []),
         ]
 

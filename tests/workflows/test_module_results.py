@@ -153,6 +153,17 @@ def test_an_interrupted_round_goes_on_and_trains_nothing_twice(whole, tmp_path, 
     assert trained == []
 
 
+def test_finalists_that_are_not_decided_are_told() -> None:
+    results = search(finalists=1).optimize(DATA, n_trials=3)
+    assert (results.n_undecided(), "not decided" in repr(results)) == (0, False)
+    results.study.set_user_attr("autoenc_module_finalists", 2)  # as one that was stopped at once leaves it
+    assert results.n_undecided() == 2
+    said = "the finalists are not decided: 2 cross-validations left in this round; the same call goes on"
+    assert said in repr(results)
+    assert results.best_trial == results.ranked[0]
+    assert results.finalists == []
+
+
 def test_more_trials_use_what_was_judged(tmp_path, trained) -> None:
     place = tmp_path / "s.journal"
     search(storage=place, finalists=1).optimize(DATA, n_trials=N_TRIALS)

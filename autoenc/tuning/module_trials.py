@@ -19,10 +19,12 @@ from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.tuning.modules import ModuleSpace
 from autoenc.tuning.training import TrainedModule
 
-__all__ = ["LOSSES", "ModuleObjective", "ModuleTrials", "module_units"]
+__all__ = ["LOSSES", "SIZE", "ModuleObjective", "ModuleTrials", "module_units"]
 
 LOSSES = "losses"
-"""Attribute of a trial: the loss of each training, fold by fold, where there are several."""
+"""Attribute of a trial: the loss of each training so far, fold by fold, where there are several."""
+SIZE = "model_params"
+"""Attribute of a trial: parameters of its modules."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +134,7 @@ class ModuleObjective:
         losses = [outcome.val_loss for outcome in outcomes if outcome.val_loss is not None]
         attributes: dict[str, Any] = {LOSSES: losses} if len(losses) > 1 else {}
         if outcomes[0].n_parameters is not None:
-            attributes["model_params"] = outcomes[0].n_parameters
+            attributes[SIZE] = outcomes[0].n_parameters
         return End(fmean(losses), attributes=attributes)
 
 
@@ -157,9 +159,26 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
         seeds: int = 1,
     ) -> None:
         def prepare(trial: optuna.Trial) -> Prepared[ModuleUnit, ModuleOutcome]:
-            return Prepared(module_units(space.suggest(trial), folds, seeds))
+            units = module_units(space.suggest(trial), folds, seeds)
+            losses, size = trial.user_attrs.get(LOSSES, []), trial.user_attrs.get(SIZE)
+            known = {
+                unit: ModuleOutcome(loss, n_parameters=size)
+                for unit, loss in zip(units, losses, strict=False)
+            }
+            return Prepared(units, known=known)
 
         def on_end(number: int) -> None:
             on_trial(record.study.get_trials(deepcopy=False)[number])
 
         super().__init__(record, n_trials, prepare, on_end)
+
+    def add(
+        self, trial: Running[ModuleUnit, ModuleOutcome], unit: ModuleUnit, outcome: ModuleOutcome
+    ) -> None:
+        """Keep the loss of each of several trainings, so that an interruption repeats none that ended."""
+        if len(trial.units) == 1 or outcome.failure is not None:
+            return
+        # They come in their order, as one of a trial is in training at a time.
+        losses = [known.val_loss for known in (*trial.first_outcomes(), outcome)]
+        trial.handle.set_user_attr(SIZE, outcome.n_parameters)
+        trial.handle.set_user_attr(LOSSES, losses)

@@ -153,6 +153,32 @@ def test_an_interrupted_round_goes_on_and_trains_nothing_twice(whole, tmp_path, 
     assert trained == []
 
 
+def test_an_interrupted_trial_repeats_no_training_that_ended(tmp_path, trained, monkeypatch) -> None:
+    options = {"storage": tmp_path / "s.journal", "finalists": 1}
+    whole = search(finalists=1).optimize(DATA, n_trials=3)
+    trained.clear()
+    train = optimizer_module.train_module
+    for n_most in (2, 3, 4):
+        left = iter(range(n_most))
+
+        def interrupted(*given, left=left):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return train(*given)
+
+        monkeypatch.setattr(optimizer_module, "train_module", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            search(**options).optimize(DATA, n_trials=3)
+    monkeypatch.setattr(optimizer_module, "train_module", train)
+    result = search(**options).optimize(DATA, n_trials=3)
+    assert len(trained) == 3 * FOLDS * SEEDS
+    parts, at_once = (
+        [(trial.value, *map(trial.user_attrs.get, ("losses", "model_params"))) for trial in each.ranked]
+        for each in (result, whole)
+    )
+    assert parts == at_once
+
+
 def test_finalists_that_are_not_decided_are_told() -> None:
     results = search(finalists=1).optimize(DATA, n_trials=3)
     assert (results.n_undecided(), "not decided" in repr(results)) == (0, False)

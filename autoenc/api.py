@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,8 +19,9 @@ from autoenc.settings import (
     parse_settings,
 )
 from autoenc.settings.options import options_that_need
-from autoenc.system.surroundings import restoring
+from autoenc.system.python_calls import called
 from autoenc.tuning.job import TuneJob
+from autoenc.workflows.ended import Ended
 from autoenc.workflows.fit import chosen_size, prepare_fits, run_fit
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.load import load
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from autoenc.report.transfer_results import TransferResults
 
 S = TypeVar("S", bound=Settings)
+T = TypeVar("T")
 
 __all__ = ["fit", "load_results", "search", "transfer", "tune"]
 
@@ -71,14 +70,16 @@ def search(
         >>> results.best_model().encode(table).shape
         (60, 2)
     """
-    with _called():
+    with called():
         path, read = given_table(data)
-        settings = _search_settings(path, output_dir, quiet, options)
+        settings = _settings(SearchSettings, path, output_dir, quiet, options)
+        if len(settings.latent_dim) > 1:
+            raise InputError(
+                f"latent_dim must be one size, got {settings.latent_dim}; search for one at a time"
+            )
         job = SearchJob.prepare(settings, read, is_on_disk=output_dir is not None)
         run = run_search(job, Python(quiet))
-    if run.signals.number:
-        raise Interrupted(run.results)
-    return run.results
+    return _results_of(run)
 
 
 def fit(
@@ -119,7 +120,7 @@ def fit(
         >>> results.best_model().encode(table).shape
         (60, 2)
     """
-    with _called():
+    with called():
         path, read = given_table(data)
         if not isinstance(data, str | os.PathLike) and not hasattr(data, "columns"):
             options = {
@@ -130,10 +131,7 @@ def fit(
         settings = _settings(FitSettings, path, output_dir, quiet, options)
         results = []
         for job in prepare_fits(settings, read, is_on_disk=output_dir is not None):
-            run = run_fit(job, Python(quiet))
-            if run.signals.number:
-                raise Interrupted(run.results)
-            results.append(run.results)
+            results.append(_results_of(run_fit(job, Python(quiet))))
     return chosen_size(results)
 
 
@@ -174,16 +172,14 @@ def tune(
         >>> results.best_model().encode(table).shape
         (60, 2)
     """
-    with _called():
+    with called():
         path, read = given_table(data)
         options = {"n_trials": n_trials, "strategy": strategy, **options}
         settings = _settings(TuneSettings, path, output_dir, quiet, options)
         job = TuneJob.prepare(settings, read, is_on_disk=output_dir is not None)
         with open_tuning(job, Python(quiet)) as opened:
             run = opened.run()
-    if run.signals.number:
-        raise Interrupted(run.results)
-    return run.results
+    return _results_of(run)
 
 
 def transfer(
@@ -230,7 +226,7 @@ def transfer(
     from autoenc.workflows.transfer import open_transfer
 
     targets = {"regression_target": regression_target, "classification_target": classification_target}
-    with _called():
+    with called():
         path, table = given_table(data, [classification_target])
         if labelled is None:
             label_path, read = None, table
@@ -243,6 +239,11 @@ def transfer(
         job = TransferJob.prepare(settings, None, (table, read), is_on_disk=output_dir is not None)
         with open_transfer(job, Python(quiet)) as opened:
             run = opened.run()
+    return _results_of(run)
+
+
+def _results_of(run: Ended[T]) -> T:
+    """Return what a search found; raise Interrupted where a signal stopped it."""
     if run.signals.number:
         raise Interrupted(run.results)
     return run.results
@@ -255,18 +256,7 @@ def _settings(
     quiet: bool,
     options: dict[str, Any],
 ) -> S:
-    """Return the settings of a call.
-
-    Args:
-        kind: Which ones.
-        path: Of the table.
-        output_dir: Of the call.
-        quiet: Of the call.
-        options: What else was given; None stands for the default.
-
-    Raises:
-        InputError: With everything that is wrong about them.
-    """
+    """Return the settings of a call; of options None stands for the default."""
     of_commands = options_that_need(kind, "command line")
     on_disk = options_that_need(kind, "output_dir") if output_dir is None else ()
     problems = [f"{name} is an option of the command line" for name in of_commands if name in options]
@@ -279,15 +269,6 @@ def _settings(
     settings, wrong = parse_settings(kind, {**given, **place, "data_path": path, "quiet": quiet})
     if problems or settings is None:
         raise InputError([*problems, *wrong])
-    return settings
-
-
-def _search_settings(
-    path: str, output_dir: str | os.PathLike[str] | None, quiet: bool, options: dict[str, Any]
-) -> SearchSettings:
-    settings = _settings(SearchSettings, path, output_dir, quiet, options)
-    if len(settings.latent_dim) > 1:
-        raise InputError(f"latent_dim must be one size, got {settings.latent_dim}; search for one at a time")
     return settings
 
 
@@ -323,15 +304,5 @@ def load_results(
         ...     load_results(folder).best_params == results.best_params
         True
     """
-    with _called():
+    with called():
         return load(None if folder is None else Path(folder), latent_dim, data, labelled, storage)
-
-
-@contextmanager
-def _called() -> Iterator[None]:
-    """Leave the process as it was after a call, and let problems name ``folds``, not ``--folds``."""
-    try:
-        with restoring():
-            yield
-    except InputError as error:
-        raise InputError([re.sub(r"--(?=[a-z])", "", problem) for problem in error.problems]) from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from autoenc.system.text import escaped
 
-__all__ = ["InputError", "Interrupted", "listed", "shortened"]
+__all__ = ["InputError", "Interrupted", "listed", "needing", "shortened"]
 
 _MOST_CHARACTERS = 60
 
@@ -45,6 +46,23 @@ def listed(names: Sequence[str], most: int = 10, quoted: bool = True) -> str:
     """Return names for a message; of many the first ones, and how many more there are."""
     shown = ", ".join(shortened(name, quoted) for name in names[:most])
     return shown + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+@contextmanager
+def needing(what: str, extra: str) -> Iterator[None]:
+    """Say how to install what is imported in a ``with`` block and not there.
+
+    Args:
+        what: What needs it, for people.
+        extra: The extra of this package that adds it.
+
+    Raises:
+        InputError: In place of an ImportError.
+    """
+    try:
+        yield
+    except ImportError:
+        raise InputError(f"{what}: pip install 'autoenc[{extra}]'") from None
 
 
 class Interrupted(KeyboardInterrupt):

@@ -40,7 +40,7 @@ def encode(settings: EncodeSettings) -> int:
     counted = f"{len(latents):,} rows, latent size {latents.shape[1]}"
     if settings.error:
         latents = _with_errors(model, rows, latents)
-    write_rows("--output", settings.output, rows.kept, latents)
+    write_rows(settings.output, rows.kept, latents)
     _say(settings.output, counted)
     return 0
 
@@ -60,7 +60,7 @@ def predict(settings: PredictSettings) -> int:
         )
     rows = read_rows(model, settings)
     predictions = rows.put_through(model.predict)
-    write_rows("--output", settings.output, rows.kept, predictions)
+    write_rows(settings.output, rows.kept, predictions)
     _say(settings.output, f"{len(predictions):,} rows, {', '.join(predictions.columns)}")
     return 0
 
@@ -85,7 +85,7 @@ def _with_errors(model: FittedAutoencoder, rows: Rows, latents: pd.DataFrame) ->
 
 def _check_output(settings: EncodeSettings | PredictSettings) -> None:
     refuse_inputs("--output", settings.output, {"--data_path": settings.data_path, "--model": settings.model})
-    check_row_file("--output", settings.output)
+    check_row_file(settings.output)
 
 
 def _say(output: str, text: str) -> None:

@@ -16,7 +16,7 @@ from autoenc.system.paths import utf8
 from autoenc.system.text import say, warn
 from autoenc.two_stage.checkpoint import FittedTransfer
 from autoenc.workflows.models import load_model
-from autoenc.workflows.rows import features_of
+from autoenc.workflows.rows import features_of, noted_markers
 
 __all__ = ["export"]
 
@@ -71,8 +71,7 @@ def _card(model: FittedAutoencoder | FittedEnsemble, settings: ExportSettings) -
         raise InputError(f"{settings.model}: does not name its columns; load it in Python and pass an array")
     first = model.members[0] if isinstance(model, FittedEnsemble) else model
     table = source_name(settings.data_path)
-    markers = settings.na_values or first.info.get("na_values", ())
-    first.info["na_values"] = list(markers)  # what is named now holds instead
+    markers = noted_markers(first, settings.na_values)
     read = read_table(settings.data_path, (), markers, settings.dialect)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)

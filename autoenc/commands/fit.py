@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoenc.commands.resume import same_command, warn_stopped
+from autoenc.report.files import files_lines
 from autoenc.report.fit_answer import fit_lines, latent_size_lines
 from autoenc.report.results import SearchResults
-from autoenc.report.summary import files_lines
 from autoenc.settings import FitSettings
 from autoenc.system.machine import tell_interrupted
 from autoenc.system.text import say
 from autoenc.workflows.fit import FitJob, prepare_fits, run_fit
-from autoenc.workflows.screen import Terminal
+from autoenc.workflows.screen import Screen
 
 __all__ = ["fit"]
 
@@ -39,7 +39,7 @@ def fit(settings: FitSettings) -> int:
 
 def _fit_one(job: FitJob, settings: FitSettings, results: list[SearchResults]) -> int:
     try:
-        run = run_fit(job, Terminal(settings.quiet))
+        run = run_fit(job, Screen(settings.quiet))
     except Exception as error:
         return tell_interrupted(error, job.paths.folder, job.record_place, same_command(settings))
     if run.signals.number:

@@ -21,7 +21,7 @@ def impute(settings: ImputeSettings) -> int:
     """
     output = settings.output
     refuse_inputs("--output", output, {"--data_path": settings.data_path, "--model": settings.model})
-    check_row_file("--output", output)
+    check_row_file(output)
     model = load_model(settings.model)
     imputed = impute_file(model, settings.data_path, output, settings.na_values, settings.dialect)
     write_output("--output", output, imputed.content)

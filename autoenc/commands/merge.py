@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoenc.report.certificate import certificate
-from autoenc.report.summary import files_lines
+from autoenc.report.files import files_lines
 from autoenc.settings import MergeSettings
 from autoenc.system.text import say
 from autoenc.workflows.merge import merge_folders

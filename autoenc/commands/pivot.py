@@ -7,11 +7,12 @@ from pathlib import Path
 from autoenc.analysis.observations import Observations
 from autoenc.config.words import hint
 from autoenc.errors import InputError
+from autoenc.report.files import files_lines, write_files
 from autoenc.report.observed import importances_csv, importances_of, ranking_csv
 from autoenc.report.pivot import draw_pivot, pivot_csv, pivot_plot
 from autoenc.report.study_figures import draw_importances
 from autoenc.settings import PivotSettings
-from autoenc.system.paths import Content, make_folder, png_content, utf8, write_atomically
+from autoenc.system.paths import Content, make_folder, png_content, utf8
 from autoenc.system.special import refuse_link
 from autoenc.system.text import say
 from autoenc.workflows.observe import observe_folder
@@ -41,20 +42,18 @@ def pivot(settings: PivotSettings) -> int:
     table = pivot_plot(seen, metric, settings.rows_, settings.columns_, settings.aggregate, settings.bins)
     importances = importances_of(seen, metric)
     name = f"pivot_{settings.aggregate}_{metric}_{settings.rows_}_{settings.columns_}"
-    contents: dict[str, tuple[str, Content]] = {
-        "heat map": (f"{name}.png", png_content(draw_pivot(table))),
-        "table": (f"{name}.csv", utf8(pivot_csv(table))),
-        "importances": (f"importances_{metric}.png", png_content(draw_importances(importances))),
-        "shares": (f"importances_{metric}.csv", utf8(importances_csv(importances))),
-    }
+    contents: list[tuple[str, str, Content]] = [
+        ("heat map", f"{name}.png", png_content(draw_pivot(table))),
+        ("table", f"{name}.csv", utf8(pivot_csv(table))),
+        ("importances", f"importances_{metric}.png", png_content(draw_importances(importances))),
+        ("shares", f"importances_{metric}.csv", utf8(importances_csv(importances))),
+    ]
     if settings.score:
-        contents["ranking"] = ("ranking.csv", utf8(ranking_csv(seen, settings.score)))
+        contents.append(("ranking", "ranking.csv", utf8(ranking_csv(seen, settings.score))))
     if not settings.output:
         refuse_link(output)
     make_folder(output, "--output")
-    for word, (file_name, content) in contents.items():
-        write_atomically(output / file_name, content)
-        say(f"{word:<13} {output / file_name}")
+    say(*files_lines(write_files(output, contents)))
     return 0
 
 

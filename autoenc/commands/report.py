@@ -7,7 +7,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from autoenc.record.record import TUNE
 from autoenc.record.searches import Searches
 from autoenc.record.storage import journal_path
 from autoenc.report.page.content import content_of
@@ -54,6 +53,5 @@ def _latent_sizes(folder: Path, storage: str | None) -> list[int | None]:
     searches = Searches.read(storage or journal_path(folder))
     if searches.transfer_of(folder):
         return [None]
-    sizes: set[Any] = {record.context.latent_dim for record in searches.exhaustive}
-    sizes |= {record.study.user_attrs[TUNE]["settings"]["latent_dim"] for record in searches.adaptive}
+    sizes: set[Any] = {record.latent_dim for record in [*searches.exhaustive, *searches.adaptive]}
     return sorted(sizes) or [None]

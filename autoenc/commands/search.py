@@ -13,7 +13,7 @@ from autoenc.system.machine import tell_interrupted
 from autoenc.system.text import counted, say, warn
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.plan import dry_run
-from autoenc.workflows.screen import Terminal
+from autoenc.workflows.screen import Screen
 from autoenc.workflows.search import SearchRun, run_search
 
 __all__ = ["search"]
@@ -39,7 +39,7 @@ def search(settings: SearchSettings) -> int:
 
 def _search_one(settings: SearchSettings) -> int:
     job = SearchJob.prepare(settings)
-    screen = Terminal(settings.quiet, settings.verbose)
+    screen = Screen(settings.quiet, settings.verbose)
     if settings.verify or settings.dry_run:
         screen.warn(job.warnings())
         if not settings.verify:

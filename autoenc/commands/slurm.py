@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from autoenc.settings.slurm import SlurmSettings
 from autoenc.system.text import say
-from autoenc.workflows.screen import Terminal
+from autoenc.workflows.screen import Screen
 from autoenc.workflows.slurm import ArrayJob
 
 __all__ = ["slurm"]
@@ -24,7 +24,7 @@ def slurm(settings: SlurmSettings, words: Sequence[str]) -> int:
             refuses a job.
     """
     job = ArrayJob.prepare(settings, words)
-    Terminal().warn(job.warnings)
+    Screen().warn(job.warnings)
     if settings.dry_run:
         behind = "# The merge job, behind the array (--dependency=afterany):"
         print(f"{job.array}\n{behind}\n\n{job.merge}", end="")

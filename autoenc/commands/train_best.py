@@ -6,13 +6,13 @@ from pathlib import Path
 
 from autoenc.errors import InputError
 from autoenc.record.searches import holds_transfer
+from autoenc.report.files import files_lines
 from autoenc.report.full_training import full_lines
 from autoenc.report.full_transfer import full_transfer_lines
-from autoenc.report.summary import files_lines
 from autoenc.settings import TrainBestSettings
 from autoenc.system.text import say, warn
 from autoenc.workflows import train_best as workflow
-from autoenc.workflows.screen import Terminal
+from autoenc.workflows.screen import Screen
 
 __all__ = ["train_best"]
 
@@ -33,14 +33,14 @@ def train_best(settings: TrainBestSettings) -> int:
     if holds_transfer(source, settings.storage):
         from autoenc.workflows.train_transfer import train_best_of_transfer
 
-        result = train_best_of_transfer(settings, Terminal(settings.quiet))
+        result = train_best_of_transfer(settings, Screen(settings.quiet))
         if not settings.quiet:
             say(*full_transfer_lines(result))
         return 0
     for name in workflow.OF_TRANSFER:
         if getattr(settings, name) is not None:
             raise InputError(f"--{name}: {source} holds no transfer-aware search, the one with stages")
-    run = workflow.train_best(settings, Terminal(settings.quiet))
+    run = workflow.train_best(settings, Screen(settings.quiet))
     if run.result is None and run.failure is None:
         warn(f"stopped by {run.signals.name}; no model was written")
         return run.signals.exit_code

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 from autoenc.commands.resume import program_words, same_command
-from autoenc.report.summary import files_lines
+from autoenc.report.files import files_lines
 from autoenc.report.transfer_lines import search_lines
 from autoenc.settings import TransferSettings
 from autoenc.system.machine import tell_interrupted
 from autoenc.system.secrets import masked_storage
 from autoenc.system.text import say
 from autoenc.two_stage.job import TransferJob
-from autoenc.workflows.screen import Terminal
+from autoenc.workflows.screen import Screen
 from autoenc.workflows.stored_transfer import with_stored
 from autoenc.workflows.transfer import (
     TransferLog,
@@ -40,7 +40,7 @@ def transfer(settings: TransferSettings) -> int:
         settings = with_stored(settings, Path(settings.resume))
     if settings.dry_run:
         job = TransferJob.prepare(settings, is_on_disk=False)
-        Terminal(settings.quiet).warn(transfer_warnings(job))
+        Screen(settings.quiet).warn(transfer_warnings(job))
         say(*dry_transfer(job))
         return 0
     job = TransferJob.prepare(settings)
@@ -56,7 +56,7 @@ def transfer(settings: TransferSettings) -> int:
 
 def _transfer(settings: TransferSettings, job: TransferJob) -> int:
     path = job.folder / "study.db"
-    with open_transfer(job, Terminal(settings.quiet)) as search:
+    with open_transfer(job, Screen(settings.quiet)) as search:
         try:
             run = search.run()
         except Exception as error:

@@ -13,7 +13,7 @@ from autoenc.system.machine import tell_interrupted
 from autoenc.system.text import say, warn
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.results import is_decided
-from autoenc.workflows.screen import Terminal
+from autoenc.workflows.screen import Screen
 from autoenc.workflows.tune import TuneRun, open_tuning, tune_warnings
 from autoenc.workflows.tune_plan import dry_tune
 
@@ -35,11 +35,11 @@ def tune(settings: TuneSettings, begin_with: Sequence[Mapping[str, Any]] = ()) -
     """
     job = TuneJob.prepare(settings, is_on_disk=not settings.dry_run)
     if settings.dry_run:
-        screen = Terminal(settings.quiet)
+        screen = Screen(settings.quiet)
         screen.warn(tune_warnings(job))
         say(*dry_tune(job))
         return 0
-    with open_tuning(job, Terminal(settings.quiet), begin_with) as search:
+    with open_tuning(job, Screen(settings.quiet), begin_with) as search:
         try:
             run = search.run()
         except Exception as error:

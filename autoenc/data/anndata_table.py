@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoenc.data.naming import refuse_repeated
-from autoenc.errors import InputError, listed
+from autoenc.errors import InputError, listed, needing
 
 __all__ = ["HDF5_MAGIC", "read_h5ad"]
 
@@ -35,10 +35,8 @@ def read_h5ad(
     Raises:
         InputError: If it is no such file or layer, two columns have one name, or a package is missing.
     """
-    try:
+    with needing(f"{name}: reading .h5ad needs h5py", "anndata"):
         import h5py
-    except ImportError:
-        raise InputError(f"{name}: reading .h5ad needs h5py: pip install 'autoenc[anndata]'") from None
     try:
         with h5py.File(file, "r") as root:
             if "var" not in root or "obs" not in root:

@@ -12,7 +12,7 @@ from autoenc.data.markers import Markers, without_markers
 from autoenc.data.naming import refuse_repeated
 from autoenc.data.sources import source_name
 from autoenc.data.unpacking import open_unpacked
-from autoenc.errors import InputError
+from autoenc.errors import InputError, needing
 
 __all__ = ["ARROW_MAGICS", "read_arrow", "read_arrow_frame"]
 
@@ -56,14 +56,10 @@ def read_arrow(path: str | Path) -> Any:
 
 
 def _table(name: str, start: bytes, file: IO[bytes]) -> Any:
-    try:
+    with needing(f"{name}: reading {_kind(start)} needs pyarrow", "parquet"):
         import pyarrow
         import pyarrow.feather
         import pyarrow.parquet
-    except ImportError:
-        raise InputError(
-            f"{name}: reading {_kind(start)} needs pyarrow: pip install 'autoenc[parquet]'"
-        ) from None
     try:
         whole = pyarrow.BufferReader(start + file.read())
         if not start.startswith(_PARQUET_MAGIC):

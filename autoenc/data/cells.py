@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import sys
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autoenc.data.naming import is_number
+from autoenc.data.naming import is_number, places_of
 from autoenc.errors import InputError
 
 __all__ = ["cells_of"]
@@ -48,17 +47,7 @@ def cells_of(
 
 
 def _frame(frame: pd.DataFrame, rule: str, columns: Sequence[str] | None) -> NDArray[np.float64]:
-    places = list(range(frame.shape[1]))
-    if columns is not None:
-        counts = Counter(frame.columns)
-        missing = [str(column) for column in columns if not counts[column]]
-        if missing:
-            raise InputError(f"data needs columns that are not there: {', '.join(missing)}")
-        repeated = [str(column) for column in columns if counts[column] > 1]
-        if repeated:
-            raise InputError(f"data must have each column once, but has several of: {', '.join(repeated)}")
-        place_of = {column: place for place, column in enumerate(frame.columns)}
-        places = [place_of[column] for column in columns]
+    places = range(frame.shape[1]) if columns is None else places_of(frame.columns, columns)
     cells = np.empty((len(frame), len(places)))
     for j, place in enumerate(places):
         cells[:, j] = _column(frame.iloc[:, place], rule)

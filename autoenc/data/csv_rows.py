@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.data.markers import MISSING_WORDS
-from autoenc.data.naming import is_number, refuse_repeated
+from autoenc.data.naming import NO_NAME, is_number, refuse_repeated
 from autoenc.errors import InputError, listed
 
 __all__ = ["CsvRows", "Piece"]
 
 _PIECE_BYTES = 4 * 2**20
 _PIECE_ROWS = 256  # of a wide table, whose columns should not be begun again for a few rows each
-_NO_NAME = ' \r\n\t,;|"'
 
 
 class Piece(NamedTuple):
@@ -129,7 +128,7 @@ class CsvRows:
             lines = io.StringIO(text, newline="")
             reader = csv.reader(lines, strict=True)
             try:
-                header = next((row for row in reader if "".join(row).strip(_NO_NAME)), None)
+                header = next((row for row in reader if "".join(row).strip(NO_NAME)), None)
             except csv.Error as error:
                 if "unexpected end" in str(error):
                     unclosed = text.count("\n", 0, text.find('"')) + 1

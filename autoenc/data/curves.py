@@ -14,13 +14,13 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BENDING", "Curve", "fit_curve"]
+__all__ = ["BENDING", "EDGE", "Curve", "fit_curve"]
 
 BENDING = ("log1p", "quantile", "auto")
 """Kinds of scaling that bend columns."""
 
 _N_KNOTS = 1000
-_EDGE = 1e-7  # of probability: where the normal quantiles end, as in scikit-learn
+EDGE = 1e-7  # of probability: where the normal quantiles end, as in scikit-learn
 _LONG_TAIL = 2.0  # skewness beyond which a column has a long tail; an exponential distribution has 2
 _FAT_TAILS = 9.0  # kurtosis beyond which it has two; a normal distribution has 3
 
@@ -51,7 +51,7 @@ class Curve:
         # Where quantiles coincide both ends of the step are met halfway.
         up = np.interp(column, knots, places)
         down = np.interp(-column, -knots[::-1], -places[::-1])
-        return cast("Floats", ndtri(np.clip((up - down) / 2, _EDGE, 1 - _EDGE)))
+        return cast("Floats", ndtri(np.clip((up - down) / 2, EDGE, 1 - EDGE)))
 
     def unbend(self, bent: Floats) -> Floats:
         """Return the cells of which :meth:`bend` makes these; beyond the last knots the last knots."""
@@ -62,7 +62,7 @@ class Curve:
 
         knots, places = self._knots_and_places()
         share = ndtr(bent)
-        share = np.where(share <= _EDGE, 0.0, np.where(share >= 1 - _EDGE, 1.0, share))
+        share = np.where(share <= EDGE, 0.0, np.where(share >= 1 - EDGE, 1.0, share))
         return cast("Floats", np.interp(share, places, knots))
 
     def _knots_and_places(self) -> tuple[Floats, Floats]:

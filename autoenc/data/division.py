@@ -271,13 +271,11 @@ class Division:
         classes = None if self._classes is None else self._classes[self.train]
         groups = None if self._groups is None else self._groups[self.train]
         folds = divide_folds(self.train, n_folds, seed, classes, groups)
-        self._warn_rare(rare_class(n_folds, classes))
-        return folds
-
-    def _warn_rare(self, warning: str | None) -> None:
+        warning = rare_class(n_folds, classes)
         if warning is not None and not self._warned_rare:
             self._warned_rare = True
             warn(f"warning: {self.table.path}: --stratify {self._names['stratify']}: {warning}")
+        return folds
 
 
 def _has_cell(values: NDArray[np.floating], rows: Rows) -> bool:

@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from autoenc.data.features import Category, Feature, Number, blanks, feature_of
+from autoenc.data.naming import places_of
 from autoenc.data.scaling import BY_KIND, STANDARDIZED
-from autoenc.errors import InputError, listed
+from autoenc.errors import listed
 
 __all__ = ["Encoding", "with_indicators"]
 
@@ -66,26 +67,14 @@ class Encoding:
             InputError: If a column is not there or there twice, or a cell is nothing of its kind.
         """
         blocks = []
-        for feature, place in zip(self.features, self._places(frame), strict=True):
+        for feature, place in zip(self.features, places_of(frame.columns, self.names), strict=True):
             blocks.append(feature.encode(frame.iloc[:, place]))
         return np.concatenate(blocks, axis=1)
 
     def missing(self, frame: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Return which cells of each column are missing; an unknown category is not missing."""
-        places = dict(zip(self.names, self._places(frame), strict=True))
+        places = dict(zip(self.names, places_of(frame.columns, self.names), strict=True))
         return {name: blanks(frame.iloc[:, place]) for name, place in places.items()}
-
-    def _places(self, frame: pd.DataFrame) -> list[int]:
-        places_by_name: dict[Any, list[int]] = {}
-        for place, name in enumerate(frame.columns):
-            places_by_name.setdefault(name, []).append(place)
-        absent = [name for name in self.names if name not in places_by_name]
-        if absent:
-            raise InputError(f"data needs columns that are not there: {', '.join(absent)}")
-        repeated = [name for name in self.names if len(places_by_name[name]) > 1]
-        if repeated:
-            raise InputError(f"data must have each column once, but has several of: {', '.join(repeated)}")
-        return [places_by_name[name][0] for name in self.names]
 
     def decode(self, cells: NDArray[np.floating], possible: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
         """Return numbers as what they stand for, by the names of the table's columns.
@@ -105,7 +94,7 @@ class Encoding:
     def unknown(self, frame: pd.DataFrame) -> list[str]:
         """Name categories that were not there when the encoding was made, a sentence for each column."""
         texts = []
-        for feature, place in zip(self.features, self._places(frame), strict=True):
+        for feature, place in zip(self.features, places_of(frame.columns, self.names), strict=True):
             if not isinstance(feature, Category):
                 continue
             column = frame.iloc[:, place]

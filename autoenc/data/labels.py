@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from autoenc.data.markers import MISSING_WORDS
 from autoenc.errors import shortened
+from autoenc.system.text import counted
 
 __all__ = ["label_warnings", "separate_groups"]
 
@@ -31,21 +32,19 @@ def label_warnings(
     missing = {name: int(np.count_nonzero(column == "")) for name, column in labels.items()}
     if group and missing[group]:
         warnings.append(
-            f"{_rows(missing[group])} without a group in {shortened(group)}: each is a group of its own"
+            f"{counted(missing[group], 'row')} without a group in {shortened(group)}: "
+            "each is a group of its own"
         )
     if stratify and missing[stratify]:
         warnings.append(
-            f"{_rows(missing[stratify])} without a class in {shortened(stratify)}: together they are a class"
+            f"{counted(missing[stratify], 'row')} without a class in {shortened(stratify)}: "
+            "together they are a class"
         )
     for name, column in labels.items():
         words = {word: count for word, count in Counter(column.tolist()).items() if word in MISSING_WORDS}
         for word, count in sorted(words.items()):
             warnings.append(
-                f"{word} is taken for a label in {_rows(count)} of {shortened(name)}; if it means that there "
-                f"is none, give --na_values {word}"
+                f"{word} is taken for a label in {counted(count, 'row')} of {shortened(name)}; "
+                f"if it means that there is none, give --na_values {word}"
             )
     return warnings
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'s' * (count != 1)}"

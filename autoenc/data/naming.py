@@ -7,7 +7,7 @@ import io
 import re
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autoenc.errors import InputError, listed
@@ -15,8 +15,11 @@ from autoenc.errors import InputError, listed
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["as_value", "is_number", "no_sheets", "refuse_repeated", "with_columns"]
+__all__ = ["NO_NAME", "as_value", "is_number", "no_sheets", "places_of", "refuse_repeated", "with_columns"]
 
+
+NO_NAME = ' \r\n\t,;|"'
+"""Characters of which no name consists."""
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?|nan)", re.ASCII | re.IGNORECASE)
 
 
@@ -35,6 +38,24 @@ def as_value(names: Sequence[str]) -> str:
 def no_sheets(sheet: str) -> str:
     """Return why a sheet cannot be chosen in a file that holds one table."""
     return f"is no workbook or .h5ad, so there is no sheet {sheet!r} to choose; leave out --sheet"
+
+
+def places_of(columns: Iterable[Any], wanted: Sequence[str]) -> list[int]:
+    """Return the places of some columns of a frame that was given.
+
+    Raises:
+        InputError: If one is not there, or there twice.
+    """
+    places: dict[Any, list[int]] = {}
+    for place, name in enumerate(columns):
+        places.setdefault(name, []).append(place)
+    absent = [str(name) for name in wanted if name not in places]
+    if absent:
+        raise InputError(f"data needs columns that are not there: {', '.join(absent)}")
+    repeated = [str(name) for name in wanted if len(places[name]) > 1]
+    if repeated:
+        raise InputError(f"data must have each column once, but has several of: {', '.join(repeated)}")
+    return [places[name][0] for name in wanted]
 
 
 def refuse_repeated(table: str, header: Sequence[str]) -> None:

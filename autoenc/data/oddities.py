@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from autoenc.data.naming import as_value
 from autoenc.errors import listed
+from autoenc.system.text import counted
 
 __all__ = ["odd_columns"]
 
@@ -44,9 +45,10 @@ def odd_columns(
         )
     for marker, columns_with in sorted(marked.items()):
         columns = listed([name for name, _ in columns_with])
-        n_cells, plural = sum(count for _, count in columns_with), "s" * (len(columns_with) > 1)
+        cells = counted(sum(count for _, count in columns_with), "cell")
+        plural = "s" * (len(columns_with) > 1)
         warnings.append(
-            f"{marker:.10g} stands in {n_cells:,} cell{'s' * (n_cells > 1)} of {columns}, far from the other "
+            f"{marker:.10g} stands in {cells} of {columns}, far from the other "
             f"values: if it marks missing cells, give --na_values {marker:.10g}; else --exclude "
             f"{as_value([name for name, _ in columns_with[:10]])} leaves the column{plural} out"
         )

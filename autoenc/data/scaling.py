@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.data.curves import BENDING, Curve, fit_curve
-from autoenc.engines.contract import ScalingKind
+from autoenc.engines.recipe import ScalingKind
 from autoenc.errors import listed
 
 __all__ = ["BY_KIND", "STANDARDIZED", "Scaling", "ScalingKind", "left_out_mark", "scaling_warnings"]
@@ -181,7 +181,8 @@ class Scaling:
         scaled = np.empty(values.shape, np.float32)
         with np.errstate(over="ignore"):
             for j, left_out in enumerate(self.left_out):  # by column, to save memory
-                column = self._bent(values[:, j].astype(np.float64), j)
+                column, curve = values[:, j].astype(np.float64), self.curves[j] if self.curves else None
+                column = column if curve is None else curve.bend(column)
                 scaled[:, j] = np.nan if left_out else (column - self.center[j]) / self.scale[j]
                 if not left_out and (differs := self._differs(column, j)) is not None:
                     scaled[differs, j] = np.nan
@@ -216,10 +217,6 @@ class Scaling:
             if curve is not None and self.scale[j]:
                 values[:, j] = curve.unbend(values[:, j])
         return values
-
-    def _bent(self, column: NDArray[np.float64], j: int) -> NDArray[np.float64]:
-        curve = self.curves[j] if self.curves else None
-        return column if curve is None else curve.bend(column)
 
     def differing(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return constant columns with cells of other numbers, which count as missing, ``[columns]``."""
@@ -325,10 +322,6 @@ def _rounding(low: Any, high: Any) -> Any:
     return _ROUNDING * np.maximum(np.abs(low), np.abs(high))
 
 
-def _maxabs(column: NDArray[np.float64]) -> tuple[float, float]:
-    return 0.0, float(np.nanmax(np.abs(column)))
-
-
 def _minmax(column: NDArray[np.float64]) -> tuple[float, float]:
     low = float(np.nanmin(column))
     span = float(np.nanmax(column)) - low
@@ -356,7 +349,7 @@ def _robust(column: NDArray[np.float64]) -> tuple[float, float]:
 
 
 _MEASURES: dict[str, Callable[[NDArray[np.float64]], tuple[float, float]]] = {
-    "maxabs": _maxabs, "minmax": _minmax, "robust": _robust,
+    "maxabs": lambda column: (0.0, float(np.nanmax(np.abs(column)))), "minmax": _minmax, "robust": _robust,
 }  # fmt: skip
 
 

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from autoenc.data.markers import MISSING_WORDS
-from autoenc.data.naming import is_number
+from autoenc.data.naming import NO_NAME, is_number
 from autoenc.settings.dialects import WHITE_SPACE, Dialect
 
 __all__ = ["name_of", "recognized"]
 
 _SAMPLE_ROWS = 100
-_NO_NAME = ' \r\n\t,;|"'
 _RARE = {
     WHITE_SPACE: "spaces",
     ":": "colons",
@@ -51,7 +50,7 @@ def recognized(text: str, known: Dialect) -> Dialect:
 def _delimiter(text: str, decimal: str | None) -> str:
     """Return what separates columns: a comma unless something else must, or divides the rows better."""
     by_comma = _sample(text, ",")
-    header = next((row for row in by_comma if "".join(row).strip(_NO_NAME)), [])
+    header = next((row for row in by_comma if "".join(row).strip(NO_NAME)), [])
     by_commas = _is_even(by_comma) and len(header) > 1 and decimal != ","
     for mark in _NAMES:
         rows = _sample(text, mark)

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from autoenc.data.sources import open_table, source_name
 from autoenc.data.streams import chunks_of, stream_of
-from autoenc.errors import InputError, listed
+from autoenc.errors import InputError, listed, needing
 
 __all__ = ["ZIP_MAGIC", "members_of", "open_unpacked", "seekable"]
 
@@ -124,10 +124,8 @@ def _told(name: str, kind: str, file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _zstd(name: str, packed: IO[bytes]) -> Any:
-    try:
+    with needing(f"{name}: reading zstd needs zstandard", "zstd"):
         import zstandard
-    except ImportError:
-        raise InputError(f"{name}: reading zstd needs zstandard: pip install 'autoenc[zstd]'") from None
     return zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
 
 

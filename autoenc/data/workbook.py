@@ -7,7 +7,7 @@ from typing import IO
 import pandas as pd
 
 from autoenc.data.naming import refuse_repeated
-from autoenc.errors import InputError, listed
+from autoenc.errors import InputError, listed, needing
 
 __all__ = ["OLD_WORKBOOK_MAGIC", "read_workbook"]
 
@@ -26,12 +26,8 @@ def read_workbook(name: str, file: IO[bytes], sheet: str | None = None) -> tuple
         InputError: If it is no workbook, has no such sheet or an empty one, a column is named twice, or a
             package is missing.
     """
-    try:
+    with needing(f"{name}: reading workbooks needs python-calamine", "excel"):
         import python_calamine  # noqa: F401
-    except ImportError:
-        raise InputError(
-            f"{name}: reading workbooks needs python-calamine: pip install 'autoenc[excel]'"
-        ) from None
     try:
         with pd.ExcelFile(file, engine="calamine") as book:
             sheets = [str(sheet) for sheet in book.sheet_names]

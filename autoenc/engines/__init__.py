@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from autoenc.engines.contract import (
-    ACTIVATIONS,
-    Engine,
-    Fit,
-    ManyAtOnce,
-    Outcome,
-    Recipe,
-    Request,
-    Split,
-    State,
-    StopFlag,
-    Stopped,
-)
+from autoenc.engines.contract import Engine, ManyAtOnce, Request, StopFlag, Stopped
+from autoenc.engines.fit import Fit, Outcome, State
+from autoenc.engines.recipe import ACTIVATIONS, Recipe
+from autoenc.engines.split import Split
 from autoenc.errors import InputError
 from autoenc.system.surroundings import one_torch_thread
 

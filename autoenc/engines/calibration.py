@@ -19,8 +19,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import BEFORE, Engine, Fit, Outcome, Split, State, StopFlag, Watch, seed_of_fold
+from autoenc.engines.contract import Engine, Request, StopFlag
 from autoenc.engines.explained import explained_variance, reconstruction_loss
+from autoenc.engines.fit import BEFORE, Fit, Outcome, State, seed_of_fold
+from autoenc.engines.split import Split
 from autoenc.engines.wrapping import Wrapping
 from autoenc.system.surroundings import one_library_thread
 
@@ -97,20 +99,8 @@ class Calibrating(Wrapping[Engine]):
         """Sent to other processes, which train fits on folds alone, it is the engine that trains."""
         return _itself, (self._base,)
 
-    def fit(
-        self,
-        split: Split,
-        fit: Fit,
-        stop: StopFlag | None = None,
-        *,
-        watch: Watch | None = None,
-        initial: State | None = None,
-    ) -> Outcome:
-        """Train one fit and calibrate it; see :class:`autoenc.engines.contract.Engine`."""
-        if watch is None and initial is None:  # engines that know neither do, too
-            outcome = self._base.fit(split, fit, stop)
-        else:
-            outcome = self._base.fit(split, fit, stop, watch=watch, initial=initial)
+    def _train(self, request: Request, stop: StopFlag | None) -> Outcome:
+        split, fit, outcome = request.split, request.fit, self._by_base(request, stop)
         if not fit.recipe.calibration_folds or outcome.failure is not None:
             return outcome
         if split.is_fold:

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from math import inf, isfinite
 from typing import NamedTuple
 
-from autoenc.engines.contract import BEFORE, Outcome, Recipe, State, StopFlag, Stopped, Watch
+from autoenc.engines.contract import StopFlag, Stopped, Watch
+from autoenc.engines.fit import BEFORE, Outcome, State
+from autoenc.engines.recipe import Recipe
 
 __all__ = ["Course", "Epochs", "outcome_of", "run_epochs"]
 
 
 class Epochs(NamedTuple):
-    """The result of a fit's epochs; see :class:`~autoenc.engines.contract.Outcome`."""
+    """The result of a fit's epochs; see :class:`~autoenc.engines.fit.Outcome`."""
 
     train_losses: list[float]
     test_losses: list[float]

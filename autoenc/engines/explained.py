@@ -16,7 +16,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Recipe, Split
+from autoenc.engines.recipe import Recipe
+from autoenc.engines.split import Split
 
 __all__ = ["explained_by_column", "explained_variance", "mean_explained", "reconstruction_loss"]
 

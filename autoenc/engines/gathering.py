@@ -9,17 +9,8 @@ import threading
 import time
 from typing import Any
 
-from autoenc.engines.contract import (
-    Fit,
-    ManyAtOnce,
-    Outcome,
-    Request,
-    Split,
-    State,
-    StopFlag,
-    Watch,
-    check_initial,
-)
+from autoenc.engines.contract import ManyAtOnce, Request, StopFlag, check_initial
+from autoenc.engines.fit import Outcome
 from autoenc.engines.wrapping import Wrapping
 
 __all__ = ["Gathering"]
@@ -60,18 +51,9 @@ class Gathering(Wrapping[ManyAtOnce]):
         """Sent to another process, it gathers there what is asked for there."""
         return Gathering, (self._base,)
 
-    def fit(
-        self,
-        split: Split,
-        fit: Fit,
-        stop: StopFlag | None = None,
-        *,
-        watch: Watch | None = None,
-        initial: State | None = None,
-    ) -> Outcome:
-        """Train one fit beside those of other threads; see :class:`autoenc.engines.contract.Engine`."""
-        check_initial(fit, initial)
-        own = _Waiting(Request(split, fit, watch, initial), stop)
+    def _train(self, request: Request, stop: StopFlag | None) -> Outcome:
+        check_initial(request.fit, request.initial)
+        own = _Waiting(request, stop)
         with self._lock:
             self._waiting.append(own)
             is_leader, self._is_led = not self._is_led, True

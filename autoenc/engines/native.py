@@ -11,27 +11,20 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import (
-    Fit,
-    Outcome,
-    Recipe,
-    Split,
-    State,
-    StopFlag,
-    Stopped,
-    Watch,
-    check_initial,
-)
+from autoenc.engines.contract import Request, StopFlag, Stopped, Watch
 from autoenc.engines.epochs import outcome_of, run_epochs
 from autoenc.engines.explained import explained_variance
-from autoenc.system.trouble import blamed_on_machine
+from autoenc.engines.fit import Fit, Outcome, State
+from autoenc.engines.prepared import Prepared
+from autoenc.engines.recipe import Recipe
+from autoenc.engines.split import Split
 
 __all__ = ["NativeEngine"]
 
 Floats = NDArray[np.floating]
 
 
-class NativeEngine:
+class NativeEngine(Prepared):
     """Trains fits on the CPU with compiled kernels written for small autoencoders.
 
     Args:
@@ -43,51 +36,26 @@ class NativeEngine:
     name = "native"
     device = "cpu"
     n_at_once = 0
+    _first_recipe = Recipe(epochs=1)
+    _trouble = "the training cannot be compiled"
 
     def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32, n_cores: int = 1) -> None:
         self.dtype, self.n_cores = np.dtype(dtype), n_cores
-        self._is_prepared = False
 
-    def prepare(self) -> None:
-        """Compile the kernels, or load them from the cache, which takes seconds or a moment.
+    def _first_fit(self, request: Request) -> None:
+        from autoenc.engines.compiling import without_collection
 
-        Raises:
-            MachineError: If that fails, which is never the fault of a fit.
-        """
-        if self._is_prepared:
-            return
-        split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
-        with blamed_on_machine("the training cannot be compiled"):
-            from autoenc.engines.compiling import without_collection
+        with without_collection():
+            super()._first_fit(request)
 
-            with without_collection():
-                self._fit(split, Fit((1,), 1, Recipe(epochs=1)), StopFlag())
-        self._is_prepared = True
-
-    def fit(
-        self,
-        split: Split,
-        fit: Fit,
-        stop: StopFlag | None = None,
-        *,
-        watch: Watch | None = None,
-        initial: State | None = None,
-    ) -> Outcome:
-        """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
-        check_initial(fit, initial)
-        self.prepare()  # before the clock starts: compiling is no part of a training's time
-        return self._fit(split, fit, stop or StopFlag(), watch, initial)
-
-    def _fit(
-        self, split: Split, fit: Fit, stop: StopFlag, watch: Watch | None = None, initial: State | None = None
-    ) -> Outcome:
+    def _fit(self, request: Request, stop: StopFlag) -> Outcome:
         from autoenc.engines.native_training import CORES
 
         with CORES.training():
-            return self._train(split, fit, stop, watch, initial)
+            return self._train(*request, stop)
 
     def _train(
-        self, split: Split, fit: Fit, stop: StopFlag, watch: Watch | None, initial: State | None
+        self, split: Split, fit: Fit, watch: Watch | None, initial: State | None, stop: StopFlag
     ) -> Outcome:
         from autoenc.engines.native_training import Training
 

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.engines import kernels
-from autoenc.engines.contract import ACTIVATIONS, Fit, Split, State, StopFlag
+from autoenc.engines.contract import StopFlag
 from autoenc.engines.cores import CORES, Meeting
+from autoenc.engines.fit import Fit, State
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.randomness import batch_order, keep_threshold
+from autoenc.engines.recipe import ACTIVATIONS
 from autoenc.engines.simd import VECTOR_BYTES
+from autoenc.engines.split import Split
 from autoenc.engines.wide import PACK_SIZE, band_rows
 from autoenc.models.grid import NetworkShape
 

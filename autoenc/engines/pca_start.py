@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Fit, Split, State
+from autoenc.engines.fit import Fit, State
 from autoenc.engines.principal import Components, principal_components
 from autoenc.engines.randomness import initial_state
+from autoenc.engines.split import Split
 from autoenc.errors import InputError
 
 __all__ = ["LinearFit", "column_means", "filled_rows", "fit_pca", "pca_of_rows", "start_of"]

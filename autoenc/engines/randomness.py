@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import State
+from autoenc.engines.fit import State
 from autoenc.models.grid import NetworkShape
 
 __all__ = [

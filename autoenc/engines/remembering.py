@@ -5,7 +5,9 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from autoenc.engines.contract import Engine, Fit, Outcome, Split, State, StopFlag, Watch
+from autoenc.engines.contract import Engine, Request, StopFlag
+from autoenc.engines.fit import Fit, Outcome
+from autoenc.engines.split import Split
 from autoenc.engines.wrapping import Wrapping
 
 __all__ = ["Remembering"]
@@ -26,21 +28,12 @@ class Remembering(Wrapping[Engine]):
         """Sent to another process, it remembers nothing there."""
         return Remembering, (self._base,)
 
-    def fit(
-        self,
-        split: Split,
-        fit: Fit,
-        stop: StopFlag | None = None,
-        *,
-        watch: Watch | None = None,
-        initial: State | None = None,
-    ) -> Outcome:
-        """Train one fit, unless it was the last one; see :class:`autoenc.engines.contract.Engine`."""
-        if watch is not None or initial is not None:
-            return self._base.fit(split, fit, stop, watch=watch, initial=initial)
+    def _train(self, request: Request, stop: StopFlag | None) -> Outcome:
+        if request.watch is not None or request.initial is not None:
+            return self._by_base(request, stop)
         last = self._last
-        if last is not None and last[0]() is split and last[1] == fit:
+        if last is not None and last[0]() is request.split and last[1] == request.fit:
             return last[2]
-        outcome = self._base.fit(split, fit, stop)
-        self._last = weakref.ref(split), fit, outcome
+        outcome = self._by_base(request, stop)
+        self._last = weakref.ref(request.split), request.fit, outcome
         return outcome

@@ -13,19 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import (
-    Answer,
-    Fit,
-    Outcome,
-    Recipe,
-    Request,
-    Split,
-    State,
-    StopFlag,
-    Watch,
-    check_initial,
-)
+from autoenc.engines.contract import Answer, Request, StopFlag, Watch, check_initial
+from autoenc.engines.fit import Fit, Outcome, State
 from autoenc.engines.pca_start import start_of
+from autoenc.engines.prepared import Prepared
+from autoenc.engines.recipe import Recipe
+from autoenc.engines.split import Split
 from autoenc.engines.stacks.division import Candidate, divided, kind_of, stack_bytes
 from autoenc.engines.stacks.lanes import Ends, run_in_lanes
 from autoenc.engines.stacks.places import Place, place_of
@@ -34,12 +27,11 @@ from autoenc.engines.stacks.stack import Loaded, Standing
 from autoenc.engines.stacks.tables import DeviceTables, table_bytes
 from autoenc.engines.stacks.training import Clock, Member, train_stack
 from autoenc.engines.torch_state import training_state
-from autoenc.system.trouble import blamed_on_machine
 
 __all__ = ["StackedEngine"]
 
 
-class StackedEngine:
+class StackedEngine(Prepared):
     """Trains many fits at once, in PyTorch, on any device.
 
     What a fit comes to depends on what is trained beside it no further than by rounding.
@@ -54,6 +46,7 @@ class StackedEngine:
     """
 
     name = "stacked"
+    _first_recipe = Recipe(epochs=1, family="vae")
 
     def __init__(
         self,
@@ -65,41 +58,13 @@ class StackedEngine:
         self.device = device
         self._place = place or place_of(device)
         self.n_at_once = self._place.n_at_once
-        self._is_prepared = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Sent to another process, it looks there for the device of that name."""
         return StackedEngine, (np.float32 if self.dtype == torch.float32 else np.float64, self.device)
 
-    def prepare(self) -> None:
-        """Let torch load what it needs.
-
-        Raises:
-            MachineError: If that fails, which is never the fault of a fit.
-        """
-        if self._is_prepared:
-            return
-        split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
-        with blamed_on_machine("the training cannot be prepared"):
-            request = Request(split, Fit((1,), 1, Recipe(epochs=1, family="vae")))
-            self._fit_one(request, StopFlag())
-        self._is_prepared = True
-
-    def fit(
-        self,
-        split: Split,
-        fit: Fit,
-        stop: StopFlag | None = None,
-        *,
-        watch: Watch | None = None,
-        initial: State | None = None,
-    ) -> Outcome:
-        """Train one fit, as a stack of one; see :class:`autoenc.engines.contract.Engine`."""
-        check_initial(fit, initial)
-        self.prepare()  # before the clock starts: loading is no part of a training's time
-        return self._fit_one(Request(split, fit, watch, initial), stop or StopFlag())
-
-    def _fit_one(self, request: Request, stop: StopFlag) -> Outcome:
+    def _fit(self, request: Request, stop: StopFlag) -> Outcome:
+        """Train one fit, as a stack of one."""
         answers: list[Outcome | Exception] = []
         self._fit_many([request], lambda _, answer: answers.append(answer), stop)
         (answer,) = answers

@@ -11,25 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from autoenc.engines.contract import (
-    Fit,
-    Outcome,
-    Recipe,
-    Split,
-    State,
-    StopFlag,
-    Stopped,
-    Watch,
-    check_initial,
-)
+from autoenc.engines.contract import Request, StopFlag, Stopped
 from autoenc.engines.epochs import outcome_of, run_epochs
 from autoenc.engines.explained import explained_variance
+from autoenc.engines.fit import Fit, Outcome, State
 from autoenc.engines.pca_start import start_of
+from autoenc.engines.prepared import Prepared
 from autoenc.engines.randomness import CORRUPTION, batch_order, dropout_mask, latent_noise
+from autoenc.engines.recipe import Recipe
+from autoenc.engines.split import Split
 from autoenc.engines.torch_state import training_state
 from autoenc.models.loss import sparse_aware_loss
 from autoenc.models.network import DynamicAutoencoder
-from autoenc.system.trouble import blamed_on_machine
 
 __all__ = ["TorchEngine"]
 
@@ -66,7 +59,7 @@ class _CoordinateDraw:
         return mean + torch.exp(0.5 * log_variance) * noise
 
 
-class TorchEngine:
+class TorchEngine(Prepared):
     """Trains fits with autograd and ``torch.optim.AdamW``, one operation after the other.
 
     Args:
@@ -76,49 +69,16 @@ class TorchEngine:
 
     name = "torch"
     n_at_once = 0
+    _first_recipe = Recipe(epochs=1, family="vae")
 
     def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32, device: str = "cpu") -> None:
         self.dtype = torch.float32 if dtype == np.float32 else torch.float64
         self.device = device
-        self._is_prepared = False
-
-    def prepare(self) -> None:
-        """Compile the hash behind dropout and noise, and have torch load what it needs.
-
-        Raises:
-            MachineError: If that fails, which is never the fault of a fit.
-        """
-        if self._is_prepared:
-            return
-        split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
-        with blamed_on_machine("the training cannot be prepared"):
-            self._fit(split, Fit((1,), 1, Recipe(epochs=1, family="vae")))
-        self._is_prepared = True
-
-    def fit(
-        self,
-        split: Split,
-        fit: Fit,
-        stop: StopFlag | None = None,
-        *,
-        watch: Watch | None = None,
-        initial: State | None = None,
-    ) -> Outcome:
-        """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
-        check_initial(fit, initial)
-        self.prepare()  # before the clock starts: compiling is no part of a training's time
-        return self._fit(split, fit, stop, watch, initial)
 
     @training_state()
-    def _fit(
-        self,
-        split: Split,
-        fit: Fit,
-        stop: StopFlag | None = None,
-        watch: Watch | None = None,
-        initial: State | None = None,
-    ) -> Outcome:
+    def _fit(self, request: Request, stop: StopFlag) -> Outcome:
         started = time.perf_counter()
+        split, fit, watch, initial = request
         recipe = fit.recipe
         model, dropouts = self._build(split, fit, initial)
         optimizer = torch.optim.AdamW(
@@ -131,14 +91,14 @@ class TorchEngine:
             kept = copy.deepcopy(model.state_dict())
 
         def train(epoch: int) -> float:
-            if stop is not None and stop.is_set():
+            if stop.is_set():
                 raise Stopped
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate(epoch)
             return self._epoch(model, optimizer, dropouts, split, fit, epoch)
 
         epochs = run_epochs(
-            recipe, train, lambda: self._loss(model, split, split.test, fit), keep, stop or StopFlag(), watch
+            recipe, train, lambda: self._loss(model, split, split.test, fit), keep, stop, watch
         )
         model.load_state_dict(kept)
         final_train_loss = self._loss(model, split, split.train, fit)

@@ -13,8 +13,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from autoenc.engines.contract import Engine, Fit, Outcome, Split, State, StopFlag, Watch
+from autoenc.engines.contract import Engine, Request, StopFlag
+from autoenc.engines.fit import Fit, Outcome, State
 from autoenc.engines.randomness import initial_state
+from autoenc.engines.split import Split
 from autoenc.engines.wrapping import Wrapping
 from autoenc.models.grid import NetworkShape, format_architecture
 
@@ -68,7 +70,8 @@ class WarmStarting(Wrapping[Engine]):
     """An engine that finds for every warm fit its trained parent, and has another engine train both.
 
     Cold fits that can be parents are kept in memory for a while, the last used longest, so that a parent is
-    rarely trained twice and never by two threads at once.
+    rarely trained twice and never by two threads at once. A warm fit whose parent fails has failed. Its time
+    is that of its own training.
 
     Args:
         base: What trains.
@@ -86,26 +89,15 @@ class WarmStarting(Wrapping[Engine]):
         """Sent to another process, it begins there with an empty memory."""
         return WarmStarting, (self._base, self._max_layers, self._memory_bytes)
 
-    def fit(
-        self,
-        split: Split,
-        fit: Fit,
-        stop: StopFlag | None = None,
-        *,
-        watch: Watch | None = None,
-        initial: State | None = None,
-    ) -> Outcome:
-        """Train one fit, its parent first if need be; see :class:`autoenc.engines.contract.Engine`.
-
-        A warm fit whose parent fails has failed. Its time is that of its own training.
-        """
-        if initial is not None:
-            return self._base.fit(split, fit, stop, watch=watch, initial=initial)
+    def _train(self, request: Request, stop: StopFlag | None) -> Outcome:
+        split, fit = request.split, request.fit
+        if request.initial is not None:
+            return self._by_base(request, stop)
         if not fit.recipe.warm_start:
             # What is watched is watched from its first epoch on, and cannot be taken from memory.
-            if watch is None and len(fit.architecture) < self._max_layers:
+            if request.watch is None and len(fit.architecture) < self._max_layers:
                 return self._once(split, fit, stop)
-            return self._base.fit(split, fit, stop, watch=watch)
+            return self._by_base(request, stop)
         parent = fit.parent
         trained = self._once(split, parent, stop)
         if trained.failure:
@@ -113,7 +105,7 @@ class WarmStarting(Wrapping[Engine]):
             return Outcome([], [], float("nan"), 0.0, {}, failure=f"{name}, its parent: {trained.failure}")
         n_columns = split.values.shape[1]
         start = extended_state(fit.network(n_columns), fit.seed, parent.network(n_columns), trained.state)
-        return self._base.fit(split, fit, stop, watch=watch, initial=start)
+        return self._by_base(request._replace(initial=start), stop)
 
     def _once(self, split: Split, fit: Fit, stop: StopFlag | None) -> Outcome:
         """The outcome of a cold fit, trained here unless it is kept or in training already."""

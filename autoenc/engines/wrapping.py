@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Engine, Fit, Split, State
+from autoenc.engines.contract import Engine, Request, StopFlag, Watch
+from autoenc.engines.fit import Fit, Outcome, State
+from autoenc.engines.split import Split
 
 __all__ = ["Wrapping"]
 
@@ -28,6 +30,27 @@ class Wrapping(Generic[E]):
     def prepare(self) -> None:
         """Do what takes time once per process."""
         self._base.prepare()
+
+    def fit(
+        self,
+        split: Split,
+        fit: Fit,
+        stop: StopFlag | None = None,
+        *,
+        watch: Watch | None = None,
+        initial: State | None = None,
+    ) -> Outcome:
+        """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
+        return self._train(Request(split, fit, watch, initial), stop)
+
+    def _train(self, request: Request, stop: StopFlag | None) -> Outcome:
+        raise NotImplementedError
+
+    def _by_base(self, request: Request, stop: StopFlag | None) -> Outcome:
+        """Have the other engine train a fit as it is asked for; one without watchers need not know them."""
+        asked = {"watch": request.watch, "initial": request.initial}
+        given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+        return self._base.fit(request.split, request.fit, stop, **given)
 
     def reconstruct(
         self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]

@@ -9,9 +9,11 @@ import numpy as np
 
 from autoenc.engines import make_engine
 from autoenc.estimators.base import TableTransformer
-from autoenc.estimators.options import called, defaults_of, seed_of, settings_of
+from autoenc.estimators.options import defaults_of, plain, seed_of
 from autoenc.estimators.training import train, usable_cores
+from autoenc.settings import require_settings
 from autoenc.settings.estimator import AutoencoderSettings
+from autoenc.system.python_calls import called
 
 __all__ = ["Autoencoder"]
 
@@ -127,7 +129,7 @@ class Autoencoder(TableTransformer):
         with called():
             given = self.get_params(deep=False)
             given["seed"] = seed_of(given.pop("random_state"))
-            settings = settings_of(AutoencoderSettings, given)
+            settings = require_settings(AutoencoderSettings, plain(given))
             table = self._table(X, n_least=2 if settings.patience else 1)
             trained = train(
                 table, settings.scaling[0], settings.hidden_dims, settings.latent_dim, settings.one_recipe(),

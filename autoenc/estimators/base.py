@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from autoenc.data.table import Table
 from autoenc.errors import InputError
 from autoenc.estimators.explained import explained_score
-from autoenc.estimators.options import called
 from autoenc.estimators.stored import model_from, stored_model
 from autoenc.fitted.learned_range import far_outside
+from autoenc.system.python_calls import called
 
 if TYPE_CHECKING:
     from autoenc.fitted.autoencoder import FittedAutoencoder

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from autoenc.errors import InputError
-from autoenc.settings import Settings, require_settings
-from autoenc.system.surroundings import restoring
+from autoenc.settings import Settings
 
-__all__ = ["called", "defaults_of", "plain", "seed_of", "settings_of"]
-
-S = TypeVar("S", bound=Settings)
+__all__ = ["defaults_of", "plain", "seed_of"]
 
 
 def defaults_of(kind: type[Settings]) -> dict[str, Any]:
@@ -25,19 +19,6 @@ def defaults_of(kind: type[Settings]) -> dict[str, Any]:
         name: default[0] if isinstance(default, tuple) and len(default) == 1 else default
         for name, default in declared.items()
     }
-
-
-def settings_of(kind: type[S], given: Mapping[str, Any]) -> S:
-    """Check parameters; those that are None have their defaults.
-
-    Args:
-        kind: Their rules.
-        given: Parameters by name; sequences of any kind for lists.
-
-    Raises:
-        InputError: If any is wrong; it names all of them.
-    """
-    return require_settings(kind, plain(given))
 
 
 def plain(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,13 +41,3 @@ def seed_of(random_state: Any) -> Any:
     if random_state is None or isinstance(random_state, np.random.RandomState):
         return check_random_state(random_state).randint(2**31)
     return random_state
-
-
-@contextmanager
-def called() -> Iterator[None]:
-    """Leave the process as it was after a call, and let problems name ``epochs``, not ``--epochs``."""
-    try:
-        with restoring():
-            yield
-    except InputError as error:
-        raise InputError([re.sub(r"--(?=[a-z])", "", problem) for problem in error.problems]) from None

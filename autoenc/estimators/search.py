@@ -12,10 +12,11 @@ from autoenc.api import search
 from autoenc.data.division import divide_holdout
 from autoenc.engines import make_engine
 from autoenc.estimators.base import TableTransformer
-from autoenc.estimators.options import called, defaults_of, plain, seed_of
+from autoenc.estimators.options import defaults_of, plain, seed_of
 from autoenc.estimators.stored import results_from, results_to_keep, stored_results
 from autoenc.estimators.training import train, usable_cores
 from autoenc.settings import SearchSettings
+from autoenc.system.python_calls import called
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +20,24 @@ __all__ = ["model_from", "results_from", "results_to_keep", "stored_model", "sto
 
 def stored_model(model: FittedAutoencoder) -> dict[str, Any]:
     """Return what a model file holds, tensors as arrays."""
+    import torch
+
     from autoenc.fitted.autoencoder import model_content
 
-    plain: dict[str, Any] = _arrays(model_content(model))
+    def as_array(tensor: torch.Tensor) -> Any:
+        return tensor.detach().cpu().numpy().copy()
+
+    plain: dict[str, Any] = _mapped(model_content(model), torch.Tensor, as_array)
     return plain
 
 
 def model_from(content: dict[str, Any]) -> FittedAutoencoder:
     """Return the model that :func:`stored_model` took apart."""
+    import torch
+
     from autoenc.fitted.autoencoder import model_of_content
 
-    return model_of_content(_tensors(content))
+    return model_of_content(_mapped(content, np.ndarray, lambda array: torch.from_numpy(array.copy())))
 
 
 def results_to_keep(results: SearchResults) -> SearchResults:
@@ -56,25 +64,12 @@ def results_from(content: dict[str, Any]) -> SearchResults:
     return SearchResults(SearchSettings.model_validate(content["settings"]), content["search"], outcomes)
 
 
-def _arrays(value: Any) -> Any:
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return value.detach().cpu().numpy().copy()
+def _mapped(value: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """Return plain values with everything of a kind in them changed."""
+    if isinstance(value, kind):
+        return change(value)
     if isinstance(value, dict):
-        return {name: _arrays(item) for name, item in value.items()}
+        return {name: _mapped(item, kind, change) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_arrays(item) for item in value]
-    return value
-
-
-def _tensors(value: Any) -> Any:
-    import torch
-
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value.copy())
-    if isinstance(value, dict):
-        return {name: _tensors(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_tensors(item) for item in value]
+        return [_mapped(item, kind, change) for item in value]
     return value

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from autoenc import __version__
+from autoenc.system.strict_json import finite
 
 if TYPE_CHECKING:
     from autoenc.fitted.autoencoder import FittedAutoencoder
@@ -31,13 +31,4 @@ def description(model: FittedAutoencoder | FittedEnsemble) -> dict[str, Any]:
         document |= {"columns": model.columns, "members": [member.info for member in members]}
     if model.encoding is not None:
         document["encoding"] = model.encoding.as_plain()
-    return {name: _finite(value) for name, value in document.items()}
-
-
-def _finite(value: Any) -> Any:
-    """Replace numbers that strict JSON cannot hold by None."""
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+    return finite(document)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autoenc.errors import InputError
+from autoenc.errors import needing
 
 __all__ = ["OPSET", "Graph", "onnx_package"]
 
@@ -22,10 +22,8 @@ def onnx_package() -> Any:
     Raises:
         InputError: If it is not installed.
     """
-    try:
+    with needing("ONNX needs a package that is not installed", "onnx"):
         import onnx
-    except ImportError:
-        raise InputError("ONNX needs a package that is not installed: pip install 'autoenc[onnx]'") from None
     return onnx
 
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.data.curves import EDGE
 from autoenc.data.scaling import Scaling
 from autoenc.exports.onnx_build import Graph
 from autoenc.exports.onnx_normal import normal_quantile, normal_share
 
 __all__ = ["scaled_rows", "unscaled_rows"]
-
-_EDGE = 1e-7  # of probability: where quantiles end, as in the curve
 
 
 def scaled_rows(graph: Graph, rows: str, scaling: Scaling) -> str:
@@ -160,7 +159,7 @@ def _to_normal(graph: Graph, values: str, knots: list[NDArray[np.float64]]) -> s
     # Where quantiles coincide both ends of the step are met halfway.
     both = graph.op("Add", table.share(values, "GreaterOrEqual"), table.share(values, "Greater"))
     share = graph.op("Div", both, graph.constant(2.0, np.float64))
-    edges = (graph.constant(edge, np.float64) for edge in (_EDGE, 1 - _EDGE))
+    edges = (graph.constant(edge, np.float64) for edge in (EDGE, 1 - EDGE))
     bent = normal_quantile(graph, graph.op("Clip", share, *edges))
     return graph.op("Where", is_missing, graph.constant(np.nan, np.float64), bent)
 
@@ -168,7 +167,7 @@ def _to_normal(graph: Graph, values: str, knots: list[NDArray[np.float64]]) -> s
 def _from_normal(graph: Graph, bent: str, knots: list[NDArray[np.float64]]) -> str:
     table, one = _Knots(graph, knots), graph.constant(1, np.int64)
     share = normal_share(graph, bent)
-    for edge, end, comparison in ((_EDGE, 0.0, "LessOrEqual"), (1 - _EDGE, 1.0, "GreaterOrEqual")):
+    for edge, end, comparison in ((EDGE, 0.0, "LessOrEqual"), (1 - EDGE, 1.0, "GreaterOrEqual")):
         is_beyond = graph.op(comparison, share, graph.constant(edge, np.float64))
         share = graph.op("Where", is_beyond, graph.constant(end, np.float64), share)
     place = graph.op("Mul", share, graph.constant(table.last, np.float64))

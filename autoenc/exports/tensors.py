@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from autoenc.errors import InputError
+from autoenc.errors import InputError, needing
 from autoenc.system.text import json_text
 
-__all__ = ["SUFFIX", "content_of_tensors", "is_tensors_file", "tensors_bytes"]
+__all__ = ["SUFFIX", "content_of_tensors", "tensors_bytes"]
 
 _NOTE = "autoenc"
 _PLACE = "__tensor__"
@@ -53,11 +53,6 @@ def _taken_out(value: Any, place: str, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, list | tuple):
         return [_taken_out(item, f"{place}.{i}", tensors) for i, item in enumerate(value)]
     return value
-
-
-def is_tensors_file(path: Path) -> bool:
-    """Return whether a file says by its name that it is one of safetensors."""
-    return path.suffix == SUFFIX
 
 
 def content_of_tensors(path: Path) -> Mapping[str, Any]:
@@ -96,13 +91,9 @@ def _put_in(value: Any, tensors: Mapping[str, torch.Tensor]) -> Any:
 
 
 def _package() -> Any:
-    try:
+    with needing("safetensors is a package that is not installed", "safetensors"):
         from safetensors import SafetensorError, safe_open
         from safetensors.torch import load_file, save
-    except ImportError:
-        raise InputError(
-            "safetensors is a package that is not installed: pip install 'autoenc[safetensors]'"
-        ) from None
 
     return SimpleNamespace(
         SafetensorError=SafetensorError, safe_open=safe_open, load_file=load_file, save=save

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from autoenc.data.curves import Curve
+from autoenc.data.curves import EDGE, Curve
 from autoenc.data.scaling import Scaling
 from autoenc.exports.describe import description, members_of
 from autoenc.models.network import DynamicAutoencoder
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from autoenc.fitted.ensemble import FittedEnsemble
 
 __all__ = ["RawAutoencoder", "program_bytes"]
-
-_EDGE = 1e-7  # of probability: where quantiles end, as in the curve
 
 
 class RawAutoencoder(nn.Module):
@@ -126,10 +124,10 @@ class _Scaling(nn.Module):
         if is_bending:
             # Where quantiles coincide both ends of the step are met halfway.
             share = (_share(column, knots, True) + _share(column, knots, False)) / 2
-            bent: torch.Tensor = torch.special.ndtri(share.clamp(_EDGE, 1 - _EDGE))
+            bent: torch.Tensor = torch.special.ndtri(share.clamp(EDGE, 1 - EDGE))
             return bent.masked_fill(torch.isnan(column), torch.nan)
         share = torch.special.ndtr(column)
-        share = torch.where(share <= _EDGE, 0.0, torch.where(share >= 1 - _EDGE, 1.0, share))
+        share = torch.where(share <= EDGE, 0.0, torch.where(share >= 1 - EDGE, 1.0, share))
         below = (share * last).floor().to(torch.int64).clamp(0, last - 1)
         first, second = knots[below], knots[below + 1]
         unbent: torch.Tensor = first + (share * last - below) * (second - first)

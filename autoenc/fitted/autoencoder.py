@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autoenc.data.encoding import Encoding
 from autoenc.data.frames import Rows, encoded_rows, rows_of
 from autoenc.data.table import Scaling
-from autoenc.engines.contract import Recipe, State
+from autoenc.engines import Recipe, State
 from autoenc.errors import InputError
 from autoenc.exports.card import card_of
 from autoenc.exports.files import write_export

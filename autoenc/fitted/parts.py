@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from autoenc.data.curves import BENDING, Curve
 from autoenc.data.encoding import Encoding
 from autoenc.data.scaling import BY_KIND, Scaling, ScalingKind
-from autoenc.engines.contract import Recipe
+from autoenc.engines import Recipe
 from autoenc.fitted.sealed import check_tensor
 
 __all__ = [
-    "bare_parameters_of",
+    "REAL",
     "check_keys",
     "columns_of",
     "encoding_of",
@@ -29,7 +29,8 @@ __all__ = [
     "scaling_of",
 ]
 
-_REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Precisions that the state dicts of other code may have."""
 
 
 def check_keys(content: Mapping[str, Any], known: Collection[str]) -> None:
@@ -65,11 +66,6 @@ def parameters_of(state: Any, dtypes: Collection[torch.dtype] = (torch.float32,)
             raise ValueError(f"{name} must hold finite numbers, got NaN or infinite ones")
         tensors[name] = single
     return tensors
-
-
-def bare_parameters_of(state: Any) -> dict[str, torch.Tensor]:
-    """Return the same of other code's state dicts, which may have any real precision."""
-    return parameters_of(state, _REAL)
 
 
 def columns_of(columns: Any) -> list[str]:

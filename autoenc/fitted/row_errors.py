@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoenc.data.table import Scaling
-from autoenc.engines.contract import Recipe
+from autoenc.engines import Recipe
 from autoenc.errors import InputError
 
 __all__ = ["leaves_range", "row_errors", "within_range"]

@@ -19,7 +19,7 @@ from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from autoenc.engines.contract import Fit, Outcome, Recipe
+from autoenc.engines import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.models.grid import format_architecture
 from autoenc.record.checked import Checked, Finished
@@ -66,6 +66,16 @@ class FitRecord(Record):
     def search(self) -> dict[str, Any]:
         """What the last search noted about itself: options, sizes, environment; plain values."""
         return dict(self.study.user_attrs.get(_SEARCH, {}))
+
+    @property
+    def noted(self) -> dict[str, Any]:
+        """See :attr:`search`."""
+        return self.search
+
+    @property
+    def latent_dim(self) -> int:
+        """Latent size of all fits."""
+        return self.context.latent_dim
 
     def note_search(self, search: dict[str, Any]) -> None:
         """Note what a search should be reported with."""

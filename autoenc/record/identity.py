@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from autoenc.engines.contract import Fit
+from autoenc.engines import Fit
 
 __all__ = ["FORMAT_VERSION", "Context"]
 
@@ -80,14 +80,12 @@ class Context:
         return hashlib.sha256(f"[{_text(self.as_dict())},".encode())
 
 
-@lru_cache(1024)
-def _name_text(name: str) -> str:
-    return _text(name)
-
-
 def _hash(value: Any) -> str:
     return hashlib.sha256(_text(value).encode()).hexdigest()
 
 
 def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+_name_text = lru_cache(1024)(_text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 
-from autoenc.engines.contract import Fit, Outcome
+from autoenc.engines import Fit, Outcome
 
 __all__ = ["Outcomes"]
 

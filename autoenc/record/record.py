@@ -186,6 +186,16 @@ class Record:
         ]
         return sorted(records, key=lambda record: record.last_used)
 
+    @property
+    def noted(self) -> dict[str, Any]:
+        """What an adaptive search noted about itself; empty of another one."""
+        return dict(self.study.user_attrs.get(TUNE) or {})
+
+    @property
+    def latent_dim(self) -> int | None:
+        """Latent size of the search; None where it tries several."""
+        return int(self.noted["settings"]["latent_dim"]) if self.noted else None
+
     def check(self, kind: Kind, wanted: Mapping[str, Any]) -> None:
         """Check that it is the record of a search; raises as :meth:`open`."""
         noted = self.study.user_attrs.get(kind.key)

@@ -91,7 +91,7 @@ class TrackedRun:
     def __enter__(self) -> TrackedRun:
         make_own_folder(self.path.parent)
         mark_interrupted(self.path.parent.parent)
-        self._write()
+        _write(self.path, self._document)
         return self
 
     def measured_before(self, stack: str, name: str) -> float | None:
@@ -132,7 +132,7 @@ class TrackedRun:
         ended = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._document |= {"state": state, "reason": reason and masked(reason), "ended": ended}
         self._document |= {"metrics": metrics, "curves": curves}
-        self._write()
+        _write(self.path, self._document)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -147,9 +147,6 @@ class TrackedRun:
         with contextlib.suppress(OSError):
             reason = None if stopped else str(error) or type(error).__name__
             self.conclude("stopped by SIGINT" if stopped else "failed", reason=reason)
-
-    def _write(self) -> None:
-        _write(self.path, self._document)
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:

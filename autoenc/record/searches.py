@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from optuna.storages import BaseStorage
-
 from autoenc.errors import InputError
 from autoenc.record.fits import FitRecord, records_in, searches_in
 from autoenc.record.record import TRANSFER, TUNE, Record, transfer_name
@@ -36,11 +34,7 @@ class Searches(NamedTuple):
         Raises:
             InputError: If it cannot be opened, or holds a record of another format.
         """
-        return cls.of(open_storage(place, read_only=True))
-
-    @classmethod
-    def of(cls, storage: BaseStorage) -> Searches:
-        """Return the searches of an open storage; raises as :meth:`read`."""
+        storage = open_storage(place, read_only=True)
         return cls(searches_in(storage), Record.all_of(storage, TUNE), Record.all_of(storage, TRANSFER))
 
     def transfer_of(self, folder: Path) -> Record | None:

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from autoenc.report import backend  # noqa: F401  (before anything imports Matplotlib)
 from autoenc.report.results import SearchResults
-from autoenc.report.write import write_latent_plane, write_reports
+from autoenc.report.write import latent_plane, write_reports
 
-__all__ = ["SearchResults", "write_latent_plane", "write_reports"]
+__all__ = ["SearchResults", "latent_plane", "write_reports"]

@@ -13,6 +13,7 @@ from autoenc.data.division import HOLDOUT
 from autoenc.data.given import FRAME
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.finalists import finalist_lines
+from autoenc.report.labels import percent
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared, tie_lines
 from autoenc.searching.trials import TrialResult
@@ -84,8 +85,8 @@ def _explained(results: SearchResults) -> list[str]:
         explained, pca = holdout.explained, results.held_out_baselines.get("pca_explained")
     if explained is None:
         return []
-    beside = "" if pca is None else f"; PCA of standardized columns {100 * pca:.1f} %"
-    return [f"{'explains':<13} {100 * explained:.1f} % of the variance, the mean over columns{beside}"]
+    beside = "" if pca is None else f"; PCA of standardized columns {percent(pca)}"
+    return [f"{'explains':<13} {percent(explained)} of the variance, the mean over columns{beside}"]
 
 
 def _spread(best: TrialResult) -> str:

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from autoenc.system.paths import utf8, write_atomically
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -66,9 +68,10 @@ class Results(ABC):
             InputError: If packages are not installed.
             OSError: If the file cannot be written; an earlier one is then as it was.
         """
-        from autoenc.report.page.write import write_page
+        from autoenc.report.page.content import content_of
+        from autoenc.report.page.write import page_of
 
-        write_page([self], Path(path), data)
+        write_atomically(Path(path), utf8(page_of([content_of(self, data)])), follow_link=True)
 
     def __repr__(self) -> str:
         """Return the answer in words."""

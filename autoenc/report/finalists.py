@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["finalist_lines", "insert_finalists", "undecided_line"]
 
 
-def insert_finalists(
-    table: pd.DataFrame, behind: str, finalists: Iterable[Finalist], numbers: Iterable[int]
-) -> None:
+def insert_finalists(table: pd.DataFrame, finalists: Iterable[Finalist], numbers: Iterable[int]) -> None:
     """Insert ``finalist_mean`` and ``finalist_standard_error``, missing where a trial was not judged again.
+
+    They stand behind ``standard_error``.
 
     Args:
         table: A row a trial; changed in place.
-        behind: The column behind which they stand.
         finalists: How they compare.
         numbers: The number of the trial of each row.
     """
-    compared, place = {finalist.number: finalist for finalist in finalists}, [*table.columns].index(behind)
+    compared = {finalist.number: finalist for finalist in finalists}
+    place = [*table.columns].index("standard_error")
     rows = [compared.get(number) for number in numbers]
     for i, name in enumerate(("mean", "standard_error"), 1):
         table.insert(place + i, f"finalist_{name}", [getattr(finalist, name, nan) for finalist in rows])

@@ -8,6 +8,7 @@ from autoenc.analysis.cells import cells_lines
 from autoenc.analysis.surest import gain_over
 from autoenc.engines import Recipe
 from autoenc.models.grid import format_architecture
+from autoenc.report.labels import percent
 from autoenc.report.results import SearchResults
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.system.text import counted
@@ -15,6 +16,8 @@ from autoenc.system.text import counted
 __all__ = ["enough_units", "fit_lines", "in_words", "latent_size_lines", "layers_in_words", "n_as_good"]
 
 _N_ERRORS = 2
+_N_NEXT = 3
+"""Runners-up."""
 _ALMOST = 0.01
 """Explained variance that more latent units must add to be worth having."""
 
@@ -51,29 +54,20 @@ def _recipe_words(recipe: Recipe) -> str:
     return ", ".join([*parts, f"batches of {recipe.batch_size}", epochs])
 
 
-def fit_lines(results: SearchResults, n_next: int = 3) -> list[str]:
-    """Return the choice, how well it does on held-out test rows, runners-up, ties, limits and cost.
-
-    Args:
-        results: The search.
-        n_next: Runners-up.
-    """
+def fit_lines(results: SearchResults) -> list[str]:
+    """Return the choice, how well it does on held-out test rows, runners-up, ties, limits and cost."""
     if not results.finished:
         return ["nothing was fitted in time: give a larger --budget"]
     chosen = results.selection.chosen
     lines = [f"chosen        {in_words(chosen.trial)}"]
     lines += [*_measured(results), _judged(results, chosen)]
-    for i, other in enumerate([r for r in results.ranked if r.trial != chosen.trial][:n_next]):
-        share = f"{_share(1 - other.loss)} ({_behind(chosen, other)})"
+    for i, other in enumerate([r for r in results.ranked if r.trial != chosen.trial][:_N_NEXT]):
+        share = f"{percent(1 - other.loss)} ({_behind(chosen, other)})"
         lines.append(f"{'runners-up' if not i else '':<13} {share}  {in_words(other.trial)}")
     if results.cells is not None:
         lines += cells_lines(results.cells)
     lines += _ties(results) + _limits(results)
     return [*lines, _cost(results)]
-
-
-def _share(explained: float) -> str:
-    return f"{100 * explained:.1f} %"
 
 
 def _measured(results: SearchResults) -> list[str]:
@@ -83,8 +77,8 @@ def _measured(results: SearchResults) -> list[str]:
     if outcome.failure is not None or outcome.explained is None:
         return [f"explains      unknown: {outcome.failure or 'no column varies in the rows set aside'}"]
     pca = results.held_out_baselines.get("pca_explained")
-    beside = "" if pca is None else f"; PCA {_share(pca)}"
-    text = f"{_share(outcome.explained)} of the variance of {results.search['n_test']:,} held-out test rows"
+    beside = "" if pca is None else f"; PCA {percent(pca)}"
+    text = f"{percent(outcome.explained)} of the variance of {results.search['n_test']:,} held-out test rows"
     return [f"explains      {text}{beside}"]
 
 
@@ -92,8 +86,8 @@ def _judged(results: SearchResults, chosen: TrialResult) -> str:
     error = chosen.standard_error
     spread = "" if error is None else f" +- {100 * error:.1f}"
     pca = results.pca_explained
-    beside = "" if pca is None else f"; PCA {_share(pca)}"
-    return f"folds         {_share(1 - chosen.loss)}{spread} over {results.settings.folds} folds{beside}"
+    beside = "" if pca is None else f"; PCA {percent(pca)}"
+    return f"folds         {percent(1 - chosen.loss)}{spread} over {results.settings.folds} folds{beside}"
 
 
 def n_as_good(results: SearchResults) -> int:
@@ -151,9 +145,9 @@ def latent_size_lines(results: Sequence[SearchResults]) -> list[str]:
     for result in results:
         if result.finished:
             pca = result.pca_explained
-            of_pca = "" if pca is None else _share(pca)
+            of_pca = "" if pca is None else percent(pca)
             lines.append(
-                f"{result.settings.latent_size:>11}   {_share(1 - result.ranked[0].loss):>9}  {of_pca:>7}"
+                f"{result.settings.latent_size:>11}   {percent(1 - result.ranked[0].loss):>9}  {of_pca:>7}"
             )
     size = enough_units(by_size)
     if size is not None:

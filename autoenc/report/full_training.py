@@ -11,9 +11,10 @@ from autoenc.engines import Fit, Outcome
 from autoenc.models.grid import format_architecture
 from autoenc.record.environment import describe_environment
 from autoenc.report.answer import compared_with_baseline
-from autoenc.report.results import finite, json_bytes
+from autoenc.report.files import Written, write_files
 from autoenc.report.training_plot import TrainingPlot, draw_training
-from autoenc.system.paths import png_content, write_atomically
+from autoenc.system.paths import png_content
+from autoenc.system.strict_json import finite, json_bytes
 from autoenc.system.text import counted
 
 __all__ = ["FullResult", "full_lines", "write_full"]
@@ -65,24 +66,24 @@ def full_lines(result: FullResult) -> list[str]:
     ]
 
 
-def write_full(result: FullResult, folder: Path) -> list[tuple[str, Path]]:
+def write_full(result: FullResult, folder: Path) -> Written:
     """Write ``train_best.json`` and ``train_best_curves.png``.
-
-    Returns:
-        What was written: a word for it, and the file.
 
     Raises:
         OSError: If a file cannot be written.
     """
-    paths = [folder / "train_best.json", folder / "train_best_curves.png"]
-    write_atomically(paths[0], json_bytes(finite(_document(result))))
     outcome = result.outcome
     title = (
         f"Stack {format_architecture(result.fit.architecture)}, {counted(len(outcome.test_losses), 'epoch')}"
     )
     plot = TrainingPlot(title, outcome.train_losses, outcome.test_losses, result.baselines["pca"])
-    write_atomically(paths[1], png_content(draw_training(plot)))
-    return list(zip(("results", "loss curves"), paths, strict=True))
+    return write_files(
+        folder,
+        [
+            ("results", "train_best.json", json_bytes(finite(_document(result)))),
+            ("loss curves", "train_best_curves.png", png_content(draw_training(plot))),
+        ],
+    )
 
 
 def _document(result: FullResult) -> dict[str, Any]:

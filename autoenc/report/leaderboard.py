@@ -43,7 +43,7 @@ def leaderboard(results: SearchResults) -> pd.DataFrame:
     table = table.astype({"tied": "boolean", **numbers})
     if results.judged_again is not None:
         finalists = results.judged_again.standing.finalists()
-        insert_finalists(table, "standard_error", finalists, range(len(table)))
+        insert_finalists(table, finalists, range(len(table)))
     return table
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from autoenc.report.pictures import write_picture
 from autoenc.report.progress import draw_progress, progress_plot
-from autoenc.report.results import SearchResults, json_bytes
+from autoenc.report.results import SearchResults
 from autoenc.system.paths import OutputPaths, utf8, write_atomically
+from autoenc.system.strict_json import json_bytes
 
 __all__ = ["LiveView", "state_of_record", "unfinished_state"]
 

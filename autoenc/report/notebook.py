@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from autoenc.report.labels import rounded
 from autoenc.system.text import escaped
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def html_of(title: str, lines: Sequence[str], table: pd.DataFrame) -> str:
     """
     said = "".join(f"<p>{_bold(word)}{_text(text)}</p>" for word, text in map(parted, lines))
     shown = table.head(_N_ROWS).dropna(axis="columns", how="all")
-    body = shown.map(lambda value: _cell(value)).mask(shown.isna(), "").to_html(escape=False, border=0)
+    body = (
+        shown.map(lambda value: _text(rounded(value, 6)))
+        .mask(shown.isna(), "")
+        .to_html(escape=False, border=0)
+    )
     more = f"<p>{len(table) - _N_ROWS:,} more in <code>leaderboard</code></p>" if len(table) > _N_ROWS else ""
     return f"<div><h4>{_text(title)}</h4>{said}{body}{more}</div>"
 
@@ -40,10 +45,6 @@ def parted(line: str) -> tuple[str, str]:
 
 def _bold(word: str) -> str:
     return f"<b>{_text(word)}</b> " if word else ""
-
-
-def _cell(value: object) -> str:
-    return _text(f"{value:.6g}" if isinstance(value, float) else value)
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autoenc.report.answer import baselines_line, worse_lines
 from autoenc.report.beside import ensemble_lines, warm_start_lines
-from autoenc.report.labels import listed_values
+from autoenc.report.labels import first_of, listed_values
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared
 from autoenc.searching.trials import TrialResult
@@ -12,8 +12,10 @@ from autoenc.system.text import counted
 
 __all__ = ["overview"]
 
+_N_BEST = 10
 
-def overview(results: SearchResults, n_best: int = 10) -> list[str]:
+
+def overview(results: SearchResults) -> list[str]:
     """Return overview, best of each depth, parameter efficiency, best configurations, and what remains."""
     settings, search = results.settings, results.search
     lines = [
@@ -27,7 +29,7 @@ def overview(results: SearchResults, n_best: int = 10) -> list[str]:
     ]
     lines += _rungs(results)
     if results.finished:
-        lines += _best(results, n_best) + _by_depth(results) + _efficiency(results)
+        lines += _best(results) + _by_depth(results) + _efficiency(results)
         lines += _beside(results)
     lines += _failures(results) + _remaining(results)
     return lines
@@ -54,9 +56,8 @@ def _row(results: SearchResults, result: TrialResult) -> str:
 _HEADER = f"{'stack':>20}  {'loss':>8}  {'parameters':>10}  {'time':>10}"
 
 
-def _best(results: SearchResults, n_best: int) -> list[str]:
-    ranked = results.ranked
-    shown = [_row(results, result) for result in ranked[:n_best]]
+def _best(results: SearchResults) -> list[str]:
+    shown = [_row(results, result) for result in results.ranked[:_N_BEST]]
     compared = baselines_line(results.baselines).removeprefix("baselines").strip()
     return ["", "best configurations", _HEADER, *shown, f"{'':>20}  ({compared})"]
 
@@ -100,9 +101,6 @@ def _failures(results: SearchResults) -> list[str]:
     return ["", "failed (--retry_failed tries them again)", *rows]
 
 
-def _remaining(results: SearchResults, most: int = 8) -> list[str]:
+def _remaining(results: SearchResults) -> list[str]:
     names = [trial.name for trial in results.missing]
-    if not names:
-        return []
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ["", f"not trained yet: {', '.join(names[:most])}{more}"]
+    return ["", f"not trained yet: {first_of(names, 8, ', ')}"] if names else []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from autoenc.report.results import json_bytes
 from autoenc.settings.phases import Phase
 from autoenc.system.paths import write_atomically
+from autoenc.system.strict_json import json_bytes
 from autoenc.tuning.phases import Plan
 
 __all__ = ["PhaseResult", "phases_table", "suggestion_lines", "write_phases"]

@@ -20,8 +20,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 
 from autoenc.analysis.observations import Observations
 from autoenc.report.cells import csv_lines
-from autoenc.report.labels import picture_name
+from autoenc.report.labels import picture_name, rounded
 from autoenc.report.plots import new_figure
+from autoenc.report.study_parameters import colour_norm
 from autoenc.system.text import counted
 
 __all__ = ["PivotPlot", "draw_pivot", "pivot_csv", "pivot_plot"]
@@ -117,7 +118,7 @@ def _axis(values: Sequence[Any], distribution: BaseDistribution, bins: int) -> _
         return _Axis([_place(ordered, value) for value in values], [str(choice) for choice in ordered])
     if len(known) <= bins:
         ordered = sorted(known)
-        return _Axis([_place(ordered, value) for value in values], [_shown(value) for value in ordered])
+        return _Axis([_place(ordered, value) for value in values], [rounded(value, 3) for value in ordered])
     log = bool(getattr(distribution, "log", False))
     edges = (np.geomspace if log else np.linspace)(float(min(known)), float(max(known)), bins + 1)
     edges[0], edges[-1] = min(known), max(known)  # geomspace may round past them
@@ -136,14 +137,10 @@ def _place(ordered: list[Any], value: Any) -> int:
 
 def _bin_labels(edges: list[float], whole: bool) -> list[str]:
     if not whole:
-        return [f"{_shown(low)} to {_shown(high)}" for low, high in pairwise(edges)]
+        return [f"{rounded(low, 3)} to {rounded(high, 3)}" for low, high in pairwise(edges)]
     firsts = [edges[0], *(edge + 1 for edge in edges[1:-1])]
     pairs = zip(firsts, edges[1:], strict=True)
     return [f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}" for low, high in pairs]
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def pivot_csv(plot: PivotPlot) -> str:
@@ -161,7 +158,8 @@ def draw_pivot(plot: PivotPlot) -> Figure:
     figure = new_figure(min(4.0 + 0.95 * n_columns, 22.0), min(2.4 + 0.5 * n_rows, 16.0))
     axis = figure.add_subplot()
     empty = np.isnan(plot.values)
-    norm = _norm(plot.values[~empty])
+    low, high = float(plot.values[~empty].min()), float(plot.values[~empty].max())
+    norm = colour_norm(low, high)
     image = axis.imshow(
         np.ma.masked_array(plot.values, empty), cmap=_COLOURS, norm=norm, aspect="auto", origin="lower"
     )
@@ -184,7 +182,7 @@ def draw_pivot(plot: PivotPlot) -> Figure:
     axis.set_title(picture_name(plot.title, _LONGEST_TITLE), loc="left", fontsize=11)
     bar = figure.colorbar(image, ax=axis, label=picture_name(plot.label, _LONGEST_TITLE))
     if isinstance(norm, LogNorm):
-        ticks = np.geomspace(plot.values[~empty].min(), plot.values[~empty].max(), 5)
+        ticks = np.geomspace(low, high, 5)
         bar.set_ticks(
             ticks.tolist(), labels=[f"{tick:,.3g}" if tick < 1000 else f"{tick:,.0f}" for tick in ticks]
         )
@@ -195,15 +193,6 @@ def draw_pivot(plot: PivotPlot) -> Figure:
         hatched = Rectangle((0, 0), 1, 1, facecolor="white", edgecolor="0.75", hatch="///", linewidth=0)
         figure.legend([hatched], ["no trial"], loc="outside lower right", frameon=False, fontsize=9)
     return figure
-
-
-def _norm(known: NDArray[np.float64]) -> Normalize:
-    """Return the scale of the colours: logarithmic where values span more than a decade."""
-    low, high = float(known.min()), float(known.max())
-    if low == high:
-        room = abs(low) / 20 or 0.5
-        return Normalize(low - room, high + room)
-    return LogNorm(low, high) if low > 0 and high / low > 10 else Normalize(low, high)
 
 
 def _write_numbers(axis: Axes, plot: PivotPlot, norm: Normalize) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoenc.errors import InputError, listed
+from autoenc.errors import InputError, listed, needing
 from autoenc.report.cells import plain_frame
 from autoenc.system.outputs import is_regular, write_output
 
@@ -19,31 +19,26 @@ __all__ = ["as_parquet", "check_row_file", "is_parquet", "kept_columns", "write_
 _CSV, _PARQUET = ".csv", (".parquet", ".pq")
 
 
-def check_row_file(option: str, output: str) -> None:
+def check_row_file(output: str) -> None:
     """See that rows can be written in the format that an output's suffix names.
 
     Args:
-        option: The option that names the output, for messages.
         output: The name.
 
     Raises:
         InputError: If it names none, or one that needs a package which is not there.
     """
     if not output:
-        raise InputError(f"{option} must not be empty")
+        raise InputError("--output must not be empty")
     if not is_regular(output) or Path(output).is_dir():
         return
     suffix = Path(output).suffix.lower()
     if suffix in _PARQUET:
-        try:
+        with needing(f"--output {output}: writing Parquet needs pyarrow", "parquet"):
             import pyarrow  # noqa: F401
-        except ImportError:
-            raise InputError(
-                f"{option} {output}: writing Parquet needs pyarrow: pip install 'autoenc[parquet]'"
-            ) from None
     elif suffix != _CSV:
         raise InputError(
-            f"{option} {output}: must end in .csv or .parquet, which says what is written; - is standard "
+            f"--output {output}: must end in .csv or .parquet, which says what is written; - is standard "
             "output"
         )
 
@@ -65,11 +60,10 @@ def kept_columns(frame: pd.DataFrame, names: Sequence[str], table: str) -> pd.Da
     return frame[list(names)]
 
 
-def write_rows(option: str, output: str, kept: pd.DataFrame, answers: pd.DataFrame) -> None:
+def write_rows(output: str, kept: pd.DataFrame, answers: pd.DataFrame) -> None:
     """Write kept columns and answers side by side.
 
     Args:
-        option: The option that names the output.
         output: The name; a device, a pipe and ``-``, which is standard output, are given CSV.
         kept: Columns of the table; Parquet holds them as they are, CSV so that no spreadsheet computes them.
         answers: A row for each of its rows.
@@ -85,10 +79,10 @@ def write_rows(option: str, output: str, kept: pd.DataFrame, answers: pd.DataFra
     if twice:
         raise InputError(f"--keep: {listed(twice)} is the name of a column of the output, too")
     if is_parquet(output):
-        content = as_parquet(option, output, pd.concat([kept, answers], axis=1))
+        content = as_parquet(output, pd.concat([kept, answers], axis=1))
     else:
         content = plain_frame(pd.concat([kept, answers], axis=1)).to_csv(index=False).encode()
-    write_output(option, output, content)
+    write_output("--output", output, content)
 
 
 def is_parquet(output: str) -> bool:
@@ -96,7 +90,7 @@ def is_parquet(output: str) -> bool:
     return is_regular(output) and Path(output).suffix.lower() in _PARQUET
 
 
-def as_parquet(option: str, output: str, frame: pd.DataFrame) -> bytes:
+def as_parquet(output: str, frame: pd.DataFrame) -> bytes:
     """Return a frame as Parquet.
 
     Raises:
@@ -109,5 +103,5 @@ def as_parquet(option: str, output: str, frame: pd.DataFrame) -> bytes:
         frame.to_parquet(buffer, index=False)
     except (pyarrow.ArrowException, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{option} {output}: cannot be written as Parquet: {reason}") from None
+        raise InputError(f"--output {output}: cannot be written as Parquet: {reason}") from None
     return buffer.getvalue()

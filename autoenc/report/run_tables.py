@@ -17,7 +17,7 @@ def run_values(document: Mapping[str, Any]) -> dict[str, Any]:
     environment = document["environment"]
     commit = environment.get("git_commit")
     started, ended = document["started"], document.get("ended")
-    wall = _seconds_between(started, ended) if ended else None
+    wall = datetime.fromisoformat(ended) - datetime.fromisoformat(started) if ended else None
     return {
         **document["settings"],
         **_metrics(document),
@@ -25,7 +25,7 @@ def run_values(document: Mapping[str, Any]) -> dict[str, Any]:
         "started": started,
         "command": document["command"],
         "state": run_state(document),
-        "seconds": wall,
+        "seconds": None if wall is None else wall.total_seconds(),
         "commit": commit and commit[:8] + ("+" if environment.get("git_dirty") else ""),
         "host": environment.get("host"),
         "data_fingerprint": document.get("data_fingerprint"),
@@ -39,10 +39,6 @@ def _metrics(document: Mapping[str, Any]) -> dict[str, Any]:
         f"chosen_{name}": metrics[f"best_{name}"] for name in ("stack", "loss") if f"best_{name}" in metrics
     }
     return {**kept, **metrics}
-
-
-def _seconds_between(started: str, ended: str) -> float:
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
 def runs_table(rows: list[dict[str, Any]]) -> list[str]:

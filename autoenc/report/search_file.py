@@ -10,6 +10,7 @@ import yaml
 
 from autoenc.analysis.narrowing import Narrowed
 from autoenc.analysis.observations import Observations
+from autoenc.report.labels import rounded
 from autoenc.settings import Settings, TransferSettings, TuneSettings
 from autoenc.settings.options import options_of
 
@@ -99,7 +100,7 @@ def _comment(text: str) -> list[str]:
 def _shown(values: Sequence[Any], between: str = ", ") -> str:
     """Return values as people write them."""
     distinct = list(values) if between == "-" else list(dict.fromkeys(values))
-    return between.join(f"{value:.4g}" if isinstance(value, float) else str(value) for value in distinct)
+    return between.join(rounded(value, 4) for value in distinct)
 
 
 def narrowed_table(narrowed: Sequence[Narrowed]) -> list[str]:

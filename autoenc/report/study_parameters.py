@@ -23,6 +23,7 @@ from autoenc.system.text import counted
 __all__ = [
     "ParallelPlot",
     "SlicesPlot",
+    "colour_norm",
     "draw_parallel",
     "draw_slices",
     "parallel_plot",
@@ -112,12 +113,15 @@ def _colour_scale(losses: Sequence[float]) -> tuple[Normalize, str]:
         clipped = float(np.quantile(losses, 0.9))
         if low < clipped < high:
             high, extend = clipped, "max"
+    return colour_norm(low, high), extend
+
+
+def colour_norm(low: float, high: float) -> Normalize:
+    """Return the scale of colours of some values: logarithmic where they span more than a decade."""
     if low == high:
         room = abs(low) / 20 or 0.5
-        return Normalize(low - room, high + room), extend
-    if low > 0 and high / low > 10:
-        return LogNorm(low, high), extend
-    return Normalize(low, high), extend
+        return Normalize(low - room, high + room)
+    return LogNorm(low, high) if low > 0 and high / low > 10 else Normalize(low, high)
 
 
 class SlicesPlot(NamedTuple):

@@ -17,7 +17,7 @@ from autoenc.report.answer import baselines_line, compared_with_baseline
 from autoenc.report.base import Results
 from autoenc.report.finalists import finalist_lines, insert_finalists, undecided_line
 from autoenc.report.ties import trial_tie_lines
-from autoenc.report.trials_table import trials_table
+from autoenc.report.trials_table import KnownOfTrial, trials_table
 from autoenc.searching.finalists import Finalist
 from autoenc.system.text import counted
 from autoenc.tuning.results import finalists_of, kept_trial, n_undecided, ties_of
@@ -101,17 +101,14 @@ class StudyResults(Results):
         import pandas as pd
 
         best, ranked = self.best_trial, self.ranked
-        first = [trial for trial in ranked if best is not None and trial.number == best.number]
-        others = [trial for trial in ranked if trial.number not in {trial.number for trial in first}]
-        table = trials_table(
-            self.study, [*first, *others], self._stack_of, self._size_of, self._error_of
-        )  # fmt: skip
+        best_first = sorted(ranked, key=lambda trial: best is None or trial.number != best.number)
+        table = trials_table(self.study, best_first, self._known)
         tied, compared = self.ties()[0], {trial.number for trial in ranked}
         is_tied = [None if tied is None or n not in compared else n in tied for n in table["trial"]]
         place = [*table.columns].index("standard_error") + 1
         table.insert(place, "tied", pd.Series(is_tied, table.index, "boolean"))
         if self._has_finalists():
-            insert_finalists(table, "standard_error", self.finalists, table["trial"])
+            insert_finalists(table, self.finalists, table["trial"])
         return table
 
     def _shown_table(self) -> pd.DataFrame:
@@ -139,14 +136,8 @@ class StudyResults(Results):
             raise InputError("there is no best trial: no trial is complete")
         return self.best_trial
 
-    def _stack_of(self, trial: FrozenTrial) -> str | None:
-        return trial.user_attrs.get("stack")
-
-    def _size_of(self, trial: FrozenTrial) -> int | None:
-        return trial.user_attrs.get("model_params")
-
-    def _error_of(self, trial: FrozenTrial) -> float | None:
-        return trial.user_attrs.get("standard_error")
+    def _known(self, trial: FrozenTrial) -> KnownOfTrial:
+        return KnownOfTrial(*map(trial.user_attrs.get, ("stack", "model_params", "standard_error")))
 
     def _counted(self) -> str:
         counts = count_states(study_trials(self.study))

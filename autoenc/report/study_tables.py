@@ -28,9 +28,9 @@ from autoenc.analysis.study import (
     study_trials,
 )
 from autoenc.report.cells import csv_lines
-from autoenc.report.results import finite
 from autoenc.report.ties import Ties, ties_document
 from autoenc.searching.finalists import Finalist
+from autoenc.system.strict_json import finite
 
 __all__ = ["best_document", "describe_distribution", "study_document", "top_trials_csv", "trials_csv"]
 

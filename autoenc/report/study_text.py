@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 from autoenc.analysis.study import count_states, ranked_trials, search_space, study_trials
 from autoenc.report.finalists import finalist_lines
 from autoenc.report.importances import study_importances
+from autoenc.report.labels import rounded
 from autoenc.report.study_tables import describe_distribution
 from autoenc.report.ties import Ties, trial_tie_lines
 from autoenc.searching.finalists import Finalist
@@ -69,7 +70,7 @@ def _best(ranked: list[FrozenTrial]) -> list[str]:
     if "stack" in best.user_attrs:
         lines.append(f"best stack  {best.user_attrs['stack']} (no layer is wider than the one before)")
     lines += ["", "Best parameters, as sampled"]
-    return lines + _aligned({name: _shown(value) for name, value in best.params.items()})
+    return lines + _aligned({name: rounded(value, 5) for name, value in best.params.items()})
 
 
 def _space(trials: list[FrozenTrial]) -> list[str]:
@@ -93,7 +94,7 @@ def _table(ranked: list[FrozenTrial]) -> list[str]:
         return []
     lines = ["", f"Best {min(_TOP, len(ranked))} of {len(ranked):,} complete trials"]
     for place, trial in enumerate(ranked[:_TOP], 1):
-        params = ", ".join(f"{name} {_shown(value)}" for name, value in trial.params.items())
+        params = ", ".join(f"{name} {rounded(value, 5)}" for name, value in trial.params.items())
         lines.append(f"  {place}. trial {trial.number:<5} {trial.value:<12.6g} {params}")
     return lines
 
@@ -101,7 +102,3 @@ def _table(ranked: list[FrozenTrial]) -> list[str]:
 def _aligned(rows: Mapping[str, str]) -> list[str]:
     width = max(map(len, rows), default=0)
     return [f"  {name:<{width}}  {text}" for name, text in rows.items()]
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-
 from autoenc.report.answer import answer_lines
 from autoenc.report.beside import ensemble_lines
+from autoenc.report.files import Files, files_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults, best_lines
 from autoenc.report.ties import trial_tie_lines
 
-__all__ = ["files_lines", "search_summary", "tune_summary"]
-
-Files = Iterable[tuple[str, Path | str]]
+__all__ = ["search_summary", "tune_summary"]
 
 
 def search_summary(results: SearchResults, files: Files, shard: tuple[int, int] | None = None) -> list[str]:
@@ -51,8 +47,3 @@ def tune_summary(results: TuneResults, files: Files) -> list[str]:
     is_repeated = best and (settings["folds"] or settings["seeds"] > 1)
     tied = trial_tie_lines(results.ties(), len(results.ranked)) if is_repeated else []
     return ["", *best, *tied, *together, "", *files_lines(files)]
-
-
-def files_lines(files: Files) -> list[str]:
-    """Return a line per output file, its word first."""
-    return [f"{word:<13} {path}" for word, path in files]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autoenc.report.labels import first_of
 from autoenc.report.results import SearchResults
 
 __all__ = ["Ties", "not_compared", "tie_lines", "tied_names", "ties_document", "trial_tie_lines"]
@@ -13,6 +14,9 @@ Ties = tuple[Sequence[int] | None, str]
 
 None in place of the numbers where it was not tested, and why.
 """
+
+_MOST = 8
+"""Names that are shown."""
 
 
 def tie_lines(results: SearchResults) -> list[str]:
@@ -34,24 +38,22 @@ def tie_lines(results: SearchResults) -> list[str]:
     return [*lines, f"{'':<13} ({selection.method})", *_simplest(results)]
 
 
-def tied_names(results: SearchResults, most: int = 8) -> list[str]:
+def tied_names(results: SearchResults) -> list[str]:
     """Return names of the stacks that may be as good as the best, or why that is not tested."""
     selection = results.selection
     if selection.tied is None:
         shown = "\n".join(tie_lines(results))
         return [] if selection.method in shown else [f"{'ties':<13} {selection.method}"]
     names = [result.trial.name for result in selection.tied if result is not selection.best]
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return [f"{'tied':<13} {'; '.join(names[:most])}{more}"] if names else []
+    return [f"{'tied':<13} {first_of(names, _MOST, '; ')}"] if names else []
 
 
-def trial_tie_lines(ties: Ties, n_trials: int, most: int = 8) -> list[str]:
+def trial_tie_lines(ties: Ties, n_trials: int) -> list[str]:
     """Return which trials of a study may be as good as the best, or why that is not tested.
 
     Args:
         ties: These trials.
         n_trials: How many have a value.
-        most: Numbers that are listed.
     """
     tied, method = ties
     if tied is None:
@@ -62,12 +64,10 @@ def trial_tie_lines(ties: Ties, n_trials: int, most: int = 8) -> list[str]:
     elif not others:
         verdict = f"none: each of the {n_others:,} other trials is shown to be worse"
     else:
-        names = ", ".join(map(str, others[:most]))
-        more = f" and {len(others) - most:,} more" if len(others) > most else ""
+        names = first_of(list(map(str, others)), _MOST, ", ")
         best = f"the lowest value, that of trial {tied[0]}"
-        verdict = f"{len(others):,} of the {n_others:,} other trials may be as good as {best}: {names}{more}"
-    lines = [f"{'ties':<13} {verdict}"]
-    return [*lines, f"{'':<13} ({method})"]
+        verdict = f"{len(others):,} of the {n_others:,} other trials may be as good as {best}: {names}"
+    return [f"{'ties':<13} {verdict}", f"{'':<13} ({method})"]
 
 
 def ties_document(ties: Ties) -> dict[str, object]:

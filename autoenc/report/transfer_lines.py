@@ -7,6 +7,7 @@ from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
 from autoenc.report.finalists import finalist_lines
+from autoenc.report.labels import rounded
 from autoenc.report.ties import trial_tie_lines
 from autoenc.two_stage.finalists import compare, kept_trial, ties_of
 
@@ -26,11 +27,7 @@ def search_lines(study: optuna.Study) -> list[str]:
     if best is None:
         return lines
     lines.append(f"best trial    {_best_text(study, best)}")
-    for name, value in best.params.items():
-        lines.append(
-            f"{'':<13} {name} {value:.5g}" if isinstance(value, float) else f"{'':<13} {name} {value}"
-        )
-    return lines
+    return [*lines, *(f"{'':<13} {name} {rounded(value, 5)}" for name, value in best.params.items())]
 
 
 def _best_text(study: optuna.Study, best: FrozenTrial) -> str:

@@ -9,12 +9,13 @@ import numpy as np
 import optuna
 
 from autoenc.analysis.study import count_finished, ranked_trials
-from autoenc.report.results import finite, json_bytes
+from autoenc.report.files import Written, write_files
 from autoenc.report.study_tables import top_trials_csv, trials_csv
 from autoenc.report.study_write import write_study_figures
 from autoenc.report.ties import ties_document
 from autoenc.report.trials_table import SCORES
-from autoenc.system.paths import png_content, utf8, write_atomically
+from autoenc.system.paths import png_content, utf8
+from autoenc.system.strict_json import finite, json_bytes
 from autoenc.system.text import counted
 from autoenc.two_stage.finalists import compare, kept_trial, ties_of
 
@@ -47,32 +48,27 @@ def best_params(study: optuna.Study) -> dict[str, Any]:
     )
 
 
-def write_tables(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
+def write_tables(study: optuna.Study, folder: Path) -> Written:
     """Write the best trial and the tables of trials; work proportional to the number of trials.
-
-    Returns:
-        What was written: a word for it, and the file.
 
     Raises:
         OSError: If a file cannot be written; every file is then whole, the old one or the new one.
     """
-    contents = {
-        "best": ("best_params.json", json_bytes(best_params(study))),
-        "all trials": ("all_trials.csv", utf8(trials_csv(study))),
-        "top trials": ("top_20_trials.csv", utf8(top_trials_csv(study))),
-    }
-    for name, content in contents.values():
-        write_atomically(folder / name, content)
-    return [(word, folder / name) for word, (name, _) in contents.items()]
+    contents = [
+        ("best", "best_params.json", json_bytes(best_params(study))),
+        ("all trials", "all_trials.csv", utf8(trials_csv(study))),
+        ("top trials", "top_20_trials.csv", utf8(top_trials_csv(study))),
+    ]
+    return write_files(folder, contents)
 
 
-def write_pictures(study: optuna.Study, folder: Path) -> list[tuple[str, Path]]:
+def write_pictures(study: optuna.Study, folder: Path) -> Written:
     """Draw all pictures into ``figures/``; returns and raises as :func:`write_tables` does."""
     best = kept_trial(study)
-    written = write_study_figures(study, folder / "figures", None if best is None else best.number)
-    path = folder / "figures" / "stage1_vs_stage2.png"
-    write_atomically(path, png_content(draw_stages(stages_plot(study))))
-    return [*written, ("both stages", path)]
+    figures = folder / "figures"
+    written = write_study_figures(study, figures, None if best is None else best.number)
+    stages = png_content(draw_stages(stages_plot(study)))
+    return written + write_files(figures, [("both stages", "stage1_vs_stage2.png", stages)])
 
 
 class StagesPlot(NamedTuple):

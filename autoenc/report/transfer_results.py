@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from autoenc.report.full_transfer import beside_lines
 from autoenc.report.study_results import StudyPlots, StudyResults
 from autoenc.report.ties import trial_tie_lines
-from autoenc.report.trials_table import scores_text
+from autoenc.report.trials_table import KnownOfTrial, scores_text
 from autoenc.searching.finalists import Finalist
 from autoenc.settings import TransferSettings
 from autoenc.system.text import counted
@@ -95,17 +95,12 @@ class TransferResults(StudyResults):
         """Pictures as matplotlib axes: those of every study, and ``stages()``."""
         return TransferPlots(self)
 
-    def _stack_of(self, trial: FrozenTrial) -> str | None:
-        return trial.params.get("hidden_dims")
-
-    def _size_of(self, trial: FrozenTrial) -> int | None:
-        if "head_weight_decay" not in trial.params:
-            return None
-        fit = configuration(trial.params, self.settings).fit(self.settings.seed, "")
-        return fit.network(self._n_columns).count_parameters()
-
-    def _error_of(self, trial: FrozenTrial) -> float | None:
-        return fold_error(trial)
+    def _known(self, trial: FrozenTrial) -> KnownOfTrial:
+        n_parameters = None
+        if "head_weight_decay" in trial.params:
+            fit = configuration(trial.params, self.settings).fit(self.settings.seed, "")
+            n_parameters = fit.network(self._n_columns).count_parameters()
+        return KnownOfTrial(trial.params.get("hidden_dims"), n_parameters, fold_error(trial))
 
     def _title(self) -> str:
         targets = " and ".join(self.settings.targets.values())

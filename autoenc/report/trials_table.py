@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -13,18 +13,30 @@ from autoenc.analysis.study import duration_s, parameter_names, study_trials
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SCORES", "scores_text", "trials_table"]
+__all__ = ["SCORES", "KnownOfTrial", "scores_text", "trials_table"]
 
 SCORES = ("mae", "f1", "recall", "stage1_loss")
 """Attributes with the parts of a transfer-aware trial's value."""
 
 
+class KnownOfTrial(NamedTuple):
+    """What is known of a trial beside its parameters.
+
+    Attributes:
+        stack: Hidden widths, as people write them.
+        n_parameters: Of its network.
+        error: Standard error of its value.
+    """
+
+    stack: str | None
+    n_parameters: int | None
+    error: float | None
+
+
 def trials_table(
     study: optuna.Study,
     best_first: Sequence[FrozenTrial],
-    stack_of: Callable[[FrozenTrial], str | None],
-    size_of: Callable[[FrozenTrial], int | None],
-    error_of: Callable[[FrozenTrial], float | None],
+    known_of: Callable[[FrozenTrial], KnownOfTrial],
 ) -> pd.DataFrame:
     """Return a row a trial that was begun, the best first, those without a value last.
 
@@ -37,9 +49,7 @@ def trials_table(
     Args:
         study: The search.
         best_first: Its trials that have a place.
-        stack_of: Hidden widths of a trial, as people write them.
-        size_of: Parameters of its network.
-        error_of: Standard error of its value.
+        known_of: Takes a trial and says what else is known of it.
     """
     import pandas as pd
 
@@ -52,11 +62,11 @@ def trials_table(
              "failure"]  # fmt: skip
 
     def row(trial: FrozenTrial) -> list[Any]:
-        known = trial.user_attrs
+        noted, (stack, n_parameters, error) = trial.user_attrs, known_of(trial)
         return [
-            trial.number, trial.value, error_of(trial), *(known.get(name) for name in scores),
-            stack_of(trial), *(trial.params.get(name) for name in drawn), size_of(trial),
-            trial.state.name.lower(), known.get("seconds", duration_s(trial)), known.get("failure"),
+            trial.number, trial.value, error, *(noted.get(name) for name in scores), stack,
+            *(trial.params.get(name) for name in drawn), n_parameters, trial.state.name.lower(),
+            noted.get("seconds", duration_s(trial)), noted.get("failure"),
         ]  # fmt: skip
 
     table = pd.DataFrame([row(trial) for trial in trials], columns=names)

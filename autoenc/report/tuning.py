@@ -14,7 +14,8 @@ from autoenc.analysis.baselines import above_pca
 from autoenc.analysis.study import duration_s, parameter_names, study_trials
 from autoenc.record.record import TUNE
 from autoenc.report.cells import csv_lines
-from autoenc.report.results import finite
+from autoenc.report.labels import first_of, percent, rounded
+from autoenc.system.strict_json import finite
 
 __all__ = [
 "TrialStep", "among_all", "changes", "level_of", "progress_csv", "state_document", "step_line",
@@ -88,8 +89,8 @@ def changes(step: TrialStep) -> str:
     if step.best is None:
         return ""
     old, new = step.best.params, step.trial.params
-    changed = [f"{n} {_shown(old.get(n))} -> {_shown(new[n])}" for n in new if new[n] != old.get(n)]
-    return ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+    changed = [f"{n} {rounded(old.get(n), 3)} -> {rounded(new[n], 3)}" for n in new if new[n] != old.get(n)]
+    return first_of(changed, 3, ", ")
 
 
 def step_line(step: TrialStep, baselines: Mapping[str, float]) -> str:
@@ -103,7 +104,7 @@ def step_line(step: TrialStep, baselines: Mapping[str, float]) -> str:
         return f"{head} {step.trial.user_attrs.get('failure', 'ended early by the pruner')}"
     text = f"{head} {step.value:.5f}"
     if step.improved and step.best is not None and step.best.value:
-        text += f"  improved by {100 * (1 - step.value / step.best.value):.1f} %"
+        text += f"  improved by {percent(1 - step.value / step.best.value)}"
     elif step.improved:
         above = above_pca(step.value, baselines)
         text += "  first" if above is None else f"  first, {100 * above:+.0f} % against PCA"
@@ -170,7 +171,3 @@ def _named(step: TrialStep | None) -> dict[str, Any] | None:
         "trial": step.trial.number, "value": step.value, "stack": step.stack, "level": step.level,
         "params": dict(step.trial.params),
     }  # fmt: skip
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

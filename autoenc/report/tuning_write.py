@@ -13,13 +13,14 @@ import optuna
 
 from autoenc.analysis.study import total_s
 from autoenc.record.record import TUNE
-from autoenc.report.results import json_bytes
+from autoenc.report.files import Written, write_files
 from autoenc.report.study_write import write_study_reports
 from autoenc.report.ties import Ties
 from autoenc.report.tuning import progress_csv, state_document, steps_of
 from autoenc.report.tuning_plots import analysis_plot, draw_analysis, draw_tune_progress, tune_progress_plot
 from autoenc.searching.finalists import Finalist
-from autoenc.system.paths import png_content, utf8, write_atomically
+from autoenc.system.paths import png_content, utf8
+from autoenc.system.strict_json import json_bytes
 from autoenc.tuning.families import modes
 from autoenc.tuning.results import finalists_of, ties_of
 
@@ -65,7 +66,7 @@ class TuneReports:
             self._written = time.monotonic()
             self._cost = self._written - started
 
-    def write(self, state: str, plot: bool, drawing: bool = True) -> list[tuple[str, Path]]:
+    def write(self, state: str, plot: bool, drawing: bool = True) -> Written:
         """Write everything, pictures only while ``drawing``; returns a word for each file, and the file."""
         settings = self._note["settings"]
         finalists = finalists_of(self._study) if settings.get("finalists", 1) > 1 else None
@@ -89,33 +90,26 @@ class TuneReports:
         plot: bool = False,
         finalists: Sequence[Finalist] | None = None,
         ties: Ties | None = None,
-    ) -> list[tuple[str, Path]]:
+    ) -> Written:
         settings, total = self._note["settings"], total_s(self._study)
         written = write_study_reports(self._study, self._folder, settings, plot, total, finalists, ties)
         if not self._resilient:
             return written
-        return [
-            *written,
-            self._write_state(state),
-            self._write("progress", "resilient_search_results.csv", utf8(progress_csv(self._study))),
-        ]
+        progress = utf8(progress_csv(self._study))
+        files = [("progress", "resilient_search_results.csv", progress)]
+        return [*written, *self._write_state(state), *write_files(self._folder, files)]
 
-    def _write_state(self, state: str) -> tuple[str, Path]:
+    def _write_state(self, state: str) -> Written:
         document = state_document(self._study, state, modes(self._study))
-        return self._write("state", STATE_FILE, json_bytes(document))
+        return write_files(self._folder, [("state", STATE_FILE, json_bytes(document))])
 
-    def _write(self, word: str, name: str, content: bytes) -> tuple[str, Path]:
-        path = self._folder / name
-        write_atomically(path, content)
-        return word, path
-
-    def _pictures(self) -> list[tuple[str, Path]]:
+    def _pictures(self) -> Written:
         if not (self._resilient and any(step.value is not None for step in steps_of(self._study))):
             return []
-        paths = [
-            self._folder / f"{name}.png"
-            for name in ("resilient_search_progress", "detailed_progress_analysis")
+        progress = draw_tune_progress(tune_progress_plot(self._study))
+        analysis = draw_analysis(analysis_plot(self._study))
+        pictures = [
+            ("progress", "resilient_search_progress.png", png_content(progress)),
+            ("analysis", "detailed_progress_analysis.png", png_content(analysis)),
         ]
-        write_atomically(paths[0], png_content(draw_tune_progress(tune_progress_plot(self._study))))
-        write_atomically(paths[1], png_content(draw_analysis(analysis_plot(self._study))))
-        return list(zip(("progress", "analysis"), paths, strict=True))
+        return write_files(self._folder, pictures)

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoenc.report.effects_plot import draw_effects
-from autoenc.report.latent import LatentPlot, draw_latent, latent_plot
+from autoenc.report.files import Written
+from autoenc.report.latent import LatentPlot, latent_plot
 from autoenc.report.pictures import write_picture
 from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves, loss_name
-from autoenc.report.results import SearchResults, json_bytes, results_document
-from autoenc.system.paths import OutputPaths, png_content, utf8, write_atomically
+from autoenc.report.results import SearchResults
+from autoenc.report.search_document import results_document
+from autoenc.system.paths import OutputPaths, utf8, write_atomically
+from autoenc.system.strict_json import json_bytes
 
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
     from autoenc.data.table import Table
     from autoenc.engines import Split
     from autoenc.fitted.autoencoder import FittedAutoencoder
 
-__all__ = ["latent_plane", "write_latent_plane", "write_reports"]
+__all__ = ["latent_plane", "write_reports"]
 
 
-def write_reports(
-    results: SearchResults, paths: OutputPaths, pictures: bool = True
-) -> list[tuple[str, Path]]:
+def write_reports(results: SearchResults, paths: OutputPaths, pictures: bool = True) -> Written:
     """Write JSON, CSV and, where a fit succeeded, pictures.
 
     Args:
         results: The search.
         paths: Where the files go.
         pictures: Whether there is time to draw: a second or two.
-
-    Returns:
-        What was written: a word for it, and the file.
 
     Raises:
         OSError: If a file cannot be written; every file is then whole, the old one or the new one.
@@ -59,12 +56,3 @@ def latent_plane(results: SearchResults, model: FittedAutoencoder, table: Table,
     name = results.selection.chosen.trial.name
     title = f"Latent plane of stack {name}, {results.search['n_rows']:,} rows"
     return latent_plot(model.encode(table.values), split.test, title, results.settings.seed)
-
-
-def write_latent_plane(
-    results: SearchResults, paths: OutputPaths, model: FittedAutoencoder, table: Table, split: Split
-) -> Path:
-    """Draw :func:`latent_plane` into its file."""
-    plot = latent_plane(results, model, table, split)
-    write_atomically(paths.latent_png, png_content(draw_latent(plot)))
-    return paths.latent_png

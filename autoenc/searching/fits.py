@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from math import inf
 from statistics import fmean
 
@@ -100,7 +101,7 @@ class FitBatches:
         """Do nothing: outcomes are all there is."""
 
 
-class FitsInTime:
+class FitsInTime(FitBatches):
     """Fits one by one while there is time; see ``Trials`` of the loop.
 
     Args:
@@ -122,8 +123,8 @@ class FitsInTime:
         shares: bool = False,
         slots: float = inf,
     ) -> None:
-        self._wanted, self._on_done, self._allows, self._work = wanted, on_done, allows, work
-        self._shares, self._slots = shares, slots
+        super().__init__(wanted, on_done)
+        self._allows, self._work, self._shares, self._slots = allows, work, shares, slots
         self._in_training: set[Fit] = set()
         self._seconds_per_work = 0.0
         self._shares_of_epochs = list[float]()  # how much of its epochs each fit with early stopping took
@@ -155,14 +156,7 @@ class FitsInTime:
             self._seconds_per_work = outcome.seconds / share / self._work(unit)
             if unit.recipe.patience:
                 self._shares_of_epochs.append(share)
-        self._on_done(unit, outcome)
-
-    def watch(self, trial: FitTrial, unit: Fit) -> Watch | None:
-        """Return None: there is no observer."""
-        return None
-
-    def end(self, trial: FitTrial, end: End) -> None:
-        """Do nothing: outcomes are all there is."""
+        super().add(trial, unit, outcome)
 
 
 def run_in_time(
@@ -191,16 +185,12 @@ def run_in_time(
         InputError: If the executor can train no more; what was handed over by then stands.
     """
     objective = _Batch(engine, split_of)
-    place = executor or Threads(objective, engine.n_at_once or jobs, stop)
-    try:
+    with _place(objective, engine, jobs, stop, executor) as place:
         shares = executor is None and engine.n_at_once > 0
         slots = max(1, place.slots())
         trials = FitsInTime(wanted, on_done, allows, objective.work, shares, slots)
         # One more than can be in training waits, so that no core does while an outcome is handed over.
         run(trials, objective, place, stop, n_parallel=slots + (not shares))
-    finally:
-        if executor is None:
-            place.close()
 
 
 def run_fits(
@@ -235,9 +225,12 @@ def run_fits(
     batches = [] if callable(fits) else [fits]
     wanted = fits if callable(fits) else lambda: batches.pop() if batches else []
     objective = _Batch(engine, split_of)
-    place = executor or Threads(objective, engine.n_at_once or jobs, stop)
-    try:
+    with _place(objective, engine, jobs, stop, executor) as place:
         run(FitBatches(wanted, on_done), objective, place, stop, record=record)
-    finally:
-        if executor is None:
-            place.close()
+
+
+def _place(
+    objective: FitObjective, engine: Engine, jobs: int, stop: StopFlag, executor: FitExecutor | None
+) -> AbstractContextManager[FitExecutor]:
+    """Provide the executor that was given, which is left open, or threads."""
+    return nullcontext(executor) if executor else closing(Threads(objective, engine.n_at_once or jobs, stop))

@@ -263,7 +263,7 @@ def run(
                 hand_over()
             if lost and not pending:
                 raise MachineError("; ".join(lost))
-            done, _ = wait(pending, timeout=ended.left_s(_POLL_S), return_when=FIRST_COMPLETED)
+            done, _ = wait(pending, timeout=ended.left_s(), return_when=FIRST_COMPLETED)
             in_turn = [future for future in pending if future in done]
             for future in sorted(in_turn, key=lambda future: pending[future][0].trial.number):
                 batch = pending.pop(future)
@@ -285,7 +285,7 @@ def run(
                 ended.put(zip(batch, outcomes, strict=True))
                 if record is None:
                     hand_over()
-            if not ended.left_s(_POLL_S):
+            if not ended.left_s():
                 hand_over()
     finally:
         if pending:  # left early: what is still in training is not waited for
@@ -311,9 +311,9 @@ class _Ended(Generic[U, O]):
             self._due_s = time.monotonic() + self._gather_s
         self._entries += entries
 
-    def left_s(self, most: float) -> float:
-        """Return seconds until they are due, ``most`` where there are none."""
-        return min(most, max(0.0, self._due_s - time.monotonic()))
+    def left_s(self) -> float:
+        """Return seconds until they are due, or until the loop looks around."""
+        return min(_POLL_S, max(0.0, self._due_s - time.monotonic()))
 
     def take(self) -> list[tuple[_Entry[U, O], O]]:
         """Return all of them, which are then nobody's."""

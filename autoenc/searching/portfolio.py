@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autoenc.engines import Recipe
-from autoenc.engines.contract import OwnScaling
+from autoenc.engines.recipe import OwnScaling
 from autoenc.models.grid import Architecture
 from autoenc.settings.fit import TableProfile
 

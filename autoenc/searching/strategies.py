@@ -156,12 +156,10 @@ class Finalists:
     def judged(self, outcomes: Outcomes) -> JudgedTrials:
         """Return how the finalists stand; none while the strategy is not done."""
         trials = self.strategy.compared(outcomes)
-        results = [] if self._is_open(outcomes) else [trial.result(outcomes) for trial in trials]
+        is_open = any(fit not in outcomes for fit in self.strategy.propose(outcomes))
+        results = [] if is_open else [trial.result(outcomes) for trial in trials]
         ranked = [result for result in results if result is not None and result.failure is None]
         return judge_again(sorted(ranked, key=lambda result: result.loss), self.n_finalists, outcomes)
-
-    def _is_open(self, outcomes: Outcomes) -> bool:
-        return any(fit not in outcomes for fit in self.strategy.propose(outcomes))
 
     def propose(self, outcomes: Outcomes) -> list[Fit]:
         """See :class:`Strategy`."""

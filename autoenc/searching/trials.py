@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from autoenc.data.division import HOLDOUT, fold_names
 from autoenc.engines import Fit, Outcome, Recipe
-from autoenc.engines.contract import seed_of_fold
+from autoenc.engines.fit import seed_of_fold
 from autoenc.models.grid import Architecture, format_architecture
 from autoenc.settings import SearchSettings
 
@@ -68,12 +68,14 @@ class Trial:
     @cached_property
     def fits(self) -> list[Fit]:
         """A fit for each fold and seed, seeds varying fastest."""
-        seeds_of = seed_of_fold if self.has_own_seeds else _same_seed
         return [
-            Fit(self.architecture, self.latent_dim, self.recipe, seeds_of(seed, place), fold)
+            Fit(
+                self.architecture, self.latent_dim, self.recipe,
+                seed_of_fold(seed, place) if self.has_own_seeds else seed, fold,
+            )
             for place, fold in enumerate(self.folds)
             for seed in self.seeds
-        ]
+        ]  # fmt: skip
 
     def n_parameters(self, input_dim: int) -> int:
         """Return the number of trainable parameters."""
@@ -181,10 +183,6 @@ class TrialResult:
         """Epochs that its fits kept, the median rounded down."""
         kept = sorted(outcome.n_kept_epochs for outcome in self.outcomes)
         return kept[(len(kept) - 1) // 2]
-
-
-def _same_seed(seed: int, place: int) -> int:
-    return seed
 
 
 def _mean_curve(curves: Sequence[Sequence[float]]) -> list[float]:

@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from autoenc.engines.contract import Activation, InputNorm, LossKind, Missing, Norm, ScalingKind, Start
+from autoenc.engines.recipe import Activation, InputNorm, LossKind, Missing, Norm, ScalingKind, Start
 from autoenc.errors import InputError
 from autoenc.settings.dialects import Decimal, Delimiter, Dialect, SheetName, TextEncoding
 from autoenc.settings.options import aliases_of, option
@@ -53,13 +53,14 @@ __all__ = [
     "NamesOrNone",
     "Norms",
     "Problem",
-    "Rate",
+    "Positive",
     "Rates",
     "ReadingSettings",
     "Scalings",
     "Settings",
     "Starts",
     "StorageURL",
+    "WORDS",
     "WeightDecays",
     "Width",
     "Widths",
@@ -85,6 +86,10 @@ def comma_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+WORDS = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+"""Words that are given one by one."""
+
+
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     repeated = sorted(value for value, count in Counter(values).items() if count > 1)
     if repeated:
@@ -99,7 +104,7 @@ Width = Annotated[int, Field(ge=1, le=65536)]
 Widths = Annotated[tuple[Width, ...], SPLIT, SOME, DISTINCT]
 LatentSizes = Annotated[tuple[Width, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Count = Annotated[int, Field(ge=1)]
-Rate = Annotated[FiniteFloat, Field(gt=0)]
+Positive = Annotated[FiniteFloat, Field(gt=0)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Dropouts = Annotated[tuple[Dropout, ...], SPLIT, SOME, DISTINCT, _ALONE]
 WeightDecay = Annotated[FiniteFloat, Field(ge=0)]
@@ -112,14 +117,10 @@ Missings = Annotated[tuple[Missing, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Losses = Annotated[tuple[LossKind, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Scalings = Annotated[tuple[ScalingKind, ...], SPLIT, SOME, DISTINCT, _ALONE]
 Counts = Annotated[tuple[Count, ...], SPLIT, SOME, DISTINCT, _ALONE]
-Rates = Annotated[tuple[Rate, ...], SPLIT, SOME, DISTINCT, _ALONE]
+Rates = Annotated[tuple[Positive, ...], SPLIT, SOME, DISTINCT, _ALONE]
 
 
-def _method(name: Any) -> Any:
-    return "tpe" if name == "bayesian" else name
-
-
-METHOD = BeforeValidator(_method)
+METHOD = BeforeValidator(lambda name: "tpe" if name == "bayesian" else name)
 """Search files call the TPE sampler bayesian."""
 
 
@@ -173,12 +174,10 @@ def name_list(value: Any) -> Any:
     return names
 
 
-def _name_list_or_none(value: Any) -> Any:
-    return () if value == "" else name_list(value)
-
-
 Names = Annotated[tuple[str, ...], BeforeValidator(name_list)]
-NamesOrNone = Annotated[tuple[str, ...], BeforeValidator(_name_list_or_none), DISTINCT]
+NamesOrNone = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: () if value == "" else name_list(value)), DISTINCT
+]
 
 
 def is_path(field: FieldInfo) -> bool:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, FiniteFloat
 
-from autoenc.engines.contract import Family, Recipe
+from autoenc.engines import Recipe
+from autoenc.engines.recipe import Family
 from autoenc.settings.base import SOME, SPLIT, Width
 from autoenc.settings.options import again, option
 from autoenc.settings.recipes import RecipeSettings

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import FiniteFloat, model_validator
 
-from autoenc.engines.contract import Recipe
+from autoenc.engines import Recipe
 from autoenc.settings.base import (
     Activations,
     Counts,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
-from autoenc.settings.base import PathText, Settings
+from autoenc.settings.base import WORDS, PathText, Settings
 from autoenc.settings.options import again, option
 from autoenc.settings.shared import FoldersSettings
 from autoenc.settings.training import TrainingSettings
@@ -16,10 +16,6 @@ __all__ = ["CONDITION", "RunsDiffSettings", "RunsSettings"]
 
 CONDITION = re.compile(r"\s*(\w+)\s*(!=|<=|>=|=|<|>)(?![<>=])\s*(.*?)\s*")
 """A name, how it is compared, and with what."""
-
-
-def _alone(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 def _condition(text: str) -> str:
@@ -34,7 +30,7 @@ Condition = Annotated[str, AfterValidator(_condition)]
 class RunsSettings(FoldersSettings):
     """Options of ``runs``."""
 
-    where: Annotated[tuple[Condition, ...], BeforeValidator(_alone)] = option(
+    where: Annotated[tuple[Condition, ...], WORDS] = option(
         (),
         role="display",
         words={"repeated": True},

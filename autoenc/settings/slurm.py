@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
+from autoenc.settings.base import WORDS
 from autoenc.settings.options import again, option
 from autoenc.settings.search import SearchSettings
 
@@ -50,10 +51,6 @@ _OWN = {
 }  # fmt: skip
 
 
-def _alone(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 def _for_sbatch(word: str) -> str:
     name = word.partition("=")[0]
     if CONTROL.search(word):
@@ -87,7 +84,7 @@ class SlurmSettings(SearchSettings):
     partition: Annotated[str, AfterValidator(_word)] | None = option(
         None, role="place", description="partition to run in"
     )
-    sbatch: Annotated[tuple[_ForSbatch, ...], BeforeValidator(_alone)] = option(
+    sbatch: Annotated[tuple[_ForSbatch, ...], WORDS] = option(
         (),
         role="place",
         words={"repeated": True},

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, PlainSerializer
 
-from autoenc.engines.contract import ACTIVATIONS, Activation, Family, Norm
-from autoenc.settings.base import DISTINCT, SOME, SPLIT, Settings, Width, comma_list
+from autoenc.engines import ACTIVATIONS
+from autoenc.engines.recipe import Activation, Family, Norm
+from autoenc.settings.base import DISTINCT, SOME, SPLIT, Count, Dropout, Positive, Settings, Width, comma_list
 from autoenc.settings.options import option
 
 __all__ = ["Families", "FamilySettings", "SpaceSettings"]
@@ -30,12 +31,9 @@ _WRITTEN = PlainSerializer(lambda pair: pair[0] if pair[0] == pair[1] else list(
 Depth = Annotated[int, Field(ge=1, le=1024)]
 Depths = Annotated[tuple[Depth, Depth], _PAIR, _ASCENDING, _WRITTEN]
 WidthRange = Annotated[tuple[Width, Width], _PAIR, _ASCENDING, _WRITTEN]
-Positive = Annotated[FiniteFloat, Field(gt=0)]
 PositiveRange = Annotated[tuple[Positive, Positive], _PAIR, _ASCENDING, _WRITTEN]
-Share = Annotated[float, Field(ge=0, lt=1)]
-ShareRange = Annotated[tuple[Share, Share], _PAIR, _ASCENDING, _WRITTEN]
-BatchSize = Annotated[int, Field(ge=1)]
-BatchSizes = Annotated[tuple[BatchSize, ...], SPLIT, SOME, DISTINCT]
+ShareRange = Annotated[tuple[Dropout, Dropout], _PAIR, _ASCENDING, _WRITTEN]
+BatchSizes = Annotated[tuple[Count, ...], SPLIT, SOME, DISTINCT]
 Activations = Annotated[tuple[Activation, ...], SPLIT, SOME, DISTINCT]
 Families = Annotated[tuple[Family, ...], SPLIT, SOME, DISTINCT]
 NormOptions = Annotated[tuple[Norm, ...], SPLIT, SOME, DISTINCT]

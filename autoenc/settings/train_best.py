@@ -6,14 +6,14 @@ from typing import Annotated
 
 from pydantic import FiniteFloat
 
-from autoenc.engines.contract import Activation, Norm
+from autoenc.engines.recipe import Activation, Norm
 from autoenc.settings.base import (
     SPLIT,
     Count,
     DataSettings,
     Dropout,
     PathText,
-    Rate,
+    Positive,
     WeightDecay,
     Width,
 )
@@ -57,7 +57,7 @@ class TrainBestSettings(QuietSettings, DeviceSettings, RecordSettings):
     batch_size: Count | None = again(
         SearchSettings, "batch_size", None, description="rows of a training step"
     )
-    initial_lr: Rate | None = again(
+    initial_lr: Positive | None = again(
         SearchSettings, "initial_lr", None, description="learning rate of the first epoch"
     )
     eta_min: FiniteFloat | None = again(ScheduleSettings, "eta_min", None)
@@ -71,21 +71,9 @@ class TrainBestSettings(QuietSettings, DeviceSettings, RecordSettings):
         SearchSettings, "activation", None, description="activation of the hidden layers"
     )
     norm: Norm | None = again(SearchSettings, "norm", None, description="normalization of the layers")
-    corruption: FiniteFloat | None = again(
-        FamilySettings,
-        "corruption",
-        None,
-    )
-    kl_weight: FiniteFloat | None = again(
-        FamilySettings,
-        "kl_weight",
-        None,
-    )
-    kl_warmup: int | None = again(
-        FamilySettings,
-        "kl_warmup",
-        None,
-    )
+    corruption: FiniteFloat | None = again(FamilySettings, "corruption", None)
+    kl_weight: FiniteFloat | None = again(FamilySettings, "kl_weight", None)
+    kl_warmup: int | None = again(FamilySettings, "kl_warmup", None)
     seed: int | None = again(
         TrainingSettings, "seed", None, description="seed of weights, batches and dropout"
     )

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from autoenc.engines.contract import ScalingKind
+from autoenc.engines.recipe import ScalingKind
 from autoenc.settings.base import ColumnName, DataSettings, PathText, StorageURL, available_cores
 from autoenc.settings.options import again, option
 from autoenc.settings.shared import DeviceSettings, QuietSettings, RecordSettings

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
 from autoenc.engines import EngineName
-from autoenc.engines.contract import ScalingKind
+from autoenc.engines.recipe import ScalingKind
 from autoenc.settings.base import (
     DISTINCT,
     METHOD,
@@ -17,6 +17,7 @@ from autoenc.settings.base import (
     Count,
     DataSettings,
     PathText,
+    Positive,
     Settings,
     StorageURL,
     Widths,
@@ -26,11 +27,9 @@ from autoenc.settings.search import SearchSettings
 from autoenc.settings.shared import BudgetSettings, DeviceSettings, QuietSettings, ScheduleSettings
 from autoenc.settings.space import (
     Activations,
-    BatchSize,
     Families,
     FamilySettings,
     NormOptions,
-    Positive,
     PositiveRange,
     ShareRange,
     SpaceSettings,
@@ -172,7 +171,7 @@ class TransferSettings(
     )
     finalists: int = again(FinalistSettings, "finalists", 8)
     epochs: Count = again(SearchSettings, "epochs", 20, description="stage 1: passes over its rows")
-    batch_size: BatchSize = again(
+    batch_size: Count = again(
         SearchSettings, "batch_size", 32, description="stage 1: rows of a training step"
     )
     scaling: ScalingKind = again(
@@ -186,7 +185,7 @@ class TransferSettings(
     stage2_epochs: int = option(
         20, role="training", ge=1, description="stage 2: passes over the labelled rows"
     )
-    stage2_batch_size: BatchSize | None = option(
+    stage2_batch_size: Count | None = option(
         None,
         role="training",
         description="stage 2: rows of a training step; by default a sixteenth of them, 8 to 64",

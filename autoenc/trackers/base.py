@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from autoenc.engines.contract import Fit, Outcome
+from autoenc.engines import Fit, Outcome
 from autoenc.models.grid import format_architecture
 
 __all__ = ["Entry", "Tracker", "entry_of"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from autoenc.engines.contract import Fit, Outcome
+from autoenc.engines import Fit, Outcome
 from autoenc.record.fits import FitRecord
 from autoenc.system.text import warn
 from autoenc.trackers.base import Entry, Tracker, entry_of

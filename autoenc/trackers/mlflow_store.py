@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autoenc.errors import InputError
+from autoenc.errors import InputError, needing
 from autoenc.trackers.base import Entry
 
 __all__ = ["MlflowTracker"]
@@ -30,11 +30,9 @@ class MlflowTracker:
 
     def __init__(self, folder: Path) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent to anybody else
-        try:
+        with needing("--track mlflow needs mlflow", "mlflow"):
             from mlflow.exceptions import MlflowException
             from mlflow.tracking import MlflowClient
-        except ImportError:
-            raise InputError("--track mlflow needs mlflow: pip install 'autoenc[mlflow]'") from None
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         server, home = os.environ.get("MLFLOW_TRACKING_URI"), folder.resolve()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autoenc.errors import InputError
+from autoenc.errors import needing
 from autoenc.trackers.base import Entry
 
 __all__ = ["TensorboardTracker"]
@@ -25,12 +25,8 @@ class TensorboardTracker:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
+        with needing("--track tensorboard needs tensorboard", "tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise InputError(
-                "--track tensorboard needs tensorboard: pip install 'autoenc[tensorboard]'"
-            ) from None
         self._writer: Any = SummaryWriter
         self._folder = folder / "tensorboard"
         self._folder.mkdir(exist_ok=True)

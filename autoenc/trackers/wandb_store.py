@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autoenc.errors import InputError
+from autoenc.errors import needing
 from autoenc.trackers.base import Entry
 
 __all__ = ["WandbTracker"]
@@ -25,10 +25,8 @@ class WandbTracker:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
+        with needing("--track wandb needs wandb", "wandb"):
             import wandb
-        except ImportError:
-            raise InputError("--track wandb needs wandb: pip install 'autoenc[wandb]'") from None
         self._wandb: Any = wandb
         self._folder, self._ledger = folder, folder / "wandb" / "logged.txt"
         self._ledger.parent.mkdir(exist_ok=True)

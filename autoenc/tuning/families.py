@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from autoenc.engines.contract import Family
+from autoenc.engines.recipe import Family
 from autoenc.record.record import TUNE
 from autoenc.settings import TuneSettings
 from autoenc.tuning.resilient import Jump, ResilientOptions, Situation, situation_of

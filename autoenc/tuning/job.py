@@ -15,7 +15,7 @@ from autoenc.data.division import Division, fold_names
 from autoenc.data.read import ReadTable
 from autoenc.data.table import Table
 from autoenc.engines import Engine, Recipe
-from autoenc.engines.contract import Family
+from autoenc.engines.recipe import Family
 from autoenc.record.identity import Context
 from autoenc.record.single_precision import as_recorded, holds_in_journal
 from autoenc.record.storage import journal_path

@@ -34,11 +34,6 @@ def identity_of(job: TuneJob) -> dict[str, Any]:
     return {**options, **resolved, "data": data, "columns": list(job.context.columns)}
 
 
-def _usual() -> dict[str, Any]:
-    """Return the defaults of options, for records that were begun before there were such options."""
-    return require_settings(TuneSettings, {}).model_dump(mode="json", exclude=_FREE)
-
-
 def _kind(settings: TuneSettings) -> Kind:
     strategy, name = settings.strategy, study_name(settings.strategy, settings.latent_dim)
     advice = "--fresh keeps it aside and starts over, or give another --output_dir"
@@ -46,8 +41,15 @@ def _kind(settings: TuneSettings) -> Kind:
     def differences(note: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
         if note.get("identity") is None:  # of a version that noted none
             return []
-        noted = {**_usual(), **note["identity"]}
-        return [_difference(key, noted.get(key), wanted.get(key)) for key in differing(noted, wanted)]
+        # A record may have been begun before there were such options.
+        usual = require_settings(TuneSettings, {}).model_dump(mode="json", exclude=_FREE)
+        noted = {**usual, **note["identity"]}
+        return [
+            "the data"
+            if key == "data"
+            else f"--{key} ({_short(noted.get(key))}, now {_short(wanted.get(key))})"
+            for key in differing(noted, wanted)
+        ]
 
     return Kind(
         TUNE,
@@ -86,10 +88,6 @@ def open_tune_record(storage: BaseStorage, job: TuneJob, is_alone: bool) -> Reco
     record.note(TUNE, note)
     record.note_use()
     return record
-
-
-def _difference(key: str, noted: Any, wanted: Any) -> str:
-    return "the data" if key == "data" else f"--{key} ({_short(noted)}, now {_short(wanted)})"
 
 
 def _short(value: Any) -> str:

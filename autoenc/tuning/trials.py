@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from math import inf
 from typing import Any
@@ -56,13 +56,11 @@ def run_tuning(
     # A trial that fails in one fold needs no others, so here they come one by one; a cluster takes them all,
     # and so does an engine that trains them together.
     objective = TuneObjective(job.engine, job.division.split_of, inf if cluster or n_at_once else 1)
-    executor = cluster or Threads(objective, n_at_once or jobs, stop)
-    try:
+    with (
+        nullcontext(cluster) if cluster else closing(Threads(objective, n_at_once or jobs, stop)) as executor
+    ):
         trials = _Trials(job, record, fits, on_end, asking, stop, deadline_s)
         run(trials, objective, executor, stop, jobs)
-    finally:
-        if cluster is None:
-            executor.close()
 
 
 def judge_finalists(

@@ -13,10 +13,10 @@ from autoenc.analysis.study import count_finished, ranked_trials, study_trials
 from autoenc.record.fits import FitRecord
 from autoenc.record.record import TUNE
 from autoenc.report import SearchResults, write_reports
+from autoenc.report.files import files_lines
 from autoenc.report.finalists import undecided_line
 from autoenc.report.live import LiveView, state_of_record, unfinished_state
 from autoenc.report.overview import overview
-from autoenc.report.summary import files_lines
 from autoenc.report.tuning import step_line, steps_of
 from autoenc.report.tuning_write import STATE_FILE, TuneReports
 from autoenc.settings import search_settings

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoenc.data.division import ALL
 from autoenc.engines import Fit, StopFlag
-from autoenc.report import SearchResults, write_latent_plane
+from autoenc.report import SearchResults, latent_plane
+from autoenc.report.files import Written
+from autoenc.report.latent import draw_latent
+from autoenc.system.paths import png_content, write_atomically
 from autoenc.workflows.full_training import model_of
 from autoenc.workflows.job import SearchJob
 
@@ -18,11 +20,8 @@ if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
 __all__ = ["trained_model", "write_best"]
 
 
-def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]:
+def write_best(job: SearchJob, results: SearchResults) -> Written:
     """Save the best model if that is wanted, draw its latent points if they lie in a plane.
-
-    Returns:
-        What was written: a word for it, and the file.
 
     Raises:
         OSError: If a file cannot be written.
@@ -41,7 +40,9 @@ def write_best(job: SearchJob, results: SearchResults) -> list[tuple[str, Path]]
     split = job.division.split_of(fit)
     written = []
     if plane:
-        written.append(("latent plane", write_latent_plane(results, paths, model, job.table, split)))
+        plot = latent_plane(results, model, job.table, split)
+        write_atomically(paths.latent_png, png_content(draw_latent(plot)))
+        written.append(("latent plane", paths.latent_png))
     if settings.save_models:
         save_model(paths.best_model, model)
         written.append(("best model", paths.best_model))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from autoenc.analysis.baselines import above_pca, best_baseline
 from autoenc.analysis.error import corrected_error
 from autoenc.errors import InputError
 from autoenc.record.fits import FitRecord
 from autoenc.record.identity import Context
-from autoenc.record.record import TUNE, Record
+from autoenc.record.record import Record
 from autoenc.record.searches import Searches, holds_transfer
 from autoenc.record.storage import journal_path
 from autoenc.report import SearchResults
@@ -91,16 +90,11 @@ def _kind(record: Record) -> tuple[Context, str]:
 
 
 def _context(record: Record) -> Context:
-    return record.context if isinstance(record, FitRecord) else Context.from_dict(_note(record)["context"])
-
-
-def _note(record: Record) -> dict[str, Any]:
-    note: dict[str, Any] = record.search if isinstance(record, FitRecord) else record.study.user_attrs[TUNE]
-    return note
+    return record.context if isinstance(record, FitRecord) else Context.from_dict(record.noted["context"])
 
 
 def _judges(record: Record) -> str:
-    folds = _note(record)["settings"].get("folds", 0)
+    folds = record.noted["settings"].get("folds", 0)
     if folds:
         return f"{folds} folds"
     return "the test rows" if isinstance(record, FitRecord) else "one fifth of the training rows"
@@ -125,9 +119,9 @@ def _of_trials(record: Record) -> SizeRow | None:
     result = next((result for trial, result in trial_results(record.study) if trial == kept), None)
     if result is None:
         return None
-    folds = _note(record)["settings"].get("folds", 0)
+    folds = record.noted["settings"].get("folds", 0)
     measure = "mean loss over folds" if folds else "validation loss"
-    return _row(record, result, _note(record)["baselines"], "best", measure)
+    return _row(record, result, record.noted["baselines"], "best", measure)
 
 
 def _row(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, TypeVar
 
+from autoenc.report.files import Written
 from autoenc.searching.signals import StopOnSignals
 
 __all__ = ["Ended"]
@@ -19,10 +19,10 @@ class Ended(Generic[R]):
 
     Attributes:
         results: What the record holds now.
-        written: The output files, with a word for each.
+        written: The output files.
         signals: Which signal stopped it, if one did.
     """
 
     results: R
-    written: list[tuple[str, Path]]
+    written: Written
     signals: StopOnSignals

@@ -18,6 +18,7 @@ from autoenc.models.grid import parse_architecture
 from autoenc.record.fits import FitRecord
 from autoenc.record.record import TUNE
 from autoenc.report import SearchResults
+from autoenc.report.files import Written
 from autoenc.system.paths import OutputPaths
 from autoenc.tuning.job import TuneJob
 from autoenc.tuning.results import kept_trial
@@ -70,7 +71,7 @@ class _Contest:
 
     def run(
         self, candidates: Sequence[_Candidate], single: _Candidate, stop: StopFlag
-    ) -> tuple[dict[str, Any], list[tuple[str, Path]]]:
+    ) -> tuple[dict[str, Any], Written]:
         """Train the members, compare them with the single best, and save them as one model.
 
         Returns:
@@ -135,14 +136,11 @@ class _Contest:
         return compared
 
 
-def write_ensemble(
-    job: SearchJob, record: FitRecord, results: SearchResults, stop: StopFlag
-) -> list[tuple[str, Path]]:
+def write_ensemble(job: SearchJob, record: FitRecord, results: SearchResults, stop: StopFlag) -> Written:
     """Save the best fits of an exhaustive search as one model if that is wanted, and note what it is worth.
 
     Returns:
-        What was written: a word for it, and the file; nothing if fewer than two fits succeeded, or the search
-        was stopped.
+        Nothing if fewer than two fits succeeded, or the search was stopped.
 
     Raises:
         OSError: If a file cannot be written.
@@ -182,7 +180,7 @@ def _of_fit(job: SearchJob, fit: Fit) -> _Candidate:
     return _Candidate(fit, about, lambda stop: trained_model(job, fit, stop))
 
 
-def write_tune_ensemble(job: TuneJob, study: optuna.Study, stop: StopFlag) -> list[tuple[str, Path]]:
+def write_tune_ensemble(job: TuneJob, study: optuna.Study, stop: StopFlag) -> Written:
     """Save the best trials of an adaptive search, each trained in full, as one model if that is wanted.
 
     What it is worth is noted in the study. Returns and raises as :func:`write_ensemble`.

@@ -18,6 +18,7 @@ from autoenc.engines import Fit, Outcome
 from autoenc.engines.calibration import hardly_varies
 from autoenc.report import SearchResults
 from autoenc.report.fit_answer import enough_units
+from autoenc.report.labels import percent
 from autoenc.searching.fits import run_in_time
 from autoenc.searching.inputs import prepare_inputs, table_warnings
 from autoenc.searching.race import Race
@@ -163,7 +164,7 @@ def _race(job: FitJob, training: Training) -> None:
             record.add(fit, outcome, job.engine.name)
             results.outcomes[fit] = outcome
             if (best := clock.best()) is not None:
-                text = f"best explains {100 * (1 - best.loss):.1f} %, {clock.left():.0f} s left"
+                text = f"best explains {percent(1 - best.loss)}, {clock.left():.0f} s left"
                 shown.set_postfix_str(text, refresh=False)
             shown.update()
             training.refresh()
@@ -206,11 +207,9 @@ class _Clock:
 
     def left(self) -> float:
         """Return seconds left, without those that the last training needs."""
-        return max(0.0, self._end - time.monotonic() - self._last_training())
-
-    def _last_training(self) -> float:
         best = self.best()
-        return 0.0 if best is None else self._seconds_of_last(best.seconds / len(best.outcomes))
+        last = 0.0 if best is None else self._seconds_of_last(best.seconds / len(best.outcomes))
+        return max(0.0, self._end - time.monotonic() - last)
 
     def _seconds_of_last(self, seconds: float) -> float:
         """Return how long the last training of a candidate takes whose fits on folds take so many seconds.

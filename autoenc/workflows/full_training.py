@@ -21,7 +21,7 @@ from autoenc.workflows.chosen import Chosen, chosen_of_study
 if TYPE_CHECKING:  # torch, behind the model, takes seconds to import
     from autoenc.fitted.autoencoder import FittedAutoencoder
 
-__all__ = ["FullTraining", "TuneModels", "model_of"]
+__all__ = ["FullTraining", "best_of_tune", "model_of"]
 
 
 @dataclass(frozen=True)
@@ -144,22 +144,16 @@ def model_of(fit: Fit, outcome: Outcome, table: Table, division: Division) -> Fi
     return fitted_model(outcome.state, fit.recipe, table.columns, scaling, info, table.encoding)
 
 
-class TuneModels:
-    """Trains the best trial of an adaptive search in full.
+def best_of_tune(study: optuna.Study, job_of: Callable[[], TuneJob]) -> FittedAutoencoder:
+    """Train the best trial of an adaptive search in full; see :meth:`.StudyResults.best_model`.
 
     Args:
         study: The search.
-        job: What it works on, or what finds that once a model is asked for.
+        job_of: Finds what it works on.
     """
-
-    def __init__(self, study: optuna.Study, job: TuneJob | Callable[[], TuneJob]) -> None:
-        self._study, self._job = study, job
-
-    def best(self) -> FittedAutoencoder:
-        """See :meth:`autoenc.report.study_results.StudyResults.best_model`."""
-        job = self._job if isinstance(self._job, TuneJob) else self._job()
-        training = FullTraining.of(chosen_of_study(self._study), job.engine, job.table, job.settings)
-        outcome = training.run()
-        if outcome.failure:
-            raise InputError(f"there is no best model: its training in full failed: {outcome.failure}")
-        return training.model(outcome)
+    job = job_of()
+    training = FullTraining.of(chosen_of_study(study), job.engine, job.table, job.settings)
+    outcome = training.run()
+    if outcome.failure:
+        raise InputError(f"there is no best model: its training in full failed: {outcome.failure}")
+    return training.model(outcome)

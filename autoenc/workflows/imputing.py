@@ -21,7 +21,7 @@ from autoenc.fitted.imputation import fills_of
 from autoenc.report.row_files import as_parquet, is_parquet
 from autoenc.settings.dialects import Dialect
 from autoenc.system.text import warn
-from autoenc.workflows.rows import features_of, told_of
+from autoenc.workflows.rows import features_of, noted_markers, told_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,8 +66,7 @@ def impute_file(
     """
     table = source_name(path)
     for member in getattr(model, "members", [model]):
-        na_values = na_values or member.info.get("na_values", ())
-        member.info["na_values"] = list(na_values)
+        na_values = noted_markers(member, na_values)
     read = read_table(path, (), na_values, dialect)
     for odd in read.warnings:
         warn(f"warning: {table}: {odd}")
@@ -80,10 +79,10 @@ def impute_file(
         content = _from_arrow(path, output, fills)
     elif read.typed:
         filled = filled_pandas(read.frame, fills)
-        content = as_parquet("--output", output, filled) if is_parquet(output) else _csv(filled)
+        content = as_parquet(output, filled) if is_parquet(output) else _csv(filled)
     elif is_parquet(output):
         frame = read_mixed(read, path).frame.astype(dict.fromkeys(read.truth, "boolean"))
-        content = as_parquet("--output", output, filled_pandas(frame, fills))
+        content = as_parquet(output, filled_pandas(frame, fills))
     else:
         content = _filled_csv(read, path, fills)
     n_cells = {fill.feature.name: int(fill.missing.sum()) for fill in fills}

@@ -191,10 +191,6 @@ class SearchJob:
         losses = baseline_losses(self.division.split(fold), settings.latent_size, settings.recipes()[0])
         return {**losses, "pca_explained": explained}
 
-    def recorded_note(self) -> dict[str, Any]:
-        """Return what the record says about an earlier search of this context; empty if there is none."""
-        return next((record.search for record in self.recorded()), {})
-
     def recorded(self) -> list[FitRecord]:
         """Return the record of this context, without touching it; none, or one."""
         journal = journal_path(self.paths.folder, self.shard)
@@ -229,7 +225,7 @@ class SearchJob:
 
     def latent_plot(self, results: SearchResults) -> LatentPlot:
         """Return where the best model puts the rows."""
-        from autoenc.report.write import latent_plane
+        from autoenc.report import latent_plane
 
         chosen = results.selection.chosen
         split = self.division.split_of(chosen.trial.refit(chosen))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from autoenc.data.given import FRAME, given_table
 from autoenc.data.read import ReadTable
 from autoenc.errors import InputError
 from autoenc.record.fits import FitRecord
-from autoenc.record.record import TRANSFER, TUNE, Record, transfer_folder
+from autoenc.record.record import TRANSFER, TUNE, transfer_folder
 from autoenc.record.searches import Searches
 from autoenc.record.single_precision import as_recorded
 from autoenc.record.storage import journal_path
@@ -23,7 +24,7 @@ from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, req
 from autoenc.system.secrets import masked_storage
 from autoenc.system.surroundings import restoring
 from autoenc.tuning.job import TuneJob
-from autoenc.workflows.full_training import TuneModels
+from autoenc.workflows.full_training import best_of_tune
 from autoenc.workflows.job import SearchJob
 
 if TYPE_CHECKING:  # torch, behind these, takes seconds to import
@@ -51,9 +52,9 @@ def load(
         record for record in searches.two_stage if folder is None or _place_of(record.study, folder).is_dir()
     ]
     records = [*searches.exhaustive, *searches.adaptive, *transfers]
-    wanted = [record for record in records if latent_dim in (None, _latent_dim(record))]
+    wanted = [record for record in records if latent_dim in (None, record.latent_dim)]
     if not wanted:
-        sizes = sorted({size for record in records if (size := _latent_dim(record)) is not None})
+        sizes = sorted({size for record in records if (size := record.latent_dim) is not None})
         raise InputError(f"{shown}: holds no search of latent size {latent_dim}, but of {sizes or 'none'}")
     latest = max(wanted, key=lambda record: record.last_used)
     if TRANSFER in latest.study.user_attrs:
@@ -62,14 +63,6 @@ def load(
         raise InputError(f"labelled: {shown} holds no transfer-aware search, the only one with labelled rows")
     at = {} if folder is None else {"output_dir": os.fspath(folder)}
     return _search(latest, at, data) if isinstance(latest, FitRecord) else _tune(latest.study, at, data)
-
-
-def _latent_dim(record: Record) -> int | None:
-    """Return the latent size of a search; None where it tries several."""
-    if isinstance(record, FitRecord):
-        return record.context.latent_dim
-    note = record.study.user_attrs.get(TUNE)
-    return None if note is None else int(note["settings"]["latent_dim"])
 
 
 def _search(record: FitRecord, at: dict[str, str], data: Any) -> SearchResults:
@@ -90,7 +83,7 @@ def _tune(study: optuna.Study, at: dict[str, str], data: Any) -> TuneResults:
             raise InputError(f"{path}: is not the table of this search; give it as data=")
         return job
 
-    return TuneResults(study, TuneModels(study, prepared).best)
+    return TuneResults(study, partial(best_of_tune, study, prepared))
 
 
 def _table(
@@ -158,24 +151,22 @@ class _Source:
 
     def __init__(self, settings: SearchSettings, record: FitRecord, data: Any) -> None:
         self._settings, self._record, self._data = settings, record, data
-        self._job: SearchJob | None = None
 
-    def _prepared(self) -> SearchJob:
-        if self._job is None:
-            path, read = _table(self._settings.data_path, self._data)
-            settings = self._settings.model_copy(update={"data_path": path})
-            job = SearchJob.prepare(settings, read, is_on_disk=False)
-            if job.context != self._record.context:
-                raise InputError(f"{path}: is not the table of this search; give it as data=")
-            self._job = job
-        return self._job
+    @cached_property
+    def _job(self) -> SearchJob:
+        path, read = _table(self._settings.data_path, self._data)
+        settings = self._settings.model_copy(update={"data_path": path})
+        job = SearchJob.prepare(settings, read, is_on_disk=False)
+        if job.context != self._record.context:
+            raise InputError(f"{path}: is not the table of this search; give it as data=")
+        return job
 
     def model(self, fit: Any) -> Any:
         """See :class:`~autoenc.report.results.ModelSource`."""
         with restoring():
-            return self._prepared().model(fit)
+            return self._job.model(fit)
 
     def latent_plot(self, results: SearchResults) -> Any:
         """See :class:`~autoenc.report.results.ModelSource`."""
         with restoring():
-            return self._prepared().latent_plot(results)
+            return self._job.latent_plot(results)

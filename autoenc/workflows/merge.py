@@ -11,6 +11,7 @@ from autoenc.record.lock import RecordLock
 from autoenc.record.searches import shard_records
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
+from autoenc.report.files import Written
 from autoenc.report.live import LiveView, state_of_record
 from autoenc.searching.trials import trained_trials_of
 from autoenc.settings import search_settings
@@ -27,13 +28,13 @@ class Merged:
         results: What it holds.
         n_records: How many records it was joined from.
         n_twice: Fits that stood in more than one of them.
-        written: The output files, with a word for each.
+        written: The output files.
     """
 
     results: SearchResults
     n_records: int
     n_twice: int
-    written: list[tuple[str, Path]]
+    written: Written
 
 
 def merge_folders(folders: list[Path], out: Path) -> Iterator[Merged]:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from autoenc.data.table import Scaling
-from autoenc.engines.contract import Recipe
+from autoenc.engines import Recipe
 from autoenc.errors import InputError
-from autoenc.exports.tensors import content_of_tensors, is_tensors_file
+from autoenc.exports.tensors import SUFFIX, content_of_tensors
 from autoenc.fitted.autoencoder import (
     FORMAT_VERSION,
     MODEL_FORMAT,
@@ -21,7 +21,7 @@ from autoenc.fitted.autoencoder import (
     network_of_state,
 )
 from autoenc.fitted.ensemble import ENSEMBLE_FORMAT, FittedEnsemble, ensemble_of_content
-from autoenc.fitted.parts import bare_parameters_of
+from autoenc.fitted.parts import REAL, parameters_of
 from autoenc.fitted.sealed import check_digest, read_archive
 from autoenc.two_stage.checkpoint import TRANSFER_FORMAT, TRANSFER_VERSIONS, transfer_of_content
 
@@ -51,7 +51,7 @@ def load_model(path: str | Path) -> FittedAutoencoder | FittedEnsemble:
         ([8], (5, 2))
     """
     path = Path(path)
-    content = content_of_tensors(path) if is_tensors_file(path) else read_archive(path)
+    content = content_of_tensors(path) if path.suffix == SUFFIX else read_archive(path)
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: is not a model file: it holds a {type(content).__name__}")
     name = content.get("format")
@@ -104,7 +104,7 @@ def _bare(path: str | Path, content: Mapping[str, Any]) -> FittedAutoencoder:
     ):
         raise InputError(f"{path}: is not a model file: it holds no state dict")
     try:
-        model = network_of_state(bare_parameters_of(content), Recipe(dropout=0.0))
+        model = network_of_state(parameters_of(content, REAL), Recipe(dropout=0.0))
     except _DAMAGED as error:
         raise InputError(f"{path}: is not an autoencoder of this kind: {_first_line(error)}") from None
     n_columns = model.shape.input_dim

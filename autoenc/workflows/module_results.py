@@ -14,6 +14,7 @@ from autoenc.models.grid import format_architecture
 from autoenc.report.finalists import finalist_lines
 from autoenc.report.study_results import StudyResults
 from autoenc.report.ties import trial_tie_lines
+from autoenc.report.trials_table import KnownOfTrial
 from autoenc.searching.finalists import Finalist
 from autoenc.tuning.module_finalists import error_of, kept_trial, last_round_of, ties_of
 from autoenc.tuning.module_study import MODULES
@@ -135,12 +136,10 @@ class ModuleResults(StudyResults):
             )
         return trained.model
 
-    def _stack_of(self, trial: FrozenTrial) -> str | None:
+    def _known(self, trial: FrozenTrial) -> KnownOfTrial:
         stack = self.optimizer.space.stack(trial.params)
-        return None if stack is None else format_architecture(stack)
-
-    def _error_of(self, trial: FrozenTrial) -> float | None:
-        return error_of(self.study, trial)
+        named = None if stack is None else format_architecture(stack)
+        return KnownOfTrial(named, trial.user_attrs.get("model_params"), error_of(self.study, trial))
 
     def _title(self) -> str:
         name = getattr(self.optimizer.model_class, "__name__", repr(self.optimizer.model_class))

@@ -21,7 +21,7 @@ from autoenc.settings.space import SpaceSettings
 from autoenc.tuning.results import trial_results
 from autoenc.workflows.chosen import last_search
 
-__all__ = ["observe", "observe_folder"]
+__all__ = ["is_number", "observe", "observe_folder"]
 
 
 def observe_folder(folder: Path, storage: str | None, asked_by: str) -> Observations:
@@ -55,10 +55,10 @@ def _of_study(study: optuna.Study) -> Observations:
     observations = []
     for trial, result in trial_results(study):
         attributes, family = trial.user_attrs, result.trial.recipe.family
-        own = {name: value for name, value in attributes.items() if _is_number(value)}
+        own = {name: value for name, value in attributes.items() if is_number(value)}
         seen = _observed(f"trial {trial.number}", result, n_columns, own)
         observations.append(
-            seen._replace(parameters=_with_family(seen, family) if several else seen.parameters)
+            seen._replace(parameters={"family": family, **seen.parameters}) if several else seen
         )
     space = {name: getattr(settings, name) for name in SpaceSettings.model_fields}
     return Observations(
@@ -109,9 +109,6 @@ def _observed(
     return Observation(name, format_architecture(trial.architecture), parameters, metrics)
 
 
-def _with_family(seen: Observation, family: str) -> dict[str, Any]:
-    return {"family": family, **seen.parameters}
-
-
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, and no truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool)

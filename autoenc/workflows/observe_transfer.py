@@ -15,6 +15,7 @@ from autoenc.settings import TransferSettings, require_settings
 from autoenc.settings.transfer import TransferSpaceSettings
 from autoenc.two_stage.record import n_columns_of, read_study, stored_settings
 from autoenc.two_stage.space import TwoStageConfiguration, configuration
+from autoenc.workflows.observe import is_number
 
 __all__ = ["observe_transfer"]
 
@@ -47,11 +48,7 @@ def _observed(trial: FrozenTrial, config: TwoStageConfiguration, n_columns: int)
         **trial.user_attrs, "loss": trial.value, "seconds": duration_s(trial),
         "model_params": network.count_parameters(),
     }  # fmt: skip
-    metrics = {
-        name: float(number)
-        for name, number in numbers.items()
-        if isinstance(number, int | float) and not isinstance(number, bool)
-    }
+    metrics = {name: float(number) for name, number in numbers.items() if is_number(number)}
     parameters = {"num_layers": len(config.hidden_dims), **trial.params}
     stack = f"{trial.params['hidden_dims']}, latent size {config.latent_dim}"
     return Observation(f"trial {trial.number}", stack, parameters, metrics)

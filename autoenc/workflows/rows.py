@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +20,7 @@ from autoenc.system.text import warn
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Rows", "features_of", "read_rows", "told_of"]
+__all__ = ["Rows", "features_of", "noted_markers", "read_rows", "told_of"]
 
 
 class Rows(NamedTuple):
@@ -50,6 +50,13 @@ def told_of(table: str) -> Iterator[None]:
                 warn(*(f"warning: {table}: {text}" for text in str(warning.message).split("; ")))
 
 
+def noted_markers(model: FittedAutoencoder, given: Sequence[str]) -> Sequence[str]:
+    """Return markers of missing cells: those given, which the model has from now on, else its own."""
+    markers = given or model.info.get("na_values", ())
+    model.info["na_values"] = list(markers)
+    return markers
+
+
 def read_rows(model: FittedAutoencoder, settings: EncodeSettings | PredictSettings) -> Rows:
     """Read the columns that a model takes, and those that are to be kept beside its answers.
 
@@ -61,8 +68,7 @@ def read_rows(model: FittedAutoencoder, settings: EncodeSettings | PredictSettin
     if model.columns is None:
         raise InputError(f"{settings.model}: does not name its columns; load it in Python and pass an array")
     table = source_name(settings.data_path)
-    markers = settings.na_values or model.info.get("na_values", ())
-    model.info["na_values"] = list(markers)  # what is named now holds instead
+    markers = noted_markers(model, settings.na_values)
     read = read_table(settings.data_path, settings.keep, markers, settings.dialect)
     for odd in read.warnings:
         warn(f"warning: {table}: {odd}")

@@ -6,61 +6,18 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from autoenc.searching.trials import TrialResult
 from autoenc.system.text import escaped, say, warn
 
-if TYPE_CHECKING:
-    from autoenc.workflows.job import SearchJob
-
-__all__ = ["Python", "Screen", "Terminal"]
+__all__ = ["Python", "Screen"]
 
 
-class Screen(Protocol):
-    """A place where a search shows its progress."""
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nothing but warnings is shown."""
-        ...
-
-    def warn(self, warnings: Iterable[str]) -> None:
-        """Show what looks odd."""
-        ...
-
-    def note(self, line: str) -> None:
-        """Show what is worth to know, also where the screen is quiet."""
-        ...
-
-    def say(self, *lines: str) -> None:
-        """Show what goes on, a sentence a line."""
-        ...
-
-    def tell(self, line: str) -> None:
-        """Show what goes on, at once."""
-        ...
-
-    def begin(self, job: SearchJob, n_done: int) -> None:
-        """Show that a search begins, of which so many fits are done already."""
-        ...
-
-    def bar(self, unit: str, total: int | None, n_done: int) -> AbstractContextManager[Any]:
-        """Return a progress bar as tqdm's."""
-        ...
-
-    def trained(self, bar: Any, result: TrialResult, n_parameters: int) -> None:
-        """Show that a stack is trained, while this bar is shown."""
-        ...
-
-    def trials(self, n_trials: int, n_done: int) -> AbstractContextManager[Callable[[str], None]]:
-        """Return what is called with a line for each trial of an adaptive search that ends."""
-        ...
-
-
-class Terminal:
-    """Standard output for what goes on, standard error for warnings and the bar.
+class Screen:
+    """A terminal: standard output for what goes on, standard error for warnings and the bar.
 
     Args:
         quiet: Show nothing but warnings.
@@ -71,48 +28,39 @@ class Terminal:
         self.is_quiet, self._is_verbose = quiet, verbose
 
     def warn(self, warnings: Iterable[str]) -> None:
-        """See :class:`Screen`."""
+        """Show what looks odd."""
         for warning in warnings:
             warn(f"warning: {warning}")
 
     def note(self, line: str) -> None:
-        """See :class:`Screen`."""
+        """Show what is worth to know, also where the screen is quiet."""
         warn(line)
 
-    def say(self, *lines: str) -> None:
-        """See :class:`Screen`."""
+    def say(self, *lines: str, flush: bool = False) -> None:
+        """Show what goes on, a sentence a line; with ``flush`` at once."""
         if not self.is_quiet:
-            say(*lines)
-
-    def begin(self, job: SearchJob, n_done: int) -> None:
-        """See :class:`Screen`."""
-        self.say(*job.plan(n_done))
+            say(*lines, flush=flush)
 
     def bar(self, unit: str, total: int | None, n_done: int) -> AbstractContextManager[Any]:
-        """See :class:`Screen`."""
+        """Return a progress bar as tqdm's."""
         shown: AbstractContextManager[Any] = _bar()(
             unit=unit, total=total, initial=n_done, disable=self.is_quiet or sys.stderr is None
         )
         return shown
 
     def trained(self, bar: Any, result: TrialResult, n_parameters: int) -> None:
-        """See :class:`Screen`."""
+        """Show that a stack is trained, while this bar is shown."""
         if self._is_verbose:
             text = result.failure or f"test loss {result.loss:.5f}"
             size = f"{n_parameters:,} parameters"
             bar.write(escaped(f"{result.trial.name:>20}  {text}  {size}  {result.seconds:.2f} s"))
 
     def trials(self, n_trials: int, n_done: int) -> AbstractContextManager[Callable[[str], None]]:
-        """See :class:`Screen`."""
-        return nullcontext(self.tell)
-
-    def tell(self, line: str) -> None:
-        """See :class:`Screen`."""
-        if not self.is_quiet:
-            say(line, flush=True)
+        """Return what is called with a line for each trial of an adaptive search that ends."""
+        return nullcontext(partial(self.say, flush=True))
 
 
-class Python(Terminal):
+class Python(Screen):
     """A caller in Python: warnings are Python's, and all that is shown is a bar, in a notebook a widget."""
 
     def warn(self, warnings_: Iterable[str]) -> None:
@@ -124,11 +72,8 @@ class Python(Terminal):
         """See :class:`Screen`."""
         self.warn([line])
 
-    def say(self, *lines: str) -> None:
+    def say(self, *lines: str, flush: bool = False) -> None:
         """Show nothing: the result says it."""
-
-    def tell(self, line: str) -> None:
-        """Show nothing, as :meth:`say`."""
 
     def bar(self, unit: str, total: int | None, n_done: int) -> AbstractContextManager[Any]:
         """See :class:`Screen`."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from optuna.storages import BaseStorage, InMemoryStorage
@@ -18,6 +17,7 @@ from autoenc.record.record import keep_study_aside
 from autoenc.record.runs import TrackedRun
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults, write_reports
+from autoenc.report.files import Written
 from autoenc.report.live import LiveView
 from autoenc.searching import run_fits
 from autoenc.searching.finalists import check_repeats
@@ -88,7 +88,7 @@ def run_search(job: SearchJob, screen: Screen, train: Callable[[Training], None]
     check_repeats(job.division, job.settings.folds, job.settings.finalists)
     if measured := job.choose_engine():
         screen.say(*choice_lines(job.engine, measured))
-    note = job.note(job.recorded_note())
+    note = job.note(next((record.search for record in job.recorded()), {}))
     screen.warn(job.warnings())
     with ExitStack() as stack:
         cluster = open_cluster(
@@ -128,7 +128,7 @@ def _run(
     pending = _pending(job, results, job.settings.retry_failed)
     again = results.judged_again
     repeated = {fit for trial in again.repeats for fit in trial.fits} if again is not None else set[Fit]()
-    screen.begin(job, len(job.fits) - sum(fit not in repeated for fit in pending))
+    screen.say(*job.plan(len(job.fits) - sum(fit not in repeated for fit in pending)))
     with StopOnSignals() as signals, ExitStack() as stack:
         run = stack.enter_context(_tracked(job)) if job.is_on_disk else None
         track = job.settings.track if job.is_on_disk else None
@@ -151,7 +151,7 @@ def _run(
 
 def _report(
     job: SearchJob, record: FitRecord, results: SearchResults, signals: StopOnSignals, live: LiveView
-) -> list[tuple[str, Path]]:
+) -> Written:
     """Return every file that a search leaves; a word for each, and the file."""
     together = write_ensemble(job, record, results, signals.flag)
     drawing = not signals.number  # what was stopped ends at once; analyze draws

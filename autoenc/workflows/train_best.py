@@ -14,6 +14,7 @@ from autoenc.engines import Outcome, Recipe, Stopped
 from autoenc.errors import InputError
 from autoenc.record.runs import TrackedRun
 from autoenc.record.single_precision import as_recorded
+from autoenc.report.files import Written
 from autoenc.report.full_training import FullResult, write_full
 from autoenc.searching.inputs import prepare_inputs
 from autoenc.searching.ready import make_ready
@@ -51,13 +52,13 @@ class FullRun:
         signals: Which signal stopped it, if one did.
         result: What it came to; None if it failed or was stopped.
         failure: Why it failed.
-        written: The output files, with a word for each.
+        written: The output files.
     """
 
     signals: StopOnSignals
     result: FullResult | None = None
     failure: str | None = None
-    written: list[tuple[str, Path]] | None = None
+    written: Written | None = None
 
 
 def train_best(settings: TrainBestSettings, screen: Screen) -> FullRun:

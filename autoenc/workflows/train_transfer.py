@@ -28,7 +28,7 @@ from autoenc.two_stage.record import data_of, read_study, refuse_ended_tables, s
 from autoenc.two_stage.space import configuration
 from autoenc.two_stage.stages import Stages, TrainingFailed
 from autoenc.workflows.chosen import complete_trial
-from autoenc.workflows.screen import Screen, Terminal
+from autoenc.workflows.screen import Screen
 
 __all__ = ["train_best_of_transfer", "train_best_transfer", "train_both", "train_trial"]
 
@@ -131,7 +131,7 @@ def train_best_transfer(
         OSError: If the file cannot be written.
     """
     chosen = ChosenTransfer.of(folder, options or {}, number, storage)
-    return _train(chosen, output or folder / "best_model.pth", Terminal(quiet=True))
+    return _train(chosen, output or folder / "best_model.pth", Screen(quiet=True))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from autoenc.record.lock import RecordLock, file_lock
 from autoenc.record.record import Record
 from autoenc.record.runs import TrackedRun
 from autoenc.report.durations import duration_text
+from autoenc.report.files import Written
 from autoenc.report.transfer_reports import write_pictures, write_tables
 from autoenc.report.transfer_results import TransferResults
 from autoenc.report.trials_table import scores_text
@@ -91,7 +92,7 @@ class TransferLog:
     def __call__(self, line: str) -> None:
         """Tell a line."""
         self.keep(line)
-        self.screen.tell(line)
+        self.screen.say(line, flush=True)
 
     def keep(self, line: str) -> None:
         """Write a line into the file alone.
@@ -188,7 +189,7 @@ class TransferSearch:
         Raises:
             Exception: Whatever the machine could not do; what was recorded by then stands.
         """
-        job, study, signals, written = self.job, self.study, self.signals, list[tuple[str, Path]]()
+        job, study, signals, written = self.job, self.study, self.signals, Written()
         if not job.is_on_disk:
             self._train()
             return TransferRun(self.results, written, signals)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ import optuna
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from autoenc.engines.contract import Family
+from autoenc.engines.recipe import Family
 from autoenc.record.fits import FitRecord
 from autoenc.record.lock import RecordLock, file_lock
 from autoenc.record.record import Record
@@ -38,7 +39,7 @@ from autoenc.tuning.study import open_tune_record
 from autoenc.tuning.trials import judge_finalists, run_tuning
 from autoenc.workflows.ended import Ended
 from autoenc.workflows.ensemble import write_tune_ensemble
-from autoenc.workflows.full_training import TuneModels
+from autoenc.workflows.full_training import best_of_tune
 from autoenc.workflows.screen import Screen
 from autoenc.workflows.tracking import curves_of, metrics_of
 from autoenc.workflows.tune_plan import tune_plan
@@ -123,7 +124,7 @@ class TuneSearch:
     @property
     def results(self) -> TuneResults:
         """What the record holds now."""
-        return TuneResults(self.study, TuneModels(self.study, self.job).best)
+        return TuneResults(self.study, partial(best_of_tune, self.study, lambda: self.job))
 
     def run(self) -> TuneRun:
         """Run the trials that the record does not hold yet, and write the reports.

@@ -6,7 +6,7 @@ import optuna
 from optuna.samplers import RandomSampler
 
 from autoenc.engines import Fit
-from autoenc.engines.contract import Family
+from autoenc.engines.recipe import Family
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report.durations import duration_text
 from autoenc.report.tuning import steps_of

@@ -18,8 +18,8 @@ from autoenc.engines.calibration import (
     calibration_factors,
     hardly_varies,
 )
-from autoenc.engines.contract import BEFORE
 from autoenc.engines.explained import explained_by_column
+from autoenc.engines.fit import BEFORE
 from autoenc.engines.native import NativeEngine
 
 RECIPE = Recipe(

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from autoenc.analysis.baselines import baseline_losses, pca_explained
 from autoenc.data.division import Division
 from autoenc.data.table import Table
-from autoenc.engines import Recipe, Split, contract, explained, pca_start
+from autoenc.engines import Recipe, Split, explained, pca_start, split
 from autoenc.engines.explained import explained_by_column
 from autoenc.engines.pca_start import column_means, filled_rows
+from autoenc.engines.recipe import ScalingKind
 
 SHAPES = ((300, 1), (301, 2), (257, 7), (40, 90), (5, 3))
 
@@ -34,7 +35,7 @@ def make_split(shape: tuple[int, int], missing: float, is_fold: bool = False) ->
 @pytest.fixture(params=[16, 2**20], ids=["many blocks", "one block"])
 def cells_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
-        (contract, "_CELLS_AT_ONCE"), (pca_start, "_CELLS_AT_ONCE"), (explained, "_CELLS_IN_DOUBLE"),
+        (split, "_CELLS_AT_ONCE"), (pca_start, "_CELLS_AT_ONCE"), (explained, "_CELLS_IN_DOUBLE"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, request.param)
 
@@ -120,6 +121,6 @@ class TestMemory:
         assert peak_of(lambda: task(split)) < most * self.table_bytes
 
     @pytest.mark.parametrize("kind", ["maxabs", "standard"])
-    def test_of_a_division(self, kind: contract.ScalingKind) -> None:
+    def test_of_a_division(self, kind: ScalingKind) -> None:
         # The scaled table itself, row numbers, and no copy of the rows in double precision.
         assert peak_of(Division(self.table, kind, 42).split) < 2.2 * self.table_bytes

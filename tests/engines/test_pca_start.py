@@ -15,7 +15,7 @@ from autoenc import InputError, load_model
 from autoenc.analysis.baselines import baseline_losses
 from autoenc.data.scaling import Scaling
 from autoenc.engines import Fit, Recipe, Split
-from autoenc.engines.contract import BEFORE
+from autoenc.engines.fit import BEFORE
 from autoenc.engines.native import NativeEngine
 from autoenc.engines.pca_start import fit_pca, start_of
 from autoenc.engines.torch_loop import TorchEngine

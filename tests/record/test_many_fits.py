@@ -14,7 +14,8 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from autoenc.engines.contract import Fit, Outcome, Recipe
+from autoenc.engines.fit import Fit, Outcome
+from autoenc.engines.recipe import Recipe
 from autoenc.errors import InputError
 from autoenc.record import fits as fits_module
 from autoenc.record.digest import digest_of

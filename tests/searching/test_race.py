@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoenc.engines import Fit, Outcome
-from autoenc.engines.contract import BEFORE
+from autoenc.engines.fit import BEFORE
 from autoenc.searching.portfolio import portfolio, variations
 from autoenc.searching.race import Race
 from autoenc.settings.fit import FitSettings, RaceSettings, TableProfile, search_settings

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Fit, Recipe, Split
+from autoenc.engines.fit import Fit
 from autoenc.engines.randomness import CORRUPTION, NOISE, batch_order
+from autoenc.engines.recipe import Recipe
+from autoenc.engines.split import Split
 from autoenc.engines.stacks.hashes import keys_of_steps
 from autoenc.engines.stacks.tables import DeviceTables
 

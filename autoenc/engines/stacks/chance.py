@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 import torch
 
-from autoenc.engines.contract import Fit
+from autoenc.engines.fit import Fit
 from autoenc.engines.stacks.batches import Batches, grouped, hidden_share
 from autoenc.engines.stacks.hashes import combine, normal_of, sortable, threshold_of
 from autoenc.engines.stacks.network import StackNetwork, by_model

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autoenc.engines.contract import Fit, Split
+from autoenc.engines.fit import Fit
+from autoenc.engines.split import Split
 from autoenc.engines.stacks.network import padded_shapes
 from autoenc.models.grid import NetworkShape
 

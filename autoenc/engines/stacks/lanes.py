@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from autoenc.engines.contract import Answer, Outcome, Stopped
+from autoenc.engines.contract import Answer, Stopped
+from autoenc.engines.fit import Outcome
 from autoenc.engines.stacks.places import Place, causes_of
 from autoenc.errors import InputError
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Recipe
+from autoenc.engines.recipe import Recipe
 from autoenc.engines.stacks.network import StackNetwork, by_model
 
 __all__ = ["loss_sums", "losses_of", "measured_losses"]

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from autoenc.engines.contract import Activation, State
+from autoenc.engines.fit import State
+from autoenc.engines.recipe import Activation
 from autoenc.engines.stacks.padded_norm import PaddedNorm
 from autoenc.models.grid import LayerShape, NetworkShape
 from autoenc.models.network import NORM_EPS

@@ -111,15 +111,14 @@ class CUDA:
 
     Args:
         index: Of the device.
-        tf32: Whether products of float32 may be rounded to 10 bits, which is faster and less exact.
     """
 
     n_at_once = 512
     n_lanes = 8  # the operations of a small stack leave most of a GPU to others
     shrinks_below = 0.5  # a stack that is cut is captured anew
 
-    def __init__(self, index: int = 0, tf32: bool = False) -> None:
-        self.device, self._tf32 = torch.device("cuda", index), tf32
+    def __init__(self, index: int = 0) -> None:
+        self.device = torch.device("cuda", index)
         self._streams: dict[int, torch.cuda.Stream] = {}
         self._lock, self._n_threads, self._before = threading.Lock(), 0, False
 
@@ -156,11 +155,11 @@ class CUDA:
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """Set the device, and how exact products of float32 are; the last thread to end gives that back."""
+        """Set the device, and that products of float32 are exact; the last thread to end gives that back."""
         matmul = torch.backends.cuda.matmul
         with self._lock:
             if not self._n_threads:
-                self._before, matmul.allow_tf32 = matmul.allow_tf32, self._tf32
+                self._before, matmul.allow_tf32 = matmul.allow_tf32, False
             self._n_threads += 1
         try:
             with torch.cuda.device(self.device):

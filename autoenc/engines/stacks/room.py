@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from autoenc.engines.contract import Fit, Split
+from autoenc.engines.fit import Fit
+from autoenc.engines.split import Split
 from autoenc.engines.stacks.division import Candidate, stack_bytes
 from autoenc.errors import InputError
 from autoenc.models.grid import format_architecture

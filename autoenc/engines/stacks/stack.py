@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Fit, Split, State, StopFlag
+from autoenc.engines.contract import StopFlag
+from autoenc.engines.fit import Fit, State
+from autoenc.engines.split import Split
 from autoenc.engines.stacks.batches import Batches, grouped
 from autoenc.engines.stacks.losses import measured_losses
 from autoenc.engines.stacks.network import StackNetwork

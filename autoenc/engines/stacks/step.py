@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Fit, StopFlag, Stopped
+from autoenc.engines.contract import StopFlag, Stopped
+from autoenc.engines.fit import Fit
 from autoenc.engines.stacks.batches import ADAM_EPS, BETAS, Batches
 from autoenc.engines.stacks.chance import Chance
 from autoenc.engines.stacks.losses import loss_sums, losses_of

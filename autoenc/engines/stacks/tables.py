@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import Split
+from autoenc.engines.split import Split
 
 _ROWS = 65536  # that are copied at once
 

@@ -13,6 +13,7 @@ import pandas as pd
 from autoenc.data.given import FRAME
 from autoenc.data.read import read_table
 from autoenc.errors import InputError
+from autoenc.report.labels import percent
 from autoenc.report.notebook import parted
 from autoenc.report.page.headline import Kept, headline, kept_of
 from autoenc.report.page.model_rows import ModelRows, model_rows
@@ -98,7 +99,7 @@ def _profile(rows: ModelRows | None) -> dict[str, Any]:
         return {}
     columns = rows.quality.columns
     missing = sum(column.missing for column in columns) / len(columns)
-    return {"n_rows": rows.n_rows, "n_columns": len(columns), "missing_cells": f"{100 * missing:.1f} %"}
+    return {"n_rows": rows.n_rows, "n_columns": len(columns), "missing_cells": percent(missing)}
 
 
 def _curves(results: Any) -> dict[str, list[float]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from autoenc.report.fit_answer import layers_in_words, n_as_good
+from autoenc.report.labels import percent
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import StudyResults, TuneResults
 from autoenc.settings import RaceSettings
@@ -76,8 +77,8 @@ def _kept_lines(results: SearchResults) -> list[str]:
         explained, rows = holdout.explained, "rows that were set aside"
         pca = results.held_out_baselines.get("pca_explained")
     if explained is not None:
-        beside = "" if pca is None else f"; PCA of the same size explains {_share(pca)}"
-        lines.append(f"It explains {_share(explained)} of the variance of {rows}{beside}.")
+        beside = "" if pca is None else f"; PCA of the same size explains {percent(pca)}"
+        lines.append(f"It explains {percent(explained)} of the variance of {rows}{beside}.")
     return lines
 
 
@@ -97,7 +98,7 @@ def _behind(kept: float, other: float) -> str:
     if kept <= 0:
         return ""
     behind = other / kept - 1
-    return f", whose loss is {_share(abs(behind))} {'higher' if behind >= 0 else 'lower'}"
+    return f", whose loss is {percent(abs(behind))} {'higher' if behind >= 0 else 'lower'}"
 
 
 def _how_sure(results: SearchResults) -> str:
@@ -140,13 +141,9 @@ def _study_lines(results: StudyResults) -> list[str]:
     lines = [f"{name}, with a value of {best.value:.4g}."]
     if len(results.ranked) > 1 and best.value and best.value > 0:
         second = results.ranked[1]
-        behind = _share((second.value or 0.0) / best.value - 1)
+        behind = percent((second.value or 0.0) / best.value - 1)
         lines.append(f"Next is trial {second.number}, {behind} higher.")
     if len(results.ranked) > 1:
         tied = results.ties()[0]
         lines.append(_ties_line(None if tied is None else len(tied) - 1, len(results.ranked) - 1))
     return lines
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.1f} %"

@@ -8,37 +8,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from autoenc import __version__
-from autoenc.errors import InputError
+from autoenc.errors import needing
 from autoenc.report.fit_answer import enough_units
-from autoenc.report.page.content import Content, content_of
+from autoenc.report.labels import percent
+from autoenc.report.page.content import Content
 from autoenc.report.page.headline import Kept
-from autoenc.system.paths import utf8, write_atomically
 from autoenc.system.text import escaped
 
-if TYPE_CHECKING:
-    from autoenc.report.base import Results
-
-__all__ = ["page_of", "write_page"]
+__all__ = ["page_of"]
 
 _HERE = Path(__file__).parent
 _SCRIPT_ENDS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _HIDDEN = ("retry_failed", "dry_run", "verify", "fresh", "quiet", "verbose", "shard")
-
-
-def write_page(results: Sequence[Results], path: Path, data: Any = None) -> None:
-    """Write one page about searches; see :meth:`.Results.report`.
-
-    Raises:
-        InputError: If packages are not installed.
-        OSError: If the file cannot be written; an earlier one is then as it was.
-    """
-    write_atomically(path, utf8(page_of([content_of(one, data) for one in results])), follow_link=True)
 
 
 def page_of(contents: Sequence[Content]) -> str:
@@ -47,13 +34,9 @@ def page_of(contents: Sequence[Content]) -> str:
     Raises:
         InputError: If packages are not installed.
     """
-    try:
+    with needing("a report needs packages that are not installed", "report"):
         import jinja2
         from plotly.offline import get_plotlyjs
-    except ImportError:
-        raise InputError(
-            "a report needs packages that are not installed: pip install 'autoenc[report]'"
-        ) from None
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -166,4 +149,4 @@ def _unbroken(text: str) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f} %"
+    return "" if value is None else percent(value)

@@ -1,0 +1,101 @@
+"""Scaled data, divided into rows to train on and rows to test on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Split"]
+
+_CELLS_AT_ONCE = 2**17  # of columns whose deviations are taken together
+
+
+@dataclass(frozen=True)
+class Split:
+    """Scaled data with the rows to train on and the rows to test on.
+
+    Attributes:
+        values: float32 ``[rows, columns]``, C-contiguous, NaN where a cell is missing.
+        train, test: int64 ``[n]``, row indices into ``values``.
+        original: ``[rows, columns]`` before scaling, where that is needed to judge: where a column is bent,
+            or left out of the loss though it varies. None where columns are only moved and stretched.
+        undo: Takes scaled values back to the original units; None without ``original``.
+        groups: int64 ``[columns]``, for indicators of categories a number that those of one column share, for
+            others a negative one; None where there are no indicators.
+        is_fold: Whether it is one of several folds, whose deviations are taken over all their rows.
+    """
+
+    values: NDArray[np.float32]
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    original: NDArray[np.floating] | None = None
+    undo: Callable[[NDArray[np.floating]], NDArray[np.float64]] | None = None
+    groups: NDArray[np.int64] | None = None
+    is_fold: bool = False
+
+    def target(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what reconstructions are judged by, ``[n, columns]``; see ``original``."""
+        values = self.values if self.original is None else self.original
+        return values[rows].astype(np.float64)
+
+    @cached_property
+    def is_left_out(self) -> NDArray[np.bool_]:
+        """Columns without a scaled cell in the training rows, ``[columns]``: no network learns them."""
+        left_out = np.ones(self.values.shape[1], bool)
+        for start in range(0, self.train.size, 4096):
+            left_out &= np.isnan(self.values[self.train[start : start + 4096]]).all(axis=0)
+        return left_out
+
+    @cached_property
+    def deviations(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Means over the training rows, squared deviations from them, and which columns can be judged.
+
+        Returns:
+            Each ``[columns]``; the squared deviations are sums over the observed cells of the test rows, of a
+            fold those of all its rows in proportion to them. A column can be judged that varies in the
+            training rows and deviates in the test rows.
+        """
+        n_columns = self.values.shape[1]
+        mean, total = np.zeros(n_columns), np.zeros(n_columns)
+        values = self.values if self.original is None else self.original
+        n_at_once = max(1, _CELLS_AT_ONCE // max(1, self.train.size))  # the rows are never copied as a whole
+        for start in range(0, n_columns, n_at_once):
+            block = slice(start, start + n_at_once)
+            sides = (values[rows, block].T for rows in (self.train, self.test))
+            train, test = (np.ascontiguousarray(side, np.float64) for side in sides)
+            for columns, in_train, in_test in _by_count(train, test):
+                varies = in_train.max(axis=1) > in_train.min(axis=1)
+                columns, in_train, in_test = columns[varies] + start, in_train[varies], in_test[varies]
+                means = in_train.mean(axis=1)
+                mean[columns] = means
+                total[columns] = np.square(in_test - means[:, None]).sum(axis=1)
+                if self.is_fold:
+                    n_train, n_test = in_train.shape[1], in_test.shape[1]
+                    of_train = np.square(in_train - means[:, None]).sum(axis=1)
+                    total[columns] = (total[columns] + of_train) * (n_test / (n_train + n_test))
+        return mean, total, total > 0
+
+
+def _by_count(
+    train: NDArray[np.float64], test: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield columns with as many observed cells as each other, and these cells of both sides.
+
+    Args:
+        train: ``[columns, training rows]``, NaN where a cell is missing.
+        test: ``[columns, test rows]``.
+
+    Returns:
+        Places of the columns ``[n]``, and the observed cells of each ``[n, cells]``.
+    """
+    seen_train, seen_test = ~np.isnan(train), ~np.isnan(test)
+    counts = np.stack([seen_train.sum(axis=1), seen_test.sum(axis=1)], axis=1)
+    for n_train, n_test in np.unique(counts, axis=0).tolist():
+        if n_train and n_test:
+            columns = np.flatnonzero((counts == (n_train, n_test)).all(axis=1))
+            in_train = train[columns][seen_train[columns]].reshape(columns.size, n_train)
+            yield columns, in_train, test[columns][seen_test[columns]].reshape(columns.size, n_test)

@@ -13,9 +13,9 @@ from autoenc.data.division import HOLDOUT
 from autoenc.data.given import FRAME
 from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.finalists import finalist_lines
-from autoenc.report.labels import percent
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared, tie_lines
+from autoenc.report.words import percent
 from autoenc.searching.trials import TrialResult
 
 __all__ = ["answer_lines", "baselines_line", "compared_with_baseline", "worse_lines"]

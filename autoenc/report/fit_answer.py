@@ -8,8 +8,8 @@ from autoenc.analysis.cells import cells_lines
 from autoenc.analysis.surest import gain_over
 from autoenc.engines import Recipe
 from autoenc.models.grid import format_architecture
-from autoenc.report.labels import percent
 from autoenc.report.results import SearchResults
+from autoenc.report.words import percent
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.system.text import counted
 

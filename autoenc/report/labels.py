@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from autoenc.system.text import escaped
 
-__all__ = ["first_of", "listed_values", "percent", "picture_name", "rounded", "wrapped_name"]
+__all__ = ["picture_name", "wrapped_name"]
 
 _LONGEST = 40
 _MOST_LINES = 4
-
-
-def percent(share: float) -> str:
-    """Return a share in percent, e.g. ``61.5 %``."""
-    return f"{100 * share:.1f} %"
-
-
-def rounded(value: object, digits: int) -> str:
-    """Return a value as text, a number that is not whole by its first digits."""
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-
-def first_of(names: Sequence[str], most: int, between: str) -> str:
-    """Return the first of some names, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return between.join(names[:most]) + more
-
-
-def listed_values(values: Sequence[object], noun: str) -> str:
-    """Return values of an option as they are given with their noun, e.g. ``20,100 epochs``, ``1 epoch``."""
-    return f"{','.join(map(str, values))} {noun}" + ("" if [*values] == [1] else "s")
 
 
 def picture_name(name: object, longest: int = _LONGEST) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from autoenc.report.labels import rounded
+from autoenc.report.words import rounded
 from autoenc.system.text import escaped
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from autoenc.report.answer import baselines_line, worse_lines
 from autoenc.report.beside import ensemble_lines, warm_start_lines
-from autoenc.report.labels import first_of, listed_values
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared
+from autoenc.report.words import first_of, listed_values
 from autoenc.searching.trials import TrialResult
 from autoenc.system.text import counted
 

@@ -20,9 +20,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 
 from autoenc.analysis.observations import Observations
 from autoenc.report.cells import csv_lines
-from autoenc.report.labels import picture_name, rounded
+from autoenc.report.labels import picture_name
 from autoenc.report.plots import new_figure
 from autoenc.report.study_parameters import colour_norm
+from autoenc.report.words import rounded
 from autoenc.system.text import counted
 
 __all__ = ["PivotPlot", "draw_pivot", "pivot_csv", "pivot_plot"]

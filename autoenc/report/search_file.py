@@ -10,7 +10,7 @@ import yaml
 
 from autoenc.analysis.narrowing import Narrowed
 from autoenc.analysis.observations import Observations
-from autoenc.report.labels import rounded
+from autoenc.report.words import rounded
 from autoenc.settings import Settings, TransferSettings, TuneSettings
 from autoenc.settings.options import options_of
 

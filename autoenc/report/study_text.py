@@ -11,9 +11,9 @@ from optuna.trial import FrozenTrial
 from autoenc.analysis.study import count_states, ranked_trials, search_space, study_trials
 from autoenc.report.finalists import finalist_lines
 from autoenc.report.importances import study_importances
-from autoenc.report.labels import rounded
 from autoenc.report.study_tables import describe_distribution
 from autoenc.report.ties import Ties, trial_tie_lines
+from autoenc.report.words import rounded
 from autoenc.searching.finalists import Finalist
 from autoenc.system.text import escaped
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autoenc.report.labels import first_of
 from autoenc.report.results import SearchResults
+from autoenc.report.words import first_of
 
 __all__ = ["Ties", "not_compared", "tie_lines", "tied_names", "ties_document", "trial_tie_lines"]
 

@@ -7,8 +7,8 @@ from optuna.trial import FrozenTrial
 
 from autoenc.analysis.study import count_states, ranked_trials, study_trials
 from autoenc.report.finalists import finalist_lines
-from autoenc.report.labels import rounded
 from autoenc.report.ties import trial_tie_lines
+from autoenc.report.words import rounded
 from autoenc.two_stage.finalists import compare, kept_trial, ties_of
 
 __all__ = ["search_lines"]

@@ -14,7 +14,7 @@ from autoenc.analysis.baselines import above_pca
 from autoenc.analysis.study import duration_s, parameter_names, study_trials
 from autoenc.record.record import TUNE
 from autoenc.report.cells import csv_lines
-from autoenc.report.labels import first_of, percent, rounded
+from autoenc.report.words import first_of, percent, rounded
 from autoenc.system.strict_json import finite
 
 __all__ = [

@@ -18,7 +18,7 @@ from autoenc.engines import Fit, Outcome
 from autoenc.engines.calibration import hardly_varies
 from autoenc.report import SearchResults
 from autoenc.report.fit_answer import enough_units
-from autoenc.report.labels import percent
+from autoenc.report.words import percent
 from autoenc.searching.fits import run_in_time
 from autoenc.searching.inputs import prepare_inputs, table_warnings
 from autoenc.searching.race import Race

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autoenc.engines import Engine, Fit, Outcome, make_engine
-from autoenc.report.durations import duration_text
-from autoenc.report.labels import listed_values
+from autoenc.report.words import duration_text, listed_values
 from autoenc.searching.choice import Estimate, candidates, estimates
 from autoenc.searching.finalists import check_repeats, n_judgements, plan_line
 from autoenc.searching.memory import estimate_bytes, memory_text

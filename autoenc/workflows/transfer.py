@@ -20,11 +20,11 @@ from autoenc.models.grid import format_architecture
 from autoenc.record.lock import RecordLock, file_lock
 from autoenc.record.record import Record
 from autoenc.record.runs import TrackedRun
-from autoenc.report.durations import duration_text
 from autoenc.report.files import Written
 from autoenc.report.transfer_reports import write_pictures, write_tables
 from autoenc.report.transfer_results import TransferResults
 from autoenc.report.trials_table import scores_text
+from autoenc.report.words import duration_text
 from autoenc.searching.executors import Threads
 from autoenc.searching.finalists import n_judgements
 from autoenc.searching.inputs import open_cluster, sign_warnings

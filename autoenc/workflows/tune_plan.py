@@ -8,8 +8,8 @@ from optuna.samplers import RandomSampler
 from autoenc.engines import Fit
 from autoenc.engines.recipe import Family
 from autoenc.record.storage import journal_path, open_storage
-from autoenc.report.durations import duration_text
 from autoenc.report.tuning import steps_of
+from autoenc.report.words import duration_text
 from autoenc.searching.estimate import estimate_seconds
 from autoenc.searching.finalists import n_judgements, plan_line
 from autoenc.searching.memory import estimate_bytes, memory_text

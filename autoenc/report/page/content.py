@@ -13,11 +13,11 @@ import pandas as pd
 from autoenc.data.given import FRAME
 from autoenc.data.read import read_table
 from autoenc.errors import InputError
-from autoenc.report.labels import percent
 from autoenc.report.notebook import parted
 from autoenc.report.page.headline import Kept, headline, kept_of
 from autoenc.report.page.model_rows import ModelRows, model_rows
 from autoenc.report.page.provenance import provenance_of
+from autoenc.report.words import percent
 from autoenc.settings.dialects import Dialect
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from autoenc.report.fit_answer import layers_in_words, n_as_good
-from autoenc.report.labels import percent
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import StudyResults, TuneResults
+from autoenc.report.words import percent
 from autoenc.settings import RaceSettings
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ import pandas as pd
 from autoenc import __version__
 from autoenc.errors import needing
 from autoenc.report.fit_answer import enough_units
-from autoenc.report.labels import percent
 from autoenc.report.page.content import Content
 from autoenc.report.page.headline import Kept
+from autoenc.report.words import percent
 from autoenc.system.text import escaped
 
 __all__ = ["page_of"]

@@ -301,8 +301,16 @@ def _coerced(column: pd.Series) -> pd.Series:
     return numbers
 
 
-def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarray:
+def numeric_column(
+    frame: pd.DataFrame, name: str, path: str | Path, may_be_left_out: bool = False
+) -> np.ndarray:
     """Return one column in double precision, with NaN where a cell is missing.
+
+    Args:
+        frame: Holds the column.
+        name: The column's.
+        path: Where the frame is from, for messages.
+        may_be_left_out: Whether a table can do without the column, which a message then names as a way.
 
     Raises:
         InputError: If a cell is text or too large; it names row and column.
@@ -314,7 +322,9 @@ def numeric_column(frame: pd.DataFrame, name: str, path: str | Path) -> np.ndarr
         numbers = _coerced(column)
         wrong = np.flatnonzero(column.notna().to_numpy() & numbers.isna().to_numpy())
         if wrong.size:
-            raise InputError(_bad_cell(path, name, wrong, column, "is not a number"))
+            way = f", or leave the column out with --exclude {as_value([name])}"
+            is_named = may_be_left_out and len(name) < 30
+            raise InputError(_bad_cell(path, name, wrong, column, "is not a number") + way * is_named)
         column = numbers
     if pd.api.types.is_complex_dtype(column):
         raise InputError(f"{path}: column {name!r} holds complex numbers; real ones are needed")

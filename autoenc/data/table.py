@@ -204,7 +204,7 @@ def table_of(
         return _encoded(read, features, columns, exclude, kept_labels, max_categories)
     names, left_out = choose_columns(features, name, columns, exclude)
     try:
-        values, names, odd = _values(frame, name, names)
+        values, names, odd = _values(frame, name, names, columns is not None)
     except MemoryError:
         raise OSError(errno.ENOMEM, "there is not enough memory for this table", name) from None
     suspects = odd_columns(values, names, look_for_identifiers=columns is None)
@@ -229,7 +229,7 @@ def _encoded(
         names = [column for column in COPUS_COLUMNS if column in names]
     encoding, left_out = recognize(frame, names, name, read.truth, max_categories, asked)
     numbers = [feature.name for feature in encoding.features if isinstance(feature, Number)]
-    as_numbers = {column: numeric_column(frame, column, name) for column in numbers}
+    as_numbers = {column: numeric_column(frame, column, name, not asked) for column in numbers}
     try:
         values = encoding.encode(with_columns(frame, as_numbers))
     except InputError as error:
@@ -243,12 +243,12 @@ def _encoded(
 
 
 def _values(
-    frame: pd.DataFrame, name: str, names: list[str]
+    frame: pd.DataFrame, name: str, names: list[str], asked: bool
 ) -> tuple[NDArray[np.float64], list[str], list[str]]:
     """Return cells and names of the columns that have an observed cell, and what is odd about columns."""
     values = _whole(frame, names)
     if values is None:
-        values = _collected(frame, name, names)
+        values = _collected(frame, name, names, asked)
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
     for j in np.flatnonzero(too_large(low) | too_large(high))[:1]:
         numeric_column(frame, names[j], name)  # says which cell it is
@@ -266,14 +266,14 @@ def _values(
     return values, names, warnings
 
 
-def _collected(frame: pd.DataFrame, name: str, names: list[str]) -> NDArray[np.float64]:
+def _collected(frame: pd.DataFrame, name: str, names: list[str], asked: bool) -> NDArray[np.float64]:
     """Return the cells of some columns, many at a time, as each column costs."""
     values = np.empty((len(frame), len(names)))
     place_of = {column_name: place for place, column_name in enumerate(frame.columns)}
     places = np.array([place_of[column_name] for column_name in names])
     is_float = (frame.dtypes.iloc[places] == np.float64).to_numpy(bool)
     for j in np.flatnonzero(~is_float):
-        values[:, j] = numeric_column(frame, names[j], name)
+        values[:, j] = numeric_column(frame, names[j], name, not asked)
     floats = np.flatnonzero(is_float)
     n_at_once = max(1, _CELLS_AT_ONCE // max(1, len(frame)))
     for start in range(0, floats.size, n_at_once):

@@ -190,13 +190,21 @@ def test_a_folder_is_refused(tmp_path):
 BAD_TABLES = {
     "no number": ("a,b\nx,y\nz,w\n", None, "has no numeric column; its columns are 'a', 'b'"),
     "all missing": ("a,b\n,\nNA,\n", None, "all cells are missing in a, b"),
-    "text among numbers": ("a,b\n1,2\n3,x\n5,6\n7,8\n", None, "row 2, column 'b': 'x' is not a number"),
+    "text among numbers": (
+        "a,b\n1,2\n3,x\n5,6\n7,8\n",
+        None,
+        r"row 2, column 'b': 'x' is not a number.* --na_values x, or leave the column out with --exclude b$",
+    ),
     "several texts": (
         "a,b\n1,2\n3,x\n5,y\n7,8\n9,1\n",
         None,
         r"row 2, column 'b': 'x' is not a number \(and 1 more cells",
     ),
-    "text in a wanted column": ("a,b\nx,2\ny,3\n", ["a", "b"], "row 1, column 'a': 'x' is not a number"),
+    "text in a wanted column": (
+        "a,b\nx,2\ny,3\n",
+        ["a", "b"],
+        r"row 1, column 'a': 'x' is not a number.* --na_values x$",
+    ),
     "infinity": ("a,b\n1,2\n3,4\ninf,6\n", None, "row 3, column 'a': inf is infinite"),
     "negative infinity": ("a,b\n1,-Infinity\n3,4\n", None, "row 1, column 'b': -inf is infinite"),
     "too large": ("a,b\n1,2\n1e308,4\n", None, r"row 2, column 'a': 1e\+308 is infinite or too large"),

@@ -4,8 +4,10 @@
   const narrow = () => window.innerWidth < 600;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const axis = (title, more) => ({ title: { text: title }, gridcolor: colour("--line"), zerolinecolor: colour("--line"), automargin: true, ...more });
+  // Margins at the sides that depend on labels at the ends of this axis may come and go without an end.
+  const across = (title, more) => axis(title, { automargin: "height", ...more });
   // Of few trials or epochs every one has a tick, and nothing between them.
-  const whole = (title, values) => axis(title, Math.max(...values) - Math.min(...values) < 8 ? { tick0: 0, dtick: 1 } : {});
+  const whole = (title, values) => across(title, Math.max(...values) - Math.min(...values) < 8 ? { tick0: 0, dtick: 1 } : {});
   // Where losses differ by orders of magnitude, the good ones would lie on one line.
   const spread = (values) => {
     const known = values.filter((value) => value !== null);
@@ -15,7 +17,7 @@
   const labels = () => ({ bgcolor: colour("--soft"), bordercolor: colour("--line"), font: { color: colour("--ink") } });
   const layout = (x, y, more) => ({
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("--ink") },
-    margin: { l: 50, r: 10, t: narrow() ? 10 : 32, b: 40 }, xaxis: axis(x), yaxis: axis(y), hovermode: "closest", hoverlabel: labels(),
+    margin: { l: 50, r: 20, t: narrow() ? 10 : 32, b: 40 }, xaxis: across(x), yaxis: axis(y), hovermode: "closest", hoverlabel: labels(),
     legend: narrow() ? { orientation: "h", yref: "container", yanchor: "bottom", y: 0 } : {},
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--line"), activecolor: colour("--ink") }, ...more,
   });
@@ -48,7 +50,7 @@
         x: sizes.parameters, y: sizes.losses, text: sizes.names, mode: "markers",
         hovertemplate: "%{text}<br>%{x:,} parameters: %{y}<extra></extra>",
       }], layout("parameters", measure, {
-        xaxis: axis("parameters", spread(sizes.parameters)), yaxis: axis(measure, spread(sizes.losses)),
+        xaxis: across("parameters", spread(sizes.parameters)), yaxis: axis(measure, spread(sizes.losses)),
       }), config);
     },
     latent(place, { latent }) {

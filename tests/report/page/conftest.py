@@ -19,7 +19,8 @@ _FIRST = """<script>
 window.wrong = [];
 window.addEventListener("error", (event) => wrong.push(String(event.message)));
 window.addEventListener("securitypolicyviolation", (event) => wrong.push(event.violatedDirective));
-for (const kind of ["error", "warn"]) console[kind] = (...words) => wrong.push(words.join(" "));
+const note = (...words) => wrong.push(words.join(" "));
+for (const kind of ["error", "warn", "log", "trace"]) console[kind] = note;
 </script>"""
 _LAST = """<script>
 window.addEventListener("load", async () => {

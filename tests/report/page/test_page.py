@@ -196,6 +196,16 @@ def test_500_stacks_open_in_two_seconds(page: Path, tmp_path: Path, browse: Any)
     assert min(opened_ms) < 2000
 
 
+def test_a_picture_comes_to_an_end_with_its_margins(tmp_path: Path, browse: Any) -> None:
+    """Plotly warns where the label at the end of an axis comes and goes with the margin that it takes."""
+    sizes = {"parameters": [145224, 55960, 144408, 113096], "value": [1.1853, 1.2049, 1.2127, 1.2396]}
+    table = pd.DataFrame({"stack": ["256", "128-64", "256-128", "256-128"], **sizes})
+    path = tmp_path / "report.html"
+    path.write_text(page_of([Content("4 trials", "", [], table, {}, {}, {}, None)]), encoding="utf-8")
+    script = "return {points: document.querySelectorAll('[data-plot=sizes] .points path').length};"
+    assert browse(path, script, width=1280)["points"] == 4
+
+
 def test_34_stacks_and_5000_rows_are_at_most_6_mb(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(6000, 24)), columns=[f"column {j}" for j in range(24)])

@@ -28,7 +28,9 @@ def tie_lines(results: SearchResults) -> list[str]:
             return [f"{'rule':<13} {reason}"]
         return [f"{'ties':<13} {selection.method}"] if results.settings.folds and n_others else []
     n_tied = len(selection.tied) - 1
-    if n_tied:
+    if n_tied and n_others == 1:
+        verdict = "the one other that was compared may be as good as the best"
+    elif n_tied:
         verdict = f"{n_tied:,} of the {n_others:,} others that were compared may be as good as the best"
     elif n_others == 1:
         verdict = "none: the one other that was compared is shown to be worse"
@@ -65,8 +67,10 @@ def trial_tie_lines(ties: Ties, n_trials: int) -> list[str]:
         verdict = f"none: each of the {n_others:,} other trials is shown to be worse"
     else:
         names = first_of(list(map(str, others)), _MOST, ", ")
-        best = f"the lowest value, that of trial {tied[0]}"
-        verdict = f"{len(others):,} of the {n_others:,} other trials may be as good as {best}: {names}"
+        which = (
+            "the one other trial" if n_others == 1 else f"{len(others):,} of the {n_others:,} other trials"
+        )
+        verdict = f"{which} may be as good as the lowest value, that of trial {tied[0]}: {names}"
     return [f"{'ties':<13} {verdict}", f"{'':<13} ({method})"]
 
 

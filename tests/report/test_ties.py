@@ -10,7 +10,7 @@ from autoenc.record.fits import records_in
 from autoenc.record.storage import journal_path, open_storage
 from autoenc.report import SearchResults
 from autoenc.report.overview import overview
-from autoenc.report.ties import tie_lines
+from autoenc.report.ties import tie_lines, trial_tie_lines
 from autoenc.settings import SearchSettings
 
 
@@ -67,3 +67,19 @@ def test_one_standard_error_of_a_single_fit_is_not_claimed(call, table_csv, tmp_
     answer = call(*words(table_csv, tmp_path, "--select", "one_se", "--epochs", "2"))
     assert answer.code == 0
     assert "one_se needs a standard error, of folds or seeds; the lowest loss was kept" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("tied", "n_trials", "said"),
+    [
+        ([4, 2, 0], 9, "2 of the 8 other trials may be as good as the lowest value, that of trial 4: 2, 0"),
+        ([4, 2], 2, "the one other trial may be as good as the lowest value, that of trial 4: 2"),
+        ([4], 2, "none: the one other trial is shown to be worse"),
+        ([4], 9, "none: each of the 8 other trials is shown to be worse"),
+        ([*range(12)], 12, "11 of the 11 other trials may be as good as the lowest value, that of trial 0: "
+         "1, 2, 3, 4, 5, 6, 7, 8 and 3 more"),
+    ],
+)  # fmt: skip
+def test_tied_trials_are_named(tied, n_trials, said) -> None:
+    assert trial_tie_lines((tied, "how"), n_trials) == [f"ties          {said}", f"{'':<13} (how)"]
+    assert trial_tie_lines((None, "not tested: why"), n_trials) == ["ties          not tested: why"]

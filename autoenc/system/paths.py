@@ -218,7 +218,7 @@ def png_content(figure: Figure, metadata: dict[str, str] | None = None) -> Calla
         layout = figure.get_layout_engine()
         if layout is not None:  # here, as savefig would draw everything once more to that end
             layout.execute(figure)
-            figure.set_layout_engine("none")
+            figure.set_layout_engine(None)  # by its name, "none", another that does nothing would stay
         figure.savefig(file, format="png", metadata=metadata, pil_kwargs={"compress_level": _COMPRESSION})
 
     return write

@@ -83,6 +83,10 @@ def __getattr__(name: str) -> Any:
     # Loaded on first use: torch takes seconds to import, and most commands never need it.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import warnings
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    with warnings.catch_warnings():
+        # A notebook without ipywidgets is told so by a library's bar, which is not the one that is shown.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -81,3 +81,22 @@ def test_a_search_loads_what_it_uses_before_its_first_fit(search, tmp_path):
 def test_a_search_that_has_nothing_to_train_loads_nothing_that_draws_or_compiles(search, tmp_path):
     assert "matplotlib" in loaded(f"{search}\ntell()", tmp_path)
     assert loaded(f"{search}\ntell()", tmp_path) - BY_PANDAS == ALWAYS
+
+
+def test_a_notebook_without_widgets_is_told_nothing(tmp_path) -> None:
+    """Optuna imports the bar that complains of it, and the result shows a bar of text."""
+    code = """
+import sys
+from types import SimpleNamespace
+sys.modules |= {"ipywidgets": None, "ipykernel.zmqshell": SimpleNamespace()}
+kernel = SimpleNamespace(config={"IPKernelApp": {}})
+sys.modules["IPython"] = SimpleNamespace(get_ipython=lambda: kernel)
+import autoenc
+autoenc.search
+assert "tqdm.auto" in sys.modules
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=300
+    )
+    assert run.returncode == 0, run.stderr
+    assert "IProgress" not in run.stderr

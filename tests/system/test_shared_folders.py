@@ -115,10 +115,12 @@ def test_a_folder_that_goes_away_during_a_run_is_named(call, options, tmp_path, 
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, "what read the standard output has closed it"),
     ],
 )
-def test_what_stops_a_search_is_told_for_what_it_is(capfd, tmp_path, error, code, told):
+def test_what_stops_a_search_is_told_for_what_it_is(capfd, tmp_path, monkeypatch, error, code, told):
     journal = tmp_path / "study.journal"
     journal.write_text("")
-    assert tell_interrupted(error, tmp_path, str(journal), "again") == code
+    with (tmp_path / "out").open("w") as out:  # which may be given up, as pytest's own may not
+        monkeypatch.setattr("sys.stdout", out)
+        assert tell_interrupted(error, tmp_path, str(journal), "again") == code
     err = capfd.readouterr().err
     assert told in err
     assert ("make room" in err) == (error.errno == errno.ENOSPC)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401  (its modules are no memory of a table)
+import threadpoolctl  # noqa: F401
 from numpy.typing import NDArray
 
 from autoenc.analysis.baselines import baseline_losses, pca_explained

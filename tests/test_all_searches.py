@@ -27,6 +27,8 @@ from autoenc.settings.tune import StrategyName
 from autoenc.workflows import optimizer as optimizer_module
 from autoenc.workflows import transfer as workflow
 
+pytestmark = pytest.mark.slow
+
 DATA = ("--columns", "a,b,c,d", "--epochs", 2, "--jobs", 1, "--quiet")
 GRID = ("search", *DATA, "--latent_dim", 2, "--hidden_dims_search", "3,4,8", "--max_layers", 1)
 TUNE_ = (

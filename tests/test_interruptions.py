@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from processes import results_but_time, start
 
+pytestmark = pytest.mark.slow
+
 GRID = ["--hidden_dims_search", "8,16,32", "--max_layers", "3", "--epochs", "30"]
 N_STACKS = 19
 SEARCHES, KILLS_EACH = 6, 5

@@ -14,6 +14,8 @@ import pytest
 from outputs import outputs_but_time
 from processes import start
 
+pytestmark = pytest.mark.slow
+
 STACKS = ["--hidden_dims_search", "8,16", "--max_layers", "2", "--epochs", "4", "--jobs", "2"]
 SPACE = ["--hidden_size_range", "8,32", "--num_layers_range", "1,2", "--epochs", "4", "--jobs", "1"]
 HEADS = [
@@ -56,7 +58,6 @@ def state(folder: Path) -> dict:
     return json.loads((folder / "search_state.json").read_text())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_file_is_that_of_an_undisturbed_run(name: str, table, tmp_path) -> None:
     command = COMMANDS[name]
@@ -88,7 +89,6 @@ OF_RECORDS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_RECORDS)
 def test_every_file_of_a_command_on_a_record_is_that_of_an_undisturbed_run(
     name: str, records, tmp_path
@@ -129,7 +129,6 @@ def without_stamps(files: dict) -> dict:
     return {re.sub(r"\.\d{4}-\d\d-\d\dT[\d-]+$", ".kept", path): content for path, content in files.items()}
 
 
-@pytest.mark.slow
 def test_every_file_of_phases_is_that_of_an_undisturbed_run(table, tmp_path) -> None:
     space = "search_space:\n  hidden_size_range: [8, 32]\n  num_layers_range: [1, 2]\n"
     (tmp_path / "coarse.yaml").write_text(f"search_method: random\nn_trials: 5\nepochs: 1\n{space}")

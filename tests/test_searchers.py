@@ -17,6 +17,8 @@ from optuna.trial import FrozenTrial
 from postgres_server import postgres
 from processes import start
 
+pytestmark = pytest.mark.slow
+
 N_TRIALS, N_SEARCHERS = 24, 4
 
 

@@ -152,6 +152,7 @@ def test_jobs_and_a_restart_in_the_middle_leave_no_trace(call, table_csv, tmp_pa
     assert results_but_time(tmp_path / "b") == expected
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_comes_to_the_same(call, table_csv, tmp_path) -> None:
     long = ["--epochs", "900"]  # what ends within a moment would be recorded by one write
     whole, killed = tmp_path / "whole", tmp_path / "killed"

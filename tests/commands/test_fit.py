@@ -54,6 +54,7 @@ def test_a_table_is_all_that_must_be_given(call, csv, tmp_path) -> None:
     assert best["holdout_explained_variance"] >= best["holdout_pca_explained_variance"] - 0.005
 
 
+@pytest.mark.slow
 def test_more_budget_adds_to_what_is_known(call, csv, tmp_path) -> None:
     def n_fits() -> int:
         return len(autoenc.load_results(tmp_path / "out", data=csv).outcomes)
@@ -79,6 +80,7 @@ def test_analyze_shows_it(call, csv, tmp_path) -> None:
     assert "PCA" in answer.out
 
 
+@pytest.mark.slow
 def test_an_interruption_keeps_what_is_recorded(csv, tmp_path, root) -> None:
     arguments = ["fit", csv, "--budget", "60", "--output_dir", tmp_path / "out", "--latent_dim", "2"]
     process = subprocess.Popen(

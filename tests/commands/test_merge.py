@@ -115,6 +115,7 @@ def test_wrong_folders_are_told_at_once(call, tmp_path) -> None:
     assert [line.split(": ")[1] for line in answer.err.splitlines()] == [str(tmp_path / n) for n in "ab"]
 
 
+@pytest.mark.slow
 def test_the_orders_of_three_are_all_alike(whole, call, train_shard, tmp_path) -> None:
     for i in range(3):
         train_shard(tmp_path / str(i), f"{i}/3")

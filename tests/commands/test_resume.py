@@ -11,6 +11,8 @@ from autoenc.engines.native import NativeEngine
 from autoenc.record.fits import records_in
 from autoenc.record.storage import open_storage
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ["--hidden_dims_search", "4,8", "--max_layers", "2", "--epochs", "2"]
 
 

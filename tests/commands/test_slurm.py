@@ -9,6 +9,8 @@ import pytest
 from processes import results_but_time
 from slurm_cluster import slurm_cluster, wait_for
 
+pytestmark = pytest.mark.slow
+
 GRID = ["--hidden_dims_search", "4,8", "--max_layers", "2", "--folds", "2"]
 SLOW = ["--hidden_dims_search", "128", "--max_layers", "3", "--folds", "2", "--seeds", "3", "--epochs", "600"]
 N_SLOW = 18

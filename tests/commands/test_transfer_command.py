@@ -231,6 +231,7 @@ def test_resume_finds_its_folder_from_anywhere(call, rows_csv, tmp_path, monkeyp
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_a_time_limit_is_told(call, rows_csv, tmp_path):
     options = ("--data_path", rows_csv, "--output_dir", tmp_path, *QUICK)
@@ -446,6 +447,7 @@ def test_training_the_best_needs_a_search_and_its_data(folder, tmp_path, rows_cs
     assert not (tmp_path / "m.pth").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_a_killed_search_goes_on(call, root, rows_csv, tmp_path):
     options = ["--data_path", str(rows_csv), "--output_dir", str(tmp_path), *QUICK, "--quiet"]
@@ -492,6 +494,7 @@ def test_fewer_trials_than_there_are_leave_the_stored_number_as_it_is(call, rows
         assert sum("finalist" not in str(trial.system_attrs) for trial in study.trials) == number
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, rows_csv, tmp_path):
     words = ("--data_path", rows_csv, "--output_dir", tmp_path / "out", *QUICK)
     answer = call("transfer", *words, "--dry_run")
@@ -508,6 +511,7 @@ def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, rows_csv, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_fresh_search_keeps_the_old_record_aside(call, rows_csv, tmp_path):
     words = ("--data_path", rows_csv, "--output_dir", tmp_path, "--name", "n", *QUICK)
     assert call("transfer", *words).code == 0
@@ -529,6 +533,7 @@ def best_of(path) -> float:
     return optuna.load_study(study_name=None, storage=f"sqlite:///{path}").best_value
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_a_record_at_a_storage_url(call, folder, rows_csv, tmp_path):
     """Two searches in one database: the same trials as in a file, resumed, shown, trained and loaded."""

@@ -59,6 +59,7 @@ def finalists(folder: Path) -> list[dict]:
     return json.loads((folder / "best_hyperparameters.json").read_text())["finalists"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["random", "tpe", "cmaes", "resilient"])
 def test_a_search_leaves_its_files_and_goes_on_where_it_was(tune, tmp_path, strategy):
     options = ["--strategy", strategy, "--n_trials"]
@@ -94,6 +95,7 @@ def test_a_grid_tries_every_point_once(tune, tmp_path):
     assert len(points) == len(set(points)) == 5 * 3 * 2
 
 
+@pytest.mark.slow
 def test_a_killed_search_resumes_to_the_same_trials(tune, table, tmp_path):
     options = ["--strategy", "tpe", "--n_trials", "16", "--pruner", "median", "--epochs", "40"]
     assert tune(tmp_path / "whole", *options).code == 0

@@ -282,6 +282,7 @@ def test_a_command_may_need_a_pipe_twice(fifo, frame):
     assert one.fingerprint == other.fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
 def test_a_search_of_several_latent_sizes_reads_standard_input(table_csv, tmp_path, name):
     words = [

@@ -188,6 +188,7 @@ def test_works_with_the_rest_of_scikit_learn(estimator: Any, frame: pd.DataFrame
     assert len(grid.fit(frame, target).predict(frame)) == 60
 
 
+@pytest.mark.slow
 def test_fits_beside_each_other_in_processes(frame: pd.DataFrame) -> None:
     estimator = clone(KINDS["search"])
     space = {"latent_dim": [1, 2]}

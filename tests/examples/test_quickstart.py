@@ -45,6 +45,7 @@ def test_the_notebook_runs(root: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert bars or any("stack" in text and "%|" in text for text in said), "no bar was shown"
 
 
+@pytest.mark.slow
 def test_the_script_for_latent_sizes_runs(root: Path, tmp_path: Path) -> None:
     frame = pd.read_csv(root / "data" / "stains.csv").head(80)
     frame.to_csv(tmp_path / "table.csv", index=False)

@@ -28,6 +28,8 @@ from autoenc.report.tuning_write import TuneReports
 from autoenc.workflows import analyze as analyze_command
 from autoenc.workflows import transfer as transfer_workflow
 
+pytestmark = pytest.mark.slow
+
 ASSETS = Path(__file__).parents[1] / "assets"
 SEARCH = (
     "search", "--data_path", ASSETS / "rows.csv", "--latent_dim", 2, "--hidden_dims_search", "2,4",
@@ -488,7 +490,6 @@ def test_the_latest_search_follows_from_the_record(records, call, shown, tmp_pat
     assert last.last_used[1] < "2002"
 
 
-@pytest.mark.slow
 def test_a_reader_of_a_database_does_not_end_a_search(call, tmp_path) -> None:
     url, out = f"sqlite:///{tmp_path}/study.db", ("--output_dir", tmp_path / "out")
     assert call(*SEARCH, *out, "--storage", url).code == 0

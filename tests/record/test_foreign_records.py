@@ -20,6 +20,8 @@ from optuna.samplers import CmaEsSampler
 from autoenc.record.storage import open_storage
 from autoenc.tuning.study import tune_studies
 
+pytestmark = pytest.mark.slow
+
 TUNE = ("--strategy", "cmaes", "--hidden_size_range", "4,8", "--num_layers_range", "1,2", "--epochs", "2",
         "--jobs", "1")  # fmt: skip
 TRANSFER = (

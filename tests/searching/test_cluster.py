@@ -19,6 +19,8 @@ from autoenc.searching import run_fits
 from autoenc.searching.connect import connect
 from autoenc.searching.remote import remote_fits
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("distributed", reason="the extra `dask` is not installed")
 
 RECIPE = Recipe(epochs=400)

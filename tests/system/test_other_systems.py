@@ -102,6 +102,7 @@ def other_system(tmp_path: Path, root: Path):
     return run
 
 
+@pytest.mark.slow
 def test_a_search_runs_and_resumes_without_what_linux_has(other_system, table_csv, tmp_path) -> None:
     small = ["--hidden_dims_search", 4, "--max_layers", 1, "--epochs", 1, "--latent_dim", 2, "--save_models"]
     search = ["search", "--data_path", table_csv, *small, "--output_dir", tmp_path / "o"]

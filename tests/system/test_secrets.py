@@ -172,6 +172,7 @@ def test_a_search_that_is_stopped_says_that_the_password_must_be_given_again(typ
     assert "PGPASSWORD" in command
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_database_that_wants_a_password(call, table_csv, tmp_path, typed, monkeypatch):
     with postgres() as free:

@@ -144,6 +144,7 @@ def test_a_full_standard_output_is_named(tmp_path, monkeypatch):
     assert (code, errors.read_text()) == (1, "error: standard output: No space left on device\n")
 
 
+@pytest.mark.slow
 def test_what_killed_runs_began_is_removed_by_the_next(call, options, tmp_path):
     folder = tmp_path / "out"
     assert call("tune", *options, "--n_trials", 1, "--plot").code == 0

@@ -13,6 +13,8 @@ import pytest
 import autoenc
 from autoenc.trackers.base import Entry
 
+pytestmark = pytest.mark.slow
+
 SEARCH = [
     "--hidden_dims_search",
     "4,8",

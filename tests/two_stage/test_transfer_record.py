@@ -31,6 +31,8 @@ from autoenc.two_stage.samplers import make_pruner, make_sampler
 from autoenc.two_stage.space import suggest
 from autoenc.two_stage.trials import TransferTrials
 
+pytestmark = pytest.mark.slow
+
 
 def new_study(settings) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)

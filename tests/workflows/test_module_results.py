@@ -202,6 +202,7 @@ def test_more_trials_use_what_was_judged(tmp_path, trained) -> None:
     assert len(trained) == before
 
 
+@pytest.mark.slow
 def test_a_cluster_judges_the_same_finalists(whole, tmp_path) -> None:
     pytest.importorskip("distributed", reason="dask and distributed are not installed")
     from dask_cluster import DaskProcesses

@@ -340,6 +340,7 @@ def test_wrong_data_is_told(data, text) -> None:
         optimizer().optimize(data, VAL, n_trials=1)
 
 
+@pytest.mark.slow
 def test_a_cluster_comes_to_the_same_trials(tmp_path) -> None:
     pytest.importorskip("distributed", reason="dask and distributed are not installed")
     from dask_cluster import DaskProcesses
@@ -370,6 +371,7 @@ def test_a_cluster_that_cannot_be_used_is_told_at_once(options, text) -> None:
         optimizer(**options)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_told_by_the_arguments_name() -> None:
     pytest.importorskip("distributed", reason="dask and distributed are not installed")
     with pytest.raises(InputError, match=r"^scheduler tcp://127\.0\.0\.1:1: no Dask scheduler answers"):

@@ -67,6 +67,9 @@ def _member(name: str, member: Any) -> Iterator[str]:
 
 
 def _source(function: FunctionType) -> str:
+    # Python 3.13 gives whatever exec made of a text the source of the program that ``-c`` was given.
+    if function.__code__.co_filename == "<string>":
+        return repr(_bytecode(function.__code__))
     try:
         return ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(function))))
     except (OSError, TypeError, SyntaxError):  # typed at a prompt, made by exec, a lambda within a call

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from autoenc.engines import Recipe
 from autoenc.engines.pca_start import column_means, pca_of_rows
-from autoenc.system.surroundings import one_library_thread
 
 __all__ = ["MOST_CELLS", "linear_reconstruction"]
 
@@ -92,8 +91,7 @@ def _minimized(
         return loss, 2 * np.concatenate([part.ravel() for part in gradient])
 
     options = {"maxiter": _MOST_STEPS, "ftol": _ENOUGH}
-    with one_library_thread():  # the same numbers on any machine; on matrices this small, faster, too
-        minimum = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
+    minimum = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
     values: NDArray[np.float64] = minimum.x
     return values
 

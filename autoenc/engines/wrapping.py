@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ __all__ = ["Wrapping"]
 E = TypeVar("E", bound=Engine)
 
 
-class Wrapping(Generic[E]):
+class Wrapping(ABC, Generic[E]):
     """An engine whose fits another one trains; see :class:`autoenc.engines.contract.Engine`.
 
     Args:
@@ -43,8 +44,9 @@ class Wrapping(Generic[E]):
         """Train one fit; see :class:`autoenc.engines.contract.Engine`."""
         return self._train(Request(split, fit, watch, initial), stop)
 
+    @abstractmethod
     def _train(self, request: Request, stop: StopFlag | None) -> Outcome:
-        raise NotImplementedError
+        """Train one fit by the other engine."""
 
     def _by_base(self, request: Request, stop: StopFlag | None) -> Outcome:
         """Have the other engine train a fit as it is asked for; one without watchers need not know them."""

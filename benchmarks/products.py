@@ -11,7 +11,8 @@ import numpy as np
 from numba import njit
 
 from autoenc.engines import Fit, Split
-from autoenc.engines.simd import VECTOR_BYTES, matmul
+from autoenc.engines.layers import VECTOR_BYTES
+from autoenc.engines.simd import matmul
 
 __all__ = ["blas_pass", "own_pass", "products_only"]
 

@@ -16,14 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from autoenc.engines.team import MOST, OVER, STEP, WANTED, new_meeting
+from autoenc.engines.meeting import MOST, OVER, STEP, WANTED, Meeting, new_meeting
 
 __all__ = ["CORES", "Cores", "n_runnable"]
 
-Meeting = NDArray[np.int64]
 _LOAD = Path("/proc/loadavg")  # its fourth word: threads that run or could run, as of now, of how many
 
 

@@ -9,7 +9,7 @@ unobserved, so they take no part in loss or gradient.
 A step may be done by several threads, see :mod:`autoenc.engines.team`: each one has units of a layer's
 outputs, rows of its weights, or lanes.
 
-A layer is a row of the int64 table ``layers``; the columns are the constants below.
+A layer is a row of the int64 table ``layers``; its columns are those of :mod:`autoenc.engines.layers`.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -24,29 +24,36 @@ from numba import njit
 
 from autoenc.engines import flat as flat_arrays
 from autoenc.engines import hashing, norms, pointwise, randomness, simd, smooth, team, wide
+from autoenc.engines import layers as layer_table
+from autoenc.engines import meeting as meetings
 from autoenc.engines.compiling import compiled
 from autoenc.engines.flat import flat, shifted
 from autoenc.engines.hashing import key_of
+from autoenc.engines.layers import (
+    BAND,
+    CENTER,
+    EXTRA,
+    H_IN,
+    H_OUT,
+    HAS_NORM,
+    HIDDEN,
+    N_COLUMNS,
+    N_IN,
+    N_OUT,
+    PACK_SIZE,
+    PADDED,
+    SAMPLED,
+    WEIGHT,
+    XHAT,
+)  # fmt: skip
+from autoenc.engines.meeting import COUNTS, MOST, OVER
 from autoenc.engines.pointwise import RELU, adamw, copy, dropout, fill_zero
 from autoenc.engines.randomness import CORRUPTION, NOISE
 from autoenc.engines.simd import INNER, matmul
-from autoenc.engines.team import COUNTS, MOST, OVER, share, wait
-from autoenc.engines.wide import BAND, PACK_SIZE, band_rows, forward_product
+from autoenc.engines.team import share, wait
+from autoenc.engines.wide import band_rows, forward_product
 
-__all__ = [
-    "CENTER", "EXTRA", "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT", "PADDED",
-    "SAMPLED", "WEIGHT", "XHAT", "run_pass",
-]  # fmt: skip
-
-# Columns of the table of layers. WEIGHT is the place of the layer's block in the parameters:
-# (n_in + 1) rows of PADDED weights, the last one the bias, then PADDED gains and PADDED shifts if HAS_NORM.
-# H_IN, H_OUT and XHAT are places in the activations and in the normalized activations. SAMPLED is the latent
-# size where the layer ends in means and log variances; the noise is then kept at XHAT. EXTRA is how many
-# more inputs a linear map beside encoder or decoder brings to its last layer, or the mask of missing cells to
-# the first one: rows of weights behind the bias, and of activations behind the row of ones. CENTER is the
-# place of column means in the parameters.
-N_IN, N_OUT, PADDED, WEIGHT, HAS_NORM, HIDDEN, H_IN, H_OUT, XHAT, SAMPLED, EXTRA, CENTER = range(12)
-N_COLUMNS = 12
+__all__ = ["run_pass"]
 
 
 def _sources_digest() -> int:
@@ -55,7 +62,19 @@ def _sources_digest() -> int:
     Numba renews a cached function when its own file changes, but not when a file does that it calls into;
     what a function closes over is part of the cache's key.
     """
-    modules = (simd, smooth, randomness, hashing, wide, flat_arrays, norms, pointwise, team)
+    modules = (
+        layer_table,
+        meetings,
+        simd,
+        smooth,
+        randomness,
+        hashing,
+        wide,
+        flat_arrays,
+        norms,
+        pointwise,
+        team,
+    )
     digest = hashlib.sha256(b"".join(Path(str(module.__file__)).read_bytes() for module in modules))
     return int(digest.hexdigest()[:12], 16)
 

@@ -12,16 +12,16 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines import kernels
+from autoenc.engines import kernels, layers
 from autoenc.engines.contract import StopFlag
-from autoenc.engines.cores import CORES, Meeting
+from autoenc.engines.cores import CORES
 from autoenc.engines.fit import Fit, State
+from autoenc.engines.layers import PACK_SIZE, VECTOR_BYTES
+from autoenc.engines.meeting import Meeting
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.randomness import batch_order, keep_threshold
 from autoenc.engines.recipe import ACTIVATIONS
-from autoenc.engines.simd import VECTOR_BYTES
 from autoenc.engines.split import Split
-from autoenc.engines.wide import PACK_SIZE, band_rows
 from autoenc.models.grid import NetworkShape
 
 __all__ = ["CORES", "Training"]
@@ -60,9 +60,9 @@ class Layout:
 
         at = 2 * padded(network.input_dim) if network.normalizes_input else 0
         largest = 0
-        layers = network.layers()
-        middle = len(layers) // 2
-        extra = [0] * (len(layers) + 1)  # inputs of a layer that a linear map or the mask brings in
+        all_layers = network.layers()
+        middle = len(all_layers) // 2
+        extra = [0] * (len(all_layers) + 1)  # inputs of a layer that a linear map or the mask brings in
         if network.linear_path:
             extra[middle - 1], extra[-2] = network.input_dim, network.latent_dim
         if network.input_mask:
@@ -70,30 +70,30 @@ class Layout:
         h_in, h_out = 0, (network.input_dim + 1 + extra[0]) * stride
         xhat = network.input_dim * stride
         rows = []
-        for i, layer in enumerate(layers):
-            row = np.zeros(kernels.N_COLUMNS, np.int64)
-            row[kernels.N_IN], row[kernels.N_OUT] = layer.n_in, layer.n_out
-            row[kernels.PADDED], row[kernels.WEIGHT] = padded(layer.n_out), at
-            row[kernels.HAS_NORM], row[kernels.HIDDEN] = layer.norm is not None, layer.hidden
-            row[kernels.H_IN], row[kernels.H_OUT], row[kernels.XHAT] = h_in, h_out, xhat
-            row[kernels.EXTRA] = extra[i]
+        for i, layer in enumerate(all_layers):
+            row = np.zeros(layers.N_COLUMNS, np.int64)
+            row[layers.N_IN], row[layers.N_OUT] = layer.n_in, layer.n_out
+            row[layers.PADDED], row[layers.WEIGHT] = padded(layer.n_out), at
+            row[layers.HAS_NORM], row[layers.HIDDEN] = layer.norm is not None, layer.hidden
+            row[layers.H_IN], row[layers.H_OUT], row[layers.XHAT] = h_in, h_out, xhat
+            row[layers.EXTRA] = extra[i]
             rows.append(row)
             n_weights, n_more = layer.n_in + 1 + extra[i], 2 if layer.norm else 0
             block = (n_weights + n_more) * padded(layer.n_out)
-            band = band_rows.py_func(n_weights, padded(layer.n_out))
+            band = layers.band_rows(n_weights, padded(layer.n_out))
             largest = max(largest, max(band, extra[i]) * padded(layer.n_out))
             at += block
             h_in, h_out = h_out, h_out + (layer.n_out + 1 + extra[i + 1]) * stride
             xhat += layer.n_out * stride if layer.hidden else 0
             if network.variational and i == middle - 1:
                 # Latent points that are drawn have a place of their own, and so has their noise.
-                row[kernels.SAMPLED] = size = network.latent_dim
+                row[layers.SAMPLED] = size = network.latent_dim
                 h_in, h_out = h_out, h_out + (size + 1 + extra[i + 1]) * stride
                 xhat += size * stride
         if network.linear_path:
-            rows[middle - 1][kernels.CENTER] = at
+            rows[middle - 1][layers.CENTER] = at
             at += padded(network.input_dim)
-        widest = max(padded(max(layer.n_in, layer.n_out)) for layer in layers)
+        widest = max(padded(max(layer.n_in, layer.n_out)) for layer in all_layers)
         return cls(network, np.array(rows), at, h_out, xhat, largest, widest, vector)
 
     def pack(self, state: State, dtype: np.dtype) -> Floats:
@@ -111,12 +111,12 @@ class Layout:
         """Each parameter by its state-dict name, as a view into ``flat``."""
         views: dict[str, Floats] = {}
         if self.network.normalizes_input:
-            half, width = self.table[0, kernels.WEIGHT] // 2, self.network.input_dim
+            half, width = self.table[0, layers.WEIGHT] // 2, self.network.input_dim
             views["input_norm.weight"] = flat[:width]
             views["input_norm.bias"] = flat[half : half + width]
         for layer, row in zip(self.network.layers(), self.table, strict=True):
-            padded, at = row[kernels.PADDED], row[kernels.WEIGHT]
-            depth = layer.n_in + 1 + row[kernels.EXTRA]
+            padded, at = row[layers.PADDED], row[layers.WEIGHT]
+            depth = layer.n_in + 1 + row[layers.EXTRA]
             n_rows = depth + (2 if layer.norm else 0)
             block = flat[at : at + n_rows * padded].reshape(n_rows, padded)[:, : layer.n_out]
             views[f"{layer.linear}.weight"] = block[: layer.n_in].T
@@ -124,11 +124,11 @@ class Layout:
             if layer.norm:
                 views[f"{layer.norm}.weight"] = block[depth]
                 views[f"{layer.norm}.bias"] = block[depth + 1]
-            if row[kernels.EXTRA]:
+            if row[layers.EXTRA]:
                 kind = "mask" if layer.hidden else "line"
                 views[f"{layer.linear.split('.')[0]}_{kind}.weight"] = block[layer.n_in + 1 : depth].T
-            if row[kernels.CENTER]:
-                views["mean"] = flat[row[kernels.CENTER] :][: self.network.input_dim]
+            if row[layers.CENTER]:
+                views["mean"] = flat[row[layers.CENTER] :][: self.network.input_dim]
         return views
 
 
@@ -181,7 +181,7 @@ class Training:
     def _set_ones(self) -> None:
         """The row of ones behind each block of activations, which makes the bias a row of weights."""
         for row in self.layout.table:
-            at = row[kernels.H_IN] + row[kernels.N_IN] * self.stride
+            at = row[layers.H_IN] + row[layers.N_IN] * self.stride
             self.h[at : at + self.stride] = 1
 
     def epoch(self, epoch: int) -> float:

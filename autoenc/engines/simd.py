@@ -21,11 +21,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from autoenc.engines.flat import data_of
+from autoenc.engines.layers import VECTOR_BYTES
 from autoenc.engines.linking import PartCompiler, WholeCompiler
 
-__all__ = ["INNER", "JIT", "VECTOR_BYTES", "lanes_of", "matmul"]
+__all__ = ["INNER", "JIT", "lanes_of", "matmul"]
 
-VECTOR_BYTES = 64
 JIT: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",

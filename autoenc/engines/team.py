@@ -5,7 +5,7 @@ where it needs what others computed. No sum is divided, so that the number of th
 thread, the leader, goes from step to step. Before each it counts who is there: a thread that comes late, or
 never, is not waited for, and one that is needed elsewhere leaves between two steps.
 
-They meet in an int64 array, the meeting, whose places are the constants below, a cache line each.
+They meet in an array, see :mod:`autoenc.engines.meeting`.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -17,37 +17,21 @@ import sys
 from typing import Any
 
 import llvmlite.binding as llvm
-import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
 from autoenc.engines import simd
 from autoenc.engines.flat import data_of
+from autoenc.engines.meeting import ARRIVED, JOINED, MOST, NAP, OVER, PHASE, SLEEPING, STEP, WANTED
 from autoenc.engines.simd import INNER
 
 _INT64 = ir.IntType(64)
 
-__all__ = [
-    "COUNTS", "MOST", "OVER", "STEP", "WANTED", "assemble", "end", "join", "new_meeting", "next_step",
-    "share", "wait",
-]  # fmt: skip
-
-# ARRIVED threads wait for the others until PHASE changes. STEP is what is trained now, and by how many; OVER
-# once there is nothing more. JOINED have come to help, so many that at most WANTED are at work. SLEEPING wait
-# without a core, for the seconds and nanoseconds at NAP at most. From COUNTS on, each thread has a place for
-# the numbers of cells that it met.
-ARRIVED, PHASE, STEP, JOINED, WANTED, SLEEPING, NAP, COUNTS = range(0, 64, 8)
-OVER = -1
-MOST = 256
-"""A fit has fewer threads than that."""
+__all__ = ["assemble", "end", "join", "next_step", "share", "wait"]
 
 _PATIENCE = 400
 """Looks at what another thread will write, some 10 to 20 microseconds, before the core is left to others."""
-
-_NAP_NS = 10_000_000
-"""A thread that sleeps looks again by then, so that one that is forgotten wakes up."""
 
 _MACHINE = platform.machine().lower()
 _IS_X86 = _MACHINE in ("x86_64", "amd64")
@@ -69,13 +53,6 @@ else:
     _offer(_YIELD, ctypes.CDLL(None).sched_yield)
 if _FUTEX is not None:
     _offer(_SYSTEM_CALL, ctypes.CDLL(None).syscall)
-
-
-def new_meeting(wanted: int) -> NDArray[np.int64]:
-    """Return the array in which up to ``wanted`` threads meet for one pass."""
-    meeting = np.zeros(COUNTS + 8 * wanted, np.int64)
-    meeting[WANTED], meeting[NAP + 1] = wanted, _NAP_NS
-    return meeting
 
 
 @intrinsic

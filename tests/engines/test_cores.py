@@ -14,8 +14,8 @@ import pytest
 from autoenc.engines import Fit, Outcome, Recipe, native_training
 from autoenc.engines import cores as cores_module
 from autoenc.engines.cores import Cores, n_runnable
+from autoenc.engines.meeting import ARRIVED, JOINED, MOST, STEP, WANTED
 from autoenc.engines.native import NativeEngine
-from autoenc.engines.team import ARRIVED, JOINED, MOST, STEP, WANTED
 
 
 def idle() -> int:

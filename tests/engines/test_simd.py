@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numba import njit
 
 from autoenc.engines import simd
+from autoenc.engines.layers import VECTOR_BYTES
 from autoenc.engines.randomness import row_hash
-from autoenc.engines.simd import VECTOR_BYTES
 
 DTYPES = [np.float32, np.float64]
 UNTOUCHED = -77.0

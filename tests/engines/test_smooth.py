@@ -8,7 +8,7 @@ from numba import njit
 from scipy import special
 
 from autoenc.engines import simd, smooth
-from autoenc.engines.simd import VECTOR_BYTES
+from autoenc.engines.layers import VECTOR_BYTES
 
 DTYPES = [np.float32, np.float64]
 ACTIVATIONS = ["leaky_relu", "elu", "gelu", "silu", "tanh"]

@@ -21,6 +21,7 @@ if sys.platform == "win32":
     ctypes.windll = SimpleNamespace(kernel32=SimpleNamespace(SwitchToThread=system.sched_yield))
 ctypes.CDLL = lambda name: SimpleNamespace(sched_yield=system.sched_yield)  # and no syscall
 from autoenc.engines import team
+from autoenc.engines.meeting import new_meeting
 
 sys.platform = real
 
@@ -38,7 +39,7 @@ def passes(meeting, done, rank, size, n):
 
 
 N_THREADS = 2 * (os.cpu_count() or 1) + 1  # more than cores, so that some have to leave theirs
-meeting, done = team.new_meeting(N_THREADS), np.zeros(N_THREADS, np.int64)
+meeting, done = new_meeting(N_THREADS), np.zeros(N_THREADS, np.int64)
 with ThreadPoolExecutor(N_THREADS) as pool:
     wrong = list(pool.map(lambda rank: passes(meeting, done, rank, N_THREADS, 50), range(N_THREADS)))
 print(team._FUTEX, sum(wrong), set(done.tolist()))

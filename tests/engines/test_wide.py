@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from autoenc.engines import simd, wide
-from autoenc.engines.simd import VECTOR_BYTES
+from autoenc.engines import layers, simd, wide
+from autoenc.engines.layers import VECTOR_BYTES
 
 UNTOUCHED = -77.0
 
@@ -39,10 +39,10 @@ def test_blocks_change_no_bit(dtype, n_rows, depth, width):
     expected, found = h.copy(), h.copy()
     shape = (width, stride, depth)
     in_one_go(*shape, p, weight, padded, expected, 0, stride, h_out)
-    pack = np.full(wide.PACK_SIZE + gap, UNTOUCHED, dtype)
+    pack = np.full(layers.PACK_SIZE + gap, UNTOUCHED, dtype)
     in_blocks(*shape, p, weight, padded, found, 0, stride, h_out, pack)
     np.testing.assert_array_equal(found, expected)
-    assert (pack[wide.PACK_SIZE :] == UNTOUCHED).all()
+    assert (pack[layers.PACK_SIZE :] == UNTOUCHED).all()
     weights, cells = p[weight:].reshape(depth, padded)[:, :width], inputs.reshape(depth, stride)
     outputs = found[h_out : h_out + width * stride].reshape(width, stride)
     np.testing.assert_allclose(outputs, weights.T @ cells, rtol=0, atol=depth * np.finfo(dtype).eps * 20)
@@ -52,10 +52,10 @@ def test_blocks_change_no_bit(dtype, n_rows, depth, width):
     ("depth", "padded"), [(10, 16), (1 << 12, 16), (1 << 13, 16), (100, 1 << 14), (9, 1 << 20)]
 )
 def test_a_band_is_a_whole_small_layer_or_a_few_rows(depth, padded):
-    rows = wide.band_rows.py_func(depth, padded)
-    if depth * padded <= wide.BAND:
+    rows = layers.band_rows(depth, padded)
+    if depth * padded <= layers.BAND:
         assert rows == depth
     else:
         assert rows % 8 == 0
         assert rows >= 8
-        assert rows == 8 or rows * padded <= wide.BAND
+        assert rows == 8 or rows * padded <= layers.BAND

@@ -14,7 +14,7 @@ import autoenc
 from autoenc.cli import main
 from autoenc.engines import native_training
 from autoenc.engines.cores import Cores
-from autoenc.engines.team import JOINED, WANTED
+from autoenc.engines.meeting import JOINED, WANTED
 from autoenc.estimators import training
 from autoenc.searching import inputs
 from autoenc.searching.remote import threads_of_worker

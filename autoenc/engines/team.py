@@ -30,8 +30,8 @@ _INT64 = ir.IntType(64)
 
 __all__ = ["assemble", "end", "join", "next_step", "share", "wait"]
 
-_PATIENCE = 400
-"""Looks at what another thread will write, some 10 to 20 microseconds, before the core is left to others."""
+_PATIENCE = 3000
+"""Looks at what another thread will write, 70 to 170 microseconds: what sleeping and being woken takes."""
 
 _MACHINE = platform.machine().lower()
 _IS_X86 = _MACHINE in ("x86_64", "amd64")

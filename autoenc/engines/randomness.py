@@ -11,6 +11,7 @@ The hash is a 32-bit finalizer of the xor-shift-multiply kind with the constants
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import sqrt
 from typing import Any
 
@@ -37,6 +38,7 @@ __all__ = [
 # variational one have places that no depth reaches, so that all architectures meet the same ones.
 CORRUPTION, NOISE = 2**32 - 1, 2**32 - 2
 
+_SHORT = 8192  # rows of which orders are kept
 _GOLDEN = np.uint32(0x9E3779B1)  # 2**32 divided by the golden ratio: spreads consecutive integers
 
 
@@ -103,8 +105,16 @@ def dropout_mask(
 
 
 def batch_order(seed: int, epoch: int, n_rows: int) -> NDArray[np.int64]:
-    """Return the order in which ``epoch`` visits ``n_rows`` training rows."""
-    return np.random.default_rng([seed, epoch]).permutation(n_rows)
+    """Return the order in which ``epoch`` visits ``n_rows`` training rows; read-only."""
+    drawn = _short_order if n_rows <= _SHORT else _short_order.__wrapped__
+    return drawn(seed, epoch, n_rows)
+
+
+@lru_cache(maxsize=256)  # 16 MiB at most: all fits of a search with one seed have the same orders
+def _short_order(seed: int, epoch: int, n_rows: int) -> NDArray[np.int64]:
+    order = np.random.default_rng([seed, epoch]).permutation(n_rows)
+    order.flags.writeable = False
+    return order
 
 
 def initial_state(network: NetworkShape, seed: int) -> State:

@@ -61,7 +61,7 @@ def steps(
     batch_size = settings.stage2_batch_size or min(max(n_rows // 16, 8), 64)
     for epoch in range(settings.stage2_epochs):
         rate = recipe.learning_rate * (1 + cos(pi * epoch / settings.stage2_epochs)) / 2
-        order = torch.from_numpy(batch_order(settings.seed, epoch, n_rows))
+        order = torch.from_numpy(batch_order(settings.seed, epoch, n_rows).copy())
         # Drawn from our own generator, as torch's global one is shared by all trials at once.
         drawn = torch.rand((n_rows, len(heads.first), heads.hidden), generator=generator, dtype=torch.float32)
         kept = drawn >= recipe.dropout

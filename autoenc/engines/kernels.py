@@ -47,11 +47,11 @@ from autoenc.engines.layers import (
     XHAT,
 )  # fmt: skip
 from autoenc.engines.meeting import COUNTS, MOST, OVER
-from autoenc.engines.pointwise import RELU, adamw, copy, dropout, fill_zero
+from autoenc.engines.pointwise import RELU, adamw, copy, dropout, fill_zero, relu_and_dropout
 from autoenc.engines.randomness import CORRUPTION, NOISE
 from autoenc.engines.simd import INNER, matmul
 from autoenc.engines.team import share, wait
-from autoenc.engines.wide import band_rows, forward_product
+from autoenc.engines.wide import band_rows, forward_product, row_stride
 
 __all__ = ["run_pass"]
 
@@ -149,14 +149,15 @@ def _forward(
                 h, out, width, start, stop, stride, p, gain, gain + padded, xhat, at, rstd, (k + 1) * stride
             )
             wait(meeting, size)
-        if activation == RELU:
-            pointwise.relu(h, to, n_units * stride)
-        else:
+        if activation != RELU:
             pointwise.activate(h, to, n_units * stride, slopes, at + first * stride, activation)
-        if threshold > 0:
-            dropout(h, out, first, last, lanes, stride, keys[slot], threshold, scale)
-            if activation != RELU:
+            if threshold > 0:
+                dropout(h, out, first, last, lanes, stride, keys[slot], threshold, scale)
                 dropout(slopes, at, first, last, lanes, stride, keys[slot], threshold, scale)
+        elif threshold > 0:
+            relu_and_dropout(h, out, first, last, lanes, stride, keys[slot], threshold, scale)
+        else:
+            pointwise.relu(h, to, n_units * stride)
         slot += 1
         wait(meeting, size)
 
@@ -232,7 +233,8 @@ def _backward_and_update(
             norms.normalize_backward(d, width, start, stop, stride, p, gain, xhat, at, rstd, (k + 1) * stride)
             wait(meeting, size)
             _update_norm(p, m, v, g_norm, padded, first, last, gain, keep, rate, root)
-        pointwise.transpose(d, first, last, width, padded, lanes, stride, d_rows)
+        d_stride = row_stride(padded, per_vector)
+        pointwise.transpose(d, first, last, width, padded, lanes, stride, d_rows, d_stride)
         wait(meeting, size)
         _update_weights(
             p, m, v, g, g_at, layers, n_layers, k, has_norm, n, lanes, stride, h, d, other, d_rows, keep,
@@ -276,12 +278,13 @@ def _update_weights(
         layers[row + H_IN],
     )  # fmt: skip
     depth, extra = n_in + 1 + layers[row + EXTRA], layers[row + EXTRA]
+    d_stride = row_stride(padded, simd.lanes_of(p))
     rows = band_rows(depth, padded)
     if extra and k == n_layers - 1:  # their gradient goes where the latent points are
         depth -= extra
         at, beside = weight + depth * padded, h_in + depth * stride
         if rank == 0:
-            matmul(extra, padded, n, h, beside, stride, 1, d_rows, 0, padded, g, g_at, padded, goes_on)
+            matmul(extra, padded, n, h, beside, stride, 1, d_rows, 0, d_stride, g, g_at, padded, goes_on)
             matmul(extra, lanes, width, p, at, padded, 1, d, 0, stride, h, beside, stride, goes_on)
             adamw(p, m, v, g, g_at, at, extra * padded, keep, rate, root)
     n_passed_on = n_in if k > 0 or has_norm else 0
@@ -292,7 +295,7 @@ def _update_weights(
             n_units = min(n_rows, n_passed_on - i)
             matmul(n_units, lanes, width, p, at, padded, 1, d, 0, stride, other, i * stride, stride, goes_on)
         matmul(
-            n_rows, padded, n, h, h_in + i * stride, stride, 1, d_rows, 0, padded, g, g_at, padded, goes_on
+            n_rows, padded, n, h, h_in + i * stride, stride, 1, d_rows, 0, d_stride, g, g_at, padded, goes_on
         )
         adamw(p, m, v, g, g_at, at, n_rows * padded, keep, rate, root)
 

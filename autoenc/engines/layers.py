@@ -8,7 +8,7 @@ from __future__ import annotations
 __all__ = [
     "BAND", "CENTER", "EXTRA", "HAS_NORM", "HIDDEN", "H_IN", "H_OUT", "N_COLUMNS", "N_IN", "N_OUT",
     "PACK_DEPTH", "PACK_SIZE", "PACK_WIDTH", "PADDED", "PANEL", "SAMPLED", "VECTOR_BYTES", "WEIGHT", "XHAT",
-    "band_rows",
+    "band_rows", "row_stride",
 ]  # fmt: skip
 
 VECTOR_BYTES = 64
@@ -36,3 +36,11 @@ PACK_SIZE = PACK_WIDTH * PANEL
 def band_rows(depth: int, padded: int) -> int:
     """Return how many of a layer's rows of weights are updated in one go: all of a small layer."""
     return depth if depth * padded <= BAND else max(BAND // padded // 8 * 8, 8)
+
+
+def row_stride(size: int, vector: int) -> int:
+    """Return how far rows of ``size`` numbers, whole vectors, lie apart: long ones an odd number of vectors.
+
+    Rows that lie a power of 2 apart fall into few sets of the cache, which drops some while they are in use.
+    """
+    return size if size < 8 * vector else (size // vector | 1) * vector

@@ -16,7 +16,7 @@ from autoenc.engines import kernels, layers
 from autoenc.engines.contract import StopFlag
 from autoenc.engines.cores import CORES
 from autoenc.engines.fit import Fit, State
-from autoenc.engines.layers import PACK_SIZE, VECTOR_BYTES
+from autoenc.engines.layers import PACK_SIZE, VECTOR_BYTES, row_stride
 from autoenc.engines.meeting import Meeting
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.randomness import batch_order, keep_threshold
@@ -153,10 +153,11 @@ class Training:
         self.split, self.fit, self.stop = split, fit, stop
         self.values = _constant(split.values)
         vector = VECTOR_BYTES // dtype.itemsize
-        self.stride = -(-min(recipe.batch_size, split.train.size) // vector) * vector
+        self.most_rows = -(-min(recipe.batch_size, split.train.size) // vector) * vector
+        self.stride = row_stride(self.most_rows, vector)
         network = fit.network(split.values.shape[1])
         self.layout = Layout.of(network, self.stride, vector)
-        self.n_cores = n_cores if network.count_multiply_adds() * self.stride >= _WORTH_HELP else 1
+        self.n_cores = n_cores if network.count_multiply_adds() * self.most_rows >= _WORTH_HELP else 1
         start = start_of(split, fit) if initial is None else initial
         self.p = self.layout.pack(start, dtype)
         self.m, self.v = (_aligned(self.layout.n_parameters, dtype) for _ in range(2))
@@ -170,9 +171,8 @@ class Training:
         self.xhat = _aligned(self.layout.n_normalized, dtype)
         self.slopes = self.xhat[:0] if recipe.activation == "relu" else np.zeros_like(self.xhat)
         self.rstd = _aligned((len(self.layout.table) + 1) * self.stride, dtype)
-        self.d, self.other, self.d_rows = (
-            _aligned(self.layout.widest * self.stride, dtype) for _ in range(3)
-        )
+        self.d, self.other = (_aligned(self.layout.widest * self.stride, dtype) for _ in range(2))
+        self.d_rows = _aligned(row_stride(self.layout.widest, vector) * self.most_rows, dtype)
         self.pack = _aligned(PACK_SIZE * self.n_cores, dtype)
         self.keys = np.zeros((len(self.layout.table) + 2) * self.n_cores, np.uint32)
         self.sums, self.no_output = np.zeros(4), np.zeros(0, dtype)
@@ -191,12 +191,12 @@ class Training:
 
     def loss(self, rows: NDArray[np.int64]) -> float:
         """Return the loss over ``rows``, without dropout."""
-        return self._pass(rows, self.stride, False, 0)
+        return self._pass(rows, self.most_rows, False, 0)
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Floats:
         """Return scaled reconstructions of ``rows``, ``[rows, columns]``, without dropout."""
         output = np.empty((rows.size, self.values.shape[1]), self.p.dtype)
-        self._pass(rows, self.stride, False, 0, output)
+        self._pass(rows, self.most_rows, False, 0, output)
         return output
 
     def _pass(

@@ -22,6 +22,7 @@ __all__ = [
     "loss_gradient",
     "mask",
     "relu",
+    "relu_and_dropout",
     "sample",
     "sample_backward",
     "activate",
@@ -86,6 +87,20 @@ def dropout(h, at, first, last, lanes, stride, key, threshold, scale):
         for lane in range(0, lanes, simd.lanes_of(h)):
             i = at + j * stride + lane
             simd.store(h, i, simd.drop(simd.load(h, i), unit_key, lane, threshold, factor))
+
+
+@njit(**INNER)
+def relu_and_dropout(h, at, first, last, lanes, stride, key, threshold, scale):
+    """Apply ReLU and dropout in one go."""
+    simd.outlined()
+    factor = simd.splat(h, scale)
+    for j in range(first, last):
+        unit_key = combine(key, np.uint32(j))
+        for lane in range(0, lanes, simd.lanes_of(h)):
+            i = at + j * stride + lane
+            y = simd.load(h, i)
+            y = simd.where_positive(y, y)
+            simd.store(h, i, simd.drop(y, unit_key, lane, threshold, factor))
 
 
 @njit(**INNER)
@@ -235,8 +250,8 @@ def adamw(p, m, v, g, g_at, at, size, keep, rate, root):
 
 
 @njit(**INNER)
-def transpose(d, first, last, width, padded, lanes, stride, d_rows):
-    """Transpose ``d`` [width, lanes] to rows ``[lanes, padded]``, zeros behind ``width``.
+def transpose(d, first, last, width, padded, lanes, stride, d_rows, d_stride):
+    """Transpose ``d`` [width, lanes] to rows ``[lanes, padded]``, ``d_stride`` apart, zeros behind ``width``.
 
     Only units from first to last, whole vectors but for the last ones of all.
     """
@@ -246,4 +261,4 @@ def transpose(d, first, last, width, padded, lanes, stride, d_rows):
         fill_zero(d, width * stride, padded * stride)
     for j in range(first, last, v):
         for lane in range(0, lanes, v):
-            simd.transpose_block(d, j * stride + lane, stride, d_rows, lane * padded + j, padded)
+            simd.transpose_block(d, j * stride + lane, stride, d_rows, lane * d_stride + j, d_stride)

@@ -246,10 +246,12 @@ def drop(typing: Any, value: Any, key: Any, row: Any, threshold: Any, scale: Any
         def fold(word: Any, shift: int) -> Any:
             return builder.xor(word, builder.lshr(word, every(shift)))
 
-        lane = ir.Constant(integers, [ir.Constant(_INT32, i) for i in range(vector.count)])
-        rows = builder.add(_splat(builder, builder.trunc(args[2], _INT32), vector.count), lane)
+        golden = ir.Constant(_INT32, 0x9E3779B1)
+        first = builder.mul(builder.trunc(args[2], _INT32), golden)  # the others are so much further each
+        steps = [ir.Constant(_INT32, i * 0x9E3779B1 % 2**32) for i in range(vector.count)]
+        rows = builder.add(_splat(builder, first, vector.count), ir.Constant(integers, steps))
         keys = _splat(builder, args[1], vector.count)
-        word = builder.xor(keys, builder.mul(rows, every(0x9E3779B1)))
+        word = builder.xor(keys, rows)
         word = builder.mul(fold(word, 16), every(0x85EBCA6B))
         word = fold(builder.mul(fold(word, 13), every(0xC2B2AE35)), 16)
         kept = builder.icmp_unsigned(">=", word, _splat(builder, args[3], vector.count))
@@ -332,28 +334,30 @@ def transpose_block(
 def _tile(n_rows: int, n_vectors: int) -> Any:
     """A piece of a matrix product, ``n_rows`` x ``n_vectors`` vectors, summed in registers.
 
-    It starts from zeros or, if it ``goes_on``, from the sums that are there.
+    It starts from zeros or, if it ``goes_on``, from the sums that are there. Of its rows the first ``n``
+    count; the others are the last of those again, because what is computed twice costs less than tiles of few
+    rows, in which each sum waits for its last addition.
     """
 
     @intrinsic
     def tile(
         typing: Any, a: Any, a_at: Any, a_row: Any, a_col: Any, b: Any, b_at: Any, b_row: Any,
-        c: Any, c_at: Any, c_row: Any, depth: Any, goes_on: Any,
+        c: Any, c_at: Any, c_row: Any, depth: Any, goes_on: Any, n: Any,
     ) -> Any:  # fmt: skip
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             vector = _llvm_vector(b.dtype)
             a_data, b_data, c_data = (
                 data_of(context, builder, signature.args[i], args[i]) for i in (0, 4, 7)
             )
-            _, a_at, a_row, a_col, _, b_at, b_row, _, c_at, c_row, depth, goes_on = args
+            _, a_at, a_row, a_col, _, b_at, b_row, _, c_at, c_row, depth, goes_on, n = args
 
-            def times(stride: Any, n: int) -> Any:
-                return builder.mul(stride, ir.Constant(stride.type, n))
-
-            starts = [builder.add(a_at, times(a_row, i)) for i in range(n_rows)]
+            last = builder.sub(n, ir.Constant(n.type, 1))
+            rows = [ir.Constant(n.type, i) for i in range(n_rows)]
+            rows[1:] = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in rows[1:]]
+            starts = [builder.add(a_at, builder.mul(a_row, i)) for i in rows]
             columns = [ir.Constant(a_at.type, j * vector.count) for j in range(n_vectors)]
             places = [
-                [builder.add(builder.add(c_at, times(c_row, i)), j) for j in columns] for i in range(n_rows)
+                [builder.add(builder.add(c_at, builder.mul(c_row, i)), j) for j in columns] for i in rows
             ]
             before = builder.block
             sums_there, loop, after = map(builder.append_basic_block, ("sums_there", "depth", "store"))
@@ -392,14 +396,16 @@ def _tile(n_rows: int, n_vectors: int) -> Any:
 
         place = types.intp
         return types.void(
-            a, place, place, place, b, place, place, c, place, place, place, types.boolean
+            a, place, place, place, b, place, place, c, place, place, place, types.boolean, place
         ), codegen
 
     return tile
 
 
 _ROWS, _WIDE = _TILE
+_FEW = _ROWS // 2
 _tall, _tall_narrow = _tile(_ROWS, _WIDE), _tile(_ROWS, 1)
+_low, _low_narrow = _tile(_FEW, _WIDE), _tile(_FEW, 1)
 _flat, _flat_narrow = _tile(1, _WIDE), _tile(1, 1)
 
 
@@ -422,18 +428,21 @@ def matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row, g
     while j < n:
         wide = j + (_WIDE - 1) * lanes < n
         i = 0
-        while i + _ROWS <= m:
-            at, to = a_at + i * a_row, c_at + i * c_row + j
-            if wide:
-                _tall(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on)
-            else:
-                _tall_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on)
-            i += _ROWS
         while i < m:
-            at, to = a_at + i * a_row, c_at + i * c_row + j
-            if wide:
-                _flat(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on)
+            at, to, rows = a_at + i * a_row, c_at + i * c_row + j, min(m - i, _ROWS)
+            if rows > _FEW:
+                if wide:
+                    _tall(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on, rows)
+                else:
+                    _tall_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on, rows)
+            elif rows > 1:
+                if wide:
+                    _low(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on, rows)
+                else:
+                    _low_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on, rows)
+            elif wide:
+                _flat(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on, rows)
             else:
-                _flat_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on)
-            i += 1
+                _flat_narrow(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on, rows)
+            i += rows
         j += _WIDE * lanes if wide else lanes

@@ -14,10 +14,14 @@ from autoenc.engines import layers, simd
 from autoenc.engines.layers import PACK_DEPTH, PACK_WIDTH, PANEL
 from autoenc.engines.simd import INNER, matmul
 
-__all__ = ["band_rows", "forward_product"]
+__all__ = ["band_rows", "forward_product", "row_stride"]
 
 band_rows = njit(**INNER)(layers.band_rows)
 """How many of a layer's rows of weights are updated in one go."""
+
+
+row_stride = njit(**INNER)(layers.row_stride)
+"""How far rows lie apart."""
 
 
 @njit(**INNER)

@@ -129,6 +129,12 @@ CASES = {
         3,
         {"epochs": 1, "batch_size": 20},
     ),
+    "rows of an odd number of vectors": (
+        {"n_rows": 330, "n_columns": 9},
+        (140, 70),
+        3,
+        {"epochs": 2, "batch_size": 128},
+    ),
     "weights in blocks, linear": ({"n_columns": 400}, (170,), 3, {"epochs": 2, "start": "pca"}),
     "other loss weights": ({}, (5,), 2, {"nonzero_weight": 0.2, "all_weight": 1.5}),
 }

@@ -59,3 +59,13 @@ def test_a_band_is_a_whole_small_layer_or_a_few_rows(depth, padded):
         assert rows % 8 == 0
         assert rows >= 8
         assert rows == 8 or rows * padded <= layers.BAND
+
+
+@pytest.mark.parametrize("vector", [8, 16])
+@pytest.mark.parametrize("n_vectors", [1, 2, 7, 8, 9, 64, 65])
+def test_long_rows_lie_an_odd_number_of_vectors_apart(n_vectors, vector):
+    size = n_vectors * vector
+    stride = layers.row_stride(size, vector)
+    assert size <= stride <= size + vector
+    assert stride % vector == 0
+    assert n_vectors < 8 or stride // vector % 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.analysis.lbfgs import minimized
 from autoenc.engines import Recipe
 from autoenc.engines.pca_start import column_means, pca_of_rows
 
@@ -57,7 +58,7 @@ def linear_reconstruction(
     constant = pca.mean_ - pca.mean_ @ encoder @ decoder
     start = np.concatenate([encoder.ravel(), decoder.ravel(), constant])
     if scale > 0:
-        start = _minimized(start, target, weights / scale, n_latent)
+        start = _fitted(start, target, weights / scale, n_latent)
     encoder, decoder, constant = _parts(start, n_latent, n_columns)
     entered = np.where(np.isnan(test), 0.0, test - means) / unit
     restored: NDArray[np.float64] = means + unit * (entered @ encoder @ decoder + constant)
@@ -72,11 +73,9 @@ def _weights(observed: NDArray[np.bool_], cells: NDArray[np.floating], recipe: R
     return weights
 
 
-def _minimized(
+def _fitted(
     start: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64], n_latent: int
 ) -> NDArray[np.float64]:
-    from scipy.optimize import minimize
-
     n_columns = target.shape[1]
 
     def loss_and_gradient(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -90,10 +89,7 @@ def _minimized(
         gradient = [target.T @ (weighted @ decoder.T), latent.T @ weighted, weighted.sum(axis=0)]
         return loss, 2 * np.concatenate([part.ravel() for part in gradient])
 
-    options = {"maxiter": _MOST_STEPS, "ftol": _ENOUGH}
-    minimum = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
-    values: NDArray[np.float64] = minimum.x
-    return values
+    return minimized(loss_and_gradient, start, _MOST_STEPS, _ENOUGH)
 
 
 def _parts(

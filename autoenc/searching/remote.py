@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple
 from autoenc.engines import Engine, Fit, Outcome, Split, make_engine
 from autoenc.searching.executors import train_one
 from autoenc.searching.loop import O, U, Watch
-from autoenc.system.surroundings import limit_blas
+from autoenc.system.thread_limit import ThreadLimit
 
 __all__ = ["Remote", "remote_fits", "threads_of_worker"]
 
@@ -48,7 +48,7 @@ def _train(name: Any, device: Any, split: Split, fit: Fit, watch: Watch | None) 
 
 @lru_cache
 def _engine(name: Any, device: Any) -> Engine:
-    limit_blas()
+    ThreadLimit()  # for good
     return make_engine(name, device, n_cores=threads_of_worker())
 
 

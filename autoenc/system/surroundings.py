@@ -6,19 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from threadpoolctl import threadpool_limits
+from autoenc.system.thread_limit import ThreadLimit
 
-__all__ = [
-    "limit_blas",
-    "one_library_thread",
-    "one_thread_each",
-    "one_torch_thread",
-    "quiet_optuna",
-    "restoring",
-]
+__all__ = ["one_library_thread", "one_thread_each", "one_torch_thread", "quiet_optuna", "restoring"]
 
 _OPEN: ContextVar[ExitStack | None] = ContextVar("open", default=None)
 _guard = threading.Lock()
@@ -59,19 +50,12 @@ def one_library_thread() -> Iterator[None]:
     if not is_first:
         yield
         return
+    limit = ThreadLimit()
     try:
-        with limit_blas():
-            yield
+        yield
     finally:
+        limit.close()
         _is_single = False
-
-
-def limit_blas() -> threadpool_limits:
-    """Do as :func:`one_library_thread` for good, as in a worker, or until the block that this begins ends."""
-    import scipy.linalg  # noqa: F401  (with a BLAS of its own, which must be there to be told)
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, "blas")
 
 
 @contextmanager
@@ -91,12 +75,10 @@ def one_thread_each() -> None:
     It holds until the block of :func:`restoring` around it ends; without one, as in the process of a
     command or a worker, for good.
     """
-    from threadpoolctl import threadpool_limits
-
     one_torch_thread()
-    limits, stack = threadpool_limits(1), _OPEN.get()
+    limit, stack = ThreadLimit(None), _OPEN.get()
     if stack is not None:
-        stack.enter_context(limits)
+        stack.callback(limit.close)
 
 
 def one_torch_thread() -> None:

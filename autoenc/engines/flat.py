@@ -14,7 +14,7 @@ from numba import types
 from numba.core.typing import signature
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
-__all__ = ["FlatType", "data_of", "flat", "shifted"]
+__all__ = ["FlatType", "data_of", "flat_at", "shifted"]
 
 
 class FlatType(types.Type):
@@ -37,13 +37,14 @@ def data_of(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 
 
 @intrinsic
-def flat(typing: Any, array: Any) -> Any:
-    """Return the address of a one-dimensional contiguous array, which must outlive its use."""
+def flat_at(typing: Any, address: Any, dtype: Any) -> Any:
+    """Return the flat array of ``dtype``, a class of NumPy's, whose first number is at an address."""
+    array = FlatType(dtype.dtype)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return data_of(context, builder, array, args[0])
+        return builder.inttoptr(args[0], context.get_value_type(array))
 
-    return FlatType(array.dtype)(array), codegen
+    return array(types.int64, dtype), codegen
 
 
 @intrinsic

@@ -15,19 +15,13 @@ A layer is a row of the int64 table ``layers``; its columns are those of :mod:`a
 
 from __future__ import annotations
 
-import hashlib
 import math
-from pathlib import Path
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
-from autoenc.engines import flat as flat_arrays
-from autoenc.engines import hashing, norms, pointwise, randomness, simd, smooth, team, wide
-from autoenc.engines import layers as layer_table
-from autoenc.engines import meeting as meetings
-from autoenc.engines.compiling import compiled
-from autoenc.engines.flat import flat, shifted
+from autoenc.engines import linking, norms, pointwise, simd, team
+from autoenc.engines.flat import flat_at, shifted
 from autoenc.engines.hashing import key_of
 from autoenc.engines.layers import (
     BAND,
@@ -46,6 +40,7 @@ from autoenc.engines.layers import (
     WEIGHT,
     XHAT,
 )  # fmt: skip
+from autoenc.engines.loading import ENTRY, N_INTEGERS, N_NUMBERS
 from autoenc.engines.meeting import COUNTS, MOST, OVER
 from autoenc.engines.pointwise import RELU, adamw, copy, dropout, fill_zero, relu_and_dropout
 from autoenc.engines.randomness import CORRUPTION, NOISE
@@ -53,30 +48,7 @@ from autoenc.engines.simd import INNER, matmul
 from autoenc.engines.team import share, wait
 from autoenc.engines.wide import band_rows, forward_product, row_stride
 
-__all__ = ["run_pass"]
-
-
-def _sources_digest() -> int:
-    """A number that changes with the files the kernels are made of.
-
-    Numba renews a cached function when its own file changes, but not when a file does that it calls into;
-    what a function closes over is part of the cache's key.
-    """
-    modules = (
-        layer_table,
-        meetings,
-        simd,
-        smooth,
-        randomness,
-        hashing,
-        wide,
-        flat_arrays,
-        norms,
-        pointwise,
-        team,
-    )
-    digest = hashlib.sha256(b"".join(Path(str(module.__file__)).read_bytes() for module in modules))
-    return int(digest.hexdigest()[:12], 16)
+__all__ = ["object_code"]
 
 
 @njit(**INNER)
@@ -300,37 +272,44 @@ def _update_weights(
         adamw(p, m, v, g, g_at, at, n_rows * padded, keep, rate, root)
 
 
-def _compile_pass(sources: int):
-    """The one entry point; ``sources`` makes the cache notice a change in any file that it is made of."""
+def object_code(dtype: np.dtype) -> bytes:
+    """Compile the pass in a precision, of parameters and arithmetic."""
+    real = dtype.type
 
-    @compiled
+    @njit(**INNER)
     def run_pass(
-        p, m, v, g, g_size, g_norm, layers, n_layers, has_norm, activation, values, n_columns, rows,
-        batch_size, stride, x, observed, h, xhat, rstd, slopes, d, other, d_rows, pack, keys, sums, stop,
-        learning, seed, epoch, threshold, scale, corruption, kl_weight, learning_rate, weight_decay,
-        nonzero_weight, all_weight, step, output, meeting, helping,
+        p, m, v, g, g_norm, x, observed, h, xhat, rstd, slopes, d, other, d_rows, pack, keys, sums, values,
+        layers, stop, g_size, n_layers, has_norm, activation, n_columns, stride, seed, steps_per_epoch,
+        threshold, corruption, rows, n_rows, batch_size, learning, epoch, output, meeting, helping,
+        scale, weight_decay, nonzero_weight, all_weight, kl_weight, learning_rate,
     ):  # fmt: skip
-        """One pass over ``rows`` in their order, ``batch_size`` at a time, with updates if ``learning``.
+        """One pass over ``n_rows`` in their order, ``batch_size`` at a time, with updates if ``learning``.
 
         Without them there is no dropout either, and only the loss is measured. One function does both, and
         allocates nothing, because each further one, and each allocation, adds a second to the compilation.
-        The reconstructions are written to ``output`` ``[rows, columns]``, unless it is empty.
+        The reconstructions are written to ``output`` ``[n_rows, n_columns]``, unless it is nowhere.
 
-        Threads call it with the same arguments but for ``helping``, which all say but one.
+        Arrays are given by their addresses, and truths as 0 or 1. Threads call it with the same arguments
+        but for ``helping``, which all say but one.
 
         Returns:
             The loss over all rows at once, each batch as it was met; 0 to those who help.
         """
-        key = sources  # noqa: F841  (only to be part of the cache's key)
-        n_rows, is_asked, no_key = rows.size, output.size > 0, np.uint32(0)
-        p, m, v, g, g_norm, x, observed, h, xhat, rstd, slopes, d, other, d_rows, pack = (
-            flat(p), flat(m), flat(v), flat(g), flat(g_norm), flat(x), flat(observed), flat(h), flat(xhat),
-            flat(rstd), flat(slopes), flat(d), flat(other), flat(d_rows), flat(pack),
+        is_asked, no_key = output != 0, np.uint32(0)
+        has_norm, learning, helping = has_norm != 0, learning != 0, helping != 0
+        threshold, corruption = np.uint32(threshold), np.uint32(corruption)
+        p, m, v, g, g_norm, x, observed, h, xhat, rstd, slopes, d, other, d_rows, pack, output = (
+            flat_at(p, real), flat_at(m, real), flat_at(v, real), flat_at(g, real), flat_at(g_norm, real),
+            flat_at(x, real), flat_at(observed, real), flat_at(h, real), flat_at(xhat, real),
+            flat_at(rstd, real), flat_at(slopes, real), flat_at(d, real), flat_at(other, real),
+            flat_at(d_rows, real), flat_at(pack, real), flat_at(output, real),
         )  # fmt: skip
-        layers, values, rows, keys, sums, stop, output, meeting = (
-            flat(layers), flat(values), flat(rows), flat(keys), flat(sums), flat(stop), flat(output),
-            flat(meeting),
+        keys, sums, values, layers, stop, rows, meeting = (
+            flat_at(keys, np.uint32), flat_at(sums, np.float64), flat_at(values, np.float32),
+            flat_at(layers, np.int64), flat_at(stop, np.uint8), flat_at(rows, np.int64),
+            flat_at(meeting, np.int64),
         )  # fmt: skip
+        step = epoch * steps_per_epoch
         out = layers[(n_layers - 1) * N_COLUMNS + H_OUT]
         n_batches = (n_rows + batch_size - 1) // batch_size
         rank, size, batch, begun = 0, 1, 0, 0
@@ -407,7 +386,5 @@ def _compile_pass(sources: int):
         team.end(meeting)
         return all_weight * sums[0] / max(sums[2], 1) + nonzero_weight * sums[1] / max(sums[3], 1)
 
-    return run_pass
-
-
-run_pass = _compile_pass(_sources_digest())
+    arguments = (types.int64,) * N_INTEGERS + (types.float64,) * N_NUMBERS
+    return linking.object_code(run_pass, arguments, ENTRY)

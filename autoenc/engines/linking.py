@@ -10,9 +10,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from llvmlite import ir
 from numba import _dynfunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.cpu import CPUContext
 from numba.core.typed_passes import (
@@ -25,12 +27,7 @@ from numba.core.typed_passes import (
 )
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
-__all__ = ["PartCompiler", "WholeCompiler"]
-
-_FIRST_STEPS = (
-    TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference, PreLowerStripPhis,
-    IRLegalization,
-)  # fmt: skip
+__all__ = ["PartCompiler", "object_code"]
 
 
 class _Part(JITCodeLibrary):
@@ -48,6 +45,25 @@ class _Part(JITCodeLibrary):
         """Return 0: it cannot be called by itself."""
         self._ensure_finalized()
         return 0
+
+
+class _Whole(JITCodeLibrary):
+    """The code of a function that is called from outside, as an object file."""
+
+    code = b""
+
+    def _optimize_final_module(self) -> None:
+        """Let nothing but the entry be seen from outside: what is inlined everywhere is left out."""
+        module = self._final_module
+        for value in (*module.functions, *module.global_variables):
+            if not value.is_declaration and value.name != self.name:
+                value.linkage = "internal"
+        super()._optimize_final_module()
+
+    def _finalize_final_module(self) -> None:
+        """Make machine code, and do not load it."""
+        self.code = self._codegen._tm.emit_object(self._final_module)
+        self._finalized = True
 
 
 class _PartContext(CPUContext):
@@ -77,26 +93,52 @@ class _AsPart(LoweringPass):
         return True
 
 
-class WholeCompiler(CompilerBase):
-    """Compiles a function that Python calls; for ``njit(pipeline_class=...)``.
+_STEPS = (
+    TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference, PreLowerStripPhis,
+    IRLegalization, AnnotateTypes, _AsPart, NativeLowering, NoPythonBackend,
+)  # fmt: skip
+
+
+class PartCompiler(CompilerBase):
+    """Compiles a function as a part; for ``njit(pipeline_class=...)``.
 
     It is Numba's way for code that has no closures, no ``with``, and nothing to rewrite, and without the
     checks after each step that it left everything in order, which take as long as the steps.
     """
 
-    last_steps: tuple[Any, ...] = (AnnotateTypes, NativeLowering, NoPythonBackend)
-
     def define_pipelines(self) -> list[Any]:
         """Return the one way."""
         passes = PassManager("autoenc")
         passes._ENFORCING = False
-        for step in (*_FIRST_STEPS, *self.last_steps):
+        for step in _STEPS:
             passes.add_pass(step, "")
         passes.finalize()
         return [passes]
 
 
-class PartCompiler(WholeCompiler):
-    """Compiles a function as a part."""
+def object_code(part: Any, arguments: tuple[Any, ...], entry: str) -> bytes:
+    """Compile a part and all that it calls for good, as an object file.
 
-    last_steps = (AnnotateTypes, _AsPart, NativeLowering, NoPythonBackend)
+    Args:
+        part: Takes plain numbers, returns one, and never raises.
+        arguments: Their Numba types.
+        entry: The name by which C could call it.
+    """
+    part.compile(arguments)
+    result = part.overloads[arguments]
+    context, about = result.target_context, result.fndesc
+    with global_compiler_lock:
+        whole = _Whole(context.codegen(), entry)
+        module = whole.create_ir_module(entry)
+        kinds = [context.get_value_type(kind) for kind in (about.restype, *arguments)]
+        function = ir.Function(module, ir.FunctionType(kinds[0], kinds[1:]), entry)
+        called = ir.Function(
+            module, context.call_conv.get_function_type(about.restype, arguments), about.llvm_func_name
+        )
+        builder = ir.IRBuilder(function.append_basic_block())
+        _, number = context.call_conv.call_function(builder, called, about.restype, arguments, function.args)
+        builder.ret(number)
+        whole.add_linking_library(result.library)
+        whole.add_ir_module(module)
+        whole.finalize()
+    return whole.code

@@ -1,7 +1,7 @@
 """The native CPU engine: one model per core, everything it touches in that core's cache.
 
 One compiled call trains a whole epoch. The calls release the GIL, so a pool of threads trains one fit per
-core. The code is imported when the engine is used: a search that has nothing to train needs no Numba.
+core. It is compiled where no earlier process has kept it; a search that has nothing to train loads none.
 """
 
 from __future__ import annotations
@@ -41,12 +41,6 @@ class NativeEngine(Prepared):
 
     def __init__(self, dtype: type[np.float32] | type[np.float64] = np.float32, n_cores: int = 1) -> None:
         self.dtype, self.n_cores = np.dtype(dtype), n_cores
-
-    def _first_fit(self, request: Request) -> None:
-        from autoenc.engines.compiling import without_collection
-
-        with without_collection():
-            super()._first_fit(request)
 
     def _fit(self, request: Request, stop: StopFlag) -> Outcome:
         from autoenc.engines.native_training import CORES

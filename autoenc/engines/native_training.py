@@ -7,16 +7,16 @@ vector.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines import kernels, layers
+from autoenc.engines import layers
 from autoenc.engines.contract import StopFlag
 from autoenc.engines.cores import CORES
 from autoenc.engines.fit import Fit, State
 from autoenc.engines.layers import PACK_SIZE, VECTOR_BYTES, row_stride
+from autoenc.engines.loading import compiled_pass
 from autoenc.engines.meeting import Meeting
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.randomness import batch_order, keep_threshold
@@ -27,7 +27,6 @@ from autoenc.models.grid import NetworkShape
 __all__ = ["CORES", "Training"]
 
 Floats = NDArray[np.floating]
-Array = TypeVar("Array", NDArray[np.float32], NDArray[np.int64])
 
 
 def _aligned(size: int, dtype: np.dtype) -> Floats:
@@ -132,13 +131,6 @@ class Layout:
         return views
 
 
-def _constant(array: Array) -> Array:
-    """A view that cannot be written to, which makes one type of all arrays: each would be compiled anew."""
-    view = np.ascontiguousarray(array)[...]
-    view.flags.writeable = False
-    return view
-
-
 _WORTH_HELP = 8_000_000
 """Multiply-adds of a step, forward, from which on a second thread saves more than waiting for it costs."""
 
@@ -151,7 +143,7 @@ class Training:
     ) -> None:
         recipe = fit.recipe
         self.split, self.fit, self.stop = split, fit, stop
-        self.values = _constant(split.values)
+        self.values = np.ascontiguousarray(split.values, np.float32)
         vector = VECTOR_BYTES // dtype.itemsize
         self.most_rows = -(-min(recipe.batch_size, split.train.size) // vector) * vector
         self.stride = row_stride(self.most_rows, vector)
@@ -175,8 +167,24 @@ class Training:
         self.d_rows = _aligned(row_stride(self.layout.widest, vector) * self.most_rows, dtype)
         self.pack = _aligned(PACK_SIZE * self.n_cores, dtype)
         self.keys = np.zeros((len(self.layout.table) + 2) * self.n_cores, np.uint32)
-        self.sums, self.no_output = np.zeros(4), np.zeros(0, dtype)
-        self.n_steps_per_epoch = -(-split.train.size // recipe.batch_size)
+        self.sums = np.zeros(4)
+        self._run_pass, self._same = compiled_pass(dtype), self._arguments()
+
+    def _arguments(self) -> tuple[int, ...]:
+        """What each pass is given, in the order of :func:`autoenc.engines.kernels.object_code`."""
+        recipe, layout = self.fit.recipe, self.layout
+        arrays = (
+            self.p, self.m, self.v, self.g, self.g_norm, self.x, self.observed, self.h, self.xhat, self.rstd,
+            self.slopes, self.d, self.other, self.d_rows, self.pack, self.keys, self.sums, self.values,
+            layout.table, self.stop.array,
+        )  # fmt: skip
+        return (
+            *(array.ctypes.data for array in arrays), self.g_size, len(layout.table),
+            layout.network.normalizes_input, ACTIVATIONS.index(recipe.activation), self.values.shape[1],
+            self.stride, self.fit.seed, -(-self.split.train.size // recipe.batch_size),
+            keep_threshold(recipe.dropout),
+            keep_threshold(recipe.corruption if recipe.family == "dae" else 0.0),
+        )  # fmt: skip
 
     def _set_ones(self) -> None:
         """The row of ones behind each block of activations, which makes the bias a row of weights."""
@@ -203,24 +211,18 @@ class Training:
         self, rows: NDArray[np.int64], batch_size: int, learning: bool, epoch: int,
         output: Floats | None = None,
     ) -> float:  # fmt: skip
-        recipe, layout = self.fit.recipe, self.layout
-        rows, n_layers = _constant(rows), len(layout.table)
+        recipe = self.fit.recipe
+        rows = np.ascontiguousarray(rows, np.int64)
+        whole = (
+            *self._same, rows.ctypes.data, rows.size, batch_size, learning, epoch,
+            0 if output is None else output.ctypes.data,
+        )  # fmt: skip
+        numbers = (
+            1 / (1 - recipe.dropout), recipe.weight_decay, recipe.nonzero_weight, recipe.all_weight,
+            recipe.kl_weight_in(epoch) if recipe.family == "vae" else 0.0, recipe.learning_rate(epoch),
+        )  # fmt: skip
 
         def one_pass(meeting: Meeting, helping: bool) -> float:
-            return float(
-                kernels.run_pass(
-                    self.p, self.m, self.v, self.g, self.g_size, self.g_norm, layout.table.ravel(), n_layers,
-                    layout.network.normalizes_input, ACTIVATIONS.index(recipe.activation),
-                    self.values.ravel(), self.values.shape[1], rows, batch_size, self.stride, self.x,
-                    self.observed, self.h, self.xhat, self.rstd, self.slopes, self.d, self.other, self.d_rows,
-                    self.pack, self.keys, self.sums, self.stop.array, learning, self.fit.seed, epoch,
-                    np.uint32(keep_threshold(recipe.dropout)), 1 / (1 - recipe.dropout),
-                    np.uint32(keep_threshold(recipe.corruption if recipe.family == "dae" else 0.0)),
-                    float(recipe.kl_weight_in(epoch)) if recipe.family == "vae" else 0.0,
-                    float(recipe.learning_rate(epoch)), float(recipe.weight_decay),
-                    float(recipe.nonzero_weight), float(recipe.all_weight), epoch * self.n_steps_per_epoch,
-                    self.no_output if output is None else output.ravel(), meeting, helping,
-                )
-            )  # fmt: skip
+            return self._run_pass(*whole, meeting.ctypes.data, helping, *numbers)
 
         return CORES.run(one_pass, self.n_cores)

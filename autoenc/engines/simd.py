@@ -22,16 +22,10 @@ from numba.extending import intrinsic, lower_builtin, models, register_model, ty
 
 from autoenc.engines.flat import data_of
 from autoenc.engines.layers import VECTOR_BYTES
-from autoenc.engines.linking import PartCompiler, WholeCompiler
+from autoenc.engines.linking import PartCompiler
 
-__all__ = ["INNER", "JIT", "lanes_of", "matmul"]
+__all__ = ["INNER", "lanes_of", "matmul"]
 
-JIT: dict[str, Any] = {
-    "nogil": True,
-    "error_model": "numpy",
-    "no_cfunc_wrapper": True,
-    "pipeline_class": WholeCompiler,
-}
 INNER: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",

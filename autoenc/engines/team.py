@@ -11,12 +11,8 @@ They meet in an array, see :mod:`autoenc.engines.meeting`.
 
 from __future__ import annotations
 
-import ctypes
-import platform
-import sys
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
@@ -25,34 +21,17 @@ from autoenc.engines import simd
 from autoenc.engines.flat import data_of
 from autoenc.engines.meeting import ARRIVED, JOINED, MOST, NAP, OVER, PHASE, SLEEPING, STEP, WANTED
 from autoenc.engines.simd import INNER
+from autoenc.engines.system_calls import FUTEX, IS_X86, SYSTEM_CALL, YIELD, offer_waiting
 
 _INT64 = ir.IntType(64)
 
 __all__ = ["assemble", "end", "join", "next_step", "share", "wait"]
 
+_SLEEP, _WAKE = 128, 129  # FUTEX_WAIT and FUTEX_WAKE, among the threads of a process
 _PATIENCE = 3000
 """Looks at what another thread will write, 70 to 170 microseconds: what sleeping and being woken takes."""
 
-_MACHINE = platform.machine().lower()
-_IS_X86 = _MACHINE in ("x86_64", "amd64")
-# The number of the system call that lets a thread sleep until a word of memory changes. Where there is none,
-# threads that wait let others run, and look again.
-_FUTEX = {"x86_64": 202, "aarch64": 98}.get(_MACHINE) if sys.platform == "linux" else None
-_SLEEP, _WAKE = 128, 129  # FUTEX_WAIT and FUTEX_WAKE, among the threads of a process
-_SYSTEM_CALL, _YIELD = "autoenc_system_call", "autoenc_yield_core"
-
-
-def _offer(name: str, function: Any) -> None:
-    """Tell the linker of compiled code where a function of the system is."""
-    llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
-
-
-if sys.platform == "win32":
-    _offer(_YIELD, ctypes.windll.kernel32.SwitchToThread)
-else:
-    _offer(_YIELD, ctypes.CDLL(None).sched_yield)
-if _FUTEX is not None:
-    _offer(_SYSTEM_CALL, ctypes.CDLL(None).syscall)
+offer_waiting()
 
 
 @intrinsic
@@ -94,7 +73,7 @@ def _pause(typing: Any) -> Any:
     """Tell the core that it is waiting, where it has an instruction for that."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if _IS_X86:
+        if IS_X86:
             builder.call(_function(builder, "llvm.x86.sse2.pause", ir.VoidType()), [])
         return context.get_dummy_value()
 
@@ -106,8 +85,8 @@ def _leave_core(typing: Any, meeting: Any, place: Any, value: Any) -> Any:
     """Sleep while ``value`` is at a place, or let others run once; the thread may wake up early."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if _FUTEX is None:
-            builder.call(_function(builder, _YIELD, ir.IntType(32)), [])
+        if FUTEX is None:
+            builder.call(_function(builder, YIELD, ir.IntType(32)), [])
         else:
             data = data_of(context, builder, meeting, args[0])
             nap = builder.gep(data, [ir.Constant(_INT64, NAP)])
@@ -122,7 +101,7 @@ def _wake(typing: Any, meeting: Any, place: Any) -> Any:
     """Wake all who sleep while something is at a place."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        if _FUTEX is not None:
+        if FUTEX is not None:
             at = builder.gep(data_of(context, builder, meeting, args[0]), [args[1]])
             _call_futex(builder, at, _WAKE, ir.Constant(_INT64, MOST), ir.Constant(at.type, None))
         return context.get_dummy_value()
@@ -131,8 +110,8 @@ def _wake(typing: Any, meeting: Any, place: Any) -> Any:
 
 
 def _call_futex(builder: Any, place: Any, what: int, value: Any, nap: Any) -> None:
-    call = _function(builder, _SYSTEM_CALL, _INT64, [_INT64], var_arg=True)
-    builder.call(call, [ir.Constant(_INT64, _FUTEX), place, ir.Constant(_INT64, what), value, nap])
+    call = _function(builder, SYSTEM_CALL, _INT64, [_INT64], var_arg=True)
+    builder.call(call, [ir.Constant(_INT64, FUTEX), place, ir.Constant(_INT64, what), value, nap])
 
 
 def _function(builder: Any, name: str, result: Any, args: Any = (), var_arg: bool = False) -> Any:

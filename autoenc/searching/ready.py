@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from autoenc.engines import Engine, StopFlag
+from autoenc.engines.compiling import announced, take_notes
 from autoenc.system.text import warn
 
 __all__ = ["make_ready", "prepare_ahead"]
@@ -46,7 +47,6 @@ def make_ready(engine: Engine, stop: StopFlag, quiet: bool) -> None:
     Raises:
         MachineError: If the machine cannot compile it.
     """
-    from autoenc.engines.compiling import announced, take_notes  # Numba takes a moment to import
 
     def announce() -> None:
         if not quiet:

@@ -20,7 +20,7 @@ system = ctypes.CDLL(None)
 if sys.platform == "win32":
     ctypes.windll = SimpleNamespace(kernel32=SimpleNamespace(SwitchToThread=system.sched_yield))
 ctypes.CDLL = lambda name: SimpleNamespace(sched_yield=system.sched_yield)  # and no syscall
-from autoenc.engines import team
+from autoenc.engines import system_calls, team
 from autoenc.engines.meeting import new_meeting
 
 sys.platform = real
@@ -42,7 +42,7 @@ N_THREADS = 2 * (os.cpu_count() or 1) + 1  # more than cores, so that some have 
 meeting, done = new_meeting(N_THREADS), np.zeros(N_THREADS, np.int64)
 with ThreadPoolExecutor(N_THREADS) as pool:
     wrong = list(pool.map(lambda rank: passes(meeting, done, rank, N_THREADS, 50), range(N_THREADS)))
-print(team._FUTEX, sum(wrong), set(done.tolist()))
+print(system_calls.FUTEX, sum(wrong), set(done.tolist()))
 """
 
 

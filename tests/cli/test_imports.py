@@ -74,8 +74,11 @@ BY_PANDAS = {"pyarrow"}
 
 
 def test_a_search_loads_what_it_uses_before_its_first_fit(search, tmp_path):
-    extra = loaded(FIRST_FIT + search, tmp_path) - BY_PANDAS
-    assert extra == ALWAYS | {"numba", "scipy", "yaml"}  # for Numba, and of SciPy no more than its version
+    assert loaded(FIRST_FIT + search, tmp_path) - BY_PANDAS == ALWAYS
+
+
+def test_a_search_whose_kernels_are_compiled_loads_no_compiler(search, compiled_engine, tmp_path):
+    assert "numba" not in loaded(f"{search}\ntell()", tmp_path)
 
 
 def test_a_search_that_has_nothing_to_train_loads_nothing_that_draws_or_compiles(search, tmp_path):

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,89 +95,14 @@ def test_an_engine_is_made_ready_before_the_clock_starts(name: str, monkeypatch:
 def test_waiting_is_announced_only_where_something_is_compiled(capsys: pytest.CaptureFixture[str]) -> None:
     class Compiling(Failing):
         def prepare(self) -> None:
-            compiling._announce()
+            with compiling.compiling():
+                pass
 
     for engine, quiet in ((Failing(ValueError()), False), (Compiling(ValueError()), True)):
         make_ready(engine, StopFlag(), quiet)
         assert capsys.readouterr() == ("", "")
     make_ready(Compiling(ValueError()), StopFlag(), quiet=False)
     assert capsys.readouterr().err == "compiling, once per machine ...\n"
-
-
-def test_a_folder_of_somebody_else_is_no_place_for_compiled_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folder = compiling.private_folder()
-    assert folder.stat().st_mode & 0o777 == 0o700
-    assert compiling.private_folder() == folder
-    folder.chmod(0o777)
-    with pytest.raises(PermissionError):
-        compiling.private_folder()
-    folder.chmod(0o700)
-    folder.rename(tmp_path / "elsewhere")
-    folder.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(PermissionError):
-        compiling.private_folder()
-
-
-CACHE = """
-import sys
-from numba.core import caching
-from autoenc.engines import compiling
-if "nowhere" in sys.argv:
-    for locator in caching.CacheImpl._locator_classes:
-        locator.from_function = classmethod(lambda cls, *args: None)
-if "unsaved" in sys.argv:
-    def save(self, name, data):
-        raise OSError(28, "No space left on device")
-    caching.IndexDataCacheFile._save_data = save
-@compiling.compiled
-def double(x):
-    return 2 * x
-assert double(2) == 4
-print(type(double._cache).__name__, *compiling.take_notes(), sep="\\n")
-"""
-
-
-@pytest.mark.parametrize(
-    ("case", "temporary", "kind", "note"),
-    [
-        ("", "made", "_Cache", ""),
-        ("nowhere", "made", "_Cache", "compiled code is kept in {}/autoenc-"),
-        ("nowhere", "planted", "_NoCache", "no folder can be written"),
-        ("unsaved", "made", "_Cache", "compiled code cannot be kept (No space left on device)"),
-        ("damaged", "made", "_Cache", "compiled code cannot be read"),
-    ],
-)
-def test_a_cache_is_never_in_the_way(
-    case: str, temporary: str, kind: str, note: str, tmp_path: Path, root: Path
-) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(CACHE, encoding="utf-8")
-    (tmp_path / "tmp").mkdir()
-    if temporary == "planted":
-        (tmp_path / "tmp" / f"autoenc-{os.getuid()}").mkdir(mode=0o777)
-        (tmp_path / "tmp" / f"autoenc-{os.getuid()}").chmod(0o777)
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp"), "PYTHONPATH": str(root)}
-    environment["NUMBA_CACHE_DIR"] = str(tmp_path / "cache")
-
-    def run() -> list[str]:
-        done = subprocess.run(
-            [sys.executable, str(script), case], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()
-
-    if case == "damaged":
-        run()
-        for file in (tmp_path / "cache").rglob("*.nb?"):
-            file.write_bytes(file.read_bytes()[:-20] + b"x" * 20)
-    lines = run()
-    assert lines[0] == kind
-    assert note.format(tmp_path / "tmp") in "\n".join(lines[1:])
-    if not note:
-        assert lines[1:] == []
 
 
 @pytest.mark.parametrize("command", [["search", "--epochs", "1"], ["transfer"], ["encode"]])

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from common import available_cores, describe_machine, print_table
+from grid_speed import describe_blas
 from numba import njit
 from threadpoolctl import threadpool_limits
 from torch_side import Cells, torch_fit
@@ -169,6 +170,7 @@ def main() -> None:
     head.append(f"1 / {options.threads} threads")
     rows = [head]
     with threadpool_limits(1):
+        print(f"{describe_blas()}\n")
         make_engine("native", "cpu").prepare()
         for network in NETWORKS:
             if options.rows in str(network):

@@ -13,8 +13,9 @@ __all__ = ["end_quickly", "is_program", "memory_is_limited", "prepare_process"]
 _THREAD_COUNTS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 # New objects until they are looked through for circles: imports make hundreds of thousands, and hardly any
-# circle among them is garbage. Looking after each 700, as usual, takes a tenth of a short command's time.
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+# circle among them is garbage. Looking after each 700, as usual, takes a tenth of a short command's time, and
+# after each 50,000 still a twentieth.
+_OBJECTS_BETWEEN_COLLECTIONS = 400_000
 
 _is_program = False
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, new_figure
+from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, new_column
 
 __all__ = ["SizeRow", "comparison_lines", "draw_comparison"]
 
@@ -54,7 +54,7 @@ def comparison_lines(rows: list[SizeRow], at: int | None) -> list[str]:
 
 def draw_comparison(rows: list[SizeRow], at: int | None) -> Figure:
     """Draw loss against latent size, autoencoder and PCA, the elbow circled."""
-    figure = new_figure()
+    figure = new_column()
     axis = figure.add_subplot()
     sizes = [row.latent_size for row in rows]
     errors = [row.standard_error or 0.0 for row in rows]

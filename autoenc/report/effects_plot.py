@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autoenc.analysis.effects import Effect
-from autoenc.report.plots import COLOURS, new_figure
+from autoenc.report.plots import COLOURS, new_column
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ __all__ = ["draw_effects"]
 
 def draw_effects(effects: Sequence[Effect], title: str, loss_name: str) -> Figure:
     """Draw each effect with its interval; left of the line is a lower loss."""
-    figure = new_figure(9.0, 1.6 + 0.5 * len(effects))
+    figure = new_column(9.0, 1.6 + 0.5 * len(effects))
     axis = figure.add_subplot()
     for row, effect in enumerate(effects):
         axis.plot(100 * effect.difference, row, "o", color=COLOURS[0])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # a search that has nothing to draw does without Matplotlib
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import LayoutEngine
 
 __all__ = [
     "COLOURS",
@@ -31,6 +32,7 @@ __all__ = [
     "legend_beside",
     "log_scale",
     "loss_name",
+    "new_column",
     "new_figure",
     "plain_ticks",
 ]
@@ -43,9 +45,29 @@ UNIT = "(weighted squared error, scaled units)"
 _UNITS = {"sparse": UNIT, "mse": "(squared error, scaled units)"}
 
 
-def new_figure(width: float = 9.0, height: float = 5.5) -> Figure:
-    """Make an empty figure, in inches, that keeps labels inside."""
-    return import_figure()(figsize=(width, height), dpi=DPI, layout="constrained")
+def new_figure(width: float = 9.0, height: float = 5.5, layout: LayoutEngine | None = None) -> Figure:
+    """Make an empty figure, in inches, that keeps labels inside.
+
+    Args:
+        width: Of the picture.
+        height: The same.
+        layout: Finds room for labels; by default that which does for axes in any order.
+    """
+    figure = import_figure()(figsize=(width, height), dpi=DPI, layout=layout or "constrained")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)  # its layout measures what it draws
+    return figure
+
+
+def new_column(width: float = 9.0, height: float = 5.5) -> Figure:
+    """Do as :func:`new_figure` for axes one below the other; they take half of the time to lay out."""
+    import_figure()
+    from autoenc.report.layout import MeasuredLayout
+
+    figure = new_figure(width, height, MeasuredLayout())
+    figure.subplots_adjust(left=0.1, bottom=0.1, right=0.73, top=0.93)  # as it mostly ends
+    return figure
 
 
 def log_scale(axis: Axes, losses: Sequence[float]) -> None:
@@ -132,7 +154,7 @@ def draw_curves(plot: CurvesPlot) -> Figure:
     """Draw the curves, with their legend beside them."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure()
+    figure = new_column()
     axis = figure.add_subplot()
     for i, curve in enumerate(plot.curves):
         epochs = range(1, len(curve.losses) + 1)
@@ -187,7 +209,7 @@ def _explained(chosen: TrialResult) -> str:
 
 def draw_complexity(plot: ComplexityPlot) -> Figure:
     """Draw loss against size, a colour and a marker per depth."""
-    figure = new_figure()
+    figure = new_column()
     axis = figure.add_subplot()
     for i, depth in enumerate(sorted(set(plot.depths))):
         chosen = [j for j, d in enumerate(plot.depths) if d == depth]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from autoenc.report.labels import wrapped_name
-from autoenc.report.plots import COLOURS, legend_beside, log_scale, loss_name, new_figure, plain_ticks
+from autoenc.report.plots import COLOURS, legend_beside, log_scale, loss_name, new_column, plain_ticks
 from autoenc.report.results import SearchResults
 from autoenc.system.text import counted
 
@@ -63,7 +63,7 @@ def draw_progress(plot: ProgressPlot) -> Figure:
 
     from autoenc.report.ticks import write_out_powers
 
-    figure = new_figure(10.0, 7.0)
+    figure = new_column(10.0, 7.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
     trials = range(1, len(plot.losses) + 1)
     upper.scatter(trials, plot.losses, s=16, color=COLOURS[0], alpha=0.75, label="stack")

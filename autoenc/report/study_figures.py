@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoenc.analysis.study import study_trials
 from autoenc.report.importances import study_importances
 from autoenc.report.labels import picture_name
-from autoenc.report.plots import COLOURS, label_axes, legend_beside, log_scale, new_figure, plain_ticks
+from autoenc.report.plots import COLOURS, label_axes, legend_beside, log_scale, new_column, plain_ticks
 from autoenc.report.study_parameters import draw_parallel, draw_slices, parallel_plot, slices_plot
 from autoenc.system.text import counted
 
@@ -90,7 +90,7 @@ def _last_value(trial: FrozenTrial) -> float | None:
 
 def draw_history(plot: HistoryPlot) -> Figure:
     """Draw values against trial; those without a value stand at the lower edge."""
-    figure = new_figure()
+    figure = new_column()
     axis = figure.add_subplot()
     if plot.complete:
         axis.scatter(*_columns(plot.complete), s=22, color=COLOURS[0], alpha=0.75, label="complete")
@@ -156,7 +156,7 @@ def importances_plot(study: optuna.Study) -> ImportancesPlot:
 
 def draw_importances(plot: ImportancesPlot) -> Figure:
     """Draw a bar per parameter, the largest on top."""
-    figure = new_figure(9.0, max(2.6, 1.5 + 0.38 * len(plot.shares)))
+    figure = new_column(9.0, max(2.6, 1.5 + 0.38 * len(plot.shares)))
     axis = figure.add_subplot()
     axis.set_title(plot.title, loc="left")
     if not plot.shares:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, log_scale, new_figure, plain_ticks
+from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, log_scale, new_column, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ def draw_training(plot: TrainingPlot) -> Figure:
     """Draw both curves, with PCA as a line."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = new_figure()
+    figure = new_column()
     axis = figure.add_subplot()
     epochs = range(1, len(plot.test_losses) + 1)
     train = "training rows, as they were met, with dropout"

@@ -113,9 +113,9 @@ def draw_stages(plot: StagesPlot) -> Figure:
     """Draw the one against the other, a point per trial."""
     from matplotlib.ticker import MaxNLocator
 
-    from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, new_figure
+    from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, new_column
 
-    figure = new_figure()
+    figure = new_column()
     axis = figure.add_subplot()
     if not plot.stage1:
         axis.set_title(plot.title, loc="left")

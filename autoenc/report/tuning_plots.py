@@ -17,6 +17,7 @@ from autoenc.report.plots import (
     label_axes,
     legend_beside,
     log_scale,
+    new_column,
     new_figure,
     plain_ticks,
 )
@@ -71,7 +72,7 @@ def _label(step: TrialStep) -> str:
 
 def draw_tune_progress(plot: TuneProgressPlot) -> Figure:
     """Draw losses against trial, minima circled, thresholds as lines."""
-    figure = new_figure(10.5, 6.0)
+    figure = new_column(10.5, 6.0)
     axis = figure.add_subplot()
     for i, (family, points) in enumerate(plot.families.items()):
         axis.scatter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+from pathlib import Path
 from typing import Any
 
 from autoenc.settings import Settings
@@ -142,9 +143,12 @@ def unknown_word(word: str, flags: dict[str, bool], settings: type[Settings]) ->
         return f"{word.split('=')[0]} is not an option here; {instead}"
     if not instead and (others := _commands_with(word)):
         return f"{word.split('=')[0]} is an option of {', '.join(others[:3])}, and not of this command"
+    if not word.startswith("-"):
+        takes_table = "--data_path" in flags and Path(word).is_file()
+        return f"{word!r} was not expected{f'; did you mean --data_path {word}?' if takes_table else ''}"
     near = difflib.get_close_matches(word.split("=")[0], list(flags), 1)
     hint = f"; did you mean {near[0]}?" if near else "; --help lists them"
-    return f"{word} is not an option{hint}" if word.startswith("-") else f"{word!r} was not expected"
+    return f"{word} is not an option{hint}"
 
 
 def _commands_with(word: str) -> list[str]:

@@ -112,6 +112,13 @@ def _joined_verbs(arguments: list[str]) -> list[str]:
     return [verb, *arguments[2:]] if verb in {*COMMANDS, SHOW} else arguments
 
 
+def _unknown_command(word: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word.replace("_", "-"), [*COMMANDS, SHOW, COMPLETION], 1)
+    return f"{word!r} is not a command; {f'did you mean {near[0]}?' if near else 'autoenc --help lists them'}"
+
+
 def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Resolution[Any]]:
     """Return the command and its options; all that is wrong with words, files and values is reported at once.
 
@@ -119,6 +126,8 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
         InputError: If anything is.
     """
     named = arguments[0] if arguments and arguments[0] in COMMANDS else ""
+    if arguments and not named and not arguments[0].startswith("-") and arguments[0] != COMPLETION:
+        raise InputError(_unknown_command(arguments[0]))
     parser = make_parser(prog, epilog, named=named)
     if not named:  # help for all, the version, or no command: that ends here, before options are loaded
         parser.parse_known_args(arguments)

@@ -50,6 +50,12 @@ def test_it_holds_the_answer_and_everything_else(page: Path) -> None:
         assert word in text
     assert "<dt>epochs</dt><dd>3</dd>" in text
     assert "<dt>n_train</dt><dd>48</dd>" in text
+    tried = text[text.index("All that was tried") : text.index("Loss after each epoch")]
+    cells = re.findall(r"<td>([^<]*)</td>", tried[tried.index("<tbody>") :])
+    names = re.findall(r'<button type="button">(.*?)</button>', tried)
+    shares = cells[names.index("explained") :: len(names)]
+    assert len(shares) == 6
+    assert all(re.fullmatch(r"-?[\d,.]+ %", share) for share in shares)
 
 
 def test_its_pictures_have_words_and_its_columns_headings(page: Path) -> None:

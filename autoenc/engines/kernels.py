@@ -44,6 +44,7 @@ from autoenc.engines.loading import ENTRY, N_INTEGERS, N_NUMBERS
 from autoenc.engines.meeting import COUNTS, MOST, OVER
 from autoenc.engines.pointwise import RELU, adamw, copy, dropout, fill_zero, relu_and_dropout
 from autoenc.engines.randomness import CORRUPTION, NOISE
+from autoenc.engines.scalars import largest, power, smallest
 from autoenc.engines.simd import INNER, matmul
 from autoenc.engines.team import share, wait
 from autoenc.engines.wide import band_rows, forward_product, row_stride
@@ -98,9 +99,8 @@ def _forward(
         first, last = share(width, v, rank, size)
         n_units, first_weight, to = last - first, weight + first, out + first * stride
         if depth * padded <= BAND:
-            goes_on = k < 0  # never
             matmul(
-                n_units, lanes, depth, p, first_weight, 1, padded, h, h_in, stride, h, to, stride, goes_on
+                n_units, lanes, depth, p, first_weight, 1, padded, h, h_in, stride, h, to, stride, False
             )  # fmt: skip
         else:
             forward_product(
@@ -175,7 +175,7 @@ def _backward_and_update(
     start, stop = share(lanes, per_vector, rank, size)
     factor = simd.splat(p, scale)
     keep = 1 - learning_rate * weight_decay
-    rate, root = -learning_rate / (1 - 0.9**step), 1 / math.sqrt(1 - 0.999**step)
+    rate, root = -learning_rate / (1 - power(0.9, step)), 1 / math.sqrt(1 - power(0.999, step))
     for k in range(n_layers - 1, -1, -1):
         row = k * N_COLUMNS
         n_in, width, padded, weight, out, at = (
@@ -217,8 +217,8 @@ def _backward_and_update(
     if has_norm:
         at = layers[H_IN]  # 0
         first, last = share(layers[N_IN], per_vector, rank, size)
-        half, masked = layers[WEIGHT] // 2, n_layers < 0
-        norms.normalize_gains(d, first, last, lanes, stride, xhat, at, g_norm, half, h, at, factor, masked)
+        half = layers[WEIGHT] // 2
+        norms.normalize_gains(d, first, last, lanes, stride, xhat, at, g_norm, half, h, at, factor, False)
         _update_norm(p, m, v, g_norm, half, first, last, at, keep, rate, root)
 
 
@@ -244,7 +244,7 @@ def _update_weights(
     Band by band, so that what belongs to a wide layer passes through the cache only once.
     """
     simd.outlined()
-    row, goes_on = k * N_COLUMNS, k < 0
+    row = k * N_COLUMNS
     n_in, width, padded, weight, h_in = (
         layers[row + N_IN], layers[row + N_OUT], layers[row + PADDED], layers[row + WEIGHT],
         layers[row + H_IN],
@@ -256,18 +256,18 @@ def _update_weights(
         depth -= extra
         at, beside = weight + depth * padded, h_in + depth * stride
         if rank == 0:
-            matmul(extra, padded, n, h, beside, stride, 1, d_rows, 0, d_stride, g, g_at, padded, goes_on)
-            matmul(extra, lanes, width, p, at, padded, 1, d, 0, stride, h, beside, stride, goes_on)
+            matmul(extra, padded, n, h, beside, stride, 1, d_rows, 0, d_stride, g, g_at, padded, False)
+            matmul(extra, lanes, width, p, at, padded, 1, d, 0, stride, h, beside, stride, False)
             adamw(p, m, v, g, g_at, at, extra * padded, keep, rate, root)
     n_passed_on = n_in if k > 0 or has_norm else 0
     first, last = share(depth, simd.lanes_of(p), rank, size)
     for i in range(first, last, rows):
-        n_rows, at = min(rows, last - i), weight + i * padded
+        n_rows, at = smallest(rows, last - i), weight + i * padded
         if i < n_passed_on:
-            n_units = min(n_rows, n_passed_on - i)
-            matmul(n_units, lanes, width, p, at, padded, 1, d, 0, stride, other, i * stride, stride, goes_on)
+            n_units = smallest(n_rows, n_passed_on - i)
+            matmul(n_units, lanes, width, p, at, padded, 1, d, 0, stride, other, i * stride, stride, False)
         matmul(
-            n_rows, padded, n, h, h_in + i * stride, stride, 1, d_rows, 0, d_stride, g, g_at, padded, goes_on
+            n_rows, padded, n, h, h_in + i * stride, stride, 1, d_rows, 0, d_stride, g, g_at, padded, False
         )
         adamw(p, m, v, g, g_at, at, n_rows * padded, keep, rate, root)
 
@@ -330,7 +330,7 @@ def object_code(dtype: np.dtype) -> bytes:
                     break
                 size = team.assemble(meeting, batch)
             start = batch * batch_size
-            n = min(batch_size, n_rows - start)
+            n = smallest(batch_size, n_rows - start)
             lanes = (n + simd.lanes_of(p) - 1) // simd.lanes_of(p) * simd.lanes_of(p)
             if learning:
                 for slot in range(n_layers):
@@ -370,8 +370,8 @@ def object_code(dtype: np.dtype) -> bytes:
                 if size > 1:  # meanwhile the others do the rest
                     first, last = share(n_columns, 1, rank - 1, size - 1) if rank > 0 else (0, 0)
                 pointwise.loss_gradient(
-                    x, observed, h, out, first, last, lanes, stride, all_weight / max(n_observed, 1),
-                    nonzero_weight / max(n_nonzero, 1), d,
+                    x, observed, h, out, first, last, lanes, stride, all_weight / largest(n_observed, 1),
+                    nonzero_weight / largest(n_nonzero, 1), d,
                 )  # fmt: skip
                 wait(meeting, size)
                 _backward_and_update(
@@ -384,7 +384,7 @@ def object_code(dtype: np.dtype) -> bytes:
         if helping:
             return 0.0
         team.end(meeting)
-        return all_weight * sums[0] / max(sums[2], 1) + nonzero_weight * sums[1] / max(sums[3], 1)
+        return all_weight * sums[0] / largest(sums[2], 1) + nonzero_weight * sums[1] / largest(sums[3], 1)
 
     arguments = (types.int64,) * N_INTEGERS + (types.float64,) * N_NUMBERS
     return linking.object_code(run_pass, arguments, ENTRY)

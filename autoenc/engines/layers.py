@@ -35,7 +35,8 @@ PACK_SIZE = PACK_WIDTH * PANEL
 
 def band_rows(depth: int, padded: int) -> int:
     """Return how many of a layer's rows of weights are updated in one go: all of a small layer."""
-    return depth if depth * padded <= BAND else max(BAND // padded // 8 * 8, 8)
+    rows = BAND // padded // 8 * 8 if depth * padded > BAND else depth
+    return rows if rows > 8 or depth * padded <= BAND else 8
 
 
 def row_stride(size: int, vector: int) -> int:

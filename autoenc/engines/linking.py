@@ -8,42 +8,66 @@ as it is compiled and left at that: the machine code of the whole is the only on
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 from llvmlite import ir
-from numba import _dynfunc
+from llvmlite.binding import Linkage
+from numba import _dynfunc, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.cpu import CPUContext
 from numba.core.typed_passes import (
-    AnnotateTypes,
-    IRLegalization,
     NativeLowering,
     NoPythonBackend,
     NopythonTypeInference,
     PreLowerStripPhis,
 )
+from numba.core.typing import Context
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
-__all__ = ["PartCompiler", "object_code"]
+__all__ = ["INNER", "object_code"]
 
 
 class _Part(JITCodeLibrary):
     """The code of a function that waits to be linked into another's."""
 
-    def _optimize_final_module(self) -> None:
-        """Leave that to what it is linked into."""
+    _shared_module: Any = None
 
-    def _finalize_final_module(self) -> None:
-        """Make no machine code."""
-        self._finalize_dynamic_globals()
+    def add_llvm_module(self, ll_module: Any) -> None:
+        """Take code as it is."""
+        self._final_module.link_in(ll_module)
+
+    def finalize(self) -> None:
+        """Make no machine code, and leave what is called where it is."""
         self._finalized = True
+
+    def _get_module_for_linking(self) -> Any:
+        """Return the code with all that it calls, each function once."""
+        if self._shared_module is None:
+            module = self._final_module.clone()
+            for library in dict.fromkeys(self._called()):
+                if isinstance(library, _Part):
+                    module.link_in(library._final_module, preserve=True)
+                else:
+                    module.link_in(library._get_module_for_linking(), preserve=True)
+            for function in module.functions:
+                if not function.is_declaration and function.linkage == Linkage.external:
+                    function.linkage = "linkonce_odr"
+            self._shared_module = module
+        return self._shared_module
+
+    def _called(self) -> Iterator[Any]:
+        """Yield the libraries of what it calls, and of what that calls."""
+        for library in self._linking_libraries:
+            yield library
+            if isinstance(library, _Part):
+                yield from library._called()
 
     def get_pointer_to_function(self, name: str) -> int:
         """Return 0: it cannot be called by itself."""
-        self._ensure_finalized()
         return 0
 
 
@@ -69,11 +93,31 @@ class _Whole(JITCodeLibrary):
 class _PartContext(CPUContext):
     """A compilation that ends without anything that could be called from Python."""
 
+    def post_lowering(self, mod: Any, library: Any) -> None:
+        """Link nothing that counts references: there are none."""
+
     def get_executable(self, library: Any, fndesc: Any, env: Any) -> Any:
         """Return what stands for the function where it is looked up; it has no address."""
         library._ensure_finalized()
         name = fndesc.qualname.split(".")[-1]
         return _dynfunc.make_function(fndesc.lookup_module(), name, "", 0, env, (library,))
+
+
+class _PartTyping(Context):
+    """Types of what a part calls; those of Numba's own functions are looked for once."""
+
+    _signatures: ClassVar[dict[Any, Any]] = {}
+
+    def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
+        """Return the signature of a function for types of arguments."""
+        if isinstance(func, types.Dispatcher):  # not compiled anew for each number that is written out
+            args = tuple(map(types.unliteral, args))
+        if kws or not isinstance(func, types.Function):
+            return super().resolve_function_type(func, args, kws)
+        key = func, args
+        if key not in self._signatures:
+            self._signatures[key] = super().resolve_function_type(func, args, kws)
+        return self._signatures[key]
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -88,19 +132,22 @@ class _AsPart(LoweringPass):
     def run_pass(self, state: Any) -> bool:
         state.library = _Part(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
-        state.targetctx = copy.copy(state.targetctx)  # shares everything with the one that others see
+        # Copies share everything with those that others see.
+        state.targetctx = copy.copy(state.targetctx)
         state.targetctx.__class__ = _PartContext
+        state.typingctx = copy.copy(state.typingctx)
+        state.typingctx.__class__ = _PartTyping
         return True
 
 
 _STEPS = (
-    TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference, PreLowerStripPhis,
-    IRLegalization, AnnotateTypes, _AsPart, NativeLowering, NoPythonBackend,
+    _AsPart, TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference,
+    PreLowerStripPhis, NativeLowering, NoPythonBackend,
 )  # fmt: skip
 
 
-class PartCompiler(CompilerBase):
-    """Compiles a function as a part; for ``njit(pipeline_class=...)``.
+class _PartCompiler(CompilerBase):
+    """Compiles a function as a part.
 
     It is Numba's way for code that has no closures, no ``with``, and nothing to rewrite, and without the
     checks after each step that it left everything in order, which take as long as the steps.
@@ -114,6 +161,16 @@ class PartCompiler(CompilerBase):
             passes.add_pass(step, "")
         passes.finalize()
         return [passes]
+
+
+INNER: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+    "no_cpython_wrapper": True,
+    "pipeline_class": _PartCompiler,
+}
+"""Options of ``njit`` for a part."""
 
 
 def object_code(part: Any, arguments: tuple[Any, ...], entry: str) -> bytes:

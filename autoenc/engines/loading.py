@@ -35,7 +35,7 @@ N_INTEGERS, N_NUMBERS = 38, 6
 
 SOURCES = (
     "flat", "hashing", "kernels", "layers", "linking", "loading", "meeting", "norms", "pointwise",
-    "randomness", "simd", "smooth", "system_calls", "team", "wide",
+    "randomness", "scalars", "simd", "smooth", "system_calls", "team", "wide",
 )  # fmt: skip
 """Modules that compiled code is made of; a change in one of them makes it anew."""
 

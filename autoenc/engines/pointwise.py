@@ -10,6 +10,7 @@ from numba import njit
 
 from autoenc.engines import simd, smooth
 from autoenc.engines.hashing import combine, standard_normal
+from autoenc.engines.scalars import smallest
 from autoenc.engines.simd import INNER
 
 __all__ = [
@@ -114,10 +115,10 @@ def gather(values, n_columns, rows, start, n, lanes, stride, x, observed, first,
     """
     simd.outlined()
     v = simd.lanes_of(x)
-    n_observed, n_nonzero = 0, 0
+    n_observed, n_nonzero = np.int64(0), np.int64(0)
     begin = first
     while begin < last:  # what is written stays in the cache until its lines are full
-        end = min(begin + GATHERED, last)
+        end = smallest(begin + GATHERED, last)
         for i in range(n):
             at = rows[start + i] * n_columns
             for j in range(begin, end):
@@ -136,8 +137,8 @@ def gather(values, n_columns, rows, start, n, lanes, stride, x, observed, first,
             simd.store(observed, i, number)
             seen = seen + number
             filled = filled + simd.where_nonzero(value, one)
-        n_observed += int(simd.total(seen))
-        n_nonzero += int(simd.total(filled))
+        n_observed += np.int64(simd.total(seen))
+        n_nonzero += np.int64(simd.total(filled))
     return n_observed, n_nonzero
 
 

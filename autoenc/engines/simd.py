@@ -22,17 +22,11 @@ from numba.extending import intrinsic, lower_builtin, models, register_model, ty
 
 from autoenc.engines.flat import data_of
 from autoenc.engines.layers import VECTOR_BYTES
-from autoenc.engines.linking import PartCompiler
+from autoenc.engines.linking import INNER
+from autoenc.engines.scalars import smallest
 
 __all__ = ["INNER", "lanes_of", "matmul"]
 
-INNER: dict[str, Any] = {
-    "nogil": True,
-    "error_model": "numpy",
-    "no_cfunc_wrapper": True,
-    "no_cpython_wrapper": True,
-    "pipeline_class": PartCompiler,
-}
 _INT32 = ir.IntType(32)
 # A tile of the product keeps its sums in registers: 8 x 2 vectors of the 32 that AVX-512 has, 4 x 1
 # (two half-width registers each) where there are only 16.
@@ -407,8 +401,7 @@ _flat, _flat_narrow = _tile(1, _WIDE), _tile(1, 1)
 def matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row, goes_on):  # type: ignore[no-untyped-def]
     """Multiply ``C = A @ B`` on strided pieces of flat arrays; every sum runs over ``depth`` in order.
 
-    Where it ``goes_on``, sums start from what is in C: a product in pieces of its depth has the same bits. In
-    what is often called, that is no literal, as it would be compiled once more for one.
+    Where it ``goes_on``, sums start from what is in C: a product in pieces of its depth has the same bits.
 
     Shape:
         A: ``[m, depth]``, element (i, k) at ``a_at + i * a_row + k * a_col``.
@@ -423,7 +416,7 @@ def matmul(m, n, depth, a, a_at, a_row, a_col, b, b_at, b_row, c, c_at, c_row, g
         wide = j + (_WIDE - 1) * lanes < n
         i = 0
         while i < m:
-            at, to, rows = a_at + i * a_row, c_at + i * c_row + j, min(m - i, _ROWS)
+            at, to, rows = a_at + i * a_row, c_at + i * c_row + j, smallest(m - i, _ROWS)
             if rows > _FEW:
                 if wide:
                     _tall(a, at, a_row, a_col, b, b_at + j, b_row, c, to, c_row, depth, goes_on, rows)

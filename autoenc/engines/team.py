@@ -20,6 +20,7 @@ from numba.extending import intrinsic
 from autoenc.engines import simd
 from autoenc.engines.flat import data_of
 from autoenc.engines.meeting import ARRIVED, JOINED, MOST, NAP, OVER, PHASE, SLEEPING, STEP, WANTED
+from autoenc.engines.scalars import smallest
 from autoenc.engines.simd import INNER
 from autoenc.engines.system_calls import FUTEX, IS_X86, SYSTEM_CALL, YIELD, offer_waiting
 
@@ -165,14 +166,14 @@ def share(n, unit, rank, size):
     if size == 1:
         return 0, n
     each = (n + unit * size - 1) // (unit * size) * unit
-    first = min(rank * each, n)
-    return first, min(first + each, n)
+    first = smallest(rank * each, n)
+    return first, smallest(first + each, n)
 
 
 @njit(**INNER)
 def assemble(meeting, step):
     """Begin a step as the leader, with those who are there; return how many that are."""
-    size = min(_read(meeting, JOINED) + 1, _read(meeting, WANTED))
+    size = smallest(_read(meeting, JOINED) + 1, _read(meeting, WANTED))
     _change(meeting, STEP, (step + 1) * MOST + size)
     return size
 

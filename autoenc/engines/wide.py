@@ -12,6 +12,7 @@ from numba import njit
 
 from autoenc.engines import layers, simd
 from autoenc.engines.layers import PACK_DEPTH, PACK_WIDTH, PANEL
+from autoenc.engines.scalars import smallest
 from autoenc.engines.simd import INNER, matmul
 
 __all__ = ["band_rows", "forward_product", "row_stride"]
@@ -47,10 +48,10 @@ def forward_product(width, lanes, depth, p, weight, padded, h, h_in, stride, h_o
     simd.outlined()
     v = simd.lanes_of(p)
     for j in range(0, width, PACK_WIDTH):
-        n_units = min(PACK_WIDTH, width - j)
+        n_units = smallest(PACK_WIDTH, width - j)
         for k in range(0, depth, PACK_DEPTH):
-            n_inputs, b = min(PACK_DEPTH, depth - k), h_in + k * stride
+            n_inputs, b = smallest(PACK_DEPTH, depth - k), h_in + k * stride
             _pack(p, weight + k * padded + j, padded, n_units, n_inputs, pack, pack_at)
             for unit in range(0, n_units, v):
-                m, at, to = min(v, n_units - unit), pack_at + unit * PANEL, h_out + (j + unit) * stride
+                m, at, to = smallest(v, n_units - unit), pack_at + unit * PANEL, h_out + (j + unit) * stride
                 matmul(m, lanes, n_inputs, pack, at, 1, v, h, b, stride, h, to, stride, k > 0)

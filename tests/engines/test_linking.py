@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
-from numba import njit
+from numba import njit, types
 
 from autoenc.engines import simd
-from autoenc.engines.simd import INNER
+from autoenc.engines.linking import INNER, object_code
 
 
 @njit(**INNER)
@@ -41,3 +44,33 @@ def test_a_part_has_no_machine_code_of_its_own_and_what_calls_it_has():
         for result in function.overloads.values():
             address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
             assert (address == 0) is is_part
+
+
+@njit(**INNER)
+def added(a, b):
+    return a + b
+
+
+@njit(**INNER)
+def plain(n, factor):
+    total = added(n, 1) * factor
+    for i in range(added(n, 2)):
+        total += added(total, i)
+    return total
+
+
+def test_an_object_file_has_one_name_that_can_be_called_and_computes_alike():
+    code = object_code(plain, (types.int64, types.float64), "entry_of_this_test")
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    address = engine.get_function_address("entry_of_this_test")
+    entry = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int64, ctypes.c_double)(address)
+    assert entry(3, 0.5) == 90
+    assert b"_ZN" not in code
+
+
+def test_a_part_is_compiled_once_for_all_numbers_that_are_written_out():
+    object_code(plain, (types.int64, types.float64), "entry_of_this_test")
+    assert {*added.overloads} == {(types.int64, types.int64), (types.float64, types.int64)}

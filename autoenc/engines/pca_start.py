@@ -21,7 +21,9 @@ from autoenc.engines.randomness import initial_state
 from autoenc.engines.split import Split
 from autoenc.errors import InputError
 
-__all__ = ["LinearFit", "column_means", "filled_rows", "fit_pca", "pca_of_rows", "start_of"]
+__all__ = [
+    "LinearFit", "check_latent_dim", "column_means", "filled_rows", "fit_pca", "pca_of_rows", "start_of",
+]  # fmt: skip
 
 _LARGE = 1e12  # sums of squares beyond leave the range of single precision; below it, they save memory
 _NO_SPREAD = 1e-12  # of the first component's standard deviation
@@ -127,6 +129,20 @@ def _forget(key: int, _: weakref.ref[Split]) -> None:
     _kept.pop(key, None)
 
 
+def check_latent_dim(latent_dim: int, n_rows: int, n_columns: int) -> None:
+    """See that training rows of a table have so many principal components.
+
+    Raises:
+        InputError: If they have fewer.
+    """
+    most = min(n_rows, n_columns)
+    if latent_dim > most:
+        raise InputError(
+            f"start pca: the latent size must be at most {most}, the smaller of training rows and columns, "
+            f"got {latent_dim}"
+        )
+
+
 def start_of(split: Split, fit: Fit) -> State:
     """Return the initial parameters, by their state-dict names, for the start that a fit's recipe names.
 
@@ -137,12 +153,7 @@ def start_of(split: Split, fit: Fit) -> State:
     state = initial_state(network, fit.seed)
     if fit.recipe.start == "random":
         return state
-    most = min(split.train.size, network.input_dim)
-    if fit.latent_dim > most:
-        raise InputError(
-            f"start pca: the latent size must be at most {most}, the smaller of training rows and columns, "
-            f"got {fit.latent_dim}"
-        )
+    check_latent_dim(fit.latent_dim, split.train.size, network.input_dim)
     pca = _pca_of(split, fit.latent_dim)
     encoder, decoder = (
         [layer.linear for layer in network.layers() if layer.linear.startswith(part)][-1]

@@ -11,6 +11,7 @@ from typing import Any
 from optuna.storages import BaseStorage, InMemoryStorage
 
 from autoenc.engines import Fit, Outcome
+from autoenc.engines.pca_start import check_latent_dim
 from autoenc.record.fits import FitRecord
 from autoenc.record.lock import RecordLock
 from autoenc.record.record import keep_study_aside
@@ -86,6 +87,9 @@ def run_search(job: SearchJob, screen: Screen, train: Callable[[Training], None]
     """
     # Dividing the rows may show that the table will not do; so far nothing is written.
     check_repeats(job.division, job.settings.folds, job.settings.finalists)
+    for trial in job.trials:
+        if trial.recipe.start == "pca":
+            check_latent_dim(trial.latent_dim, job.division.train.size, len(job.table.columns))
     if measured := job.choose_engine():
         screen.say(*choice_lines(job.engine, measured))
     note = job.note(next((record.search for record in job.recorded()), {}))

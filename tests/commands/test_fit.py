@@ -99,6 +99,15 @@ def test_an_interruption_keeps_what_is_recorded(csv, tmp_path, root) -> None:
     assert autoenc.load_results(tmp_path / "out", data=csv).outcomes
 
 
+def test_a_latent_size_that_pca_cannot_have_is_refused_before_anything_is_made(call, csv, tmp_path) -> None:
+    answer = call("fit", csv, "--latent_dim", 7, "--output_dir", tmp_path / "out")
+    assert answer.code == 2
+    assert answer.err == (
+        "error: start pca: the latent size must be at most 6, the smaller of training rows and columns, got 7\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_options_are_told(call, csv, tmp_path) -> None:
     for option, value, told in (
         ("--budget", "0", "--budget must be above 0"),

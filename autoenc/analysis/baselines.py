@@ -24,6 +24,7 @@ BASELINES = {
 }
 """By name, in words."""
 
+_ROWS_AT_ONCE = 8192
 _ROUNDING = 1e-10  # of the column mean's loss: squares of single precision's rounding
 
 
@@ -31,11 +32,24 @@ def reconstruction_loss(
     reconstruction: NDArray[np.floating], target: NDArray[np.floating], recipe: Recipe
 ) -> float:
     """Compute the loss (:func:`autoenc.models.loss.sparse_aware_loss`) of arrays, summed in float64."""
-    observed = ~np.isnan(target)
-    error = np.square(np.where(observed, reconstruction - target, 0.0), dtype=np.float64)
-    nonzero = observed & (target != 0)
-    over_all = error.sum() / max(observed.sum(), 1)
-    over_nonzero = error[nonzero].sum() / max(nonzero.sum(), 1)
+    error = np.empty(target.shape)
+    n_observed = n_nonzero = 0
+    blocks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, len(target), _ROWS_AT_ONCE)]
+    for block in blocks:
+        observed = ~np.isnan(target[block])
+        n_observed += int(observed.sum())
+        np.square(
+            np.where(observed, reconstruction[block] - target[block], 0.0), out=error[block], dtype=np.float64
+        )
+    over_all = error.sum() / max(n_observed, 1)
+    # Errors of cells that are not zero, moved together to the front: a sum needs no copy of them.
+    flat = error.reshape(-1)
+    for block in blocks:
+        cells = target[block]
+        kept = error[block][(cells != 0) & ~np.isnan(cells)]
+        flat[n_nonzero : n_nonzero + kept.size] = kept
+        n_nonzero += kept.size
+    over_nonzero = flat[:n_nonzero].sum() / max(n_nonzero, 1)
     return float(recipe.all_weight * over_all + recipe.nonzero_weight * over_nonzero)
 
 
@@ -50,17 +64,18 @@ def baseline_losses(split: Split, latent_dim: int, recipe: Recipe) -> dict[str, 
         ``mean`` and ``pca``; and ``linear``, the linear autoencoder fitted to the weighted loss
         (:func:`autoenc.analysis.linear_baseline.linear_reconstruction`), where the table is not too large.
     """
-    values, test, linear = split.values, split.values[split.test], None
+    values, linear = split.values, None
     means = column_means(values, split.train)
     if split.train.size * values.shape[1] <= MOST_CELLS:
-        linear = linear_reconstruction(values[split.train], test, latent_dim, recipe)
+        linear = linear_reconstruction(values[split.train], values[split.test], latent_dim, recipe)
     pca = pca_of_rows(filled_rows(values, split.train, means), latent_dim)
     filled = filled_rows(values, split.test, means)
-    if pca.mean_.dtype == np.float64:
-        filled = filled.astype(np.float64)
+    restored = pca.inverse_transform(pca.transform(filled.astype(pca.mean_.dtype, copy=False)))
+    del filled
+    test = values[split.test]
     return {
         "mean": reconstruction_loss(np.broadcast_to(means, test.shape), test, recipe),
-        "pca": reconstruction_loss(pca.inverse_transform(pca.transform(filled)), test, recipe),
+        "pca": reconstruction_loss(restored, test, recipe),
         **({} if linear is None else {"linear": reconstruction_loss(linear, test, recipe)}),
     }
 

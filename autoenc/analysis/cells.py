@@ -17,6 +17,7 @@ SHARE = 0.1
 """Of the loss: cells and columns that carry more are named."""
 _FAR = 10.0
 """Scaled cells larger than this are far from the others of their column."""
+_ROWS_AT_ONCE = 8192
 _RATIOS = 0.8, 1.25
 """Between these, the mean reconstruction is about the mean of the data."""
 
@@ -41,41 +42,52 @@ def cells_document(
         ``mean_ratio``, the mean reconstruction over the mean of the data, in scaled units, None where some
         are negative.
     """
-    target = split.values[split.test]
-    observed = ~np.isnan(target)
-    nonzero = observed & (target != 0)
-    weights = recipe.all_weight * observed / max(observed.sum(), 1)
-    weights += recipe.nonzero_weight * nonzero / max(nonzero.sum(), 1)
-    cells = np.where(observed, target, 0.0).astype(np.float64)
+    blocks = [slice(start, start + _ROWS_AT_ONCE) for start in range(0, split.test.size, _ROWS_AT_ONCE)]
+    observed, n_nonzero = np.empty(reconstruction.shape, bool), 0
+    for block in blocks:
+        target = split.values[split.test[block]]
+        observed[block] = ~np.isnan(target)
+        n_nonzero += int((observed[block] & (target != 0)).sum())
+    n_observed = max(observed.sum(), 1)
+    # Of a long table one array is in double precision: of errors, and at last of cells.
+    errors = np.empty(reconstruction.shape)
 
-    def weighted(answers: NDArray[np.floating]) -> NDArray[np.float64]:
-        errors: NDArray[np.float64] = np.subtract(answers, cells, dtype=np.float64)
-        errors[~observed] = 0.0
-        np.square(errors, out=errors)
-        errors *= weights
-        return errors
+    def take(answers: NDArray[np.floating]) -> None:
+        for block in blocks:
+            target, is_there, part = split.values[split.test[block]], observed[block], errors[block]
+            weights = recipe.all_weight * is_there / n_observed
+            weights += recipe.nonzero_weight * (is_there & (target != 0)) / max(n_nonzero, 1)
+            cells = np.where(is_there, target, 0.0).astype(np.float64)
+            np.subtract(answers[block], cells, out=part, dtype=np.float64)
+            part[~is_there] = 0.0
+            np.square(part, out=part)
+            part *= weights
 
-    of_mean = weighted(column_means(split.values, split.train)).sum(axis=0)
-    errors = weighted(reconstruction)
+    take(np.broadcast_to(column_means(split.values, split.train), errors.shape))
+    of_mean = errors.sum(axis=0)
+    take(reconstruction)
     by_column, total = errors.sum(axis=0), float(errors.sum())
     large = np.argwhere(errors > SHARE * total) if total > 0 else np.empty((0, 2), int)
     large = large[np.argsort(-errors[tuple(large.T)], kind="stable")]
+    shares = [float(errors[i, j] / total) for i, j in large.tolist()]
     heavy = np.argsort(-by_column, kind="stable")
     heavy = heavy[by_column[heavy] > SHARE * total]
     seen = observed.any(axis=0)
-    ratio = None
-    if total > 0 and (cells >= 0).all() and cells.sum() > 0:
-        ratio = float(reconstruction[observed].sum(dtype=np.float64) / cells.sum())
+    for block in blocks:
+        errors[block] = np.where(observed[block], split.values[split.test[block]], 0.0)
+    ratio, sum_of_cells = None, errors.sum()
+    if total > 0 and errors.min() >= 0 and sum_of_cells > 0:
+        ratio = float(reconstruction[observed].sum(dtype=np.float64) / sum_of_cells)
     return {
         "columns": [{"column": columns[j], "share": float(by_column[j] / total)} for j in heavy.tolist()],
         "cells": [
             {
                 "row": int(split.test[i]) + 1,
                 "column": columns[j],
-                "share": float(errors[i, j] / total),
-                "scaled": float(target[i, j]),
+                "share": share,
+                "scaled": float(split.values[split.test[[i]]][0, j]),
             }
-            for i, j in large.tolist()
+            for (i, j), share in zip(large.tolist(), shares, strict=True)
         ],
         "n_worse_than_mean": int((seen & (by_column > of_mean)).sum()),
         "n_columns": int(seen.sum()),

@@ -17,7 +17,7 @@ from autoenc.errors import InputError, listed
 
 __all__ = ["CsvRows", "Piece"]
 
-_PIECE_BYTES = 4 * 2**20
+_PIECE_BYTES = 2 * 2**20
 _PIECE_ROWS = 256  # of a wide table, whose columns should not be begun again for a few rows each
 
 

@@ -114,7 +114,7 @@ class _Columns:
         first, self.n_rows = self.n_rows, self.n_rows + len(piece)
         if self.n_rows > len(self.values):
             # In place: the system moves pages instead of copying cells.
-            self.values.resize((self.n_rows + self.n_rows // 8, len(self.names)), refcheck=False)
+            self.values.resize((self.n_rows + self.n_rows // 32, len(self.names)), refcheck=False)
         values = self.values[first : self.n_rows]
         if numbers is not None:
             values[:] = numbers

@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from math import ceil
 from typing import cast
@@ -13,11 +14,14 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.data.compact import Cells, worth_compacting
 from autoenc.data.divisible import Labels, folds_problem, holdout_problem, rare_class
 from autoenc.data.labels import separate_groups
+from autoenc.data.scaled_on_use import ScaledOnUse
 from autoenc.data.scaling import left_out_mark, scaling_warnings
 from autoenc.data.table import TEST_SHARE, Scaling, ScalingKind, Table
 from autoenc.engines import Fit, Split
+from autoenc.engines.split import RowsOfCells
 from autoenc.errors import InputError
 from autoenc.system.text import warn
 
@@ -167,6 +171,7 @@ class Division:
             self.train, self.test = divide_holdout(rows, seed, self._classes, self._groups)
         self._scalings: dict[tuple[str, str], tuple[Scaling, int]] = {}
         self._with_key: dict[bytes, Scaling] = {}
+        self._origins: dict[tuple[str, str], object] = {}
         # Splits of a large table are large: the last few are kept, and shared by folds of equal scalings.
         self._split = lru_cache(maxsize=N_KEPT)(self._make)
         self._values = lru_cache(maxsize=N_KEPT)(self._scaled)
@@ -187,11 +192,30 @@ class Division:
         """Return the data that a fit is trained on; raises as :meth:`split`."""
         return self.split(fit.fold, fit.recipe.scaling)
 
+    def passing(self, fold: str = HOLDOUT, kind: str = "") -> Split:
+        """Return the same as :meth:`split` for measures, which keep no scaled rows of a long table."""
+        if not self._is_long:
+            return self.split(fold, kind)
+        scaling = self.scaling(fold, kind)
+        self._refuse_infinite(scaling)
+        return self._checked(fold, scaling, _on_use(self.table.values, scaling))
+
     def standardized(self, fold: str = HOLDOUT) -> Split:
-        """Return the standardized data of a fold, which are not kept in memory."""
+        """Return the standardized data of a fold for measures; they are not kept in memory."""
         values, (train, test) = self.table.values, self.rows(fold)
         scaling = self.scaling(fold, "standard")
-        return scaled_split(values, scaling, scaling.apply(values), train, test, fold not in (HOLDOUT, ALL))
+        scaled = _on_use(values, scaling) if self._is_long else scaling.apply(values)
+        return scaled_split(values, scaling, scaled, train, test, fold not in (HOLDOUT, ALL))
+
+    def let_go(self) -> None:
+        """Keep no scaled rows of a long table any more; who asks for a split has them scaled anew."""
+        if self._is_long:
+            self._split.cache_clear()
+            self._values.cache_clear()
+
+    @property
+    def _is_long(self) -> bool:
+        return worth_compacting(*self.table.values.shape)
 
     def scaling(self, fold: str = HOLDOUT, kind: str = "") -> Scaling:
         """Return the scaling that a fold's training rows gave; see :meth:`split`."""
@@ -225,8 +249,12 @@ class Division:
     def _make(self, fold: str, kind: str) -> Split:
         scaling = self.scaling(fold, kind)
         self._with_key[scaling.key] = scaling
-        scaled, is_fold = self._values(scaling.key), fold not in (HOLDOUT, ALL)
-        split = scaled_split(self.table.values, scaling, scaled, *self.rows(fold), is_fold)
+        split = self._checked(fold, scaling, self._values(scaling.key))
+        return replace(split, origin=self._origins.setdefault((fold, kind), object()))
+
+    def _checked(self, fold: str, scaling: Scaling, scaled: NDArray[np.float32]) -> Split:
+        """Return a split of scaled rows both sides of which have something to go by."""
+        split = scaled_split(self.table.values, scaling, scaled, *self.rows(fold), fold not in (HOLDOUT, ALL))
         sides = (("training", split.train), ("test", split.test))
         for name, rows in sides:
             if not _has_cell(self.table.values, rows):
@@ -236,22 +264,26 @@ class Division:
             if without and self.table.varying.any():
                 raise InputError(
                     f"{self.table.path}: no column with a cell in the {rows.size} {name} rows varies in the "
-                    f"{split.train.size} training rows; --scaling {kind} has nothing to go by"
+                    f"{split.train.size} training rows; --scaling {scaling.kind} has nothing to go by"
                 )
         return split
 
     def _scaled(self, key: bytes) -> NDArray[np.float32]:
         scaling = self._with_key[key]
-        values = scaling.apply(self.table.values)
-        for j in range(values.shape[1]):
-            beyond = np.flatnonzero(np.isinf(values[:, j]))
-            if beyond.size:
-                row, table = int(beyond[0]), self.table
+        self._refuse_infinite(scaling)
+        return scaling.apply(self.table.values)
+
+    def _refuse_infinite(self, scaling: Scaling) -> None:
+        """See that no scaled cell is infinite; of each column it would be the lowest or the highest."""
+        table = self.table
+        ends = np.isinf(scaling.apply(np.stack(table.ends)))
+        for j in np.flatnonzero(ends.any(axis=0)).tolist():
+            cells = scaling.apply_to_column(table.values, np.arange(len(table.values)), j)
+            for row in np.flatnonzero(np.isinf(cells))[:1].tolist():
                 raise InputError(
                     f"{table.path}: row {row + 1}, column {table.columns[j]!r}: {table.values[row, j]:g} is "
                     f"infinite in single precision after --scaling {scaling.kind}"
                 )
-        return values
 
     def rows(self, fold: str) -> tuple[Rows, Rows]:
         """Return training and test rows of a fold, in ascending order."""
@@ -278,14 +310,19 @@ class Division:
         return folds
 
 
-def _has_cell(values: NDArray[np.floating], rows: Rows) -> bool:
+def _on_use(values: Cells, scaling: Scaling) -> NDArray[np.float32]:
+    """Return rows that are scaled whenever some are taken, in place of an array of them."""
+    return cast("NDArray[np.float32]", ScaledOnUse(values, scaling))
+
+
+def _has_cell(values: RowsOfCells, rows: Rows) -> bool:
     """Return whether some of these rows has an observed cell; a long table is not copied for that."""
     blocks = range(0, rows.size, _ROWS_AT_ONCE)
     return any(not np.isnan(values[rows[start : start + _ROWS_AT_ONCE]]).all() for start in blocks)
 
 
 def scaled_split(
-    values: NDArray[np.float64], scaling: Scaling, scaled: NDArray[np.float32], train: Rows, test: Rows,
+    values: Cells, scaling: Scaling, scaled: NDArray[np.float32], train: Rows, test: Rows,
     is_fold: bool = False,
 ) -> Split:  # fmt: skip
     """Return a split that knows its original units where explained variance depends on them.

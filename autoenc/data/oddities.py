@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +20,22 @@ _FILL = 1e20  # what scientific formats put into missing cells is this far out, 
 
 
 def odd_columns(
-    values: NDArray[np.floating], names: Sequence[str], *, look_for_identifiers: bool = True
+    column_of: Callable[[int], NDArray[np.floating]],
+    names: Sequence[str],
+    *,
+    look_for_identifiers: bool = True,
 ) -> list[str]:
     """Return warnings about identifiers and markers of missing cells among the columns to learn from.
 
     Args:
-        values: ``[rows, columns]``, NaN where a cell is missing.
+        column_of: Returns the cells of the column of a name, by the name's place; NaN where one is missing.
         names: Of the columns.
         look_for_identifiers: Whether to; a column that was asked for by name may well be one.
     """
     identifiers, warnings = [], []
     marked: dict[float, list[tuple[str, int]]] = {}
     for j, name in enumerate(names):
-        column = values[:, j]
+        column = column_of(j)
         if look_for_identifiers and is_identifier(column):
             identifiers.append(name)
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,14 +226,19 @@ class _Seen:
         earlier = None
         if is_number or isinstance(feature, Date):
             cells = _numbers(column) if is_number else feature.encode(column)[:, 0]
-            earlier = self._by_cells.setdefault(np.where(cells == 0, 0.0, cells).tobytes(), feature.name)
+            earlier = self._by_cells.setdefault(_digest(np.where(cells == 0, 0.0, cells)), feature.name)
         if codes.max() < max(self.most, 2) and earlier in (None, feature.name):
-            name, other_is_number = self._by_codes.setdefault(codes.tobytes(), (feature.name, is_number))
+            name, other_is_number = self._by_codes.setdefault(_digest(codes), (feature.name, is_number))
             if not (is_number and other_is_number):
                 earlier = name
         if earlier in (None, feature.name):
             return None
         return f"the same as an earlier column| ({earlier!r})"
+
+
+def _digest(cells: NDArray[np.generic]) -> bytes:
+    """Return what stands for a column, so that none is kept to be compared with later ones."""
+    return hashlib.sha256(np.ascontiguousarray(cells).data).digest()
 
 
 def read_mixed(read: ReadTable, path: str | Path, labels: Collection[str] = ()) -> ReadTable:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.data.compact import Cells, Compact, row_blocks
 from autoenc.data.curves import BENDING, Curve, fit_curve
 from autoenc.engines.recipe import ScalingKind
 from autoenc.errors import listed
@@ -72,7 +73,7 @@ class Scaling:
     def fit(
         cls,
         kind: ScalingKind,
-        values: NDArray[np.floating],
+        values: Cells,
         rows: NDArray[np.int64],
         groups: NDArray[np.int64] | None = None,
     ) -> Scaling:
@@ -176,32 +177,65 @@ class Scaling:
         """Which columns have no scale, or that of one number, ``[columns]``."""
         return self.left_out if self.constant is None else self.left_out | self.constant
 
-    def apply(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+    def apply(self, values: Cells) -> NDArray[np.float32]:
         """Return scaled values, a new array; NaN is missing, as every cell of a column without a scale is."""
         scaled = np.empty(values.shape, np.float32)
-        with np.errstate(over="ignore"):
-            for j, left_out in enumerate(self.left_out):  # by column, to save memory
-                column, curve = values[:, j].astype(np.float64), self.curves[j] if self.curves else None
-                column = column if curve is None else curve.bend(column)
-                scaled[:, j] = np.nan if left_out else (column - self.center[j]) / self.scale[j]
-                if not left_out and (differs := self._differs(column, j)) is not None:
-                    scaled[differs, j] = np.nan
-        for rows, columns in self._unseen_cells(values):
-            scaled[np.ix_(rows, columns)] = np.nan
+        for block in row_blocks(values):
+            self._apply(values[block], scaled[block])
         return scaled
 
-    def without_unseen(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def apply_to_rows(self, values: Cells, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return some rows scaled; see :meth:`apply`."""
+        scaled = np.empty((rows.size, values.shape[1]), np.float32)
+        for block in row_blocks(scaled):
+            self._apply(values[rows[block]], scaled[block])
+        return scaled
+
+    def apply_to_column(self, values: Cells, rows: NDArray[np.int64], j: int) -> NDArray[np.float32]:
+        """Return a column of some rows scaled; see :meth:`apply`."""
+        with np.errstate(over="ignore"):
+            scaled = self._scaled_column(values[rows, j], j).astype(np.float32)
+        for group, places in self.unseen_groups():
+            if group[j]:
+                scaled[np.logical_or.reduce([values[rows, place] == 1 for place in places.tolist()])] = np.nan
+        return scaled
+
+    def _apply(self, values: NDArray[np.floating], scaled: NDArray[np.float32]) -> None:
+        with np.errstate(over="ignore"):
+            for j in range(self.scale.size):
+                scaled[:, j] = self._scaled_column(values[:, j], j)
+        for rows, columns in self._unseen_cells(values):
+            scaled[np.ix_(rows, columns)] = np.nan
+
+    def _scaled_column(self, column: NDArray[np.floating], j: int) -> NDArray[np.float64]:
+        """Return a scaled column in double precision, but for unseen categories."""
+        if self.scale[j] == 0:
+            return np.full(column.size, np.nan)
+        curve = self.curves[j] if self.curves else None
+        cells = column.astype(np.float64)
+        cells = cells if curve is None else curve.bend(cells)
+        scaled: NDArray[np.float64] = (cells - self.center[j]) / self.scale[j]
+        if (differs := self._differs(cells, j)) is not None:
+            scaled[differs] = np.nan
+        return scaled
+
+    def without_unseen(self, values: Cells) -> Cells:
         """Return values with categories that the rows lack as missing cells."""
         cells = self._unseen_cells(values)
-        if cells:
-            values = values.copy()
+        if not cells:
+            return values
+        if isinstance(values, Compact):
+            changed = {j: values[:, j] for _, columns in cells for j in np.flatnonzero(columns).tolist()}
+            for rows, columns in cells:
+                for j in np.flatnonzero(columns).tolist():
+                    changed[j][rows] = np.nan
+            return values.replaced(changed)
+        values = values.copy()
         for rows, columns in cells:
             values[np.ix_(rows, columns)] = np.nan
         return values
 
-    def _unseen_cells(
-        self, values: NDArray[np.floating]
-    ) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    def _unseen_cells(self, values: Cells) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
         """Return rows with a category that the training rows lack, and the indicators of that column."""
         if self.groups is None:
             return []
@@ -218,10 +252,13 @@ class Scaling:
                 values[:, j] = curve.unbend(values[:, j])
         return values
 
-    def differing(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    def differing(self, values: Cells) -> NDArray[np.bool_]:
         """Return constant columns with cells of other numbers, which count as missing, ``[columns]``."""
-        by_column = [self._differs(values[:, j], j) for j in range(values.shape[1])]
-        return np.array([cells is not None and bool(cells.any()) for cells in by_column], bool)
+        differing = np.zeros(self.scale.size, bool)
+        for j in [] if self.constant is None else np.flatnonzero(self.constant).tolist():
+            cells = self._differs(values[:, j], j)
+            differing[j] = cells is not None and cells.any()
+        return differing
 
     def constant_limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Return, of columns that are constant, the range of cells that are that number, ``[columns]`` each.
@@ -289,7 +326,7 @@ def _center_and_scale(kind: ScalingKind, column: NDArray[np.float64]) -> tuple[f
 
 
 def _standardized(
-    values: NDArray[np.floating], rows: NDArray[np.int64], columns: NDArray[np.int64]
+    values: Cells, rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Centers and scales of columns that are standardized, the same as one by one."""
     # Column by column in memory, so that sums are taken in the order of a column alone.
@@ -353,7 +390,7 @@ _MEASURES: dict[str, Callable[[NDArray[np.float64]], tuple[float, float]]] = {
 }  # fmt: skip
 
 
-def left_out_mark(splits: Mapping[str, tuple[Scaling, int]], tables: Sequence[NDArray[np.floating]]) -> str:
+def left_out_mark(splits: Mapping[str, tuple[Scaling, int]], tables: Sequence[Cells]) -> str:
     """Hash the columns that earlier versions scaled otherwise, for the identity of what is trained.
 
     Args:
@@ -377,7 +414,7 @@ def scaling_warnings(
     columns: Sequence[str],
     varying: NDArray[np.bool_],
     splits: Mapping[str, Scaling],
-    tables: Sequence[NDArray[np.floating]],
+    tables: Sequence[Cells],
 ) -> list[str]:
     """Name columns of which scaling leaves nothing, or next to it, though they vary.
 
@@ -452,6 +489,6 @@ def _flat_warnings(columns: Sequence[str], splits: Mapping[str, Scaling]) -> lis
     ]
 
 
-def _any_differing(scaling: Scaling, tables: Sequence[NDArray[np.floating]]) -> NDArray[np.bool_]:
+def _any_differing(scaling: Scaling, tables: Sequence[Cells]) -> NDArray[np.bool_]:
     differing: NDArray[np.bool_] = np.logical_or.reduce([scaling.differing(values) for values in tables])
     return differing

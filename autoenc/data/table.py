@@ -7,12 +7,23 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoenc.data.compact import (
+    Cells,
+    Column,
+    Compact,
+    column_ends,
+    compacted,
+    in_fewest_bytes,
+    row_blocks,
+    worth_compacting,
+)
 from autoenc.data.encoding import Encoding
 from autoenc.data.features import Number
 from autoenc.data.naming import with_columns
@@ -55,7 +66,8 @@ class Table:
     """A table of numbers.
 
     Attributes:
-        values: float64 ``[rows, columns]``, C-contiguous, as in the file; NaN is missing, zero is a value.
+        values: ``[rows, columns]`` as in the file, in double precision for whoever takes some of them: a
+            C-contiguous array, or in fewer bytes of a long table; NaN is missing, zero is a value.
         columns: The columns' names.
         path: Where it came from.
         warnings: What was left out or looks odd, a sentence each.
@@ -64,7 +76,7 @@ class Table:
         encoding: What the columns stand for, where they are made of a table's mixed ones.
     """
 
-    values: NDArray[np.float64]
+    values: Cells
     columns: list[str]
     path: str
     warnings: list[str] = field(default_factory=list)
@@ -82,7 +94,7 @@ class Table:
         """How columns are scaled, see :class:`.Scaling`; None where they are no encoded ones."""
         return None if self.encoding is None else self.encoding.groups
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the columns' names, the shape and every cell, as hexadecimal.
 
@@ -91,7 +103,7 @@ class Table:
         """
         return self._digest(np.float32 if all(map(fits_single, self._blocks())) else np.float64)
 
-    @property
+    @cached_property
     def single_fingerprint(self) -> str:
         """The fingerprint of :meth:`in_single_precision`."""
         return self._digest(np.float32)
@@ -99,7 +111,10 @@ class Table:
     def in_single_precision(self) -> Table:
         """Return the same with every cell rounded to single precision, as tables once were read."""
         with np.errstate(over="ignore"):
-            return replace(self, values=self.values.astype(np.float32).astype(np.float64))
+            rounded = self.values.astype(np.float32)
+        n_rows, n_columns = rounded.shape
+        fewer = compacted(n_rows, n_columns, lambda j: rounded[:, j].astype(np.float64))
+        return replace(self, values=rounded.astype(np.float64) if fewer is None else fewer)
 
     def _digest(self, dtype: type[np.floating]) -> str:
         digest = hashlib.sha256(repr((self.columns, self.values.shape)).encode())
@@ -108,21 +123,23 @@ class Table:
                 digest.update(one_form(block.astype(dtype)).tobytes())
         return digest.hexdigest()
 
+    @cached_property
+    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The lowest and the highest observed cell of each column, NaN where there is none."""
+        return column_ends(self.values)
+
     @property
     def varying(self) -> NDArray[np.bool_]:
         """Which columns hold more than one number, ``[columns]``."""
-        varies = np.zeros(self.values.shape[1], bool)
-        for j in range(varies.size):
-            observed = self.values[:, j][~np.isnan(self.values[:, j])]
-            varies[j] = observed.size > 0 and observed.min() < observed.max()
+        low, high = self.ends
+        varies: NDArray[np.bool_] = low < high
         return varies
 
-    def _blocks(self) -> Iterator[NDArray[np.float64]]:
-        for start in range(0, len(self.values), 65536):
-            yield self.values[start : start + 65536]
+    def _blocks(self) -> Iterator[NDArray[np.floating]]:
+        return (self.values[block] for block in row_blocks(self.values))
 
 
-def fits_single(cells: NDArray[np.float64]) -> bool:
+def fits_single(cells: NDArray[np.floating]) -> bool:
     """Return whether every cell is a single-precision number or missing."""
     with np.errstate(over="ignore"):
         return bool(((cells.astype(np.float32) == cells) | np.isnan(cells)).all())
@@ -207,7 +224,7 @@ def table_of(
         values, names, odd = _values(frame, name, names, columns is not None)
     except MemoryError:
         raise OSError(errno.ENOMEM, "there is not enough memory for this table", name) from None
-    suspects = odd_columns(values, names, look_for_identifiers=columns is None)
+    suspects = odd_columns(lambda j: values[:, j], names, look_for_identifiers=columns is None)
     warnings = [*read.warnings, *left_out, *odd, *suspects]
     return Table(values, names, name, warnings, kept_labels, read.na_values)
 
@@ -229,27 +246,51 @@ def _encoded(
         names = [column for column in COPUS_COLUMNS if column in names]
     encoding, left_out = recognize(frame, names, name, read.truth, max_categories, asked)
     numbers = [feature.name for feature in encoding.features if isinstance(feature, Number)]
-    as_numbers = {column: numeric_column(frame, column, name, not asked) for column in numbers}
+    is_long = worth_compacting(len(frame), len(encoding.encoded))
+    as_numbers, kept = dict[str, NDArray[np.float64]](), dict[str, Column]()
+    for column in numbers:
+        cells = numeric_column(frame, column, name, not asked)
+        if is_long:
+            kept[column] = in_fewest_bytes(cells)
+        else:
+            as_numbers[column] = cells
+    values: Cells
     try:
-        values = encoding.encode(with_columns(frame, as_numbers))
+        if is_long:
+            values = _encoded_compactly(encoding, frame, kept)
+        else:
+            values = encoding.encode(with_columns(frame, as_numbers))
     except InputError as error:
         raise InputError([f"{name}: {problem}" for problem in error.problems]) from None
     except MemoryError:
         raise OSError(errno.ENOMEM, "there is not enough memory for this table", name) from None
     places = [encoding.encoded.index(column) for column in numbers]
-    odd = odd_columns(values[:, places], numbers, look_for_identifiers=False)
+    odd = odd_columns(lambda j: values[:, places[j]], numbers, look_for_identifiers=False)
     warnings = [*read.warnings, *left_out, *odd]
     return Table(values, encoding.encoded, name, warnings, labels, read.na_values, encoding)
 
 
+def _encoded_compactly(encoding: Encoding, frame: pd.DataFrame, numbers: dict[str, Column]) -> Compact:
+    """Return the cells of a long table of mixed columns, a column at a time, of which numbers are there."""
+    columns: list[Column] = []
+    for feature in encoding.features:
+        if isinstance(feature, Number):
+            columns.append(numbers[feature.name])
+        else:
+            columns += map(in_fewest_bytes, feature.encode(frame[feature.name]).T)
+    return Compact(columns)
+
+
 def _values(
     frame: pd.DataFrame, name: str, names: list[str], asked: bool
-) -> tuple[NDArray[np.float64], list[str], list[str]]:
+) -> tuple[Cells, list[str], list[str]]:
     """Return cells and names of the columns that have an observed cell, and what is odd about columns."""
-    values = _whole(frame, names)
+    values: Cells | None = _in_fewer_bytes(frame, name, names, asked)
+    if values is None:
+        values = _whole(frame, names)
     if values is None:
         values = _collected(frame, name, names, asked)
-    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    low, high = column_ends(values)
     for j in np.flatnonzero(too_large(low) | too_large(high))[:1]:
         numeric_column(frame, names[j], name)  # says which cell it is
     empty = np.flatnonzero(np.isnan(low))
@@ -260,10 +301,24 @@ def _values(
     if empty.size:
         warnings.append(f"left out, no observed cell: {listed([names[j] for j in empty], quoted=False)}")
         kept = np.setdiff1d(np.arange(len(names)), empty)
-        values, names = np.ascontiguousarray(values[:, kept]), [names[j] for j in kept]
+        values = values.only(kept) if isinstance(values, Compact) else np.ascontiguousarray(values[:, kept])
+        names = [names[j] for j in kept]
     if constant:
         warnings.append(f"constant, kept but without information: {listed(constant, quoted=False)}")
     return values, names, warnings
+
+
+def _in_fewer_bytes(frame: pd.DataFrame, name: str, names: list[str], asked: bool) -> Compact | None:
+    """Return the cells of a long table in fewer bytes, read column by column; None where there are none."""
+    places = {column_name: place for place, column_name in enumerate(frame.columns)}
+
+    def column(j: int) -> NDArray[np.float64]:
+        series = frame.iloc[:, places[names[j]]]
+        if series.dtype == np.float64:
+            return series.to_numpy()
+        return numeric_column(frame, names[j], name, not asked)
+
+    return compacted(len(frame), len(names), column)
 
 
 def _collected(frame: pd.DataFrame, name: str, names: list[str], asked: bool) -> NDArray[np.float64]:

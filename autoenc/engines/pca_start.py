@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from autoenc.engines.fit import Fit, State
 from autoenc.engines.principal import Components, principal_components
 from autoenc.engines.randomness import initial_state
-from autoenc.engines.split import Split
+from autoenc.engines.split import RowsOfCells, Split
 from autoenc.errors import InputError
 
 __all__ = [
@@ -44,7 +44,7 @@ class LinearFit(NamedTuple):
     spread: NDArray[np.floating]
 
 
-def column_means(values: NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+def column_means(values: RowsOfCells, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
     """Return the means of the observed cells of each column; 0 where there is none.
 
     Args:
@@ -65,10 +65,10 @@ def column_means(values: NDArray[np.float32], rows: NDArray[np.int64] | None = N
     return means
 
 
-def _row_blocks(values: NDArray[np.float32], rows: NDArray[np.int64] | None) -> Iterator[NDArray[np.float32]]:
+def _row_blocks(values: RowsOfCells, rows: NDArray[np.int64] | None) -> Iterator[NDArray[np.float32]]:
     """Yield rows in blocks; all at once where a sum over blocks would add up in another order."""
-    n_rows, n_columns = len(values) if rows is None else rows.size, values.shape[1]
-    is_sequential = values.flags.c_contiguous and n_columns > 1
+    n_rows, n_columns = values.shape[0] if rows is None else rows.size, values.shape[1]
+    is_sequential = n_columns > 1 and (not isinstance(values, np.ndarray) or values.flags.c_contiguous)
     n_at_once = max(1, _CELLS_AT_ONCE // n_columns) if is_sequential else max(1, n_rows)
     for start in range(0, n_rows, n_at_once):
         part = slice(start, start + n_at_once)
@@ -76,7 +76,7 @@ def _row_blocks(values: NDArray[np.float32], rows: NDArray[np.int64] | None) -> 
 
 
 def filled_rows(
-    values: NDArray[np.float32], rows: NDArray[np.int64], means: NDArray[np.float32]
+    values: RowsOfCells, rows: NDArray[np.int64], means: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return a copy of some rows with the column's mean in place of each missing cell.
 
@@ -85,7 +85,7 @@ def filled_rows(
         rows: Which rows.
         means: ``[columns]``.
     """
-    filled = values[rows]
+    filled: NDArray[np.float32] = values[rows]
     n_at_once = max(1, _CELLS_AT_ONCE // max(1, values.shape[1]))
     for start in range(0, rows.size, n_at_once):
         block = filled[start : start + n_at_once]

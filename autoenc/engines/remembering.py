@@ -22,7 +22,7 @@ class Remembering(Wrapping[Engine]):
 
     def __init__(self, base: Engine) -> None:
         super().__init__(base)
-        self._last: tuple[weakref.ref[Split], Fit, Outcome] | None = None
+        self._last: tuple[weakref.ref[Split], object, Fit, Outcome] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Sent to another process, it remembers nothing there."""
@@ -31,9 +31,12 @@ class Remembering(Wrapping[Engine]):
     def _train(self, request: Request, stop: StopFlag | None) -> Outcome:
         if request.watch is not None or request.initial is not None:
             return self._by_base(request, stop)
-        last = self._last
-        if last is not None and last[0]() is request.split and last[1] == request.fit:
-            return last[2]
+        split, fit = request.split, request.fit
+        if self._last is not None:
+            last_split, origin, last_fit, outcome = self._last
+            is_same = last_split() is split or (origin is not None and origin is split.origin)
+            if is_same and last_fit == fit:
+                return outcome
         outcome = self._by_base(request, stop)
-        self._last = weakref.ref(request.split), request.fit, outcome
+        self._last = weakref.ref(split), split.origin, fit, outcome
         return outcome

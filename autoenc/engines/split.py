@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Split"]
+__all__ = ["RowsOfCells", "Split"]
 
 _CELLS_AT_ONCE = 2**17  # of columns whose deviations are taken together
+
+
+class RowsOfCells(Protocol):
+    """What an array ``[rows, columns]`` is for those who take rows from it, or columns of rows."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    def __getitem__(self, key: Any, /) -> NDArray[Any]:
+        """Return cells of some rows, or with a slice beside them of some columns of these rows."""
 
 
 @dataclass(frozen=True)
@@ -27,20 +39,22 @@ class Split:
         groups: int64 ``[columns]``, for indicators of categories a number that those of one column share, for
             others a negative one; None where there are no indicators.
         is_fold: Whether it is one of several folds, whose deviations are taken over all their rows.
+        origin: The same object of splits that are made anew and are equal; None of one that is not.
     """
 
     values: NDArray[np.float32]
     train: NDArray[np.int64]
     test: NDArray[np.int64]
-    original: NDArray[np.floating] | None = None
+    original: RowsOfCells | None = None
     undo: Callable[[NDArray[np.floating]], NDArray[np.float64]] | None = None
     groups: NDArray[np.int64] | None = None
     is_fold: bool = False
+    origin: object | None = None
 
     def target(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what reconstructions are judged by, ``[n, columns]``; see ``original``."""
-        values = self.values if self.original is None else self.original
-        return values[rows].astype(np.float64)
+        values: RowsOfCells = self.values if self.original is None else self.original
+        return values[rows].astype(np.float64, copy=False)
 
     @cached_property
     def is_left_out(self) -> NDArray[np.bool_]:
@@ -48,6 +62,8 @@ class Split:
         left_out = np.ones(self.values.shape[1], bool)
         for start in range(0, self.train.size, 4096):
             left_out &= np.isnan(self.values[self.train[start : start + 4096]]).all(axis=0)
+            if not left_out.any():
+                break
         return left_out
 
     @cached_property
@@ -61,7 +77,7 @@ class Split:
         """
         n_columns = self.values.shape[1]
         mean, total = np.zeros(n_columns), np.zeros(n_columns)
-        values = self.values if self.original is None else self.original
+        values: RowsOfCells = self.values if self.original is None else self.original
         n_at_once = max(1, _CELLS_AT_ONCE // max(1, self.train.size))  # the rows are never copied as a whole
         for start in range(0, n_columns, n_at_once):
             block = slice(start, start + n_at_once)
@@ -69,7 +85,8 @@ class Split:
             train, test = (np.ascontiguousarray(side, np.float64) for side in sides)
             for columns, in_train, in_test in _by_count(train, test):
                 varies = in_train.max(axis=1) > in_train.min(axis=1)
-                columns, in_train, in_test = columns[varies] + start, in_train[varies], in_test[varies]
+                columns = columns[varies] + start
+                in_train, in_test = _some(in_train, varies), _some(in_test, varies)
                 means = in_train.mean(axis=1)
                 mean[columns] = means
                 total[columns] = np.square(in_test - means[:, None]).sum(axis=1)
@@ -96,6 +113,13 @@ def _by_count(
     counts = np.stack([seen_train.sum(axis=1), seen_test.sum(axis=1)], axis=1)
     for n_train, n_test in np.unique(counts, axis=0).tolist():
         if n_train and n_test:
-            columns = np.flatnonzero((counts == (n_train, n_test)).all(axis=1))
-            in_train = train[columns][seen_train[columns]].reshape(columns.size, n_train)
-            yield columns, in_train, test[columns][seen_test[columns]].reshape(columns.size, n_test)
+            is_one = (counts == (n_train, n_test)).all(axis=1)
+            columns = np.flatnonzero(is_one)
+            in_train = _some(_some(train, is_one), _some(seen_train, is_one)).reshape(columns.size, n_train)
+            in_test = _some(_some(test, is_one), _some(seen_test, is_one)).reshape(columns.size, n_test)
+            yield columns, in_train, in_test
+
+
+def _some(cells: NDArray[Any], chosen: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return what is chosen of some cells, which are not copied where that is all of them."""
+    return cells if chosen.all() else cells[chosen]

@@ -156,7 +156,7 @@ class ArchitectureSearch(TableTransformer):
         options = {name: value for name, value in options.items() if name not in _OWN}
         options |= {"seed": seed_of(self.random_state), "jobs": effective_n_jobs(self.n_jobs)}
         options |= {} if self.scoring is None else {"score": self.scoring}
-        frame = pd.DataFrame(table.values, columns=table.columns)
+        frame = pd.DataFrame(np.asarray(table.values), columns=table.columns)
         results = search(frame, columns=table.columns, quiet=True, **options)
         with called():
             model, rows = self._chosen(results, table)

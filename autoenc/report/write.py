@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from autoenc.report.effects_plot import draw_effects
 from autoenc.report.files import Written
 from autoenc.report.latent import LatentPlot, latent_plot
@@ -55,4 +57,4 @@ def latent_plane(results: SearchResults, model: FittedAutoencoder, table: Table,
     """Return the latent points of all rows under the best model; the latent space must be a plane."""
     name = results.selection.chosen.trial.name
     title = f"Latent plane of stack {name}, {results.search['n_rows']:,} rows"
-    return latent_plot(model.encode(table.values), split.test, title, results.settings.seed)
+    return latent_plot(model.encode(np.asarray(table.values)), split.test, title, results.settings.seed)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from autoenc.data.compact import Cells
 from autoenc.data.labels import label_warnings, separate_groups
 from autoenc.data.read import ReadTable, numeric_column, read_table, with_markers
 from autoenc.data.table import Table, fits_single, label_fingerprint, one_form, table_of
@@ -73,7 +74,7 @@ class TransferData:
         return self.labelled is self.table
 
     @property
-    def all_values(self) -> list[NDArray[np.float64]]:
+    def all_values(self) -> list[Cells]:
         """The cells of the table, and those of the labelled one where it is another."""
         return [self.table.values] if self.shared else [self.table.values, self.labelled.values]
 
@@ -113,7 +114,10 @@ class TransferData:
 
     def _standing_there(self) -> NDArray[np.bool_]:
         """Return which rows of the table stand among the labelled rows as well."""
-        labelled, rows = self.labelled.values[self.any_label], self.table.values
+        labelled, rows = (
+            self.labelled.values[self.any_label],
+            self.table.values.astype(np.float64, copy=False),
+        )
         if any(map(fits_single, (labelled, rows))):
             # One of the files may have rounded what the other holds in full.
             with np.errstate(over="ignore"):

@@ -43,6 +43,8 @@ def note_cells(job: SearchJob, record: FitRecord, results: SearchResults, stop: 
     if outcome.failure is not None or not outcome.state:
         return
     reconstruction = job.engine.reconstruct(split, fit, outcome.state, split.test)
+    job.division.let_go()
+    split = job.division.passing(fit.fold, fit.recipe.scaling)
     columns = job.table.columns
     by_column = explained_by_column(split, lambda rows: reconstruction[np.searchsorted(split.test, rows)])
     noted = {

@@ -188,7 +188,7 @@ class SearchJob:
         explained = pca_explained(self.division.standardized(fold), settings.latent_size)
         if settings.measure == "explained":
             return {"mean": 1.0, "pca": 1 - (explained or 0.0), "pca_explained": explained}
-        losses = baseline_losses(self.division.split(fold), settings.latent_size, settings.recipes()[0])
+        losses = baseline_losses(self.division.passing(fold), settings.latent_size, settings.recipes()[0])
         return {**losses, "pca_explained": explained}
 
     def recorded(self) -> list[FitRecord]:

@@ -145,6 +145,7 @@ def _run(
         if not job.shard and not signals.number:
             _measure_on_test_rows(job, record, results)
             note_cells(job, record, results, signals.flag)
+        job.division.let_go()  # reports need none of it
         written = [] if live is None else _report(job, record, results, signals, live)
         if feed is not None:
             feed.keep([path for _, path in written])

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from autoenc.data.compact import Cells
 from autoenc.engines import Engine
 from autoenc.record.runs import convergence_epoch
 from autoenc.report import SearchResults
@@ -20,7 +20,7 @@ _TIMED_ROWS = 65536
 
 def metrics_of(
     chosen: TrialResult,
-    values: NDArray[np.float64],
+    values: Cells,
     engine: Engine,
     best: TrialResult | None = None,
     rule: str = "best",
@@ -59,7 +59,7 @@ def metrics_of(
 
 
 def search_metrics(
-    results: SearchResults, values: NDArray[np.float64], engine: Engine, timed: float | None = None
+    results: SearchResults, values: Cells, engine: Engine, timed: float | None = None
 ) -> dict[str, Any]:
     """Return the metrics of an exhaustive search, of which a trial succeeded.
 

@@ -132,7 +132,7 @@ def _given(results: Any, data: Any, options: Mapping[str, Any]) -> Any:
     if data is None and (path == FRAME or not Path(str(path)).is_file()):
         if table is None:
             return None
-        values: np.ndarray = table.values
+        values = np.asarray(table.values)
         return values if table.encoding is not None else pd.DataFrame(values, columns=table.columns)
     dialect = Dialect(*map(options.get, Dialect._fields))
     return read_table(str(path), (), options.get("na_values", ()), dialect).frame

@@ -6,6 +6,7 @@ vector.
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,21 +171,25 @@ class Training:
         self.sums = np.zeros(4)
         self._run_pass, self._same = compiled_pass(dtype), self._arguments()
 
-    def _arguments(self) -> tuple[int, ...]:
-        """What each pass is given, in the order of :func:`autoenc.engines.kernels.object_code`."""
+    def _arguments(self) -> tuple[ctypes.c_int64, ...]:
+        """What each pass is given, in the order of :func:`autoenc.engines.kernels.object_code`.
+
+        A foreign call takes half the time where it need not convert them.
+        """
         recipe, layout = self.fit.recipe, self.layout
         arrays = (
             self.p, self.m, self.v, self.g, self.g_norm, self.x, self.observed, self.h, self.xhat, self.rstd,
             self.slopes, self.d, self.other, self.d_rows, self.pack, self.keys, self.sums, self.values,
             layout.table, self.stop.array,
         )  # fmt: skip
-        return (
+        numbers = (
             *(array.ctypes.data for array in arrays), self.g_size, len(layout.table),
             layout.network.normalizes_input, ACTIVATIONS.index(recipe.activation), self.values.shape[1],
             self.stride, self.fit.seed, -(-self.split.train.size // recipe.batch_size),
             keep_threshold(recipe.dropout),
             keep_threshold(recipe.corruption if recipe.family == "dae" else 0.0),
         )  # fmt: skip
+        return tuple(map(ctypes.c_int64, numbers))
 
     def _set_ones(self) -> None:
         """The row of ones behind each block of activations, which makes the bias a row of weights."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from llvmlite import ir
@@ -19,6 +20,7 @@ from numba.core.compiler import CompilerBase
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.cpu import CPUContext
+from numba.core.registry import cpu_target
 from numba.core.typed_passes import (
     NativeLowering,
     NoPythonBackend,
@@ -27,6 +29,7 @@ from numba.core.typed_passes import (
 )
 from numba.core.typing import Context
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
+from numba.cpython import builtins, mathimpl, numbers, rangeobj, tupleobj  # noqa: F401  (what numbers need)
 
 __all__ = ["INNER", "object_code"]
 
@@ -173,6 +176,17 @@ INNER: dict[str, Any] = {
 """Options of ``njit`` for a part."""
 
 
+@contextmanager
+def _numbers_alone() -> Iterator[None]:
+    """Let Numba load what numbers need: for arrays it would import SciPy's linear algebra, and more."""
+    context = cpu_target.target_context
+    context.load_additional_registries = lambda: context.install_registry(mathimpl.registry)
+    try:
+        yield
+    finally:
+        del context.load_additional_registries
+
+
 def object_code(part: Any, arguments: tuple[Any, ...], entry: str) -> bytes:
     """Compile a part and all that it calls for good, as an object file.
 
@@ -181,10 +195,11 @@ def object_code(part: Any, arguments: tuple[Any, ...], entry: str) -> bytes:
         arguments: Their Numba types.
         entry: The name by which C could call it.
     """
-    part.compile(arguments)
-    result = part.overloads[arguments]
-    context, about = result.target_context, result.fndesc
     with global_compiler_lock:
+        with _numbers_alone():
+            part.compile(arguments)
+        result = part.overloads[arguments]
+        context, about = result.target_context, result.fndesc
         whole = _Whole(context.codegen(), entry)
         module = whole.create_ir_module(entry)
         kinds = [context.get_value_type(kind) for kind in (about.restype, *arguments)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
+import sys
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -74,3 +76,19 @@ def test_an_object_file_has_one_name_that_can_be_called_and_computes_alike():
 def test_a_part_is_compiled_once_for_all_numbers_that_are_written_out():
     object_code(plain, (types.int64, types.float64), "entry_of_this_test")
     assert {*added.overloads} == {(types.int64, types.int64), (types.float64, types.int64)}
+
+
+def test_numbers_need_no_linear_algebra_which_numba_has_afterwards():
+    code = """
+import sys
+import numpy as np
+from numba import njit, types
+from autoenc.engines.linking import INNER, object_code
+
+half = njit(**INNER)(lambda a: a / 2)
+object_code(half, (types.float64,), "half")
+assert "scipy.linalg" not in sys.modules
+assert njit(lambda a: np.dot(a, a))(np.eye(2)).sum() == 2
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

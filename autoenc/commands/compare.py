@@ -9,7 +9,8 @@ from autoenc.errors import InputError
 from autoenc.report.comparison import comparison_lines, draw_comparison
 from autoenc.settings import CompareSettings
 from autoenc.system.outputs import is_regular, summary_stream, write_output
-from autoenc.system.paths import make_folder, png_content
+from autoenc.system.paths import make_folder
+from autoenc.system.png import png_content
 from autoenc.system.text import say, warn
 from autoenc.workflows.compare import latest_records, size_rows
 

@@ -12,7 +12,8 @@ from autoenc.report.observed import importances_csv, importances_of, ranking_csv
 from autoenc.report.pivot import draw_pivot, pivot_csv, pivot_plot
 from autoenc.report.study_figures import draw_importances
 from autoenc.settings import PivotSettings
-from autoenc.system.paths import Content, make_folder, png_content, utf8
+from autoenc.system.paths import Content, make_folder, utf8
+from autoenc.system.png import png_content
 from autoenc.system.special import refuse_link
 from autoenc.system.text import say
 from autoenc.workflows.observe import observe_folder

@@ -13,7 +13,7 @@ from autoenc.record.environment import describe_environment
 from autoenc.report.answer import compared_with_baseline
 from autoenc.report.files import Written, write_files
 from autoenc.report.training_plot import TrainingPlot, draw_training
-from autoenc.system.paths import png_content
+from autoenc.system.png import png_content
 from autoenc.system.strict_json import finite, json_bytes
 from autoenc.system.text import counted
 

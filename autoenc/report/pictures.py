@@ -12,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoenc.system.paths import png_content, write_atomically
+from autoenc.system.paths import write_atomically
+from autoenc.system.png import png_content
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

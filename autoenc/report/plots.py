@@ -80,10 +80,11 @@ def plain_ticks(*axes: Axis) -> None:
     """Show numbers instead of powers of ten on log axes, and enough of them where these span little."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
-    from autoenc.report.ticks import write_out_powers
+    from autoenc.report.ticks import small_ticks_in_view, write_out_powers
 
     for axis in axes:
         if axis.get_scale() == "log":
+            small_ticks_in_view(axis)
             low, high = axis.get_view_interval()
             if high / low < 30:
                 # Even steps would leave the lower part of a whole decade without a number.

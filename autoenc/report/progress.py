@@ -61,7 +61,7 @@ def draw_progress(plot: ProgressPlot) -> Figure:
     """Draw losses with their minima above, numbers of parameters below."""
     from matplotlib.ticker import MaxNLocator
 
-    from autoenc.report.ticks import write_out_powers
+    from autoenc.report.ticks import small_ticks_in_view, write_out_powers
 
     figure = new_column(10.0, 7.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
@@ -90,6 +90,7 @@ def draw_progress(plot: ProgressPlot) -> Figure:
     legend_beside(upper)
     lower.scatter(trials, plot.parameters, s=16, color=COLOURS[3], marker="s")
     lower.set_yscale("log")
+    small_ticks_in_view(lower.yaxis)
     write_out_powers(lower.yaxis)
     lower.set_ylabel("trainable parameters")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -13,7 +13,8 @@ from autoenc.report.study_tables import best_document, study_document, top_trial
 from autoenc.report.study_text import report_text
 from autoenc.report.ties import Ties
 from autoenc.searching.finalists import Finalist
-from autoenc.system.paths import png_content, utf8
+from autoenc.system.paths import utf8
+from autoenc.system.png import png_content
 from autoenc.system.special import make_own_folder
 from autoenc.system.strict_json import json_bytes
 

@@ -14,7 +14,8 @@ from autoenc.report.study_tables import top_trials_csv, trials_csv
 from autoenc.report.study_write import write_study_figures
 from autoenc.report.ties import ties_document
 from autoenc.report.trials_table import SCORES
-from autoenc.system.paths import png_content, utf8
+from autoenc.system.paths import utf8
+from autoenc.system.png import png_content
 from autoenc.system.strict_json import finite, json_bytes
 from autoenc.system.text import counted
 from autoenc.two_stage.finalists import compare, kept_trial, ties_of

@@ -19,7 +19,8 @@ from autoenc.report.ties import Ties
 from autoenc.report.tuning import progress_csv, state_document, steps_of
 from autoenc.report.tuning_plots import analysis_plot, draw_analysis, draw_tune_progress, tune_progress_plot
 from autoenc.searching.finalists import Finalist
-from autoenc.system.paths import png_content, utf8
+from autoenc.system.paths import utf8
+from autoenc.system.png import png_content
 from autoenc.system.strict_json import json_bytes
 from autoenc.tuning.families import modes
 from autoenc.tuning.results import finalists_of, ties_of

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from autoenc.errors import InputError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = [
     "Content",
@@ -25,7 +22,6 @@ __all__ = [
     "content_writer",
     "keep_aside",
     "make_folder",
-    "png_content",
     "check_folder",
     "refuse_own_table",
     "remove_leftovers",
@@ -56,7 +52,6 @@ _TABLES = (
 )  # fmt: skip
 
 
-_COMPRESSION = 1  # of pictures: of 9 levels the fastest makes files that are a fifth larger
 _TRIES = 3  # to write what others clear away meanwhile
 
 
@@ -209,19 +204,6 @@ def utf8(text: str) -> bytes:
 def content_writer(content: Content) -> Callable[[IO[bytes]], object]:
     """Return a function that writes the content into a binary file."""
     return content if callable(content) else lambda file: file.write(content)
-
-
-def png_content(figure: Figure, metadata: dict[str, str] | None = None) -> Callable[[IO[bytes]], object]:
-    """Return a figure as content for :func:`write_atomically`."""
-
-    def write(file: IO[bytes]) -> None:
-        layout = figure.get_layout_engine()
-        if layout is not None:  # here, as savefig would draw everything once more to that end
-            layout.execute(figure)
-            figure.set_layout_engine(None)  # by its name, "none", another that does nothing would stay
-        figure.savefig(file, format="png", metadata=metadata, pil_kwargs={"compress_level": _COMPRESSION})
-
-    return write
 
 
 def write_atomically(

@@ -10,7 +10,8 @@ from autoenc.engines import Fit, StopFlag
 from autoenc.report import SearchResults, latent_plane
 from autoenc.report.files import Written
 from autoenc.report.latent import draw_latent
-from autoenc.system.paths import png_content, write_atomically
+from autoenc.system.paths import write_atomically
+from autoenc.system.png import png_content
 from autoenc.workflows.full_training import model_of
 from autoenc.workflows.job import SearchJob
 

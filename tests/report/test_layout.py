@@ -21,7 +21,7 @@ from autoenc.report.plots import (
 )
 from autoenc.report.progress import Minimum, ProgressPlot, draw_progress
 from autoenc.report.study_figures import HistoryPlot, ImportancesPlot, draw_history, draw_importances
-from autoenc.system.paths import png_content
+from autoenc.system.png import png_content
 
 LONG = wrapped_name(
     "2048-1024-512-256-128-64, initial_lr 0.0003, activation leaky_relu, dropout 0.1, norm batch"

@@ -134,7 +134,7 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
         parser = make_parser(prog, epilog)
     from autoenc.cli.flags import flags_of, joined, unknown_word
     from autoenc.config import load_layers, resolve
-    from autoenc.config.words import SPACE_OPTIONS
+    from autoenc.config.words import space_options
     from autoenc.settings.layers import LayerSettings
     from autoenc.settings.shards import shard_option
 
@@ -163,7 +163,7 @@ def _parse(arguments: list[str], prog: str, epilog: str = "") -> tuple[str, Reso
         raise InputError([*unknown_words, *problems, *resolution.problems])
     for entry in resolution.unused:
         # A search file is named for this command; other files serve several, and may hold more.
-        if search is not None and Path(entry.path) == Path(search) and entry.key in SPACE_OPTIONS:
+        if search is not None and Path(entry.path) == Path(search) and entry.key in space_options():
             text = f"{entry.key} is no part of the space of {namespace.command}, and passed over"
             warn(f"warning: {entry.place()}: {text}")
     return namespace.command, resolution

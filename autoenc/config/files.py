@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import yaml
 
-from autoenc.config.words import METHODS, OF_SEARCH_FILES, OWN_WORDS, SPACE_OPTIONS, all_options, hint
+from autoenc.config.words import OF_SEARCH_FILES, OWN_WORDS, all_options, hint, methods, space_options
 
 __all__ = ["ConfigFile", "Entry", "read_config"]
 
@@ -126,7 +126,7 @@ class _Reader:
     def _entries(self, key: str, at: yaml.Node, node: yaml.Node, inside: str = "") -> list[Entry]:
         """Return the options that a key gives: one, those of ``search_space``, or none if it is wrong."""
         if inside == "search_space":
-            known, kind = set(SPACE_OPTIONS), "no part of search_space"
+            known, kind = set(space_options()), "no part of search_space"
         else:
             own = {"search_space"} if inside else set(OWN_WORDS)
             known, kind = {*all_options(), *OF_SEARCH_FILES, *own}, "no option of any command"
@@ -138,8 +138,8 @@ class _Reader:
         value, lines = self._value(key, node)
         if value == []:
             return []
-        if key == "search_method" and (not isinstance(value, str) or value not in METHODS):
-            self._tell(node, f"search_method must be one of {', '.join(METHODS)}, got {value!r}")
+        if key == "search_method" and (not isinstance(value, str) or value not in methods()):
+            self._tell(node, f"search_method must be one of {', '.join(methods())}, got {value!r}")
             return []
         return [Entry(key, value, self.path, at.start_mark.line + 1, lines)]
 

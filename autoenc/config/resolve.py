@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from autoenc.config.expand import expanded_path
 from autoenc.config.layers import Layer
-from autoenc.config.words import METHODS, OF_SEARCH_FILES
+from autoenc.config.words import OF_SEARCH_FILES, methods
 from autoenc.settings import Settings
 from autoenc.settings.base import Problem, check_settings, is_path
 from autoenc.settings.options import aliases_of
@@ -123,7 +123,7 @@ def _other_names(kind: type[Settings]) -> set[str]:
 
 def _means_the_same(entry: Entry, kind: type[Settings]) -> bool:
     """Return whether an alias stands for the same here: a grid's strategy is no adaptive search's."""
-    return entry.key not in ("strategy", "sampler") or entry.value in METHODS
+    return entry.key not in ("strategy", "sampler") or entry.value in methods()
 
 
 def _located(problem: Problem, chosen: Mapping[str, Entry]) -> str:

@@ -9,11 +9,8 @@ from typing import get_args
 
 import autoenc.settings
 from autoenc.settings import Settings
-from autoenc.settings.space import SpaceSettings
-from autoenc.settings.transfer import TransferSpaceSettings
-from autoenc.settings.tune import StrategyName
 
-__all__ = ["METHODS", "OF_SEARCH_FILES", "OWN_WORDS", "SPACE_OPTIONS", "all_options", "hint"]
+__all__ = ["OF_SEARCH_FILES", "OWN_WORDS", "all_options", "hint", "methods", "space_options"]
 
 OWN_WORDS = ("extends", "cluster_overrides", "search_space")
 """Keys that are no options."""
@@ -21,11 +18,22 @@ OWN_WORDS = ("extends", "cluster_overrides", "search_space")
 OF_SEARCH_FILES = ("search_method", "budget_hours")
 """Names that search files have for options; they override the options' own names in the same file."""
 
-METHODS = tuple(dict.fromkeys(("grid", "random", "bayesian", *get_args(StrategyName))))
-"""What ``search_method`` may be."""
 
-SPACE_OPTIONS = frozenset(SpaceSettings.model_fields) | frozenset(TransferSpaceSettings.model_fields)
-"""Keys of ``search_space``."""
+@cache
+def methods() -> tuple[str, ...]:
+    """Return what ``search_method`` may be."""
+    from autoenc.settings.tune import StrategyName  # declaring it takes longer than reading most options
+
+    return tuple(dict.fromkeys(("grid", "random", "bayesian", *get_args(StrategyName))))
+
+
+@cache
+def space_options() -> frozenset[str]:
+    """Return the keys of ``search_space``."""
+    from autoenc.settings.space import SpaceSettings
+    from autoenc.settings.transfer import TransferSpaceSettings
+
+    return frozenset(SpaceSettings.model_fields) | frozenset(TransferSpaceSettings.model_fields)
 
 
 @cache

@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
     from threadpoolctl import threadpool_limits
 
 __all__ = ["ThreadLimit"]
@@ -23,8 +23,8 @@ _LATE = "scipy.linalg"
 """What loads SciPy's BLAS, and is loaded before anything that computes with it."""
 
 
-class ThreadLimit(MetaPathFinder):
-    """Holds from when it is made until it is closed.
+class ThreadLimit:
+    """Holds from when it is made until it is closed; a finder as those of ``sys.meta_path`` are.
 
     Args:
         libraries: ``blas``; None for OpenMP, too.
@@ -66,20 +66,21 @@ class ThreadLimit(MetaPathFinder):
             spec = finder.find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _Telling(spec.loader, self._limit)
+                    spec.loader = _Telling(spec.loader, self._limit)  # type: ignore[assignment]
                 return spec
         return None
 
 
-class _Telling(Loader):
+class _Telling:
     """Loads a module as another one does, and tells."""
 
-    def __init__(self, loader: Loader, tell: Callable[[], None]) -> None:
+    def __init__(self, loader: Any, tell: Callable[[], None]) -> None:
         self._loader, self._tell = loader, tell
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """See :class:`importlib.abc.Loader`."""
-        return self._loader.create_module(spec)
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
 
     def exec_module(self, module: ModuleType) -> None:
         """See :class:`importlib.abc.Loader`."""

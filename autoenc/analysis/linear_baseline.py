@@ -76,17 +76,19 @@ def _weights(observed: NDArray[np.bool_], cells: NDArray[np.floating], recipe: R
 def _fitted(
     start: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64], n_latent: int
 ) -> NDArray[np.float64]:
-    n_columns = target.shape[1]
+    n_rows, n_columns = target.shape
+    # Arrays that stay: making them anew takes longer than filling them. The last latent unit is the constant.
+    latent, error, weighted = np.ones((n_rows, n_latent + 1)), np.empty_like(target), np.empty_like(target)
 
     def loss_and_gradient(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        encoder, decoder, constant = _parts(values, n_latent, n_columns)
-        latent = target @ encoder
-        error = latent @ decoder
-        error += constant
-        error -= target
-        weighted = weights * error
+        encoder, _, _ = _parts(values, n_latent, n_columns)
+        decoder = values[encoder.size :].reshape(n_latent + 1, n_columns)
+        np.matmul(target, encoder, out=latent[:, :-1])
+        np.matmul(latent, decoder, out=error)
+        np.subtract(error, target, out=error)
+        np.multiply(weights, error, out=weighted)
         loss = float(np.vdot(weighted, error))
-        gradient = [target.T @ (weighted @ decoder.T), latent.T @ weighted, weighted.sum(axis=0)]
+        gradient = [target.T @ (weighted @ decoder[:-1].T), latent.T @ weighted]
         return loss, 2 * np.concatenate([part.ravel() for part in gradient])
 
     return minimized(loss_and_gradient, start, _MOST_STEPS, _ENOUGH)

@@ -1,7 +1,8 @@
 """Room for the words around axes that stand one below the other, found by measuring them once.
 
 Matplotlib's constrained layout does that for axes in any order, measures everything twice, and takes as long
-as drawing.
+as drawing. Titles and labels are given their places here, too: Matplotlib would look for them again whenever
+it measures or draws.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import LayoutEngine
@@ -31,13 +33,17 @@ class _Room(NamedTuple):
         bottom: The same.
         right: The same.
         top: With the title.
-        factor: Of this, what the title stands on: a factor of all numbers at the vertical axis.
+        numbers_left: Of what is on the left, the numbers at the axis, behind which its label stands.
+        numbers_below: The same below.
+        factor: Of what is on top, what the title stands on: a factor of all numbers at the vertical axis.
     """
 
     left: float
     bottom: float
     right: float
     top: float
+    numbers_left: float
+    numbers_below: float
     factor: float
 
 
@@ -52,8 +58,6 @@ class MeasuredLayout(LayoutEngine):
 
     def execute(self, fig: Figure) -> None:
         """See :class:`matplotlib.layout_engine.LayoutEngine`."""
-        for axes in fig.axes:
-            _raise_title(axes, 0.0)  # Matplotlib would look for its place again and again
         renderer = _renderer(fig)
         rooms = [_room(axes, renderer) for axes in fig.axes]
         (width, height), edge = fig.bbox.size, _EDGE_INCHES * fig.dpi
@@ -67,8 +71,7 @@ class MeasuredLayout(LayoutEngine):
         axes_height = max((top - bottom) * height - len(between) * gap, _LEAST * height) / len(rooms)
         fig.subplots_adjust(left, bottom, right, top, hspace=gap / axes_height)
         for axes, room in zip(fig.axes, rooms, strict=True):
-            if room.factor:
-                _raise_title(axes, room.factor / axes.bbox.height)
+            _place_words(axes, room.numbers_left, room.numbers_below, room.factor)
 
 
 def _renderer(fig: Figure) -> Any:
@@ -77,22 +80,48 @@ def _renderer(fig: Figure) -> Any:
     return _Renderer(1, 1, fig.dpi) if own is None else own()
 
 
-def _raise_title(axes: Axes, share: float) -> None:
-    """Let the title stand above the axes, by a share of their height."""
-    axes.set_title(axes.get_title(loc="left"), loc="left", y=1 + share)
+def _place_words(axes: Axes, left: float, below: float, above: float) -> None:
+    """Place title and labels so many dots from the axes."""
+    width, height = axes.bbox.size
+    axes.set_title(axes.get_title(loc="left"), loc="left", y=1 + above / height)
+    (along, _), (_, upward) = axes.xaxis.label.get_position(), axes.yaxis.label.get_position()
+    axes.xaxis.set_label_coords(along, -below / height)
+    axes.yaxis.set_label_coords(-left / width, upward)
 
 
 def _room(axes: Axes, renderer: Any) -> _Room:
+    _place_words(axes, 0.0, 0.0, 0.0)
     inner = axes.bbox
     words = [*axes.texts, *([legend] if (legend := axes.get_legend()) else [])]
-    shown = (axes.xaxis, axes.yaxis) if axes.axison else ()
-    boxes = [axis.get_tightbbox(renderer, for_layout_only=True) for axis in shown]
-    boxes += [word.get_window_extent(renderer) for word in words]
-    outer = Bbox.union([inner, *(box for box in boxes if box is not None)])
+    horizontal, vertical = (_numbers(axis, axes, renderer) for axis in (axes.xaxis, axes.yaxis))
+    outer = Bbox.union([inner, horizontal, vertical, *(word.get_window_extent(renderer) for word in words)])
+    dots_per_point = renderer.points_to_pixels(1.0)
+    left = inner.x0 - vertical.x0 + dots_per_point * axes.yaxis.labelpad
+    below = inner.y0 - horizontal.y0 + dots_per_point * axes.xaxis.labelpad
+    label_left = left + axes.yaxis.label.get_window_extent(renderer).width if axes.get_ylabel() else 0.0
+    label_below = below + axes.xaxis.label.get_window_extent(renderer).height if axes.get_xlabel() else 0.0
     offset = axes.yaxis.get_offset_text()
     factor = offset.get_window_extent(renderer).y1 - inner.y1 if offset.get_text() else 0.0
     titles = [child for child in axes.get_children() if isinstance(child, Text) and child not in words]
     # One that is longer than the axes are wide goes on beside them.
     heights = [title.get_window_extent(renderer).y1 - inner.y1 for title in titles if title.get_text()]
-    top = max([outer.y1 - inner.y1, *(factor + height for height in heights)])
-    return _Room(inner.x0 - outer.x0, inner.y0 - outer.y0, outer.x1 - inner.x1, top, factor)
+    return _Room(
+        max(inner.x0 - outer.x0, label_left),
+        max(inner.y0 - outer.y0, label_below),
+        outer.x1 - inner.x1,
+        max([outer.y1 - inner.y1, *(factor + height for height in heights)]),
+        left,
+        below,
+        factor,
+    )
+
+
+def _numbers(axis: Axis, axes: Axes, renderer: Any) -> Bbox:
+    """Return the box of the axes and of the numbers at one of them."""
+    if not axes.axison:
+        return axes.bbox
+    shown = axis.label.get_visible()
+    axis.label.set_visible(False)
+    box = axis.get_tightbbox(renderer, for_layout_only=True)
+    axis.label.set_visible(shown)
+    return Bbox.union([axes.bbox, box]) if box is not None else axes.bbox

@@ -123,6 +123,18 @@ def test_the_title_stands_above_the_factor_of_the_numbers() -> None:
         assert title.get_window_extent(renderer).y0 >= factor.get_window_extent(renderer).y1 - 1
 
 
+def test_labels_stand_beside_the_numbers(figure) -> None:
+    written(figure)
+    renderer = figure.canvas.get_renderer()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if not axis.label.get_text():
+                continue
+            label = axis.label.get_window_extent(renderer)
+            numbers = [tick.get_window_extent(renderer) for tick in axis.get_ticklabels() if tick.get_text()]
+            assert not any(label.overlaps(box) for box in numbers)
+
+
 def test_laying_out_again_changes_nothing(figure) -> None:
     places = []
     for _ in range(2):

@@ -11,6 +11,7 @@ try:
     from contextlib import suppress
     from types import FrameType
 
+    from autoenc.system.frames import in_one_piece
     from autoenc.system.startup import end_quickly, prepare_process
 except KeyboardInterrupt:  # before there is anything to be stopped in order
     print("stopped by SIGINT", file=sys.stderr)
@@ -48,9 +49,7 @@ def run(prog: str | None = None) -> int:
         for number in heeded:
             signal.signal(number, stop)
         prepare_process()
-        from autoenc import cli
-
-        code = _flushed(cli.main() if prog is None else cli.main_by_mode(sys.argv[1:], prog))
+        code = _flushed(in_one_piece(lambda: _main(prog)))
         _end_at_once_without_memory(code)
         return code
     except BaseException as error:
@@ -64,6 +63,12 @@ def run(prog: str | None = None) -> int:
         for number in heeded:  # all is done; what libraries tidy up at the exit is of no interest to anybody
             signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
         end_quickly()
+
+
+def _main(prog: str | None) -> int:
+    from autoenc import cli
+
+    return cli.main() if prog is None else cli.main_by_mode(sys.argv[1:], prog)
 
 
 def _flushed(code: int) -> int:

@@ -23,6 +23,7 @@ import numpy as np
 from autoenc.engines.code_files import kept_code
 from autoenc.engines.compiling import compiling
 from autoenc.engines.system_calls import offer_mathematics, offer_waiting
+from autoenc.system.frames import in_one_piece
 from autoenc.system.trouble import require_room
 
 __all__ = ["ENTRY", "N_INTEGERS", "N_NUMBERS", "SOURCES", "compiled_pass"]
@@ -61,7 +62,7 @@ def _loaded_pass(dtype: np.dtype) -> Callable[..., float]:
         with compiling():
             from autoenc.engines.kernels import object_code
 
-            return object_code(dtype)
+            return in_one_piece(lambda: object_code(dtype))
 
     require_room(_LOAD_BYTES, "loading compiled code")
     code = kept_code(f"pass-{dtype.name}-{_target()}.bin", _sources_digest(), make)

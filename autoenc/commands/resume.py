@@ -5,11 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from autoenc.searching.signals import StopOnSignals
-from autoenc.settings import TrainingSettings, TransferSettings
 from autoenc.system.secrets import masked_command
 from autoenc.system.text import warn
+
+if TYPE_CHECKING:
+    from autoenc.searching.signals import StopOnSignals
+    from autoenc.settings import TrainingSettings, TransferSettings
 
 __all__ = ["program_words", "same_command", "warn_stopped"]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from autoenc.report.answer import answer_lines
 from autoenc.report.beside import ensemble_lines
 from autoenc.report.files import Files, files_lines
 from autoenc.report.results import SearchResults
-from autoenc.report.study_results import TuneResults, best_lines
 from autoenc.report.ties import trial_tie_lines
+
+if TYPE_CHECKING:  # adaptive searches, of which an exhaustive one needs nothing
+    from autoenc.report.study_results import TuneResults
 
 __all__ = ["search_summary", "tune_summary"]
 
@@ -41,6 +45,8 @@ def search_summary(results: SearchResults, files: Files, shard: tuple[int, int] 
 
 def tune_summary(results: TuneResults, files: Files) -> list[str]:
     """Summarize an adaptive search; the arguments are those of :func:`search_summary`."""
+    from autoenc.report.study_results import best_lines
+
     best = best_lines(results, "train-best measures it on the test rows")
     settings = results.note["settings"]
     together = ensemble_lines(settings.get("ensemble", 0), results.ensemble) if best else []

@@ -22,15 +22,13 @@ __all__ = ["trained_model", "write_best"]
 
 
 def write_best(job: SearchJob, results: SearchResults) -> Written:
-    """Save the best model if that is wanted, draw its latent points if they lie in a plane.
+    """Save the best model if that is wanted, and draw its latent points if they lie in a plane.
 
     Raises:
         OSError: If a file cannot be written.
     """
     settings, paths = job.settings, job.paths
     plane = settings.latent_size == 2
-    if not settings.save_models and not plane:
-        return []
     from autoenc.fitted.autoencoder import save_model
 
     best = results.selection.chosen

@@ -137,7 +137,7 @@ class _Contest:
 
 
 def write_ensemble(job: SearchJob, record: FitRecord, results: SearchResults, stop: StopFlag) -> Written:
-    """Save the best fits of an exhaustive search as one model if that is wanted, and note what it is worth.
+    """Save the best fits of an exhaustive search as one model, and note what it is worth.
 
     Returns:
         Nothing if fewer than two fits succeeded, or the search was stopped.
@@ -146,7 +146,7 @@ def write_ensemble(job: SearchJob, record: FitRecord, results: SearchResults, st
         OSError: If a file cannot be written.
     """
     settings = job.settings
-    if not settings.ensemble or not results.finished:
+    if not results.finished:
         return []
     chosen = results.selection.chosen
     split, recipe = job.division.split(HOLDOUT, chosen.trial.recipe.scaling), chosen.trial.recipe

@@ -30,10 +30,8 @@ from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import Trial
 from autoenc.system.paths import keep_aside
 from autoenc.trackers.feed import feed_of_fits
-from autoenc.workflows.best import write_best
 from autoenc.workflows.cells import note_cells
 from autoenc.workflows.ended import Ended
-from autoenc.workflows.ensemble import write_ensemble
 from autoenc.workflows.job import SearchJob
 from autoenc.workflows.plan import choice_lines
 from autoenc.workflows.screen import Screen
@@ -158,10 +156,16 @@ def _report(
     job: SearchJob, record: FitRecord, results: SearchResults, signals: StopOnSignals, live: LiveView
 ) -> Written:
     """Return every file that a search leaves; a word for each, and the file."""
-    together = write_ensemble(job, record, results, signals.flag)
+    together: Written = []
+    if job.settings.ensemble:
+        from autoenc.workflows.ensemble import write_ensemble
+
+        together = write_ensemble(job, record, results, signals.flag)
     drawing = not signals.number  # what was stopped ends at once; analyze draws
     written = [*write_reports(results, job.paths, drawing), *together]
-    if results.ranked and not signals.number:
+    if results.ranked and not signals.number and (job.settings.save_models or job.settings.latent_size == 2):
+        from autoenc.workflows.best import write_best
+
         written += write_best(job, results)
     # The state last: it says finished once everything else is there.
     state = f"stopped by {signals.name}" if signals.number else "failed" if results.all_failed else "finished"

@@ -3,8 +3,8 @@
     python benchmarks/command.py [--repeats N]
 
 The first time means empty caches of compiled code and of matplotlib's fonts. What the command takes beside
-its training, a run with a single epoch, is compared with the bare import of the libraries that it cannot do
-without, and its help with that of argparse: as ratios of processor time, which other programs disturb less.
+its training, a run with a single epoch, is compared with the bare import of the libraries that it is written
+with, and its help with that of argparse: as ratios of processor time, which other programs disturb less.
 """
 
 from __future__ import annotations

@@ -103,7 +103,8 @@ def test_a_latent_size_that_pca_cannot_have_is_refused_before_anything_is_made(c
     answer = call("fit", csv, "--latent_dim", 7, "--output_dir", tmp_path / "out")
     assert answer.code == 2
     assert answer.err == (
-        "error: start pca: the latent size must be at most 6, the smaller of training rows and columns, got 7\n"
+        "error: start pca: the latent size must be at most 6, the smaller of training rows and columns, "
+        "got 7\n"
     )
     assert not (tmp_path / "out").exists()
 

@@ -8,13 +8,14 @@ from typing import IO, Any
 
 import pandas as pd
 
+from autoenc.data.compact import worth_compacting
 from autoenc.data.markers import Markers, without_markers
 from autoenc.data.naming import refuse_repeated
 from autoenc.data.sources import source_name
 from autoenc.data.unpacking import open_unpacked
 from autoenc.errors import InputError, needing
 
-__all__ = ["ARROW_MAGICS", "read_arrow", "read_arrow_frame"]
+__all__ = ["ARROW_MAGICS", "give_back_memory", "read_arrow", "read_arrow_frame"]
 
 _PARQUET_MAGIC = b"PAR1"
 ARROW_MAGICS = (_PARQUET_MAGIC, b"ARROW1", b"FEA1")
@@ -38,15 +39,26 @@ def read_arrow_frame(
     """
     table = _table(name, start, file)
     try:
-        frame: pd.DataFrame = table.to_pandas()
+        # Of whole numbers pandas would round some where one is missing; an index of it is a column, too.
+        texts = {column: table[column].to_pylist() for column in {*as_text} & {*table.column_names}}
+        # Of a long table no column is there twice: what has become one of pandas is given back by Arrow.
+        is_long = worth_compacting(*table.shape)
+        frame: pd.DataFrame = table.to_pandas(split_blocks=is_long, self_destruct=is_long)
+        del table
         frame.columns = pd.Index([str(column) for column in frame.columns])
         frame = frame.reset_index(drop=True)  # rows are known by their place, whatever pandas called them
-        for column in {*as_text} & {*table.column_names}:  # an index of pandas is a column, too
-            cells = table[column].to_pylist()  # pandas would round whole numbers where one is missing
+        for column, cells in texts.items():
             frame[column] = pd.Series(cells, frame.index, dtype=object)
     except (OSError, _errors()) as error:
         raise InputError(f"{name}: is not a readable {_kind(start)} file: {error}") from None
     return without_markers(frame, as_text, markers)
+
+
+def give_back_memory() -> None:
+    """Give memory back that Arrow keeps for tables to come."""
+    import pyarrow
+
+    pyarrow.default_memory_pool().release_unused()
 
 
 def read_arrow(path: str | Path) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from autoenc.data.arrow_table import give_back_memory
 from autoenc.data.division import HOLDOUT, Division
 from autoenc.data.labels import label_warnings, separate_groups
 from autoenc.data.read import ReadTable, read_table, with_markers
@@ -71,6 +72,9 @@ def prepare_inputs(
             read = read_mixed(read, settings.data_path, labels)
         table = table_of(read, settings.columns, labels, settings.exclude, n_categories)
         table.warnings.extend(label_warnings(table.labels, settings.stratify, settings.group))
+        if read.is_arrow:
+            read = None
+            give_back_memory()
     except InputError as error:
         problems += error.problems
     if problems or engine is None or table is None:

@@ -6,8 +6,6 @@ import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import lru_cache
 from math import ceil
 from typing import cast
 
@@ -17,11 +15,12 @@ from numpy.typing import NDArray
 from autoenc.data.compact import Cells, worth_compacting
 from autoenc.data.divisible import Labels, folds_problem, holdout_problem, rare_class
 from autoenc.data.labels import separate_groups
+from autoenc.data.last_used import LastUsed
 from autoenc.data.scaled_on_use import ScaledOnUse
 from autoenc.data.scaling import left_out_mark, scaling_warnings
 from autoenc.data.table import TEST_SHARE, Scaling, ScalingKind, Table
 from autoenc.engines import Fit, Split
-from autoenc.engines.split import RowsOfCells
+from autoenc.engines.split import Origin, RowsOfCells
 from autoenc.errors import InputError
 from autoenc.system.text import warn
 
@@ -33,8 +32,8 @@ __all__ = [
 HOLDOUT = "holdout"
 ALL = "all"
 """A split that trains on all rows, those that tested among them."""
-N_KEPT = 32
-"""Scaled copies of a table that are kept."""
+N_KEPT, _MOST_CELLS_KEPT = 32, 2**26
+"""Scaled copies of a table that are kept, and of a large one their cells: fewer, but one at least."""
 Rows = NDArray[np.int64]
 _ROWS_AT_ONCE = 4096
 
@@ -171,10 +170,11 @@ class Division:
             self.train, self.test = divide_holdout(rows, seed, self._classes, self._groups)
         self._scalings: dict[tuple[str, str], tuple[Scaling, int]] = {}
         self._with_key: dict[bytes, Scaling] = {}
-        self._origins: dict[tuple[str, str], object] = {}
+        self._origins: dict[tuple[str, str], Origin] = {}
         # Splits of a large table are large: the last few are kept, and shared by folds of equal scalings.
-        self._split = lru_cache(maxsize=N_KEPT)(self._make)
-        self._values = lru_cache(maxsize=N_KEPT)(self._scaled)
+        self._n_kept = min(N_KEPT, max(1, _MOST_CELLS_KEPT // max(1, table.values.size)))
+        self._split = LastUsed(self._make, self._n_kept)
+        self._values = LastUsed(self._scaled, self._n_kept)
 
     def split(self, fold: str = HOLDOUT, kind: str = "") -> Split:
         """Return the scaled data of a fold.
@@ -186,7 +186,7 @@ class Division:
         Raises:
             InputError: If a side has no observed cell, or none in a column that can be scaled.
         """
-        return self._split(fold, kind or self._scaling_kind)
+        return self._split.get((fold, kind or self._scaling_kind))
 
     def split_of(self, fit: Fit) -> Split:
         """Return the data that a fit is trained on; raises as :meth:`split`."""
@@ -202,16 +202,19 @@ class Division:
 
     def standardized(self, fold: str = HOLDOUT) -> Split:
         """Return the standardized data of a fold for measures; they are not kept in memory."""
-        values, (train, test) = self.table.values, self.rows(fold)
-        scaling = self.scaling(fold, "standard")
-        scaled = _on_use(values, scaling) if self._is_long else scaling.apply(values)
-        return scaled_split(values, scaling, scaled, train, test, fold not in (HOLDOUT, ALL))
+        values, scaling = self.table.values, self.scaling(fold, "standard")
+        return self._of(fold, scaling, _on_use(values, scaling) if self._is_long else scaling.apply(values))
+
+    def _of(self, fold: str, scaling: Scaling, scaled: NDArray[np.float32]) -> Split:
+        origin = self._origins.setdefault((fold, scaling.kind), Origin())
+        is_fold = fold not in (HOLDOUT, ALL)
+        return scaled_split(self.table.values, scaling, scaled, *self.rows(fold), is_fold, origin)
 
     def let_go(self) -> None:
         """Keep no scaled rows of a long table any more; who asks for a split has them scaled anew."""
         if self._is_long:
-            self._split.cache_clear()
-            self._values.cache_clear()
+            self._split.let_go()
+            self._values.let_go()
 
     @property
     def _is_long(self) -> bool:
@@ -244,17 +247,17 @@ class Division:
 
     def n_scaled_tables(self, folds: Iterable[str], kinds: Iterable[str] = ("",)) -> int:
         """Return how many scaled copies of the table are kept when all these folds and kinds are used."""
-        return min(len({self.scaling(fold, kind).key for kind in kinds for fold in folds}), N_KEPT)
+        return min(len({self.scaling(fold, kind).key for kind in kinds for fold in folds}), self._n_kept)
 
-    def _make(self, fold: str, kind: str) -> Split:
+    def _make(self, key: tuple[str, str]) -> Split:
+        fold, kind = key
         scaling = self.scaling(fold, kind)
         self._with_key[scaling.key] = scaling
-        split = self._checked(fold, scaling, self._values(scaling.key))
-        return replace(split, origin=self._origins.setdefault((fold, kind), object()))
+        return self._checked(fold, scaling, self._values.get(scaling.key))
 
     def _checked(self, fold: str, scaling: Scaling, scaled: NDArray[np.float32]) -> Split:
         """Return a split of scaled rows both sides of which have something to go by."""
-        split = scaled_split(self.table.values, scaling, scaled, *self.rows(fold), fold not in (HOLDOUT, ALL))
+        split = self._of(fold, scaling, scaled)
         sides = (("training", split.train), ("test", split.test))
         for name, rows in sides:
             if not _has_cell(self.table.values, rows):
@@ -323,7 +326,7 @@ def _has_cell(values: RowsOfCells, rows: Rows) -> bool:
 
 def scaled_split(
     values: Cells, scaling: Scaling, scaled: NDArray[np.float32], train: Rows, test: Rows,
-    is_fold: bool = False,
+    is_fold: bool = False, origin: Origin | None = None,
 ) -> Split:  # fmt: skip
     """Return a split that knows its original units where explained variance depends on them.
 
@@ -334,11 +337,12 @@ def scaled_split(
         train: Rows to train on.
         test: Rows to test on.
         is_fold: Whether it is one of several folds; see :class:`~autoenc.engines.Split`.
+        origin: What it shares with splits that are equal.
     """
     if scaling.curves or scaling.left_out.any():
         original = scaling.without_unseen(values)
-        return Split(scaled, train, test, original, scaling.undo, scaling.groups, is_fold)
-    return Split(scaled, train, test, groups=scaling.groups, is_fold=is_fold)
+        return Split(scaled, train, test, original, scaling.undo, scaling.groups, is_fold, origin)
+    return Split(scaled, train, test, groups=scaling.groups, is_fold=is_fold, origin=origin)
 
 
 def _refuse(problem: str | None) -> None:

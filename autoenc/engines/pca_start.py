@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from autoenc.engines.fit import Fit, State
 from autoenc.engines.principal import Components, principal_components
 from autoenc.engines.randomness import initial_state
-from autoenc.engines.split import RowsOfCells, Split
+from autoenc.engines.split import Origin, RowsOfCells, Split
 from autoenc.errors import InputError
 
 __all__ = [
@@ -110,22 +110,23 @@ def fit_pca(split: Split, latent_dim: int) -> LinearFit:
     return LinearFit(pca.mean_, pca.components_, np.where(small, 1, deviations))
 
 
-_kept: dict[int, tuple[weakref.ref[Split], dict[int, LinearFit]]] = {}
+_kept: dict[int, tuple[weakref.ref[Split | Origin], dict[int, LinearFit]]] = {}
 _lock = threading.Lock()
 
 
 def _pca_of(split: Split, latent_dim: int) -> LinearFit:
     """Return the PCA of a split, which all its fits begin from: computed once while the split is in use."""
+    owner = split if split.origin is None else split.origin  # which outlives splits that are made anew
     with _lock:
-        kept = _kept.get(id(split))
-        if kept is None or kept[0]() is not split:
-            kept = _kept[id(split)] = (weakref.ref(split, partial(_forget, id(split))), {})
+        kept = _kept.get(id(owner))
+        if kept is None or kept[0]() is not owner:
+            kept = _kept[id(owner)] = (weakref.ref(owner, partial(_forget, id(owner))), {})
         if latent_dim not in kept[1]:
             kept[1][latent_dim] = fit_pca(split, latent_dim)
         return kept[1][latent_dim]
 
 
-def _forget(key: int, _: weakref.ref[Split]) -> None:
+def _forget(key: int, _: weakref.ref[Split | Origin]) -> None:
     _kept.pop(key, None)
 
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RowsOfCells", "Split"]
+__all__ = ["Origin", "RowsOfCells", "Split"]
 
+Measured = TypeVar("Measured")
 _CELLS_AT_ONCE = 2**17  # of columns whose deviations are taken together
+
+
+class Origin:
+    """What is the same of splits that are equal, but made one after the other.
+
+    Attributes:
+        measures: What was found out about them, by its name, so that it is found out once.
+    """
+
+    def __init__(self) -> None:
+        self.measures: dict[Hashable, Any] = {}
 
 
 class RowsOfCells(Protocol):
@@ -39,7 +51,7 @@ class Split:
         groups: int64 ``[columns]``, for indicators of categories a number that those of one column share, for
             others a negative one; None where there are no indicators.
         is_fold: Whether it is one of several folds, whose deviations are taken over all their rows.
-        origin: The same object of splits that are made anew and are equal; None of one that is not.
+        origin: What it shares with splits that are equal; None of one that is not made again.
     """
 
     values: NDArray[np.float32]
@@ -49,7 +61,7 @@ class Split:
     undo: Callable[[NDArray[np.floating]], NDArray[np.float64]] | None = None
     groups: NDArray[np.int64] | None = None
     is_fold: bool = False
-    origin: object | None = None
+    origin: Origin | None = None
 
     def target(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what reconstructions are judged by, ``[n, columns]``; see ``original``."""
@@ -59,6 +71,9 @@ class Split:
     @cached_property
     def is_left_out(self) -> NDArray[np.bool_]:
         """Columns without a scaled cell in the training rows, ``[columns]``: no network learns them."""
+        return self._measured("is_left_out", self._left_out)
+
+    def _left_out(self) -> NDArray[np.bool_]:
         left_out = np.ones(self.values.shape[1], bool)
         for start in range(0, self.train.size, 4096):
             left_out &= np.isnan(self.values[self.train[start : start + 4096]]).all(axis=0)
@@ -75,6 +90,19 @@ class Split:
             fold those of all its rows in proportion to them. A column can be judged that varies in the
             training rows and deviates in the test rows.
         """
+        return self._measured("deviations", self._deviations)
+
+    def _measured(self, name: str, measure: Callable[[], Measured]) -> Measured:
+        """Return what was found out about this split, or about an equal one."""
+        if self.origin is None:
+            return measure()
+        measures, key = self.origin.measures, (name, self.is_fold)
+        if key not in measures:
+            measures[key] = measure()
+        measured: Measured = measures[key]
+        return measured
+
+    def _deviations(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         n_columns = self.values.shape[1]
         mean, total = np.zeros(n_columns), np.zeros(n_columns)
         values: RowsOfCells = self.values if self.original is None else self.original

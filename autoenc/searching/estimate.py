@@ -12,7 +12,7 @@ import numpy as np
 
 from autoenc.engines import Engine, Fit, Split
 from autoenc.engines.verify import spread
-from autoenc.searching.fits import fit_work
+from autoenc.searching.fits import FitWork, fit_work
 
 __all__ = ["estimate_seconds"]
 
@@ -45,7 +45,7 @@ def estimate_seconds(
     if engine.n_at_once:
         return _seconds_together(fits, split_of, engine)
     fits = [_cold(fit) for fit in fits]
-    work = np.array([fit_work(fit, split_of(fit)) for fit in fits], float)
+    work = np.array(list(map(FitWork(split_of).of, fits)), float)
     order = np.argsort(work, kind="stable")
     probes = sorted(
         {int(order[round(i)]) for i in np.linspace(0, len(fits) - 1, _PROBES)}, key=lambda i: work[i]
@@ -102,7 +102,7 @@ def _seconds_together(fits: Sequence[Fit], split_of: Callable[[Fit], Split], eng
     once = train(1)
     per_epoch = max(train(3) - once, 0.0) / 2
     measured = sum(fit_work(fit, samples[_data_of(fit)]) / fit.recipe.last_epoch for fit in chosen)
-    return per_epoch * sum(fit_work(fit, split_of(fit)) for fit in fits) / measured
+    return per_epoch * sum(map(FitWork(split_of).of, fits)) / measured
 
 
 def _data_of(fit: Fit) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from autoenc.models.grid import format_architecture
 from autoenc.searching.executors import Threads, train_one
 from autoenc.searching.loop import End, Executor, Running, Watch, run
 
-__all__ = ["FitExecutor", "FitObjective", "FitTrial", "fit_work", "run_fits", "run_in_time"]
+__all__ = ["FitExecutor", "FitObjective", "FitTrial", "FitWork", "fit_work", "run_fits", "run_in_time"]
 
 _SHORT_S = 0.5
 """Seconds of a fit beside which it matters what a core waits for the next one."""
@@ -32,10 +32,11 @@ class FitObjective:
 
     def __init__(self, engine: Engine, split_of: Callable[[Fit], Split], ahead: float = inf) -> None:
         self._engine, self._split_of, self.ahead = engine, split_of, ahead
+        self._work = FitWork(split_of)
 
     def work(self, unit: Fit) -> float:
         """Return the multiply-adds of a fit; see :func:`fit_work`."""
-        return fit_work(unit, self._split_of(unit))
+        return self._work.of(unit)
 
     def job(self, unit: Fit, watch: Watch | None) -> Callable[[StopFlag], Outcome]:
         """Return what trains a fit."""
@@ -59,8 +60,31 @@ class FitObjective:
 
 def fit_work(fit: Fit, split: Split) -> int:
     """Return the multiply-adds of a fit's training, forward: its duration is about proportional to them."""
-    per_row = fit.network(split.values.shape[1]).count_multiply_adds()
-    return per_row * split.train.size * fit.recipe.last_epoch
+    return _work(fit, split.values.shape[1], split.train.size)
+
+
+def _work(fit: Fit, n_columns: int, n_train: int) -> int:
+    return fit.network(n_columns).count_multiply_adds() * n_train * fit.recipe.last_epoch
+
+
+class FitWork:
+    """The multiply-adds of fits, see :func:`fit_work`; each split is made once for that.
+
+    Args:
+        split_of: The data that a fit is trained on.
+    """
+
+    def __init__(self, split_of: Callable[[Fit], Split]) -> None:
+        self._split_of = split_of
+        self._sizes: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def of(self, fit: Fit) -> int:
+        """Return the multiply-adds of a fit."""
+        data = fit.fold, fit.recipe.scaling
+        if data not in self._sizes:
+            split = self._split_of(fit)
+            self._sizes[data] = split.values.shape[1], split.train.size
+        return _work(fit, *self._sizes[data])
 
 
 class _Batch(FitObjective):

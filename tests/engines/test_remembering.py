@@ -6,6 +6,7 @@ import pickle
 from autoenc.engines import Fit, Recipe
 from autoenc.engines.native import NativeEngine
 from autoenc.engines.remembering import Remembering
+from autoenc.engines.split import Origin
 
 
 class Counting:
@@ -30,6 +31,18 @@ def test_only_the_last_fit_is_remembered(make_split) -> None:
     assert counting.n_fits == 3
     engine.fit(make_split(seed=3), fit)  # of other data
     assert counting.n_fits == 4
+
+
+def test_a_split_that_is_made_again_is_known_by_its_origin(make_split) -> None:
+    counting, fit = Counting(), Fit((4,), 2, Recipe(epochs=1))
+    engine, origin = Remembering(counting), Origin()
+    first, again, other = (
+        dataclasses.replace(make_split(), origin=one) for one in (origin, origin, Origin())
+    )
+    outcome = engine.fit(first, fit)
+    assert engine.fit(again, fit) is outcome
+    assert engine.fit(other, fit) is not outcome
+    assert counting.n_fits == 2
 
 
 def test_what_is_watched_is_trained(make_split) -> None:

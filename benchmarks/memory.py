@@ -17,7 +17,10 @@ STACKS = (250, 500, 1000, 2000)
 MOST_MB = 1000
 N_COLUMNS = 24
 LARGEST_WIDTH = 64
-IMPORTS, COMMAND_OF_FEW, COMMAND = "imports alone", "whole command, 1,000 rows", "whole command"
+IMPORTS, COMMAND_OF_FEW = "imports alone", "command, 1,000 rows"
+COMMANDS: dict[str, int | None] = {"command": 4, "command, full precision": None}
+"""On long tables, by how many decimals their numbers have."""
+MOST_TABLES = 3
 EPOCHS = 10
 
 # In a child: this process must stay small, and has no use for numpy.
@@ -25,10 +28,11 @@ WRITE_TABLE = """
 import sys
 import numpy as np
 import pandas as pd
-path, n_rows, n_columns = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+path, n_rows, n_columns, decimals = sys.argv[1], *map(int, sys.argv[2:])
 rng = np.random.default_rng(0)
 for start in range(0, n_rows, 50_000):
-    values = rng.random((min(50_000, n_rows - start), n_columns), np.float32).round(4)
+    values = rng.random((min(50_000, n_rows - start), n_columns), np.float64 if decimals < 0 else np.float32)
+    values = values if decimals < 0 else values.round(decimals)
     values[rng.random(values.shape) < 0.5] = 0
     frame = pd.DataFrame(values, columns=[f"c{j}" for j in range(n_columns)])
     frame.to_csv(path, mode="a", header=start == 0, index=False)
@@ -50,9 +54,10 @@ make_engine("native").fit(split, Fit((16,), 3, Recipe(epochs=1, batch_size=256))
 """
 
 
-def write_table(path: Path, n_rows: int, n_columns: int) -> None:
-    """Write a CSV of random numbers, half of them zeros."""
-    run_child(["-c", WRITE_TABLE, path, str(n_rows), str(n_columns)])
+def write_table(path: Path, n_rows: int, n_columns: int, decimals: int | None = 4) -> None:
+    """Write a CSV of random numbers, half of them zeros, with so many decimals or in double precision."""
+    sizes = n_rows, n_columns, -1 if decimals is None else decimals
+    run_child(["-c", WRITE_TABLE, path, *map(str, sizes)])
 
 
 def search(table: Path, **options: object) -> Child:
@@ -121,10 +126,11 @@ def measure_rows(folder: Path, n_rows: int) -> None:
     write_table(table, n_rows, N_COLUMNS)
     few = folder / "few.csv"
     write_table(few, 1000, N_COLUMNS)
-    table_mb = n_rows * N_COLUMNS * 8 / 1e6
+    table_mb = n_rows * N_COLUMNS * 4 / 1e6
     print(
-        f"Rows: {n_rows:,} x {N_COLUMNS}, a CSV of {table.stat().st_size / 1e6:.0f} MB, "
-        f"{table_mb:.0f} MB in double precision, as it is kept; one stack, 1 epoch, batch 256"
+        f"Rows: {n_rows:,} x {N_COLUMNS}, a CSV of {table.stat().st_size / 1e6:.0f} MB; a table is "
+        f"{table_mb:.0f} MB in single precision, which counts, and {2 * table_mb:.0f} MB in double; "
+        f"one stack, 1 epoch, batch 256"
     )
     options = {"hidden_dims_search": 16, "max_layers": 1, "epochs": 1, "batch_size": 256}
     children = {
@@ -132,14 +138,21 @@ def measure_rows(folder: Path, n_rows: int) -> None:
         "reading the CSV": run_child(["-c", f"{IMPORT_ONLY}\n{LOAD_TABLE}", table]),
         "splitting and training": run_child(["-c", TRAIN_ONLY, str(n_rows), str(N_COLUMNS)]),
         COMMAND_OF_FEW: search(few, **options),
-        COMMAND: search(table, **options),
     }
-    rows = [["child", "seconds", "peak MB", "above imports MB", "in tables", "target"]]
+    for name, decimals in COMMANDS.items():
+        path = folder / "command.csv"
+        write_table(path, n_rows, N_COLUMNS, decimals)
+        children[name] = search(path, **options)
+        path.unlink()
+    rows = [["child", "seconds", "CPU s", "peak MB", "above", "MB", "tables", "in double", "target"]]
     for name, child in children.items():
         # What the command imports, it imports for a short table, too.
-        above = child.peak_mb - children[COMMAND_OF_FEW if name == COMMAND else IMPORTS].peak_mb
-        sizes = [f"{child.peak_mb:.0f}", f"{above:.0f}", f"{above / table_mb:.2f}"]
-        rows.append([name, f"{child.seconds:.1f}", *sizes, "<= 3" if name == COMMAND else ""])
+        for base in (IMPORTS, COMMAND_OF_FEW) if name in COMMANDS else (IMPORTS,):
+            above = child.peak_mb - children[base].peak_mb
+            sizes = [f"{above:.0f}", f"{above / table_mb:.2f}", f"{above / table_mb / 2:.2f}"]
+            target = f"<= {MOST_TABLES}" if name in COMMANDS and base == COMMAND_OF_FEW else ""
+            times = [f"{child.seconds:.1f}", f"{child.cpu_s:.1f}", f"{child.peak_mb:.0f}"]
+            rows.append([name, *times, base, *sizes, target])
     print_table(rows)
 
 

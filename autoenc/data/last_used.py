@@ -32,12 +32,12 @@ class LastUsed(Generic[Key, Value]):
         """Return the function's result."""
         with self._lock:
             value = self._in_use.get(key)
+            self._last.pop(key, None)
+            while len(self._last) >= self._n_kept:  # before there is one more
+                self._last.popitem(last=False)
             if value is None:
                 value = self._in_use[key] = self._make(key)
             self._last[key] = value
-            self._last.move_to_end(key)
-            if len(self._last) > self._n_kept:
-                self._last.popitem(last=False)
             return value
 
     def let_go(self) -> None:

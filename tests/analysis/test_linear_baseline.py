@@ -78,3 +78,19 @@ def test_constant_and_unobserved_columns_do_no_harm() -> None:
     assert linear_reconstruction(np.full((5, 2), np.nan), np.zeros((2, 2)), 1, Recipe()) is None
     zeros = np.zeros((6, 3), np.float32)
     assert np.array_equal(linear_reconstruction(zeros, zeros, 1, Recipe()), zeros)
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 7, 8192])
+def test_the_loss_of_arrays_is_the_same_in_blocks(rows_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    target = (rng.normal(size=(300, 5)) * rng.integers(0, 2, (300, 5))).astype(np.float32)
+    target[rng.random(target.shape) < 0.1] = np.nan
+    answers, recipe = rng.normal(size=target.shape).astype(np.float32), Recipe()
+    observed = ~np.isnan(target)
+    error = np.square(np.where(observed, answers - target, 0.0), dtype=np.float64)
+    nonzero = observed & (target != 0)
+    expected = recipe.all_weight * (error.sum() / observed.sum())
+    expected += recipe.nonzero_weight * (error[nonzero].sum() / nonzero.sum())
+    monkeypatch.setattr("autoenc.analysis.baselines._ROWS_AT_ONCE", rows_at_once)
+    assert reconstruction_loss(answers, target, recipe) == expected
+    assert reconstruction_loss(answers, np.full_like(target, np.nan), recipe) == 0

@@ -20,6 +20,52 @@ def found_in(rows: np.ndarray, reconstruction: np.ndarray):
     return cells_document(split_of(rows), reconstruction, Recipe(), NAMES)
 
 
+def by_definition(split: Split, reconstruction: np.ndarray, recipe: Recipe) -> dict[str, object]:
+    """All rows at once, in double precision."""
+    target = split.values[split.test]
+    observed = ~np.isnan(target)
+    nonzero = observed & (target != 0)
+    weights = recipe.all_weight * observed / observed.sum() + recipe.nonzero_weight * nonzero / nonzero.sum()
+    cells = np.where(observed, target, 0.0).astype(np.float64)
+    means = np.nanmean(split.values[split.train].astype(float), 0).astype(np.float32)
+    errors, of_mean = (
+        weights * np.square(np.where(observed, answers - cells, 0.0)) for answers in (reconstruction, means)
+    )
+    large = sorted(np.argwhere(errors > 0.1 * errors.sum()).tolist(), key=lambda at: -errors[tuple(at)])
+    by_column, total = errors.sum(axis=0), errors.sum()
+    return {
+        "columns": [
+            {"column": NAMES[j], "share": by_column[j] / total}
+            for j in np.argsort(-by_column)
+            if by_column[j] > 0.1 * total
+        ],
+        "cells": [
+            {
+                "row": int(split.test[i]) + 1, "column": NAMES[j], "share": errors[i, j] / total,
+                "scaled": target[i, j],
+            }
+            for i, j in large
+        ],
+        "n_worse_than_mean": int((by_column > of_mean.sum(axis=0)).sum()),
+        "n_columns": len(NAMES),
+        "mean_ratio": float(reconstruction[observed].sum(dtype=float) / cells.sum()),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 7, 8192])
+def test_blocks_of_rows_give_the_bits_of_all_rows(rows_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.random((400, 12)) * rng.integers(0, 2, (400, 12))
+    rows[60, 3], rows[rng.random(rows.shape) < 0.1] = 40.0, np.nan
+    split = split_of(rows)
+    reconstruction = np.nan_to_num(rows[50:] + rng.normal(size=(350, 12)) * 0.05).astype(np.float32)
+    reconstruction[10, 3], reconstruction[20, 4] = 9.0, 11.0
+    monkeypatch.setattr("autoenc.analysis.cells._ROWS_AT_ONCE", rows_at_once)
+    found = cells_document(split, reconstruction, Recipe(), NAMES)
+    assert found == by_definition(split, reconstruction, Recipe())
+    assert found["cells"]
+
+
 def test_a_cell_that_decides_is_named_with_row_and_column() -> None:
     rng = np.random.default_rng(0)
     rows = rng.random((80, 12)) + 0.5

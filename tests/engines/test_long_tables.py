@@ -12,7 +12,9 @@ import threadpoolctl  # noqa: F401
 from numpy.typing import NDArray
 
 from autoenc.analysis.baselines import baseline_losses, pca_explained
-from autoenc.data.division import Division
+from autoenc.data import division
+from autoenc.data.compact import Compact, in_fewest_bytes
+from autoenc.data.division import Division, fold_names
 from autoenc.data.table import Table
 from autoenc.engines import Recipe, Split, explained, pca_start, split
 from autoenc.engines.explained import explained_by_column
@@ -112,17 +114,35 @@ class TestMemory:
     table_bytes = table.values.size * 4
 
     @pytest.mark.parametrize(("most", "task"), [
-        (0.7, lambda split: split.deviations),
+        (0.3, lambda split: split.deviations),
         (0.7, lambda split: column_means(split.values, split.train)),
-        (2.0, lambda split: baseline_losses(split, 3, Recipe())),
-        (2.0, lambda split: pca_explained(split, 3)),
+        (1.4, lambda split: baseline_losses(split, 3, Recipe())),
+        (1.2, lambda split: pca_explained(split, 3)),
     ], ids=["deviations", "column means", "baselines", "explained by PCA"])  # fmt: skip
     def test_of_a_split(self, most: float, task: Callable[[Split], object]) -> None:
         rows = np.arange(len(self.table.values))
         split = Split(self.table.values.astype(np.float32), rows[20_000:], rows[:20_000])
         assert peak_of(lambda: task(split)) < most * self.table_bytes
 
+    few_decimals = Table(
+        Compact([in_fewest_bytes(column.round(3)) for column in table.values.T]), table.columns, "long"
+    )
+
+    @pytest.mark.parametrize("table", [table, few_decimals], ids=["array", "fewer bytes"])
     @pytest.mark.parametrize("kind", ["maxabs", "standard"])
-    def test_of_a_division(self, kind: ScalingKind) -> None:
+    def test_of_a_division(self, kind: ScalingKind, table: Table) -> None:
         # The scaled table itself, row numbers, and no copy of the rows in double precision.
-        assert peak_of(Division(self.table, kind, 42).split) < 2.2 * self.table_bytes
+        assert peak_of(Division(table, kind, 42).split) < 1.4 * self.table_bytes
+        # Measures keep no scaled table; PCA needs the training rows.
+        standardized = Division(table, kind, 42).standardized
+        assert peak_of(lambda: pca_explained(standardized(), 3)) < 1.3 * self.table_bytes
+        passing = Division(table, kind, 42).passing
+        assert peak_of(lambda: baseline_losses(passing(), 3, Recipe())) < 1.4 * self.table_bytes
+
+    def test_scaled_tables_of_few_folds_are_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(division, "_MOST_CELLS_KEPT", 2 * self.table.values.size)
+        folds = Division(self.table, "standard", 42)
+        assert (
+            peak_of(lambda: [folds.split(fold) and None for fold in fold_names(6)]) < 3.6 * self.table_bytes
+        )
+        assert folds.n_scaled_tables(fold_names(6)) == 2

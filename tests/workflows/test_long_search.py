@@ -67,7 +67,7 @@ def test_a_search_takes_few_copies_of_its_table(most: float, prepare: Prepare, t
 def found(data: pd.DataFrame | Path, **options: Any) -> Any:
     """All that a search finds but for times."""
     results = autoenc.search(data, **{**OPTIONS, **options})
-    losses = [(outcome.train_losses, outcome.test_losses) for outcome in results.outcomes.values()]
+    losses = {fit: (outcome.train_losses, outcome.test_losses) for fit, outcome in results.outcomes.items()}
     note = {name: results.search[name] for name in ("baselines", "cells", "fingerprint")}
     model = results.best_model()
     return losses, note, model.encode(data).to_numpy().tolist()

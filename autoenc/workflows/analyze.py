@@ -17,12 +17,9 @@ from autoenc.report.files import files_lines
 from autoenc.report.finalists import undecided_line
 from autoenc.report.live import LiveView, state_of_record, unfinished_state
 from autoenc.report.overview import overview
-from autoenc.report.tuning import step_line, steps_of
-from autoenc.report.tuning_write import STATE_FILE, TuneReports
 from autoenc.settings import search_settings
 from autoenc.system.paths import OutputPaths
 from autoenc.system.text import counted, say, warn
-from autoenc.tuning.results import n_undecided
 
 __all__ = ["show_search", "show_study", "show_transfer", "where_it_can_write"]
 
@@ -62,6 +59,10 @@ def where_it_can_write(folder: Path) -> Iterator[None]:
 
 def show_study(study: optuna.Study, folder: Path, running: bool) -> None:
     """Show an adaptive search as its report does; the last used one writes its files last."""
+    from autoenc.report.tuning import step_line, steps_of
+    from autoenc.report.tuning_write import STATE_FILE, TuneReports
+    from autoenc.tuning.results import n_undecided
+
     note = study.user_attrs[TUNE]
     steps = steps_of(study)
     done = [step for step in steps if step.value is not None]

@@ -88,6 +88,15 @@ def test_a_search_that_has_nothing_to_train_loads_nothing_that_draws_or_compiles
     assert loaded(f"{search}\ntell()", tmp_path) - BY_PANDAS == ALWAYS
 
 
+def test_showing_a_search_loads_no_more_than_what_its_record_needs(search, tmp_path) -> None:
+    loaded(f"{search}\ntell()", tmp_path)
+    analyze = 'from autoenc.cli import main\nmain(["analyze", "out"])\ntell()'
+    loaded(analyze, tmp_path)  # the first time may draw
+    assert loaded(analyze, tmp_path) - BY_PANDAS <= ALWAYS
+    runs = 'from autoenc.cli import main\nmain(["runs", "out"])\ntell()'
+    assert loaded(runs, tmp_path) == {"numpy", "pydantic"}
+
+
 def test_a_notebook_without_widgets_is_told_nothing(tmp_path) -> None:
     """Optuna imports the bar that complains of it, and the result shows a bar of text."""
     code = """

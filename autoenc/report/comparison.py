@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from math import isnan, nan
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, new_column, whole_ticks
 
-from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, new_column
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["SizeRow", "comparison_lines", "draw_comparison"]
 
@@ -73,7 +73,7 @@ def draw_comparison(rows: list[SizeRow], at: int | None) -> Figure:
             label=f"elbow: latent size {sizes[at]}",
         )  # fmt: skip
     axis.set_ylim(bottom=0)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    whole_ticks(axis.xaxis)
     title = "Loss of the chosen stack against latent size"
     label_axes(axis, "latent size", f"{rows[0].measure} {UNIT}", title)
     legend_beside(axis)

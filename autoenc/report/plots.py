@@ -35,6 +35,7 @@ __all__ = [
     "new_column",
     "new_figure",
     "plain_ticks",
+    "whole_ticks",
 ]
 
 # Okabe and Ito's palette without its yellow, which is faint on white; told apart by colour-blind readers.
@@ -95,6 +96,13 @@ def plain_ticks(*axes: Axis) -> None:
                 write_out_powers(axis)
 
 
+def whole_ticks(axis: Axis) -> None:
+    """Place ticks at whole numbers, however few there are."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
 def label_axes(axis: Axes, xlabel: str, ylabel: str, title: str) -> None:
     """Set labels and title, and draw a faint grid."""
     axis.set_xlabel(xlabel)
@@ -153,8 +161,6 @@ def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
 
 def draw_curves(plot: CurvesPlot) -> Figure:
     """Draw the curves, with their legend beside them."""
-    from matplotlib.ticker import MaxNLocator
-
     figure = new_column()
     axis = figure.add_subplot()
     for i, curve in enumerate(plot.curves):
@@ -164,7 +170,7 @@ def draw_curves(plot: CurvesPlot) -> Figure:
             markevery=max(1, len(curve.losses) // 15), markersize=5, linewidth=1.6, label=curve.label,
         )  # fmt: skip
     log_scale(axis, [loss for curve in plot.curves for loss in curve.losses])
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    whole_ticks(axis.xaxis)
     label_axes(axis, "epoch", f"{plot.loss_name} {plot.unit}", plot.title)
     plain_ticks(axis.xaxis, axis.yaxis)
     legend_beside(axis, title="hidden layers, final loss")

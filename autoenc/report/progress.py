@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from autoenc.report.labels import wrapped_name
-from autoenc.report.plots import COLOURS, legend_beside, log_scale, loss_name, new_column, plain_ticks
+from autoenc.report.plots import (
+    COLOURS,
+    legend_beside,
+    log_scale,
+    loss_name,
+    new_column,
+    plain_ticks,
+    whole_ticks,
+)
 from autoenc.report.results import SearchResults
 from autoenc.system.text import counted
 
@@ -59,8 +67,6 @@ def progress_plot(results: SearchResults) -> ProgressPlot:
 
 def draw_progress(plot: ProgressPlot) -> Figure:
     """Draw losses with their minima above, numbers of parameters below."""
-    from matplotlib.ticker import MaxNLocator
-
     from autoenc.report.ticks import small_ticks_in_view, write_out_powers
 
     figure = new_column(10.0, 7.0)
@@ -93,7 +99,7 @@ def draw_progress(plot: ProgressPlot) -> Figure:
     small_ticks_in_view(lower.yaxis)
     write_out_powers(lower.yaxis)
     lower.set_ylabel("trainable parameters")
-    lower.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    whole_ticks(lower.xaxis)
     lower.set_xlabel("trial, in the order of training")
     for axis in (upper, lower):
         axis.grid(alpha=0.3)

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import optuna
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.analysis.study import study_trials
 from autoenc.report.importances import study_importances
 from autoenc.report.labels import picture_name
-from autoenc.report.plots import COLOURS, label_axes, legend_beside, log_scale, new_column, plain_ticks
+from autoenc.report.plots import (
+    COLOURS,
+    label_axes,
+    legend_beside,
+    log_scale,
+    new_column,
+    plain_ticks,
+    whole_ticks,
+)
 from autoenc.report.study_parameters import draw_parallel, draw_slices, parallel_plot, slices_plot
 from autoenc.system.text import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = [
     "HistoryPlot",
@@ -125,7 +134,7 @@ def draw_history(plot: HistoryPlot) -> Figure:
         axis.set_yticks([])
         say(axis, "no trial with a value yet")
     axis.set_xlim(-0.5 - plot.last / 50, plot.last + 0.5 + plot.last / 50)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    whole_ticks(axis.xaxis)
     label_axes(axis, "trial", "value of the objective (lower is better)", plot.title)
     if axis.get_legend_handles_labels()[0]:
         legend_beside(axis)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, isfinite
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import optuna
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
@@ -19,6 +15,10 @@ from autoenc.analysis.study import ranked_trials
 from autoenc.report.plots import log_scale, new_figure, plain_ticks
 from autoenc.report.study_axes import ParameterAxis, parameter_axes
 from autoenc.system.text import counted
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
 
 __all__ = [
     "ParallelPlot",
@@ -75,6 +75,8 @@ def draw_parallel(plot: ParallelPlot) -> Figure:
         axis.set_axis_off()
         axis.text(0.5, 0.5, "no complete trial with parameters yet", transform=axis.transAxes, ha="center")
         return figure
+    from matplotlib.cm import ScalarMappable
+
     norm, extend = _colour_scale(plot.losses)
     colours = ScalarMappable(norm, "viridis")
     line_colours = colours.to_rgba(np.array(plot.losses))
@@ -118,6 +120,8 @@ def _colour_scale(losses: Sequence[float]) -> tuple[Normalize, str]:
 
 def colour_norm(low: float, high: float) -> Normalize:
     """Return the scale of colours of some values: logarithmic where they span more than a decade."""
+    from matplotlib.colors import LogNorm, Normalize
+
     if low == high:
         room = abs(low) / 20 or 0.5
         return Normalize(low - room, high + room)
@@ -157,6 +161,10 @@ def draw_slices(plot: SlicesPlot) -> Figure:
             0.5, 0.5, "no complete trial with parameters yet", transform=panels[0, 0].transAxes, ha="center"
         )
         return figure
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.ticker import MaxNLocator, NullFormatter
+
     norm = Normalize(min(plot.numbers), max(max(plot.numbers), min(plot.numbers) + 1))
     for panel, parameter in zip(panels.flat, plot.axes, strict=False):
         known = [i for i, value in enumerate(parameter.values) if isfinite(value)]

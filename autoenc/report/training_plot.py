@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from autoenc.report.plots import COLOURS, UNIT, label_axes, legend_beside, log_scale, new_column, plain_ticks
+from autoenc.report.plots import (
+    COLOURS,
+    UNIT,
+    label_axes,
+    legend_beside,
+    log_scale,
+    new_column,
+    plain_ticks,
+    whole_ticks,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,8 +32,6 @@ class TrainingPlot(NamedTuple):
 
 def draw_training(plot: TrainingPlot) -> Figure:
     """Draw both curves, with PCA as a line."""
-    from matplotlib.ticker import MaxNLocator
-
     figure = new_column()
     axis = figure.add_subplot()
     epochs = range(1, len(plot.test_losses) + 1)
@@ -34,7 +41,7 @@ def draw_training(plot: TrainingPlot) -> Figure:
     axis.axhline(plot.pca, color=COLOURS[2], linestyle=":", label="PCA, test rows")
     log_scale(axis, [*plot.train_losses, *plot.test_losses, plot.pca])
     plain_ticks(axis.xaxis, axis.yaxis)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    whole_ticks(axis.xaxis)
     label_axes(axis, "epoch", f"loss {UNIT}", plot.title)
     legend_beside(axis)
     return figure

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from string import ascii_uppercase
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import optuna
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from autoenc.record.record import TUNE
 from autoenc.report.plots import (
@@ -20,9 +17,14 @@ from autoenc.report.plots import (
     new_column,
     new_figure,
     plain_ticks,
+    whole_ticks,
 )
 from autoenc.report.tuning import TrialStep, steps_of
 from autoenc.system.text import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["AnalysisPlot", "TuneProgressPlot", "analysis_plot", "draw_analysis", "draw_tune_progress",
            "tune_progress_plot"]  # fmt: skip
@@ -107,7 +109,7 @@ def draw_tune_progress(plot: TuneProgressPlot) -> Figure:
 
 def _finish(axis: Axes, ylabel: str, title: str) -> None:
     label_axes(axis, "trial", ylabel, title)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    whole_ticks(axis.xaxis)
 
 
 class AnalysisPlot(NamedTuple):

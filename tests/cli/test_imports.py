@@ -97,6 +97,13 @@ def test_showing_a_search_loads_no_more_than_what_its_record_needs(search, tmp_p
     assert loaded(runs, tmp_path) == {"numpy", "pydantic"}
 
 
+def test_a_search_from_python_that_draws_nothing_loads_nothing_that_draws(search, tmp_path) -> None:
+    code = (
+        "import autoenc\nautoenc.search('t.csv', latent_dim=1, hidden_dims_search=(8,), quiet=True)\ntell()"
+    )
+    assert not {"matplotlib", "torch"} & loaded(code, tmp_path)
+
+
 def test_a_notebook_without_widgets_is_told_nothing(tmp_path) -> None:
     """Optuna imports the bar that complains of it, and the result shows a bar of text."""
     code = """

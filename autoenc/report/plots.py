@@ -146,6 +146,7 @@ class CurvesPlot(NamedTuple):
     curves: list[Curve]
     loss_name: str
     unit: str
+    value_name: str = "final loss"  # what stands behind each name
 
 
 def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
@@ -156,7 +157,9 @@ def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
     ]
     name = loss_name(results, final=False)
     title = f"{name[0].upper()}{name[1:]} of the best {len(curves)} of {_subject(results)}"
-    return CurvesPlot(title, curves, name, _unit(results, final=False))
+    is_share = results.settings.measure == "explained"
+    value_name = "unexplained variance" if is_share else "final loss"
+    return CurvesPlot(title, curves, name, _unit(results, final=False), value_name)
 
 
 def draw_curves(plot: CurvesPlot) -> Figure:
@@ -173,7 +176,7 @@ def draw_curves(plot: CurvesPlot) -> Figure:
     whole_ticks(axis.xaxis)
     label_axes(axis, "epoch", f"{plot.loss_name} {plot.unit}", plot.title)
     plain_ticks(axis.xaxis, axis.yaxis)
-    legend_beside(axis, title="hidden layers, final loss")
+    legend_beside(axis, title=f"hidden layers, {plot.value_name}")
     return figure
 
 
@@ -200,7 +203,8 @@ def complexity_plot(results: SearchResults) -> ComplexityPlot:
     chosen = results.selection.chosen
     best = next(i for i, result in enumerate(ranked) if result.trial == chosen.trial)
     word = "best" if best == 0 else "chosen"
-    label = f"{word}: {wrapped_name(chosen.trial.name)}\nloss {losses[best]:.5f}{_explained(chosen)}"
+    value = "unexplained" if results.settings.measure == "explained" else "loss"
+    label = f"{word}: {wrapped_name(chosen.trial.name)}\n{value} {losses[best]:.5f}{_explained(chosen)}"
     label += f"\n{parameters[best]:,} parameters"
     depths = [len(result.trial.architecture) for result in ranked]
     name = loss_name(results)

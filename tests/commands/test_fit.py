@@ -17,6 +17,7 @@ import pytest
 
 import autoenc
 from autoenc.report.fit_answer import enough_units, in_words
+from autoenc.report.plots import complexity_plot, curves_plot
 from autoenc.searching.race import Race
 from autoenc.settings.fit import FitSettings, TableProfile
 from autoenc.workflows.fit import FitJob, _Clock
@@ -169,6 +170,12 @@ def test_too_little_time_for_a_network_is_told_from_networks_that_are_no_better(
     noise = np.random.default_rng(0).normal(size=(60, 5))
     poor = autoenc.fit(noise, latent_dim=4, budget=2, folds=2, quiet=True)
     assert ("no time" in str(poor)) == (len(poor.finished) == 1)  # which of both is up to the machine
+
+
+def test_pictures_call_the_variance_that_is_left_no_loss() -> None:
+    result = autoenc.fit(factors(), **QUICK)
+    assert curves_plot(result).value_name == "unexplained variance"
+    assert "\nunexplained 0." in complexity_plot(result).best_label
 
 
 def test_a_result_says_itself_in_words() -> None:

@@ -18,8 +18,8 @@ MOST_MB = 1000
 N_COLUMNS = 24
 LARGEST_WIDTH = 64
 IMPORTS, COMMAND_OF_FEW = "imports alone", "command, 1,000 rows"
-COMMANDS: dict[str, int | None] = {"command": 4, "command, full precision": None}
-"""On long tables, by how many decimals their numbers have."""
+KINDS = ("4 decimals", "single precision", "double precision")
+"""Numbers as they are written in a long table: all their digits, but for the first kind."""
 MOST_TABLES = 3
 EPOCHS = 10
 
@@ -28,11 +28,12 @@ WRITE_TABLE = """
 import sys
 import numpy as np
 import pandas as pd
-path, n_rows, n_columns, decimals = sys.argv[1], *map(int, sys.argv[2:])
+path, n_rows, n_columns, kind = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 rng = np.random.default_rng(0)
 for start in range(0, n_rows, 50_000):
-    values = rng.random((min(50_000, n_rows - start), n_columns), np.float64 if decimals < 0 else np.float32)
-    values = values if decimals < 0 else values.round(decimals)
+    dtype = np.float64 if kind == "double precision" else np.float32
+    values = rng.random((min(50_000, n_rows - start), n_columns), dtype)
+    values = values.round(4) if kind == "4 decimals" else values
     values[rng.random(values.shape) < 0.5] = 0
     frame = pd.DataFrame(values, columns=[f"c{j}" for j in range(n_columns)])
     frame.to_csv(path, mode="a", header=start == 0, index=False)
@@ -54,10 +55,9 @@ make_engine("native").fit(split, Fit((16,), 3, Recipe(epochs=1, batch_size=256))
 """
 
 
-def write_table(path: Path, n_rows: int, n_columns: int, decimals: int | None = 4) -> None:
-    """Write a CSV of random numbers, half of them zeros, with so many decimals or in double precision."""
-    sizes = n_rows, n_columns, -1 if decimals is None else decimals
-    run_child(["-c", WRITE_TABLE, path, *map(str, sizes)])
+def write_table(path: Path, n_rows: int, n_columns: int, kind: str = KINDS[0]) -> None:
+    """Write a CSV of random numbers of one of ``KINDS``, half of them zeros."""
+    run_child(["-c", WRITE_TABLE, path, str(n_rows), str(n_columns), kind])
 
 
 def search(table: Path, **options: object) -> Child:
@@ -139,18 +139,18 @@ def measure_rows(folder: Path, n_rows: int) -> None:
         "splitting and training": run_child(["-c", TRAIN_ONLY, str(n_rows), str(N_COLUMNS)]),
         COMMAND_OF_FEW: search(few, **options),
     }
-    for name, decimals in COMMANDS.items():
-        path = folder / "command.csv"
-        write_table(path, n_rows, N_COLUMNS, decimals)
-        children[name] = search(path, **options)
+    for kind in KINDS:
+        write_table(path := folder / f"{kind}.csv", n_rows, N_COLUMNS, kind)
+        children[f"command, {kind}"] = search(path, **options)
         path.unlink()
     rows = [["child", "seconds", "CPU s", "peak MB", "above", "MB", "tables", "in double", "target"]]
     for name, child in children.items():
         # What the command imports, it imports for a short table, too.
-        for base in (IMPORTS, COMMAND_OF_FEW) if name in COMMANDS else (IMPORTS,):
+        is_command = name.endswith(KINDS)
+        for base in (IMPORTS, COMMAND_OF_FEW) if is_command else (IMPORTS,):
             above = child.peak_mb - children[base].peak_mb
             sizes = [f"{above:.0f}", f"{above / table_mb:.2f}", f"{above / table_mb / 2:.2f}"]
-            target = f"<= {MOST_TABLES}" if name in COMMANDS and base == COMMAND_OF_FEW else ""
+            target = f"<= {MOST_TABLES}" if base == COMMAND_OF_FEW else ""
             times = [f"{child.seconds:.1f}", f"{child.cpu_s:.1f}", f"{child.peak_mb:.0f}"]
             rows.append([name, *times, base, *sizes, target])
     print_table(rows)

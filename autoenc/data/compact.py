@@ -25,6 +25,9 @@ _MOST_WIDE = 1 / 3
 _MOST_DECIMALS = 15
 _CELLS_AT_ONCE, _LEAST_ROWS_AT_ONCE = 2**18, 1024
 _SAMPLE = 1000
+_LARGEST_POWER = 22  # of ten that is a number in double precision
+_POWERS = 10.0 ** np.arange(_LARGEST_POWER + 1)
+_UNITS_AT_ONCE = 2**15
 _INTEGERS: tuple[type[np.signedinteger[Any]], ...] = (np.int8, np.int16, np.int32)
 Doubles = NDArray[np.float64]
 
@@ -36,28 +39,37 @@ class Column:
     Attributes:
         numbers: Cells in single or double precision; or whole numbers of units, of which the lowest number of
             the type stands for a missing cell, and the next one for -0.
-        decimals: Of whole numbers: a unit is 10 to the power of minus this.
+        decimals: Of whole numbers: a unit is 10 to the power of minus this, ``[rows]`` where each cell has
+            a unit of its own.
         has_missing: Of whole numbers: whether a cell is missing.
         has_negative_zero: Of whole numbers: whether a cell is -0.
     """
 
     numbers: NDArray[Any]
-    decimals: int = 0
+    decimals: int | NDArray[np.int8] = 0
     has_missing: bool = False
     has_negative_zero: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the cells take."""
+        return self.numbers.nbytes + (0 if isinstance(self.decimals, int) else self.decimals.nbytes)
 
     def cells(self, rows: Any) -> Doubles:
         """Return cells of some rows, an array of its own."""
         part = np.asarray(self.numbers[rows])
         cells = part.astype(np.float64)
         if part.dtype.kind == "i":
-            if self.decimals:
-                cells = cells / float(10**self.decimals)  # to the nearest number, as reading a decimal does
+            # Rounded once, to the nearest number, as reading a decimal does.
+            if not isinstance(self.decimals, int):
+                _take_own_units(cells, np.asarray(self.decimals[rows]))
+            elif self.decimals:
+                cells /= float(10**self.decimals)
             least = np.iinfo(part.dtype).min
             if self.has_missing:
-                cells = np.where(part == least, np.nan, cells)
+                cells[part == least] = np.nan
             if self.has_negative_zero:
-                cells = np.where(part == least + 1, -0.0, cells)
+                cells[part == least + 1] = -0.0
         return cells
 
 
@@ -83,7 +95,7 @@ class Compact:
     @property
     def nbytes(self) -> int:
         """Bytes that the cells take."""
-        return sum(column.numbers.nbytes for column in self.columns)
+        return sum(column.nbytes for column in self.columns)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -176,17 +188,17 @@ def in_fewest_bytes(cells: Doubles) -> Column:
 
 
 def _in_fewer_bytes(cells: Doubles) -> Column | None:
-    """Return a column in at most half of the bytes; None where that would change a cell."""
+    """Return a column in fewer bytes; None where that would change a cell."""
     sample = cells[:: -(-cells.size // _SAMPLE)]
     for decimals in range(_MOST_DECIMALS + 1):
         if _units(sample, decimals) is not None and (column := _whole_units(cells, decimals)) is not None:
             return column
     with np.errstate(over="ignore"):
-        single = sample.astype(np.float32)
-        if not ((single == sample) | np.isnan(sample)).all():
-            return None
-        single = cells.astype(np.float32)
-    return Column(single) if ((single == cells) | np.isnan(cells)).all() else None
+        if ((sample.astype(np.float32) == sample) | np.isnan(sample)).all():
+            single = cells.astype(np.float32)
+            if ((single == cells) | np.isnan(cells)).all():
+                return Column(single)
+    return None if _few_digits(sample) is None else _few_digits(cells)
 
 
 def _units(cells: Doubles, decimals: int) -> Doubles | None:
@@ -226,3 +238,43 @@ def _whole_units(cells: Doubles, decimals: int) -> Column | None:
         if is_there:
             fewer[numbers == least + mark] = np.iinfo(small).min + mark
     return Column(fewer, decimals, has_missing, has_negative_zero)
+
+
+def _take_own_units(units: Doubles, decimals: NDArray[np.int8]) -> None:
+    """Make cells of units in place, each of its own decimals."""
+    flat, places = units.reshape(-1), decimals.reshape(-1)
+    for start in range(0, flat.size, _UNITS_AT_ONCE):
+        part = slice(start, start + _UNITS_AT_ONCE)
+        flat[part] /= _POWERS.take(places[part], mode="clip")  # 1 where decimals are below 0
+        if places[part].min() < 0:
+            flat[part] *= _POWERS.take(-places[part], mode="clip")
+
+
+def _few_digits(cells: Doubles) -> Column | None:
+    """Return a column of cells of nine digits at most, wherever their point is; None where one has more."""
+    numbers, decimals = np.empty(cells.size, np.int32), np.zeros(cells.size, np.int8)
+    least, marks = np.iinfo(np.int32).min, [False, False]
+    for start in range(0, cells.size, _CELLS_AT_ONCE):
+        part = slice(start, start + _CELLS_AT_ONCE)
+        block = np.ascontiguousarray(cells[part])
+        is_missing = np.isnan(block)
+        if np.isinf(block).any():
+            return None
+        known = np.where(is_missing, 0.0, block)
+        # As many decimals as leave room in 32 bits for what is next to the largest of such size.
+        places = np.floor(np.log10(2.0**31 - 4) - np.frexp(known)[1] * np.log10(2.0)).astype(np.int64)
+        places[known == 0] = 0
+        if np.abs(places).max(initial=0) > _LARGEST_POWER:
+            return None
+        decimals[part] = places
+        units = np.rint(known * _POWERS.take(places, mode="clip") / _POWERS.take(-places, mode="clip"))
+        back = units.copy()
+        _take_own_units(back, decimals[part])
+        if not (back == known).all():
+            return None
+        numbers[part] = units
+        is_negative_zero = (known == 0) & np.signbit(block) & ~is_missing
+        for mark, is_marked in enumerate((is_missing, is_negative_zero)):
+            if is_marked.any():
+                numbers[part][is_marked], marks[mark] = least + mark, True
+    return Column(numbers, decimals, *marks)

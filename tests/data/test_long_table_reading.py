@@ -27,7 +27,8 @@ NUMBERS = pd.DataFrame({
     "count": RNG.poisson(2, N_ROWS), "tenth": np.round(LATENT[:, 0], 1), "full": LATENT[:, 1],
     "missing": np.where(RNG.random(N_ROWS) < 0.2, np.nan, np.round(LATENT.sum(axis=1), 3)),
     "empty": np.nan, "constant": 2.5, "large": 2**25 + 2 * np.arange(N_ROWS) + 1,
-    "huge": LATENT[:, 0] * 1e200, "rare": np.eye(1, N_ROWS, 7)[0],
+    "digits": [float(f"{cell:.6g}") for cell in np.exp(9 * LATENT[:, 0])], "huge": LATENT[:, 0] * 1e200,
+    "rare": np.eye(1, N_ROWS, 7)[0],
     "code": np.where(np.arange(N_ROWS) == 9, 9999, RNG.integers(0, 5, N_ROWS)),
 })  # fmt: skip
 MIXED = NUMBERS.drop(columns=["empty", "huge"]).assign(

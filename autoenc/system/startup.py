@@ -43,6 +43,8 @@ def prepare_process() -> None:
         # What the terminal cannot show (LC_ALL=C, a file name that is no text) is escaped.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # Options are nobody else's models: Pydantic need not look through all that is installed for its plugins.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # Pictures are files: no backend is needed, and a notebook's is none that this process has.
     os.environ.pop("MPLBACKEND", None)
     if memory_is_limited():

@@ -159,3 +159,20 @@ autoenc.__main__.run()
 """
     done = subprocess.run([sys.executable, "-c", code], timeout=100)
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize(("wish", "plugins"), [({}, 0), ({"PYDANTIC_DISABLE_PLUGINS": "other"}, 1)])
+def test_the_program_looks_for_no_plugins_unless_it_is_told_to(
+    wish, plugins, tmp_path: Path, root: Path
+) -> None:
+    info = tmp_path / "plugged-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[pydantic]\nplugged = plugged:plugin\n")
+    (tmp_path / "plugged.py").write_text(
+        "print('looked for')\nclass Plugin:\n    def new_schema_validator(self, *args):\n"
+        "        return None, None, None\nplugin = Plugin()\n"
+    )
+    words: list[str | bytes] = ["runs", str(tmp_path)]
+    _, told = command(root, words, PYTHONPATH=str(tmp_path), **wish)
+    assert told.count("looked for") == plugins

@@ -10,23 +10,13 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from autoenc.system.png import png_bytes, png_content
+from autoenc.system.png import png_content
 
 
 def read(content: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(content))
     image.load()  # checks all that is there
     return image
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 1), (40, 30)])
-def test_pixels_are_given_back(shape) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 4), np.uint8)
-    image = read(png_bytes(pixels, 150, {"key": "text", "other": "caf\xe9"}))
-    assert image.mode == "RGBA"
-    np.testing.assert_array_equal(np.asarray(image), pixels)
-    assert image.info["dpi"] == pytest.approx((150, 150), rel=1e-3)
-    assert (image.text["key"], image.text["other"]) == ("text", "caf\xe9")
 
 
 def figure(layout: str | None = "constrained") -> Figure:

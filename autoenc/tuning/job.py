@@ -110,7 +110,7 @@ class TuneJob:
         from autoenc.analysis.baselines import BASELINES, baseline_losses
 
         by_fold = [
-            baseline_losses(self.division.split(fold), self.settings.latent_dim, Recipe())
+            baseline_losses(self.division.passing(fold), self.settings.latent_dim, Recipe())
             for fold in self.folds
         ]
         names = [name for name in BASELINES if all(name in losses for losses in by_fold)]

@@ -50,11 +50,19 @@ def as_csv(numbers: pd.DataFrame, folder: Path, mixed: bool = False) -> Table:
     return table_of(read_mixed(read, path) if mixed else read, max_categories=20 if mixed else 0)
 
 
+def as_parquet(frame: pd.DataFrame, folder: Path) -> Path:
+    pytest.importorskip("pyarrow")
+    path = folder / "table.parquet"
+    frame.to_parquet(path, row_group_size=150)
+    return path
+
+
 MAKERS: dict[str, Callable[[Path], Table]] = {
     "CSV": lambda folder: as_csv(NUMBERS, folder),
     "CSV of numbers that all need eight bytes": lambda folder: as_csv(NUMBERS[["full", "huge"]], folder),
     "frame": lambda folder: as_frame(NUMBERS),
     "frame of other types": lambda folder: as_frame(NUMBERS.astype({"tenth": np.float32, "count": "Int8"})),
+    "Parquet": lambda folder: table_of(read_table(as_parquet(NUMBERS.astype({"count": "Int16"}), folder))),
     "mixed columns": lambda folder: as_csv(MIXED, folder, mixed=True),
 }
 Both = tuple[Table, Table]
@@ -86,6 +94,15 @@ def test_a_long_table_is_the_same_table_in_fewer_bytes(both: Both) -> None:
     if long.columns != ["full", "huge"]:
         assert isinstance(long.values, Compact)
         assert long.values.nbytes < 0.7 * short.values.nbytes
+
+
+def test_a_long_parquet_file_is_the_same_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = pd.array(RNG.integers(0, 2**40, N_ROWS), "Int64")
+    counts[3] = None
+    path = as_parquet(MIXED.assign(counts=counts, label=counts), tmp_path)
+    short = read_table(path, ["label", "kind"], ["2.5"]).frame
+    make_long(monkeypatch)
+    pd.testing.assert_frame_equal(read_table(path, ["label", "kind"], ["2.5"]).frame, short, check_exact=True)
 
 
 def assert_same_split(ours: Split, expected: Split) -> None:

@@ -16,6 +16,7 @@ from autoenc.engines.epochs import outcome_of, run_epochs
 from autoenc.engines.explained import explained_variance
 from autoenc.engines.fit import Fit, Outcome, State
 from autoenc.engines.prepared import Prepared
+from autoenc.engines.randomness import initial_state
 from autoenc.engines.recipe import Recipe
 from autoenc.engines.split import Split
 
@@ -91,7 +92,11 @@ class NativeEngine(Prepared):
         from autoenc.engines.native_training import Training
 
         rows = np.arange(len(values))
-        training = Training(Split(values, rows, rows[:0]), fit, self.dtype, StopFlag(), None, n_cores=1)
+        # Random weights will do, whatever the fit begins from: nothing follows from these cells, which may be
+        # of any size.
+        network = fit.network(values.shape[1])
+        start = initial_state(network, fit.seed) | {"mean": np.zeros(network.input_dim)}
+        training = Training(Split(values, rows, rows[:0]), fit, self.dtype, StopFlag(), start, n_cores=1)
         times = []
         for _ in range(4):
             started = time.perf_counter()

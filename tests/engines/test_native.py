@@ -351,3 +351,11 @@ def test_a_long_epoch_stops_soon_after_it_is_told_to(make_split):
 def test_a_flag_that_is_not_set_changes_nothing(make_split):
     split = make_split()
     assert_same_bits(NativeEngine().fit(split, FITS[0]), NativeEngine().fit(split, FITS[0], StopFlag()))
+
+
+@pytest.mark.parametrize("start", ["random", "pca"])
+def test_the_time_of_a_row_asks_nothing_of_its_cells(start):
+    cells = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
+    cells[:, 1], cells[::2, 2] = np.inf, np.nan
+    cells[1::2, 1] = -np.inf
+    assert NativeEngine().seconds_per_row(cells, Fit((4,), 2, Recipe(epochs=1, start=start))) > 0

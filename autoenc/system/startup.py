@@ -47,9 +47,10 @@ def prepare_process() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # Pictures are files: no backend is needed, and a notebook's is none that this process has.
     os.environ.pop("MPLBACKEND", None)
-    if memory_is_limited():
-        for name in _THREAD_COUNTS:
-            os.environ.setdefault(name, "1")
+    # NumPy's BLAS computes in one thread, as in every search. Others would be started with NumPy and look for
+    # work, which takes a twentieth of a short command's time.
+    for name in _THREAD_COUNTS if memory_is_limited() else _THREAD_COUNTS[:1]:
+        os.environ.setdefault(name, "1")
 
 
 def end_quickly() -> None:

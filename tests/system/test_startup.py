@@ -176,3 +176,15 @@ def test_the_program_looks_for_no_plugins_unless_it_is_told_to(
     words: list[str | bytes] = ["runs", str(tmp_path)]
     _, told = command(root, words, PYTHONPATH=str(tmp_path), **wish)
     assert told.count("looked for") == plugins
+
+
+@pytest.mark.parametrize(("wish", "n_threads"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")])
+def test_the_program_starts_no_threads_that_look_for_work_unless_it_is_told_to(wish, n_threads) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    code = (
+        "from autoenc.system.startup import prepare_process; prepare_process(); import numpy, threadpoolctl;"
+        "print(*(library['num_threads'] for library in threadpoolctl.threadpool_info()))"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, env={**environment, **wish}, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {n_threads}  # none where NumPy has a BLAS of another kind

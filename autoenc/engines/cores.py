@@ -69,6 +69,8 @@ class Cores:
         Returns:
             What the thread that does not help returns.
         """
+        if n_cores == 1:
+            return one_pass(new_meeting(1), False)
         meeting = self._lend(min(n_cores, MOST - 1))
         try:
             for _ in range(meeting[WANTED] - 1):

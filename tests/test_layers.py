@@ -145,3 +145,9 @@ def test_commands_are_thin():
     lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
     assert lengths[len(lengths) // 2] < 60
     assert lengths[-1] <= 120
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Pytest takes the second for the first, and ends with all others passed."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted({*names})

@@ -154,7 +154,7 @@ def test_jobs_and_a_restart_in_the_middle_leave_no_trace(call, table_csv, tmp_pa
 
 @pytest.mark.slow
 def test_killed_and_resumed_it_comes_to_the_same(call, table_csv, tmp_path) -> None:
-    long = ["--epochs", "900"]  # what ends within a moment would be recorded by one write
+    long = ["--epochs", "3000"]  # what ends within a moment would be recorded by one write
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     killed.mkdir()
     process = start(arguments(table_csv, killed, *long), killed / "log", dies_at_write=16)

@@ -42,7 +42,7 @@ from autoenc.engines.layers import (
 )  # fmt: skip
 from autoenc.engines.loading import ENTRY, N_INTEGERS, N_NUMBERS
 from autoenc.engines.meeting import COUNTS, MOST, OVER
-from autoenc.engines.pointwise import RELU, adamw, copy, dropout, fill_zero, relu_and_dropout
+from autoenc.engines.pointwise import RELU, adamw, copy, dropout, fill_zero
 from autoenc.engines.randomness import CORRUPTION, NOISE
 from autoenc.engines.scalars import largest, power, smallest
 from autoenc.engines.simd import INNER, matmul
@@ -62,7 +62,7 @@ def _enter(
     key, width = keys[n_layers], layers[N_IN]
     copy(x, h, first * stride, layers[H_IN] + first * stride, (last - first) * stride)
     if corruption > 0:
-        dropout(h, layers[H_IN], first, last, lanes, stride, key, corruption, 1.0)
+        dropout(h, layers[H_IN], first, last, lanes, stride, key, corruption, 1.0, False)
     if layers[EXTRA]:
         at = layers[H_IN] + (width + 1) * stride
         pointwise.mask(observed, h, at, first, last, lanes, stride, key, corruption)
@@ -72,7 +72,7 @@ def _enter(
         means_at = layers[bottleneck + CENTER]
         pointwise.center(x, observed, p, means_at, h, at, first, last, lanes, stride)
         if corruption > 0:
-            dropout(h, at, first, last, lanes, stride, key, corruption, 1.0)
+            dropout(h, at, first, last, lanes, stride, key, corruption, 1.0, False)
     wait(meeting, size)
     if has_norm:
         at = layers[H_IN]  # 0, as are the places of the input norm's gains and normalized values
@@ -124,10 +124,10 @@ def _forward(
         if activation != RELU:
             pointwise.activate(h, to, n_units * stride, slopes, at + first * stride, activation)
             if threshold > 0:
-                dropout(h, out, first, last, lanes, stride, keys[slot], threshold, scale)
-                dropout(slopes, at, first, last, lanes, stride, keys[slot], threshold, scale)
+                dropout(h, out, first, last, lanes, stride, keys[slot], threshold, scale, False)
+                dropout(slopes, at, first, last, lanes, stride, keys[slot], threshold, scale, False)
         elif threshold > 0:
-            relu_and_dropout(h, out, first, last, lanes, stride, keys[slot], threshold, scale)
+            dropout(h, out, first, last, lanes, stride, keys[slot], threshold, scale, True)
         else:
             pointwise.relu(h, to, n_units * stride)
         slot += 1

@@ -23,7 +23,6 @@ __all__ = [
     "loss_gradient",
     "mask",
     "relu",
-    "relu_and_dropout",
     "sample",
     "sample_backward",
     "activate",
@@ -79,20 +78,8 @@ def activate(h, at, size, slopes, slopes_at, activation):
 
 
 @njit(**INNER)
-def dropout(h, at, first, last, lanes, stride, key, threshold, scale):
-    """Drop units from first to last by the hash of unit and row, and scale what stays."""
-    simd.outlined()
-    factor = simd.splat(h, scale)
-    for j in range(first, last):
-        unit_key = combine(key, np.uint32(j))
-        for lane in range(0, lanes, simd.lanes_of(h)):
-            i = at + j * stride + lane
-            simd.store(h, i, simd.drop(simd.load(h, i), unit_key, lane, threshold, factor))
-
-
-@njit(**INNER)
-def relu_and_dropout(h, at, first, last, lanes, stride, key, threshold, scale):
-    """Apply ReLU and dropout in one go."""
+def dropout(h, at, first, last, lanes, stride, key, threshold, scale, rectified):
+    """Drop units by the hash of unit and row, and scale what stays, of ReLU where it is ``rectified``."""
     simd.outlined()
     factor = simd.splat(h, scale)
     for j in range(first, last):
@@ -100,7 +87,8 @@ def relu_and_dropout(h, at, first, last, lanes, stride, key, threshold, scale):
         for lane in range(0, lanes, simd.lanes_of(h)):
             i = at + j * stride + lane
             y = simd.load(h, i)
-            y = simd.where_positive(y, y)
+            if rectified:
+                y = simd.where_positive(y, y)
             simd.store(h, i, simd.drop(y, unit_key, lane, threshold, factor))
 
 
@@ -194,7 +182,7 @@ def mask(observed, h, at, first, last, lanes, stride, key, corruption):
     simd.outlined()
     copy(observed, h, first * stride, at + first * stride, (last - first) * stride)
     if corruption > 0:
-        dropout(h, at, first, last, lanes, stride, key, corruption, 1.0)
+        dropout(h, at, first, last, lanes, stride, key, corruption, 1.0, False)
     one = simd.splat(h, 1.0)
     for i in range(at + first * stride, at + last * stride, simd.lanes_of(h)):
         simd.store(h, i, one - simd.load(h, i))

@@ -75,7 +75,7 @@ BY_PANDAS = {"pyarrow"}
 """What pandas loads where it is installed."""
 
 
-def test_a_search_loads_what_it_uses_before_its_first_fit(search, tmp_path):
+def test_a_search_loads_what_it_uses_before_its_first_fit(search, compiled_engine, tmp_path):
     assert loaded(FIRST_FIT + search, tmp_path) - BY_PANDAS == ALWAYS
 
 

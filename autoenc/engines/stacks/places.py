@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
@@ -15,6 +14,9 @@ from autoenc.errors import InputError
 __all__ = ["CPU", "CUDA", "Place", "causes_of", "place_of"]
 
 _SHARE_OF_ROOM = 0.8  # the rest is for what the allocator leaves between tensors
+_WARM_UPS = 3  # in which cuBLAS is set up and memory is found; torch's guide has as many
+_SIGNS_OF_NO_ROOM = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""In the texts of errors that have no type of their own."""
 
 
 def causes_of(error: BaseException) -> list[BaseException]:
@@ -47,7 +49,7 @@ class Place(Protocol):
         ...
 
     def repeatable(self, step: Callable[[], None], state: Sequence[torch.Tensor]) -> Callable[[], None]:
-        """Return a function that does what ``step`` does.
+        """Return a function that does what ``step`` does, to be called in the lane in which this is called.
 
         Args:
             step: Works on the same tensors each time, in place, and decides nothing by their values.
@@ -64,7 +66,7 @@ class Place(Protocol):
         ...
 
     def training(self) -> AbstractContextManager[None]:
-        """Return a context in which matrix products have the precision of their type."""
+        """Return a context in which tensors are made and kernels launched on this device."""
         ...
 
     def lane(self, number: int) -> AbstractContextManager[None]:
@@ -120,7 +122,6 @@ class CUDA:
     def __init__(self, index: int = 0) -> None:
         self.device = torch.device("cuda", index)
         self._streams: dict[int, torch.cuda.Stream] = {}
-        self._lock, self._n_threads, self._before = threading.Lock(), 0, False
 
     def room_bytes(self) -> int:
         """Return part of what is free on the device and what torch holds without use."""
@@ -129,46 +130,41 @@ class CUDA:
         return int(_SHARE_OF_ROOM * (free + unused))
 
     def repeatable(self, step: Callable[[], None], state: Sequence[torch.Tensor]) -> Callable[[], None]:
-        """Return the replay of a graph; the warm-up before it, which torch asks for, is undone."""
+        """Return the replay of a graph; the warm-up before it, which torch asks for, is undone.
+
+        All of it happens on the stream of the lane. torch has a workspace for cuBLAS for each stream and lets
+        it go with a graph that was captured there, so lanes that captured on a common stream would write into
+        each other's.
+        """
         before = [tensor.clone() for tensor in state]
-        aside = torch.cuda.Stream(self.device)
-        aside.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(aside):
-            for _ in range(3):
-                step()
-        torch.cuda.current_stream(self.device).wait_stream(aside)
-        graph = torch.cuda.CUDAGraph()
+        for _ in range(_WARM_UPS):
+            step()
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self.device)
         # Other threads may go on to use the device, as those that have their outcome and reconstruct with it.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             step()
         for tensor, value in zip(state, before, strict=True):
             tensor.copy_(value)
         return graph.replay
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Return whether the allocator found no room."""
-        return isinstance(error, torch.cuda.OutOfMemoryError)
+        """Return whether torch's allocator, cuBLAS or the driver found no room.
+
+        A capture that ends for want of memory ends with an error of its own; the reason stands behind it.
+        """
+        return any(
+            isinstance(cause, torch.cuda.OutOfMemoryError)
+            or (isinstance(cause, RuntimeError) and any(sign in str(cause) for sign in _SIGNS_OF_NO_ROOM))
+            for cause in causes_of(error)
+        )
 
     def release(self) -> None:
         """Empty the allocator's caches."""
         torch.cuda.empty_cache()
 
-    @contextmanager
-    def training(self) -> Iterator[None]:
-        """Set the device, and that products of float32 are exact; the last thread to end gives that back."""
-        matmul = torch.backends.cuda.matmul
-        with self._lock:
-            if not self._n_threads:
-                self._before, matmul.allow_tf32 = matmul.allow_tf32, False
-            self._n_threads += 1
-        try:
-            with torch.cuda.device(self.device):
-                yield
-        finally:
-            with self._lock:
-                self._n_threads -= 1
-                if not self._n_threads:
-                    matmul.allow_tf32 = self._before
+    def training(self) -> AbstractContextManager[None]:
+        """Set the device of this thread."""
+        return torch.cuda.device(self.device)
 
     @contextmanager
     def lane(self, number: int) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -199,24 +200,83 @@ def test_devices_that_are_not_there_are_refused(monkeypatch):
         make_engine("native", "cuda")
 
 
-def test_products_are_exact_and_the_setting_is_given_back(monkeypatch):
-    class Nowhere:
-        def __init__(self, device) -> None:
-            pass
+def test_memory_that_ran_out_is_known_by_whatever_stands_behind_an_error():
+    place = CUDA()
+    full = torch.cuda.OutOfMemoryError("no room")
+    behind = RuntimeError("operation failed due to a previous error during capture")
+    behind.__context__ = full
+    driver = RuntimeError("CUDA error: out of memory")
+    blas = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+    assert all(place.is_out_of_memory(error) for error in (full, behind, driver, blas))
+    other = RuntimeError("CUDA error: an illegal memory access was encountered")
+    machine = MemoryError("out of memory")
+    assert not any(place.is_out_of_memory(error) for error in (other, machine))
 
-        __enter__ = __exit__ = lambda self, *_: None
 
-    monkeypatch.setattr(torch.cuda, "device", Nowhere)
-    matmul = torch.backends.cuda.matmul
-    before = matmul.allow_tf32
-    try:
-        for setting in (True, False):
-            matmul.allow_tf32 = setting
-            place = CUDA()
-            with place.training():
-                with place.training():  # as where another thread reconstructs
-                    assert matmul.allow_tf32 is False
-                assert matmul.allow_tf32 is False
-            assert matmul.allow_tf32 is setting
-    finally:
-        matmul.allow_tf32 = before
+class Driver:
+    """Plays what :class:`CUDA` asks of torch, and watches over it: work is done at once, by the processor."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.streams: list[object] = [object()]  # the default one
+        self.n_replays = 0
+        driver = self
+
+        class Stream:
+            def __init__(self, device) -> None:
+                self.waits_for: list[object] = []
+
+            def wait_stream(self, other) -> None:
+                self.waits_for.append(other)
+
+        class Graph:
+            def replay(self) -> None:
+                assert driver.streams[-1] is self.stream, "a graph is replayed where it was captured"
+                driver.n_replays += 1
+                driver.step()
+
+        @contextmanager
+        def stream(new):
+            driver.streams.append(new)
+            yield
+            driver.streams.pop()
+
+        @contextmanager
+        def graph(own, stream, capture_error_mode):
+            assert stream is driver.streams[-1]
+            assert stream is not driver.streams[0], "the default stream captures nothing"
+            assert capture_error_mode == "thread_local"
+            own.stream = stream
+            yield
+
+        for name, value in {
+            "Stream": Stream, "CUDAGraph": Graph, "stream": stream, "graph": graph,
+            "current_stream": lambda device: driver.streams[-1],
+        }.items():  # fmt: skip
+            monkeypatch.setattr(torch.cuda, name, value)
+
+
+def test_a_step_is_captured_and_replayed_on_the_stream_of_its_lane(monkeypatch):
+    driver, place = Driver(monkeypatch), CUDA()
+    state, streams, replays = torch.zeros(2), [], {}
+
+    def step() -> None:
+        streams.append(driver.streams[-1])
+        state.add_(1)
+
+    driver.step = step
+    for lane in (0, 1):
+        with place.lane(lane):
+            replays[lane] = place.repeatable(step, [state])
+        assert len(set(streams)) == lane + 1, "a lane warms up and captures on a stream of its own"
+        assert state.tolist() == [0, 0], "warming up is undone"
+    for lane in (1, 0):
+        with place.lane(lane):
+            replays[lane]()
+            assert driver.streams[-1].waits_for == 2 * driver.streams[:1], "tables are made before lanes"
+    assert driver.n_replays == 2
+    assert state.tolist() == [2, 2]
+
+
+def test_a_processor_cannot_round_as_a_gpu_does():
+    with pytest.raises(InputError, match="--engine stacked_tf32 rounds as only a GPU can"):
+        make_engine("stacked_tf32", "cpu")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import cast
 
 from autoenc.commands.resume import same_command, warn_stopped
 from autoenc.engines import Engine, EngineName
@@ -56,7 +57,9 @@ def _search_one(settings: SearchSettings) -> int:
 
 def _verified(engine: Engine) -> tuple[EngineName, str]:
     """Return what is compared with the reference: the search's own engine, unless that is the reference."""
-    return ("stacked", engine.device) if engine.name == "stacked" else ("native", "cpu")
+    if engine.name.startswith("stacked"):
+        return cast(EngineName, engine.name), engine.device
+    return "native", "cpu"
 
 
 def _conclude(job: SearchJob, run: SearchRun) -> int:

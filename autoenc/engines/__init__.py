@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-EngineName = Literal["auto", "native", "torch", "stacked"]
+EngineName = Literal["auto", "native", "torch", "stacked", "stacked_tf32"]
 
 
 def make_engine(
@@ -43,7 +43,7 @@ def make_engine(
     a small network at a time is slower than a core.
 
     Args:
-        name: ``native``, ``torch``, ``stacked`` or ``auto``.
+        name: ``native``, ``torch``, ``stacked``, ``stacked_tf32`` (its products rounded to TF32) or ``auto``.
         device: ``cpu``, ``cuda``, one GPU of several such as ``cuda:1``, or ``auto``: for the stacked and the
             torch engine the first GPU if there is one.
         precision: Of parameters and arithmetic.
@@ -76,7 +76,9 @@ def make_engine(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     place = place_of(device)
+    if name == "stacked_tf32" and device == "cpu":
+        raise InputError(f"--engine {name} rounds as only a GPU can; on the CPU use --engine stacked")
     one_torch_thread()
     if name == "torch":
         return TorchEngine(dtype, device)
-    return Gathering(StackedEngine(dtype, device, place))
+    return Gathering(StackedEngine(dtype, device, place, tf32=name == "stacked_tf32"))

@@ -6,7 +6,8 @@ model axis, padded to common widths, and take each step together; see :mod:`auto
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,12 @@ class StackedEngine(Prepared):
         dtype: Precision of parameters and arithmetic.
         device: ``cpu``, ``cuda`` or ``cuda:1``.
         place: How that device is used, where it is not the usual way.
+        tf32: Whether a GPU rounds what it multiplies to TF32, which is faster and leaves three digits.
 
     Raises:
         InputError: If the device is not there.
     """
 
-    name = "stacked"
     _first_recipe = Recipe(epochs=1, family="vae")
 
     def __init__(
@@ -53,15 +54,18 @@ class StackedEngine(Prepared):
         dtype: type[np.float32] | type[np.float64] = np.float32,
         device: str = "cpu",
         place: Place | None = None,
+        tf32: bool = False,
     ) -> None:
+        self.name = "stacked_tf32" if tf32 else "stacked"
         self.dtype = torch.float32 if dtype == np.float32 else torch.float64
-        self.device = device
+        self.device, self._tf32 = device, tf32
         self._place = place or place_of(device)
         self.n_at_once = self._place.n_at_once
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Sent to another process, it looks there for the device of that name."""
-        return StackedEngine, (np.float32 if self.dtype == torch.float32 else np.float64, self.device)
+        dtype = np.float32 if self.dtype == torch.float32 else np.float64
+        return StackedEngine, (dtype, self.device, None, self._tf32)
 
     def _fit(self, request: Request, stop: StopFlag) -> Outcome:
         """Train one fit, as a stack of one."""
@@ -79,13 +83,12 @@ class StackedEngine(Prepared):
         self.prepare()
         self._fit_many(requests, answer, stop or StopFlag())
 
-    @training_state()
     def _fit_many(self, requests: Sequence[Request], answer: Answer, stop: StopFlag) -> None:
         requests = [request._replace(watch=_each_epoch_once(request.watch)) for request in requests]
         tables: dict[int, list[int]] = {}
         for i, request in enumerate(requests):
             tables.setdefault(request.split.values.shape[1], []).append(i)
-        with self._place.training():
+        with self._training():
             for numbers in tables.values():
                 self._fit_columns(requests, numbers, answer, stop)
 
@@ -139,7 +142,11 @@ class StackedEngine(Prepared):
                 stacks.append([kind[i] for i in stack])
         return stacks, n_lanes
 
-    @training_state()
+    @contextmanager
+    def _training(self) -> Iterator[None]:
+        with training_state(self._tf32), self._place.training():
+            yield
+
     def reconstruct(
         self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
     ) -> NDArray[np.floating]:
@@ -147,7 +154,7 @@ class StackedEngine(Prepared):
         self.prepare()
         own = np.arange(rows.size)
         wanted = Split(split.values[rows], own, own[:0])
-        with self._place.training():
+        with self._training():
             tables = DeviceTables([wanted], self._place.device, self.dtype)
             return Loaded([fit], [wanted], [state], tables, self._place, self.dtype).reconstruct(own)
 

@@ -7,12 +7,18 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
+from autoenc.engines.products import products
+
 __all__ = ["single_precision", "training_state"]
 
 
 @contextmanager
-def training_state() -> Iterator[None]:
-    """Record gradients, and make tensors on the CPU where no device is named; for this thread alone."""
+def training_state(tf32: bool = False) -> Iterator[None]:
+    """Record gradients, and make tensors on the CPU where no device is named; for this thread alone.
+
+    Args:
+        tf32: See :func:`~autoenc.engines.products.products`, which holds in all threads.
+    """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
@@ -22,6 +28,7 @@ def training_state() -> Iterator[None]:
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
+        stack.enter_context(products(tf32))
         yield
 
 

@@ -10,6 +10,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from autoenc.engines.products import products
+
 __all__ = ["evaluating"]
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -24,5 +26,5 @@ def evaluating(module: Module, dtype: torch.dtype = torch.float32) -> Iterator[M
     wanted = all(not part.training for part in module.modules()) and all(
         value.dtype == dtype and value.device.type == "cpu" for value in module.parameters()
     )
-    with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False), products():
         yield module if wanted else copy.deepcopy(module).eval().to("cpu", dtype)

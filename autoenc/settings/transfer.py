@@ -240,7 +240,7 @@ class TransferSettings(
         "engine",
         "auto",
         description="of stage 1; native: the compiled CPU engine; stacked: many fits at once, for a GPU; "
-        "torch: the plain reference",
+        "stacked_tf32: it with products rounded to three digits; torch: the plain reference",
     )
     n_jobs: int = option(
         1,

@@ -79,7 +79,7 @@ def dry_run(job: SearchJob) -> int:
     )  # fmt: skip
     say(f"memory {memory_text(n_bytes)}")
     engines = candidates(job.engine, settings.engine, settings.device)
-    if job.engine.name == "stacked":
+    if job.engine.name.startswith("stacked"):
         engines.append(make_engine("native"))
     measured = estimates(engines, pending, job.division.split_of, settings.jobs)
     n_again = n_judgements(min(settings.finalists, len(job.trials))) * len(job.trials[0].fits)

@@ -112,7 +112,7 @@ WRONG = [
     ("seed", "-1", "must be at least 0"),
     ("seed", str(2**32), "must be below 4294967296"),
     ("device", "tpu", "must be one of 'auto', 'cuda' or 'cpu', or a device such as 'cuda:1', got 'tpu'"),
-    ("engine", "jax", "must be one of 'auto', 'native', 'torch' or 'stacked', got 'jax'"),
+    ("engine", "jax", "must be one of 'auto', 'native', 'torch', 'stacked' or 'stacked_tf32', got 'jax'"),
     ("jobs", "0", "must be at least 1"),
     ("verify", "-1", "must be at least 0"),
 ]

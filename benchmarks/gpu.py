@@ -162,6 +162,7 @@ def loop_seconds(case: Case, chosen: Sequence[Fit], device: str, compiled: bool)
     for fit in chosen:
         split = case.split_of(fit)
         cells = Cells.of(split, split.train, device), Cells.of(split, split.test, device)
+        torch.compiler.reset()  # or after some stacks of other shapes it no longer compiles any
         torch_fit(replace(fit, recipe=replace(fit.recipe, epochs=1)), *cells, compiled)
         started = synchronized(device)
         losses.append(torch_fit(fit, *cells, compiled))

@@ -27,15 +27,19 @@ class EpochPlan(NamedTuple):
     Attributes:
         rows: int64 ``[n_steps, n_groups, batch]``, rows of the tables on the device.
         keys: int32 ``[n_steps, n_slots, n_seeds]``; the last two slots are of hidden cells and of noise.
-        factors: float64 ``[n_steps, 4, n_models]``: AdamW's step size, the share that weight decay leaves,
-            the root of the second moment's bias correction, and 1, or 0 where a model's epoch is over.
+        factors: float64 ``[n_steps, 6, n_models]``: AdamW's step size and the number beside its root, both
+            times the root of the second moment's bias correction; the share that weight decay leaves; 1, or 0
+            where a model's epoch is over; the loss's gradient by a cell's error, where the cell is zero and
+            where it is not.
         kl_weights: float64 ``[n_models]``.
+        counts: int64 ``[n_models, 2]``: cells of the epoch, observed and not zero.
     """
 
     rows: NDArray[np.int64]
     keys: NDArray[np.int32]
     factors: NDArray[np.float64]
     kl_weights: NDArray[np.float64]
+    counts: NDArray[np.int64]
 
 
 def grouped(keys: Sequence[Hashable]) -> tuple[list[int], NDArray[np.int64] | None]:
@@ -95,7 +99,11 @@ class Batches:
         keys = keys_of_steps(self.seeds, epoch, self.n_steps, self._slots)
         recipes = [fit.recipe for fit in self._fits]
         weights = [recipe.kl_weight_in(epoch) * (recipe.family == "vae") for recipe in recipes]
-        return EpochPlan(self._rows(epoch), keys, self._factors(epoch), np.array(weights))
+        rows = self._rows(epoch)
+        counts = self._tables.counts[rows].sum(axis=2)
+        if self.group is not None:
+            counts = counts[:, self.group]
+        return EpochPlan(rows, keys, self._factors(epoch, counts), np.array(weights), counts.sum(axis=0))
 
     def _rows(self, epoch: int) -> NDArray[np.int64]:
         rows = np.full((self.n_steps, len(self.first), self.batch), self._tables.nothing)
@@ -107,11 +115,16 @@ class Batches:
             rows[:n_steps, group, :batch] = filled.reshape(n_steps, batch)
         return rows
 
-    def _factors(self, epoch: int) -> NDArray[np.float64]:
+    def _factors(self, epoch: int, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Factors of steps whose batches have these numbers of cells, ``[n_steps, n_models or 1, 2]``."""
         step = np.arange(self.n_steps)[:, None]
         n_before = epoch * self._n_steps[None, :] + step + 1
         rates = np.array([fit.recipe.learning_rate(epoch) for fit in self._fits])
         decays = np.array([fit.recipe.weight_decay for fit in self._fits])
         first, second = (1 - beta**n_before for beta in BETAS)
-        left = np.broadcast_to(1 - rates * decays, first.shape)
-        return np.stack([rates / first, left, np.sqrt(second), step < self._n_steps[None, :]], axis=1)
+        root, is_on = np.sqrt(second), step < self._n_steps[None, :]
+        weights = np.array([(fit.recipe.all_weight, fit.recipe.nonzero_weight) for fit in self._fits])
+        of_all, of_nonzero = np.moveaxis(2 * weights / np.maximum(counts, 1), 2, 0)
+        of_adamw = rates / first * root, ADAM_EPS * root, 1 - rates * decays, is_on
+        parts = *of_adamw, of_all, of_all + of_nonzero
+        return np.stack([np.broadcast_to(part, first.shape) for part in parts], axis=1)

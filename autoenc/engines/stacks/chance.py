@@ -69,40 +69,41 @@ class Chance:
         units = combine(keys[..., None], self._units[:n_units])
         return sortable(combine(units[..., None, :], self._rows))
 
-    def empty_masks(self) -> list[torch.Tensor]:
-        """Return room for the masks of some steps, one for each hidden layer; none if no model has dropout.
+    def empty_masks(self) -> torch.Tensor | None:
+        """Return room for the masks of some steps; None if no model has dropout.
 
         Shape:
-            each: bool ``[n_steps, n_groups, batch, width]``, for as many steps as some memory holds.
+            returns: bool ``[n_steps, n_groups, batch, units of all hidden layers]``, for as many steps as
+                some memory holds.
         """
         if not self._drops:
-            return []
-        shapes = [(len(self._drop_seed), len(self._rows), width) for width in self._widths]
-        n_steps = max(1, min(_CELLS // sum(prod(shape) for shape in shapes), self._n_steps))
-        device = self._rows.device
-        return [torch.zeros((n_steps, *shape), dtype=torch.bool, device=device) for shape in shapes]
+            return None
+        shape = len(self._drop_seed), len(self._rows), sum(self._widths)
+        n_steps = max(1, min(_CELLS // prod(shape), self._n_steps))
+        return torch.zeros((n_steps, *shape), dtype=torch.bool, device=self._rows.device)
 
-    def fill(self, masks: list[torch.Tensor], keys: torch.Tensor) -> None:
+    def fill(self, masks: torch.Tensor, keys: torch.Tensor) -> None:
         """Write which units stay in some steps.
 
         Args:
-            masks: Of :meth:`empty_masks`; the first steps are written.
+            masks: As of :meth:`empty_masks`; the first steps are written.
             keys: int32 ``[n_steps, n_slots, n_seeds]``.
         """
-        for slot, mask in enumerate(masks):
+        for slot, mask in enumerate(masks[: len(keys)].split(self._widths, dim=-1)):
             words = self._words(keys[:, slot].index_select(1, self._drop_seed), mask.shape[-1])
-            torch.ge(words, self._drop_threshold, out=mask[: len(keys)])
+            torch.ge(words, self._drop_threshold, out=mask)
 
-    def keep(self, masks: list[torch.Tensor]) -> list[torch.Tensor]:
+    def keep(self, masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return for each hidden layer what its units are multiplied by.
 
         Args:
-            masks: Of a step, each ``[n_groups, batch, width]``.
+            masks: Of a step, ``[n_groups, batch, units of all hidden layers]``.
 
         Shape:
             each: ``[n_models or 1, batch, width]``.
         """
-        return [by_model(mask * self._drop_factor, self._drop_index) for mask in masks]
+        factors = by_model(masks * self._drop_factor, self._drop_index)
+        return torch.split(factors, self._widths, dim=-1)
 
     def hidden(self, keys: torch.Tensor, n_columns: int) -> torch.Tensor | None:
         """Return which cells denoising models do not see, ``[n_groups, batch, columns]``, or None."""

@@ -270,19 +270,19 @@ class StackNetwork:
         if beside is not None:
             h = h + beside
         if layer.norm:
-            h = self._normalized(layer, h)
-            h = torch.addcmul(p[f"{layer.name}.shift"].unsqueeze(1), h, p[f"{layer.name}.gain"].unsqueeze(1))
+            h = self._normalized(p, layer, h)
         if not layer.hidden:
             return h
         h = self._activate(h)
         mask = next(masks, None)
         return h if mask is None else h * mask
 
-    def _normalized(self, layer: Layer, h: torch.Tensor) -> torch.Tensor:
-        """Each row moved and stretched to mean 0 and variance 1 over the true width of its network."""
+    def _normalized(self, p: dict[str, torch.Tensor], layer: Layer, h: torch.Tensor) -> torch.Tensor:
+        """LayerNorm over the true width of each network."""
+        gain, shift = (p[f"{layer.name}.{part}"].unsqueeze(1) for part in ("gain", "shift"))
         if layer.name not in self._norms:
-            return functional.layer_norm(h, h.shape[-1:], eps=NORM_EPS)
-        normalized: torch.Tensor = PaddedNorm.apply(h, *self._norms[layer.name])  # type: ignore[no-untyped-call]
+            return functional.layer_norm(h, h.shape[-1:], eps=NORM_EPS) * gain + shift
+        normalized: torch.Tensor = PaddedNorm.apply(h, gain, shift, *self._norms[layer.name])  # type: ignore[no-untyped-call]
         return normalized
 
 

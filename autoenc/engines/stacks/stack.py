@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from autoenc.engines.contract import StopFlag
 from autoenc.engines.fit import Fit, State
 from autoenc.engines.split import Split
 from autoenc.engines.stacks.batches import Batches, grouped
-from autoenc.engines.stacks.losses import measured_losses
+from autoenc.engines.stacks.losses import losses_of, measured_sums
 from autoenc.engines.stacks.network import StackNetwork
 from autoenc.engines.stacks.places import Place
 from autoenc.engines.stacks.step import Steps
@@ -38,6 +38,20 @@ class Standing:
     kept: State | None = None
 
 
+class _Rows(NamedTuple):
+    """A part of the splits of some models.
+
+    Attributes:
+        rows: Rows of each split in use, ``[n_splits, n]``.
+        split: Each model's split; None where there is one.
+        counts: int64 ``[n_models or 1, 2]``: cells, observed and not zero.
+    """
+
+    rows: torch.Tensor
+    split: torch.Tensor | None
+    counts: NDArray[np.int64]
+
+
 class Loaded:
     """Networks with parameters, for reconstructions and losses.
 
@@ -54,7 +68,7 @@ class Loaded:
         self, fits: Sequence[Fit], splits: Sequence[Split], states: Sequence[State], tables: DeviceTables,
         place: Place, dtype: torch.dtype,
     ) -> None:  # fmt: skip
-        self._splits, self._rows = splits, dict[str, tuple[torch.Tensor, torch.Tensor | None]]()
+        self._splits, self._rows = splits, dict[str, _Rows]()
         self.fits, self.tables, self.place, self.dtype = list(fits), tables, place, dtype
         networks = [fit.network(tables.values.shape[1]) for fit in fits]
         self.network = StackNetwork(networks, fits[0].recipe.activation, place.device, dtype)
@@ -70,21 +84,20 @@ class Loaded:
         """Return the loss of each model over a part of its split, without dropout, ``[n_models]``."""
         if part not in self._rows:
             self._rows[part] = self._rows_of(part)
-        return measured_losses(
-            self.network, self.flat, self.means, self.tables.values, *self._rows[part],
-            [fit.recipe for fit in self.fits],
-        )  # fmt: skip
+        rows, split, counts = self._rows[part]
+        sums = measured_sums(self.network, self.flat, self.means, self.tables.values, rows, split)
+        return losses_of([fit.recipe for fit in self.fits], sums, counts)
 
-    def _rows_of(self, part: Literal["train", "test"]) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Rows of each split in use, ``[n_splits, n]``, and each model's split."""
+    def _rows_of(self, part: Literal["train", "test"]) -> _Rows:
         first, index = grouped([id(split) for split in self._splits])
         own = [getattr(self._splits[i], part) for i in first]
         rows = np.full((len(own), max(one.size for one in own)), self.tables.nothing)
         for n, (i, one) in enumerate(zip(first, own, strict=True)):
             rows[n, : one.size] = self.tables.rows(self._splits[i], one)
-        device = self.place.device
-        own_index = None if index is None else torch.from_numpy(index).to(device)
-        return torch.from_numpy(rows).to(device), own_index
+        device, counts = self.place.device, self.tables.counts[rows].sum(axis=1)
+        if index is None:
+            return _Rows(torch.from_numpy(rows).to(device), None, counts)
+        return _Rows(torch.from_numpy(rows).to(device), torch.from_numpy(index).to(device), counts[index])
 
     @torch.no_grad()
     def reconstruct(self, rows: NDArray[np.int64]) -> NDArray[np.floating]:

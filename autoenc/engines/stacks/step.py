@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from autoenc.engines.contract import StopFlag, Stopped
 from autoenc.engines.fit import Fit
-from autoenc.engines.stacks.batches import ADAM_EPS, BETAS, Batches
+from autoenc.engines.stacks.batches import BETAS, Batches
 from autoenc.engines.stacks.chance import Chance
-from autoenc.engines.stacks.losses import loss_sums, losses_of
+from autoenc.engines.stacks.losses import error_of, losses_of, squared_sums
 from autoenc.engines.stacks.network import StackNetwork, by_model
 from autoenc.engines.stacks.places import Place
 from autoenc.engines.stacks.tables import DeviceTables
@@ -57,15 +57,14 @@ class Steps:
         self._chance = Chance(fits, network, batches, device, dtype)
         plan = batches.plan(0)
         self._rows, self._keys = (torch.from_numpy(part).to(device) for part in plan[:2])
-        self._factors, self._kl = (torch.from_numpy(part).to(device, dtype) for part in plan[2:])
-        weights = [(recipe.all_weight, recipe.nonzero_weight) for recipe in self._recipes]
-        self._weights = torch.tensor(weights, device=device, dtype=dtype)
+        self._factors, self._kl = (torch.from_numpy(part).to(device, dtype) for part in plan[2:4])
+        self._epoch_counts = plan.counts
         self._masks = self._chance.empty_masks()
-        self._n_filled = len(self._masks[0]) if self._masks else batches.n_steps
-        self._at, self._within = (torch.zeros(1, dtype=torch.int64, device=device) for _ in range(2))
-        self._errors = torch.zeros(len(fits), 2, dtype=torch.float64, device=device)
-        self._counts = torch.zeros(len(batches.first), 2, dtype=torch.float64, device=device)
-        state = (self._p, self._m, self._v, self._at, self._within, self._errors, self._counts)
+        self._n_filled = batches.n_steps if self._masks is None else len(self._masks)
+        self._at = torch.zeros(2, dtype=torch.int64, device=device)  # the step, and its place among the masks
+        self._ends = torch.tensor([batches.n_steps, self._n_filled], device=device)
+        self._sums = torch.zeros(len(fits), 2, dtype=torch.float64, device=device)
+        state = (self._p, self._m, self._v, self._at, self._sums)
         method = weakref.WeakMethod(self._step)  # or the tensors would stay until the garbage is collected
 
         def step() -> None:
@@ -81,14 +80,14 @@ class Steps:
         Raises:
             Stopped: If ``stop`` is set.
         """
-        buffers = (self._rows, self._keys, self._factors, self._kl)
-        for buffer, part in zip(buffers, self._batches.plan(epoch), strict=True):
+        *parts, self._epoch_counts = self._batches.plan(epoch)
+        for buffer, part in zip((self._rows, self._keys, self._factors, self._kl), parts, strict=True):
             buffer.copy_(torch.from_numpy(part))
-        for buffer in (self._at, self._errors, self._counts):
+        for buffer in (self._at, self._sums):
             buffer.zero_()
         for keys in self._keys.split(self._n_filled):
-            self._chance.fill(self._masks, keys)
-            self._within.zero_()
+            if self._masks is not None:
+                self._chance.fill(self._masks, keys)
             for _ in range(len(keys)):
                 if stop.is_set():
                     raise Stopped
@@ -96,36 +95,45 @@ class Steps:
 
     def losses(self) -> NDArray[np.float64]:
         """Return the training losses of the last epoch as they were met, ``[n_models]``."""
-        return losses_of(self._recipes, self._errors, self._counts, self._index)
+        return losses_of(self._recipes, self._sums, self._epoch_counts)
+
+    def _now(self, steps: torch.Tensor, number: int = 0) -> torch.Tensor:
+        """What this step has of the steps of an epoch, or of those whose masks are there."""
+        return steps.index_select(0, self._at[number : number + 1])[0]
 
     def _step(self) -> None:
-        rows = self._rows.index_select(0, self._at)[0]
-        keys = self._keys.index_select(0, self._at)[0]
-        factors = self._factors.index_select(0, self._at)[0]
+        rows, keys, factors = (self._now(steps) for steps in (self._rows, self._keys, self._factors))
         target = self._values.index_select(0, rows.flatten()).view(*rows.shape, -1)
+        missing = torch.isnan(target)
+        filled = target.masked_fill(missing, 0)
         flat = self._p.detach().requires_grad_()
-        reconstruction, divergence = self._forward(flat, target, rows, keys)
-        errors, counts = loss_sums(reconstruction, target, self._index)
-        shares = self._weights / by_model(counts, self._index).clamp(min=1)
-        loss = (shares * errors).sum()  # of one model's loss no other's parameter has a gradient
-        if divergence is not None:
-            loss = loss + (self._kl * divergence).sum()
-        (gradient,) = torch.autograd.grad(loss, flat)
+        reconstruction, divergence = self._forward(flat, filled, missing, rows, keys)
+        *of_adamw, of_zero, of_nonzero = factors[:, :, None, None]
         with torch.no_grad():
-            self._adamw(gradient, factors)
-            self._errors += errors.detach()
-            self._counts += counts
-            self._at.add_(1).remainder_(self._batches.n_steps)  # warming up may go beyond the last step
-            self._within.add_(1).remainder_(self._n_filled)
+            error, nonzero = error_of(reconstruction, filled, missing, self._index)
+            self._sums += squared_sums(error, nonzero)
+            gradients = [error * torch.where(nonzero, of_nonzero, of_zero)]
+        # The gradient of the loss is known up to here; of one model's no other's parameter has one.
+        outputs = [reconstruction]
+        if divergence is not None:
+            outputs, gradients = [*outputs, divergence], [*gradients, self._kl]
+        (gradient,) = torch.autograd.grad(outputs, flat, gradients)
+        with torch.no_grad():
+            self._adamw(gradient, *(factor[:, :, 0] for factor in of_adamw))
+            self._at.add_(1).remainder_(self._ends)  # warming up may go beyond the last step
 
     def _forward(
-        self, flat: torch.Tensor, target: torch.Tensor, rows: torch.Tensor, keys: torch.Tensor
+        self,
+        flat: torch.Tensor,
+        filled: torch.Tensor,
+        missing: torch.Tensor,
+        rows: torch.Tensor,
+        keys: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Reconstructions, and the KL divergence of each model, a mean over the rows of its batch."""
-        missing = torch.isnan(target)
-        hidden = self._chance.hidden(keys, target.shape[-1])
+        hidden = self._chance.hidden(keys, filled.shape[-1])
         if hidden is not None:
-            missing = missing | hidden
+            missing, filled = missing | hidden, filled.masked_fill(hidden, 0)
         divergence = None
 
         def draw(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
@@ -136,19 +144,21 @@ class Steps:
             return mean + torch.exp(0.5 * log_variance) * self._chance.noise(keys)
 
         reconstruction = self._network.forward(
-            flat, self._means, target.masked_fill(missing, 0), missing, self._index,
-            self._chance.keep([masks.index_select(0, self._within)[0] for masks in self._masks]),
+            flat, self._means, filled, missing, self._index,
+            () if self._masks is None else self._chance.keep(self._now(self._masks, 1)),
             draw if self._network.variational else None,
         )  # fmt: skip
         return reconstruction, divergence
 
-    def _adamw(self, gradient: torch.Tensor, factors: torch.Tensor) -> None:
-        """Step as ``torch.optim.AdamW`` does, each model by its own factors."""
-        step_size, left, root, is_on = factors.unsqueeze(2)
+    def _adamw(
+        self, gradient: torch.Tensor, step_size: torch.Tensor, eps: torch.Tensor, left: torch.Tensor,
+        is_on: torch.Tensor,
+    ) -> None:  # fmt: skip
+        """Step as ``torch.optim.AdamW`` does, each model by its own factors; see :class:`EpochPlan`."""
         changed = (self._m, self._v, self._p)
         before = [] if self._batches.is_even else [tensor.clone() for tensor in changed]
         self._m.lerp_(gradient, 1 - BETAS[0])
         self._v.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-        self._p.mul_(left).addcdiv_(self._m * step_size, (self._v.sqrt() / root).add_(ADAM_EPS), value=-1)
+        self._p.mul_(left).addcdiv_(self._m * step_size, self._v.sqrt().add_(eps), value=-1)
         for tensor, value in zip(changed, before, strict=False):  # where a model's epoch is over, nothing
             tensor.copy_(torch.where(is_on > 0, tensor, value))

@@ -30,6 +30,8 @@ class DeviceTables:
 
     Attributes:
         values: ``[all rows + 1, columns]``, NaN where a cell is missing.
+        counts: int64 ``[all rows + 1, 2]``, not on the device: how many cells of each row are observed, and
+            how many of these are not zero.
         nothing: Index of the last row, all of whose cells are missing: what fills short batches.
     """
 
@@ -45,11 +47,15 @@ class DeviceTables:
                 n_rows += len(split.values)
         self.nothing, n_columns = n_rows, self._splits[0].values.shape[1]
         self.values = torch.full((n_rows + 1, n_columns), torch.nan, device=device, dtype=dtype)
+        self.counts = np.zeros((n_rows + 1, 2), np.int64)
         for key, array in arrays.items():
             at = self._first[key]
             for start in range(0, len(array), _ROWS):
-                part = torch.tensor(array[start : start + _ROWS])  # a copy: the table may be read-only
-                self.values[at + start : at + start + len(part)] = part.to(device, dtype)
+                part = array[start : start + _ROWS]
+                here, observed = slice(at + start, at + start + len(part)), ~np.isnan(part)
+                self.counts[here, 0] = np.count_nonzero(observed, axis=1)
+                self.counts[here, 1] = np.count_nonzero(observed & (part != 0), axis=1)
+                self.values[here] = torch.tensor(part).to(device, dtype)  # a copy: the table may be read-only
 
     def rows(self, split: Split, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where rows of a split's table stand here."""

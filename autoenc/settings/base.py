@@ -83,7 +83,9 @@ def comma_list(value: Any) -> Any:
     """Return ``"16,32"`` as ``["16", "32"]``; empty pieces stay, to be reported as wrong."""
     if isinstance(value, str):
         return [piece.strip() for piece in value.split(",")]
-    return value if isinstance(value, list | tuple) else [value]
+    if getattr(value, "shape", ()) and hasattr(value, "tolist"):  # an array, or labels of pandas
+        return value.tolist()
+    return list(value) if isinstance(value, list | tuple | range) else [value]
 
 
 WORDS = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)

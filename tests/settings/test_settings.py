@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
+import pandas as pd
 import pydantic
 import pytest
 
@@ -42,6 +44,17 @@ def test_defaults_are_those_promised():
     assert (settings.save_models, settings.verbose, settings.quiet) == (False, False, False)
     assert 1 <= settings.jobs <= os.cpu_count()
     assert settings.recipes() == [Recipe()]
+
+
+@pytest.mark.parametrize("make", [tuple, np.array, pd.Index, pd.Series])
+def test_values_may_stand_in_whatever_python_lists_them(make):
+    settings = require_settings(
+        SearchSettings,
+        {"hidden_dims_search": make([64, 16]), "dropout": make([0.0, 0.5]), "columns": make(["L", "Lec"])},
+    )
+    assert (settings.hidden_dims_search, settings.dropout) == ((64, 16), (0.0, 0.5))
+    assert settings.columns == ("L", "Lec")
+    assert require_settings(SearchSettings, {"latent_dim": range(2, 4)}).latent_dim == (2, 3)
 
 
 def test_text_becomes_values():

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["RESOLUTIONS", "are_dates", "dates_of", "days_of", "resolution_of"]
+__all__ = ["RESOLUTIONS", "are_dates", "dates_of", "days_of", "resolution_of", "zone_of"]
 
 RESOLUTIONS = ("D", "s", "ms", "us")
 """What dates may be rounded to, the coarsest first, as NumPy names it."""
@@ -59,12 +59,20 @@ def days_of(column: pd.Series) -> NDArray[np.float64]:
     return np.where(np.isnat(cells), np.nan, whole + rest / per_day)
 
 
+def zone_of(dtype: Any) -> str | None:
+    """Return the time zone of a type of dates, of Arrow's as well; None where it has none."""
+    zone = getattr(getattr(dtype, "pyarrow_dtype", dtype), "tz", None)
+    return None if zone is None else str(zone)
+
+
 def _parsed(cells: NDArray[Any]) -> NDArray[np.datetime64]:
     return np.array([_datetime64(cell) for cell in cells], "datetime64[us]")
 
 
 def _datetime64(cell: Any) -> np.datetime64:
     """One date, to the microsecond."""
+    if cell is pd.NaT:  # a datetime to isinstance, which NumPy does not take
+        return _NO_DATE
     if isinstance(cell, str):
         text = cell.strip()
         if _ISO.fullmatch(text) is None:
@@ -78,7 +86,7 @@ def _datetime64(cell: Any) -> np.datetime64:
     if isinstance(cell, datetime.datetime):
         if cell.tzinfo is not None:
             cell = cell.astimezone(datetime.UTC).replace(tzinfo=None)
-    elif not isinstance(cell, datetime.date | np.datetime64):  # NaT is a datetime of neither kind
+    elif not isinstance(cell, datetime.date | np.datetime64):
         return _NO_DATE
     return np.datetime64(cell, "us")
 

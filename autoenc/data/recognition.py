@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from autoenc.data.dates import are_dates, days_of, resolution_of
+from autoenc.data.dates import are_dates, days_of, resolution_of, zone_of
 from autoenc.data.encoding import Encoding, with_indicators
 from autoenc.data.features import Category, Date, Feature, Number, Truth, blanks, key_of, plain_label
 from autoenc.data.naming import is_number
@@ -27,6 +27,7 @@ _FEW_WORDS = 0.05
 """Of a column's cells: where no more are words among numbers, they are mistakes that a person should see."""
 _FEW_OTHERS = 0.001
 """Of a column's cells: where no more differ from the most common one, the column is near-constant."""
+_EVERY_ROW = "text that differs in every row, like an identifier"
 _FEWEST_ROWS = 20  # of which a single other cell is next to nothing
 
 
@@ -122,8 +123,7 @@ def _feature(column: pd.Series, name: str, is_truth: bool, most: int) -> Feature
         return Number(name)
     if are_dates(present):
         days = days_of(present)
-        zone = str(dtype.tz) if isinstance(dtype, pd.DatetimeTZDtype) else None
-        return Date(name, resolution_of(days), zone)
+        return Date(name, resolution_of(days), zone_of(dtype))
     return _of_objects(present, name, most)
 
 
@@ -154,7 +154,7 @@ def _of_objects(present: pd.Series, name: str, most: int) -> Feature | str:
 
 def _too_many(present: pd.Series, n_different: int, most: int) -> str:
     if n_different == len(present):
-        return "text that differs in every row, like an identifier"
+        return _EVERY_ROW
     return f"free text, or more categories than --max_categories {most}| ({n_different:,})"
 
 
@@ -180,6 +180,8 @@ def _row_index(column: pd.Series, feature: Feature) -> str | None:
 def _identifier(column: pd.Series, feature: Feature) -> str | None:
     if isinstance(feature, Number) and is_identifier(_numbers(column)):
         return "whole, different in every row and in order, like an identifier"
+    if isinstance(feature, Category) and len(feature.labels) == int((~blanks(column)).sum()) > 1:
+        return _EVERY_ROW
     return None
 
 
@@ -227,7 +229,9 @@ class _Seen:
         if is_number or isinstance(feature, Date):
             cells = _numbers(column) if is_number else feature.encode(column)[:, 0]
             earlier = self._by_cells.setdefault(_digest(np.where(cells == 0, 0.0, cells)), feature.name)
-        if codes.max() < max(self.most, 2) and earlier in (None, feature.name):
+        n_different, n_observed = codes.max() + 1, int((codes >= 0).sum())
+        # Where no cell is there twice, any other column like that would be the same in other words.
+        if n_different <= max(self.most, 2) and n_different < n_observed and earlier in (None, feature.name):
             name, other_is_number = self._by_codes.setdefault(_digest(codes), (feature.name, is_number))
             if not (is_number and other_is_number):
                 earlier = name

@@ -86,6 +86,29 @@ def test_numbers_of_the_same_rows_are_no_twins_unless_they_are_equal():
     assert warnings == ["left out, the same as an earlier column: 'b' ('a')"]
 
 
+def test_columns_that_differ_in_every_row_are_not_the_same_in_other_words():
+    columns = {"n": NUMBER[:12], "d": DAYS[0] + pd.to_timedelta(RNG.permutation(12), "D")}
+    assert found(**columns) == ({"n": "number", "d": "date"}, [])
+    kinds, warnings = found(**columns, twin=columns["d"].strftime("%Y-%m-%d"))
+    assert kinds == {"n": "number", "d": "date"}
+    assert warnings == ["left out, the same as an earlier column: 'twin' ('d')"]
+
+
+def test_text_that_differs_in_every_row_is_an_identifier_in_a_short_table_too():
+    text = [f"site {i}" for i in range(12)]
+    for cells in (text, pd.Categorical(text), [*text[:-1], None]):
+        kinds, warnings = found(n=NUMBER[:12], x=cells)
+        assert kinds == {"n": "number"}
+        assert warnings == ["left out, text that differs in every row, like an identifier: 'x'"]
+    assert found(asked=True, n=NUMBER[:12], x=text)[0] == {"n": "number", "x": "category"}
+
+
+@pytest.mark.parametrize("kind", [object, "timestamp[us, tz=Europe/Berlin][pyarrow]"])
+def test_a_missing_date_among_objects_is_missing(kind):
+    days = pd.Series([*DAYS[:-1].tz_localize("UTC"), pd.NaT], dtype=object).astype(kind)
+    assert found(n=NUMBER, d=days)[0] == {"n": "number", "d": "date"}
+
+
 def test_rare_words_among_numbers_are_told_as_wrong_and_many_are_text():
     few = [*map(str, NUMBER[:-1]), "broken"]
     table = pd.DataFrame({"x": few, "n": NUMBER * 2})

@@ -259,6 +259,14 @@ def test_markers_of_missing_cells_hold_for_frames(table: pd.DataFrame, kind: Cal
         pd.testing.assert_frame_equal(model.encode(rows), expected)
 
 
+@pytest.mark.parametrize("data", [None, 3.0, b"abc", iter([[1, 2]]), (row for row in [[1, 2]])])
+def test_what_is_no_table_is_refused(data: Any) -> None:
+    with pytest.raises(
+        autoenc.InputError, match=f"data must be rows and columns, got a {type(data).__name__}"
+    ):
+        autoenc.search(data, **SEARCH)
+
+
 def test_numbers_past_all_floating_ones_are_refused(table: pd.DataFrame) -> None:
     with pytest.raises(autoenc.InputError, match=r"row 1, column 'x1': .* too large"):
         autoenc.search(table.assign(x1=[10**400] + [1] * 59), **SEARCH)

@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,11 @@ from autoenc.data.features import Date
 from autoenc.data.markers import Markers, without_markers
 from autoenc.errors import InputError
 
-__all__ = ["Rows", "array_places", "encoded_rows", "frame_of", "mixed_frame", "rows_of"]
+__all__ = ["Rows", "array_places", "encoded_rows", "frame_of", "mixed_frame", "refuse_no_rows", "rows_of"]
 
 _NAMES = ("columns", "column_names", "colnames", "names", "data_vars", "fields")
+_WIDE = ("Int128", "UInt128")
+"""Whole numbers that NumPy has no type for."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Rows:
         index: The index of a pandas frame.
         backend: The library whose frames are wanted back.
         mixed: Whether they were the columns of an encoding, which are wanted back.
+        labels: The columns of a pandas frame by their names, where these are no text, such as 0 and 1.
     """
 
     cells: NDArray[np.float64]
@@ -42,6 +45,7 @@ class Rows:
     index: pd.Index | None = None
     backend: str = "pandas"
     mixed: bool = False
+    labels: Mapping[str, Any] = field(default_factory=dict)
 
     def give_back(self, values: NDArray[Any], names: Sequence[str]) -> Any:
         """Return values ``[rows, names]`` in the form that the rows had: a frame, or an array."""
@@ -73,9 +77,15 @@ class Rows:
             import narwhals
 
             return narwhals.from_dict(dict(columns), backend="polars").to_native()
-        return pd.DataFrame(
-            columns, index=pd.RangeIndex(len(self.cells)) if self.index is None else self.index
-        )
+        index = pd.RangeIndex(len(self.cells)) if self.index is None else self.index
+        frame = pd.DataFrame(columns, index=index)
+        return frame.rename(columns=self.labels) if self.labels else frame
+
+
+def _labels(data: Any) -> dict[str, Any]:
+    """Return the labels of a pandas frame that are no text, by the text that they are known by."""
+    labels = data.columns if isinstance(data, pd.DataFrame) else ()
+    return {str(label): label for label in labels if not isinstance(label, str)}
 
 
 def encoded_rows(data: Any, encoding: Encoding, missing: Collection[str] = ()) -> tuple[Rows, list[str]]:
@@ -100,7 +110,8 @@ def encoded_rows(data: Any, encoding: Encoding, missing: Collection[str] = ()) -
     frame, index, backend = mixed_frame(data, encoding, missing)
     cells = encoding.encode(frame)
     _refuse_infinite(cells, encoding.encoded)
-    rows = Rows(cells, backend != "array", index, "pandas" if backend == "array" else backend, mixed=True)
+    is_array = backend == "array"
+    rows = Rows(cells, not is_array, index, "pandas" if is_array else backend, True, _labels(data))
     return rows, encoding.unknown(frame)
 
 
@@ -111,7 +122,7 @@ def mixed_frame(
     names = encoding.names
     frame, backend = frame_of(data, names)
     if frame is None:
-        _refuse_no_rows(data)
+        refuse_no_rows(data)
         cells = np.array(data, object)
         if np.ma.getmask(data) is not np.ma.nomask:
             cells[np.ma.getmask(data)] = None
@@ -141,7 +152,12 @@ def array_places(names: Sequence[str], n_columns: int) -> list[int] | None:
     return [number - 1 for number in numbers] if counted else None
 
 
-def _refuse_no_rows(data: Any) -> None:
+def refuse_no_rows(data: Any) -> None:
+    """See that what has no column names can be an array.
+
+    Raises:
+        InputError: If it is text, a single value, or what can be gone through only once.
+    """
     if isinstance(data, str | bytes) or not (hasattr(data, "__len__") or hasattr(data, "__array__")):
         raise InputError(f"data must be rows and columns, got a {type(data).__name__}")
 
@@ -165,7 +181,7 @@ def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int, missing: C
     frame, backend = frame_of(data, columns)
     markers = Markers(missing)
     if frame is None:
-        _refuse_no_rows(data)
+        refuse_no_rows(data)
         cells = cells_of(data if np.ndim(data) else [data])
         if cells.ndim != 2 or cells.shape[1] != n_columns:
             raise InputError(f"data must be of shape [rows, {n_columns}], got {list(cells.shape)}")
@@ -178,7 +194,7 @@ def rows_of(data: Any, columns: Sequence[str] | None, n_columns: int, missing: C
         index = data.index if isinstance(data, pd.DataFrame) else None
         if markers and frame.columns.is_unique and {*columns} <= {*frame.columns}:
             frame = without_markers(frame[list(columns)], (), markers)
-        rows = Rows(cells_of(frame, columns=columns), True, index, backend)
+        rows = Rows(cells_of(frame, columns=columns), True, index, backend, labels=_labels(data))
     markers.forget(rows.cells)
     _refuse_infinite(rows.cells, columns)
     return rows
@@ -191,7 +207,18 @@ def _is_array(data: Any) -> bool:
 
 
 def frame_of(data: Any, columns: Sequence[str] | None) -> tuple[pd.DataFrame | None, str]:
-    """Return what has column names as a frame of pandas, and its original form; None for what has none."""
+    """Return what has column names as a frame of pandas, and its original form; None for what has none.
+
+    Names are text, as a model has them: 0 is "0".
+    """
+    frame, backend = _named_frame(data, columns)
+    if frame is not None and not all(isinstance(name, str) for name in frame.columns):
+        frame = frame.copy(deep=False)
+        frame.columns = pd.Index([str(name) for name in frame.columns])
+    return frame, backend
+
+
+def _named_frame(data: Any, columns: Sequence[str] | None) -> tuple[pd.DataFrame | None, str]:
     if isinstance(data, pd.DataFrame):
         return data, "pandas"
     if isinstance(data, np.ndarray) and data.dtype.names and not isinstance(data, np.ma.MaskedArray):
@@ -247,7 +274,7 @@ def _computed(data: Any, columns: Sequence[str] | None) -> Any:
     dask = sys.modules.get("dask.dataframe")  # which only its importer can have
     if dask is None or not isinstance(data, dask.DataFrame):
         return data
-    wanted = data.columns if columns is None else [name for name in data.columns if name in columns]
+    wanted = data.columns if columns is None else [name for name in data.columns if str(name) in columns]
     return data[list(wanted)].compute()
 
 
@@ -269,7 +296,12 @@ def _frame_of_columns(frame: Any, columns: Sequence[str] | None) -> pd.DataFrame
 
 
 def _series(column: Any) -> pd.Series:
-    """Return a column with its missing cells, whole numbers in full."""
+    """Return a column with its missing cells, whole numbers in full, times in their zone."""
+    if column.dtype.is_nested() or str(column.dtype) in _WIDE:
+        return pd.Series(column.to_list(), dtype=object)
+    zone = getattr(column.dtype, "time_zone", None)
+    if zone:
+        return pd.Series(column.to_numpy()).dt.tz_localize("UTC").dt.tz_convert(zone)
     if column.null_count():
         if column.dtype.is_integer():
             numbers, missing = column.fill_null(0).to_numpy(), column.is_null().to_numpy()

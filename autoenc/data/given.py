@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from autoenc.data.cells import cells_of
-from autoenc.data.frames import frame_of
+from autoenc.data.frames import frame_of, refuse_no_rows
 from autoenc.data.naming import with_columns
 from autoenc.data.read import ReadTable
 from autoenc.errors import InputError
@@ -40,17 +40,18 @@ def given_table(data: Any, labels: Collection[str] = ()) -> tuple[str, ReadTable
         return os.fspath(data), None
     frame, _ = frame_of(data, None)
     if frame is None:
+        refuse_no_rows(data)
         cells = cells_of(data)
         if cells.ndim != 2:
             raise InputError(f"data must be of shape [rows, columns], got {list(cells.shape)}")
         frame = pd.DataFrame(cells, columns=[f"x{j + 1}" for j in range(cells.shape[1])])
-    names = [str(name) for name in frame.columns]
+    names = list(frame.columns)
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise InputError(f"data must name each column once, but has several of {repeated[0]!r}")
     if not len(frame):
         raise InputError("data must have rows, and has none")
-    plain = frame.set_axis(names, axis=1).reset_index(drop=True)
+    plain = frame.reset_index(drop=True)
     numbers, truth = _numbers(plain, labels)
     return FRAME, ReadTable(numbers, FRAME, [], typed=True, truth=truth)
 

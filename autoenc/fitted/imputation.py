@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -28,7 +29,10 @@ def impute(model: FittedAutoencoder | FittedEnsemble, data: Any) -> Any:
     if frame is None:
         return _imputed_array(model, data, rows)
     fills = fills_of(model, frame, rows)
-    return filled_polars(data, fills) if backend == "polars" else filled_pandas(frame, fills)
+    if backend == "polars":
+        return filled_polars(data, fills)
+    filled = filled_pandas(frame, fills)
+    return filled.set_axis(data.columns, axis=1) if isinstance(data, pd.DataFrame) else filled
 
 
 def fills_of(model: FittedAutoencoder | FittedEnsemble, data: Any, rows: Rows) -> list[Fill]:

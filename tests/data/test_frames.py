@@ -175,6 +175,24 @@ def test_a_null_category_is_missing_and_no_other(cells):
     assert [None if pd.isna(cell) else cell for cell in frame["g"]] == cells
 
 
+@pytest.mark.parametrize(
+    ("cells", "dtype"),
+    [
+        ([{"x": 1}, None], None),
+        ([[1, 2], [3, 4]], None),
+        ([[1, 2], None], "array"),
+        ([2**70, None], "wide"),
+        ([1, 2], "wide"),
+    ],
+)
+def test_what_has_no_type_of_numpy_comes_as_objects(cells, dtype):
+    polars = pytest.importorskip("polars")
+    of_name = {"array": polars.Array(polars.Int64, 2), "wide": polars.Int128}
+    made = polars.Series("g", cells, dtype=of_name.get(dtype))
+    frame, _ = frame_of(polars.DataFrame({"g": made}), None)
+    assert frame["g"].tolist() == made.to_list()
+
+
 ONE_COLUMN = "data must be rows and columns, got a single column or row"
 
 

@@ -298,3 +298,44 @@ def test_of_an_array_columns_that_were_left_out_are_passed_over():
     for width in (2, 4):
         with pytest.raises(InputError, match=r"must be of shape \[rows, 3\]"):
             model.encode(rows[:, :width])
+
+
+LABELS = [
+    pd.RangeIndex(4), pd.Index([2019, "a", 2.5, None]), pd.date_range("2020-01-01", periods=4),
+    pd.MultiIndex.from_product([["x", "y"], [0, 1]]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("labels", LABELS, ids=["numbers", "mixed", "dates", "two levels"])
+@pytest.mark.parametrize("encode", [False, True])
+def test_columns_whose_labels_are_no_text_are_matched_and_given_back(labels, encode):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(40, 4)), columns=labels)
+    rows.iloc[3, 1] = np.nan
+    model = autoenc.search(rows, **OPTIONS | {"encode": encode, "epochs": 2}).best_model()
+    assert model.columns == [str(label) for label in labels]
+    assert model.encode(rows).shape == (40, 3)
+    assert list(model.reconstruct(rows.iloc[:, ::-1]).columns) == list(labels)
+    filled = model.impute(rows)
+    pd.testing.assert_index_equal(filled.columns, rows.columns)
+    assert filled.notna().all(axis=None)
+    pd.testing.assert_index_equal(rows.columns, labels)  # what was given is as it was
+
+
+@pytest.mark.parametrize("library", ["polars", "arrow", "arrow types of pandas"])
+def test_times_come_back_in_their_zone_from_any_library(library, mixed):
+    frame = mixed[["size", "at"]].reset_index(drop=True)
+    frame.loc[5, "at"] = pd.NaT
+    rows = {
+        "polars": lambda: polars.from_pandas(frame),
+        "arrow": lambda: polars.from_pandas(frame).to_arrow(),
+        "arrow types of pandas": lambda: frame.astype({"at": "timestamp[us, Europe/Berlin][pyarrow]"}),
+    }[library]()
+    options = OPTIONS | {"latent_dim": 1, "epochs": 2}
+    expected = autoenc.search(frame, **options).best_model().reconstruct(frame)["at"]
+    found = autoenc.search(rows, **options).best_model().reconstruct(rows)["at"]
+    if library == "polars":
+        assert found.dtype.time_zone == "Europe/Berlin"
+        found = found.to_pandas()
+    assert (found == expected).all()
+    assert str(found.dt.tz) == "Europe/Berlin"

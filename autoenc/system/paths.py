@@ -239,7 +239,8 @@ def write_atomically(
                 return _replace(target, write, keep_earlier)
         return _replace(target, write, keep_earlier)
     except OSError as error:
-        error.filename, error.filename2 = str(path), None  # and not the temporary file
+        error.filename = str(path)  # and not the temporary file
+        del error.filename2  # None would be shown, too
         raise
 
 

@@ -108,8 +108,10 @@ def test_what_processes_that_are_gone_had_begun_is_removed_and_nothing_else(tmp_
 
 
 def test_a_folder_that_is_gone_is_told_at_once(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        write_atomically(tmp_path / "gone" / "text", lambda file: file.write(b"whole"))
+    path = tmp_path / "gone" / "text"
+    with pytest.raises(FileNotFoundError) as raised:
+        write_atomically(path, lambda file: file.write(b"whole"))
+    assert str(raised.value) == f"[Errno 2] No such file or directory: '{path}'"
 
 
 def test_a_reader_never_sees_half_of_the_content(tmp_path):

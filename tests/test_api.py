@@ -270,6 +270,8 @@ def test_what_is_no_table_is_refused(data: Any) -> None:
 def test_numbers_past_all_floating_ones_are_refused(table: pd.DataFrame) -> None:
     with pytest.raises(autoenc.InputError, match=r"row 1, column 'x1': .* too large"):
         autoenc.search(table.assign(x1=[10**400] + [1] * 59), **SEARCH)
+    with pytest.raises(autoenc.InputError, match=r"row 1, column 'x1': .* too large"):
+        autoenc.search(table.assign(x1=[10**400] + [1, 2] * 29 + [3]), encode=True, **SEARCH)
 
 
 def test_repeated_names_among_many_are_found_in_linear_time() -> None:

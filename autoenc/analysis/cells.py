@@ -38,7 +38,8 @@ def cells_document(
 
     Returns:
         ``columns`` and ``cells`` that carry more than a tenth of the loss: names, shares, and of cells their
-        ``row``, counted from 1, and scaled value; ``n_worse_than_mean`` of ``n_columns`` observed ones; and
+        ``row``, counted from 1, and scaled value; ``n_worse_than_mean`` of ``n_columns`` observed ones, of
+        which the loss is larger than that of their mean; and
         ``mean_ratio``, the mean reconstruction over the mean of the data, in scaled units, None where some
         are negative.
     """
@@ -95,6 +96,17 @@ def cells_document(
     }
 
 
+def _worse_than_mean(document: dict[str, Any]) -> tuple[int, int]:
+    """Return how many columns have a negative explained variance, and of how many that is known.
+
+    Where that is not known, as in earlier records, the loss judges, which may weight cells that are not zero.
+    """
+    known = [share for share in document.get("explained_by_column", {}).values() if share is not None]
+    if not known:
+        return document["n_worse_than_mean"], document["n_columns"]
+    return sum(share < 0 for share in known), len(known)
+
+
 def _least_known(by_column: dict[str, float | None], most: int = 3) -> list[str]:
     """Return the columns of which the least is explained, where there are enough to choose from."""
     known = sorted((share, name) for name, share in by_column.items() if share is not None)
@@ -125,11 +137,10 @@ def cells_lines(document: dict[str, Any], remedy: str = "") -> list[str]:
     if document["columns"] and document["n_columns"] > 1 / SHARE:
         named = ", ".join(f"{part['column']!r} {100 * part['share']:.0f} %" for part in document["columns"])
         lines.append(f"{'few columns':<13} carry much of the test loss: {named}")
-    if document["n_worse_than_mean"]:
-        lines.append(
-            f"{'below mean':<13} {document['n_worse_than_mean']:,} of {document['n_columns']:,} columns are "
-            "reconstructed worse than by their mean"
-        )
+    n_worse, n_columns = _worse_than_mean(document)
+    if n_worse:
+        are_worse = "columns are reconstructed worse than by their mean"
+        lines.append(f"{'below mean':<13} {n_worse:,} of {n_columns:,} {are_worse}")
     lines += _least_known(document.get("explained_by_column", {}))
     ratio = document["mean_ratio"]
     if ratio is not None and not _RATIOS[0] <= ratio <= _RATIOS[1]:

@@ -33,9 +33,9 @@ def compare(settings: CompareSettings) -> int:
         warn(f"warning: {text}")
     rows = size_rows(records)
     if len(rows) < 2:
+        found = f"only latent size {rows[0].latent_size}" if rows else "none"
         raise InputError(
-            "two latent sizes are needed at least, got "
-            f"{', '.join(str(row.latent_size) for row in rows) or 'none'}; e.g. search --latent_dim 2,3,4,8"
+            f"two latent sizes are needed at least, and there is {found}; e.g. search --latent_dim 2,3,4,8"
         )
     at = elbow([(row.latent_size, row.loss) for row in rows])
     stream = summary_stream(output)

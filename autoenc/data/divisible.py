@@ -43,7 +43,8 @@ def holdout_problem(n_rows: int, share: float, classes: Labels, groups: Labels) 
 def folds_problem(n_folds: int, n_rows: int, classes: Labels, groups: Labels) -> str | None:
     """Return why training rows cannot be divided into folds, as :func:`holdout_problem` does."""
     if n_rows < n_folds:
-        return f"there are only {counted(n_rows, 'training row')}, but every fold needs at least 1"
+        is_there = "is" if n_rows == 1 else "are"
+        return f"there {is_there} only {counted(n_rows, 'training row')}, but every fold needs at least 1"
     n_groups = n_folds if groups is None else np.unique(groups).size
     if n_groups < n_folds:
         return f"the training rows are of {counted(n_groups, 'group')}, but every fold needs at least 1"

@@ -32,6 +32,7 @@ __all__ = [
     "as_written",
     "choose_columns",
     "chosen_names",
+    "coerced",
     "csv_header",
     "label_column",
     "numeric_column",
@@ -48,6 +49,7 @@ COPUS_COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 """Students' and instructors' behaviours of the COPUS protocol (Smith et al., CBE Life Sci. Educ. 2013)."""
 
+_MOST_WORDS = 5  # of a column: no more are named as what may stand for a missing cell
 _LARGEST = float(np.finfo(np.float64).max) / 4  # of which differences are still finite
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*\d,\d+", re.ASCII)
 
@@ -288,10 +290,10 @@ def _is_numeric(column: pd.Series) -> bool:
     if not pd.api.types.is_object_dtype(column) and not pd.api.types.is_string_dtype(column):
         return False
     present = column.dropna()
-    return bool(_coerced(present).notna().sum() * 2 > len(present))
+    return bool(coerced(present).notna().sum() * 2 > len(present))
 
 
-def _coerced(column: pd.Series) -> pd.Series:
+def coerced(column: pd.Series) -> pd.Series:
     """Return a column as numbers, with NaN for what is none."""
     try:
         numbers: pd.Series = pd.to_numeric(column, errors="coerce")
@@ -302,7 +304,11 @@ def _coerced(column: pd.Series) -> pd.Series:
 
 
 def numeric_column(
-    frame: pd.DataFrame, name: str, path: str | Path, may_be_left_out: bool = False
+    frame: pd.DataFrame,
+    name: str,
+    path: str | Path,
+    may_be_left_out: bool = False,
+    markers: Sequence[str] = (),
 ) -> np.ndarray:
     """Return one column in double precision, with NaN where a cell is missing.
 
@@ -311,6 +317,7 @@ def numeric_column(
         name: The column's.
         path: Where the frame is from, for messages.
         may_be_left_out: Whether a table can do without the column, which a message then names as a way.
+        markers: What was said to stand for a missing cell, which a message repeats before what is new.
 
     Raises:
         InputError: If a cell is text or too large; it names row and column.
@@ -319,12 +326,13 @@ def numeric_column(
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind in "mM":
         raise InputError(f"{path}: column {name!r} holds dates or durations; numbers are needed")
     if not pd.api.types.is_numeric_dtype(column):
-        numbers = _coerced(column)
+        numbers = coerced(column)
         wrong = np.flatnonzero(column.notna().to_numpy() & numbers.isna().to_numpy())
         if wrong.size:
             way = f", or leave the column out with --exclude {as_value([name])}"
             is_named = may_be_left_out and len(name) < 30
-            raise InputError(_bad_cell(path, name, wrong, column, "is not a number") + way * is_named)
+            problem = _bad_cell(path, name, wrong, column, "is not a number", markers)
+            raise InputError(problem + way * is_named)
         column = numbers
     if pd.api.types.is_complex_dtype(column):
         raise InputError(f"{path}: column {name!r} holds complex numbers; real ones are needed")
@@ -363,9 +371,16 @@ def label_column(frame: pd.DataFrame, name: str, path: str | Path) -> NDArray[np
     return np.array([text if text.strip() else "" for text in texts], object)
 
 
-def _bad_cell(path: str | Path, name: str, wrong: NDArray[np.int64], column: pd.Series, what: str) -> str:
+def _bad_cell(
+    path: str | Path,
+    name: str,
+    wrong: NDArray[np.int64],
+    column: pd.Series,
+    what: str,
+    markers: Sequence[str] = (),
+) -> str:
     row = int(wrong[0])
-    more = f" (and {wrong.size - 1} more cells of this column)" if wrong.size > 1 else ""
+    more = f" (and {counted(wrong.size - 1, 'more cell')} of this column)" if wrong.size > 1 else ""
     where = f"{path}: row {row + 1}, column {shortened(name)}"
     value = column.iloc[row]
     shown = shortened(value) if isinstance(value, str) else str(value)
@@ -373,5 +388,13 @@ def _bad_cell(path: str | Path, name: str, wrong: NDArray[np.int64], column: pd.
     if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
         advice = "write numbers with a decimal point, or say --decimal comma"
     elif isinstance(value, str):
-        advice += f", or name what stands for it with --na_values {as_value([value])}" * (len(value) < 30)
+        words = column.iloc[wrong].astype(str).unique().tolist()
+        advice += _named_as_missing(words if len(words) <= _MOST_WORDS else words[:1], markers)
     return f"{where}: {shown} {what}{more}; {advice}"
+
+
+def _named_as_missing(words: Sequence[str], markers: Sequence[str]) -> str:
+    """Return how to say that words stand for missing cells, beside what is known to; nothing of long ones."""
+    if max(map(len, words)) >= 30:
+        return ""
+    return f", or name what stands for it with --na_values {as_value([*markers, *words])}"

@@ -18,7 +18,7 @@ from autoenc.data.encoding import Encoding, with_indicators
 from autoenc.data.features import Category, Date, Feature, Number, Truth, blanks, key_of, plain_label
 from autoenc.data.naming import is_number
 from autoenc.data.oddities import is_identifier
-from autoenc.data.read import ReadTable, as_written
+from autoenc.data.read import ReadTable, as_written, coerced
 from autoenc.errors import InputError, listed
 
 __all__ = ["Recognized", "read_mixed", "recognize"]
@@ -198,7 +198,7 @@ def _near_constant(column: pd.Series, feature: Feature) -> str | None:
 
 
 def _numbers(column: pd.Series) -> NDArray[np.float64]:
-    numbers = pd.to_numeric(column, errors="coerce")
+    numbers = coerced(column)
     return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
 
 

@@ -221,7 +221,7 @@ def table_of(
         return _encoded(read, features, columns, exclude, kept_labels, max_categories)
     names, left_out = choose_columns(features, name, columns, exclude)
     try:
-        values, names, odd = _values(frame, name, names, columns is not None)
+        values, names, odd = _values(read, names, columns is not None)
     except MemoryError:
         raise OSError(errno.ENOMEM, "there is not enough memory for this table", name) from None
     suspects = odd_columns(lambda j: values[:, j], names, look_for_identifiers=columns is None)
@@ -249,7 +249,7 @@ def _encoded(
     is_long = worth_compacting(len(frame), len(encoding.encoded))
     as_numbers, kept = dict[str, NDArray[np.float64]](), dict[str, Column]()
     for column in numbers:
-        cells = numeric_column(frame, column, name, not asked)
+        cells = numeric_column(frame, column, name, not asked, read.na_values)
         if is_long:
             kept[column] = in_fewest_bytes(cells)
         else:
@@ -281,15 +281,14 @@ def _encoded_compactly(encoding: Encoding, frame: pd.DataFrame, numbers: dict[st
     return Compact(columns)
 
 
-def _values(
-    frame: pd.DataFrame, name: str, names: list[str], asked: bool
-) -> tuple[Cells, list[str], list[str]]:
+def _values(read: ReadTable, names: list[str], asked: bool) -> tuple[Cells, list[str], list[str]]:
     """Return cells and names of the columns that have an observed cell, and what is odd about columns."""
-    values: Cells | None = _in_fewer_bytes(frame, name, names, asked)
+    frame, name = read.frame, read.name
+    values: Cells | None = _in_fewer_bytes(read, names, asked)
     if values is None:
         values = _whole(frame, names)
     if values is None:
-        values = _collected(frame, name, names, asked)
+        values = _collected(read, names, asked)
     low, high = column_ends(values)
     for j in np.flatnonzero(too_large(low) | too_large(high))[:1]:
         numeric_column(frame, names[j], name)  # says which cell it is
@@ -308,27 +307,29 @@ def _values(
     return values, names, warnings
 
 
-def _in_fewer_bytes(frame: pd.DataFrame, name: str, names: list[str], asked: bool) -> Compact | None:
+def _in_fewer_bytes(read: ReadTable, names: list[str], asked: bool) -> Compact | None:
     """Return the cells of a long table in fewer bytes, read column by column; None where there are none."""
+    frame = read.frame
     places = {column_name: place for place, column_name in enumerate(frame.columns)}
 
     def column(j: int) -> NDArray[np.float64]:
         series = frame.iloc[:, places[names[j]]]
         if series.dtype == np.float64:
             return series.to_numpy()
-        return numeric_column(frame, names[j], name, not asked)
+        return numeric_column(frame, names[j], read.name, not asked, read.na_values)
 
     return compacted(len(frame), len(names), column)
 
 
-def _collected(frame: pd.DataFrame, name: str, names: list[str], asked: bool) -> NDArray[np.float64]:
+def _collected(read: ReadTable, names: list[str], asked: bool) -> NDArray[np.float64]:
     """Return the cells of some columns, many at a time, as each column costs."""
+    frame = read.frame
     values = np.empty((len(frame), len(names)))
     place_of = {column_name: place for place, column_name in enumerate(frame.columns)}
     places = np.array([place_of[column_name] for column_name in names])
     is_float = (frame.dtypes.iloc[places] == np.float64).to_numpy(bool)
     for j in np.flatnonzero(~is_float):
-        values[:, j] = numeric_column(frame, names[j], name, not asked)
+        values[:, j] = numeric_column(frame, names[j], read.name, not asked, read.na_values)
     floats = np.flatnonzero(is_float)
     n_at_once = max(1, _CELLS_AT_ONCE // max(1, len(frame)))
     for start in range(0, floats.size, n_at_once):

@@ -132,3 +132,14 @@ def test_a_perfect_reconstruction_and_unobserved_rows_say_nothing() -> None:
     assert cells_lines(found_in(rows, rows[50:])) == []
     rows[50:] = np.nan
     assert cells_lines(found_in(rows, np.ones((30, 12)))) == []
+
+
+def test_columns_worse_than_their_mean_are_those_of_a_negative_explained_variance() -> None:
+    rows = np.random.default_rng(1).random((80, 12))
+    document = found_in(rows, rows[50:]) | {"columns": []}
+    shares = dict(zip(NAMES, [-1.2, -0.01, 0.0, *[0.5] * 8, None], strict=True))
+    lines = cells_lines(document | {"n_worse_than_mean": 7, "explained_by_column": shares})
+    assert lines[0].split(maxsplit=2)[2] == "2 of 11 columns are reconstructed worse than by their mean"
+    assert "'c0' -120 %, 'c1' -1 %, 'c2' 0 % explained" in lines[1]
+    (old,) = cells_lines(document | {"n_worse_than_mean": 7})
+    assert "7 of 12 columns" in old

@@ -5,6 +5,7 @@ import pytest
 from sklearn import model_selection
 
 from autoenc.data import division as dividing
+from autoenc.data.divisible import folds_problem
 from autoenc.data.division import HOLDOUT, Division, fold_names
 from autoenc.data.table import Table
 from autoenc.errors import InputError
@@ -83,3 +84,9 @@ def test_plain_divisions_are_those_of_scikit_learn(n_rows, seed):
         for pair, (train, test) in zip(pairs, splitter.split(np.zeros(n_rows)), strict=True):
             np.testing.assert_array_equal(pair[0], rows[train])
             np.testing.assert_array_equal(pair[1], rows[test])
+
+
+@pytest.mark.parametrize(("n_rows", "told"), [(1, "there is only 1 training row,"), (2, "there are only 2 ")])
+def test_too_few_rows_for_folds_are_counted(n_rows, told):
+    assert folds_problem(3, n_rows, None, None).startswith(told)
+    assert folds_problem(n_rows, n_rows, None, None) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ import pytest
 
 from autoenc import InputError
 from autoenc.data.read import COPUS_COLUMNS, choose_columns, numeric_column, read_table
-from autoenc.data.table import load_table
+from autoenc.data.table import load_table, table_of
+from autoenc.settings.base import name_list
 
 
 @pytest.fixture
@@ -198,12 +200,12 @@ BAD_TABLES = {
     "several texts": (
         "a,b\n1,2\n3,x\n5,y\n7,8\n9,1\n",
         None,
-        r"row 2, column 'b': 'x' is not a number \(and 1 more cells",
+        r"row 2, column 'b': 'x' is not a number \(and 1 more cell of this column\);.* --na_values x,y, or",
     ),
     "text in a wanted column": (
         "a,b\nx,2\ny,3\n",
         ["a", "b"],
-        r"row 1, column 'a': 'x' is not a number.* --na_values x$",
+        r"row 1, column 'a': 'x' is not a number.* --na_values x,y$",
     ),
     "infinity": ("a,b\n1,2\n3,4\ninf,6\n", None, "row 3, column 'a': inf is infinite"),
     "negative infinity": ("a,b\n1,-Infinity\n3,4\n", None, "row 1, column 'b': -inf is infinite"),
@@ -217,6 +219,17 @@ def test_a_cell_that_cannot_be_used_is_named(write, content, columns, message):
     with pytest.raises(InputError) as caught:
         load_table(path, columns)
     assert_one_line(caught.value, path, message)
+
+
+def test_what_is_said_to_stand_for_a_missing_cell_can_be_pasted_until_a_table_is_read(write):
+    path, said = write("a,b\n1,.\n3,2\n-,5\n--,8\n9,?\n1,1\n2,2\n4,4\n"), list[str]()
+    for _ in range(2):
+        with pytest.raises(InputError, match=r" --na_values ") as caught:
+            table_of(read_table(path, missing=said))
+        pasted = shlex.split(str(caught.value).split("--na_values ")[1])[0].rstrip(",")
+        said = name_list(pasted)
+    assert said == ["-", "--", ".", "?"]
+    assert np.isnan(table_of(read_table(path, missing=said)).values).sum() == 4
 
 
 def test_text_in_a_copus_column_is_refused_however_much_of_it_there_is(write):

@@ -151,7 +151,8 @@ def test_a_comparison_takes_the_place_of_no_other_file(call, search, tmp_path) -
 
 def test_what_cannot_be_compared_is_refused(call, search, table_csv, tmp_path) -> None:
     search("--latent_dim", "2")
-    assert "two latent sizes are needed" in call("compare", tmp_path).err
+    message = "two latent sizes are needed at least, and there is only latent size "
+    assert message in call("compare", tmp_path).err
     search("--latent_dim", "4", "--scaling", "none")
     answer = call("compare", tmp_path)
     assert answer.code == 2

@@ -15,12 +15,14 @@ from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 
 __all__ = [
-    "DIGEST", "LOST", "begun_digest", "digest_of", "holds", "is_as_begun", "is_sealed", "lost_trial",
-    "sealed", "trial_digest", "without_digest",
+    "DIGEST", "LOST", "MEASURED", "begun_digest", "digest_of", "holds", "is_as_begun", "is_sealed",
+    "lost_trial", "sealed", "trial_digest", "without_digest",
 ]  # fmt: skip
 
 DIGEST = "digest"
 """The attribute of a trial that holds its digest."""
+MEASURED = "measured"
+"""The attribute of a trial in training that holds what units of it came to, with a digest of its own."""
 LOST = "its record is damaged"
 """Why a trial failed, where its content is not what was recorded."""
 
@@ -124,9 +126,10 @@ def holds(study: str, trial: FrozenTrial) -> bool | None:
 
 
 def without_digest(trial: FrozenTrial) -> FrozenTrial:
-    """Return the trial as readers see it."""
+    """Return the trial as readers see it; of one that ended, what its units came to is in its result."""
+    hidden = {DIGEST, MEASURED} if trial.state.is_finished() else {DIGEST}
     shown = copy.copy(trial)
-    shown.user_attrs = {key: value for key, value in trial.user_attrs.items() if key != DIGEST}
+    shown.user_attrs = {key: value for key, value in trial.user_attrs.items() if key not in hidden}
     return shown
 
 

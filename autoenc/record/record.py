@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoenc.errors import InputError
 from autoenc.record.checked import Checked
-from autoenc.record.digest import DIGEST, begun_digest
+from autoenc.record.digest import DIGEST, MEASURED, begun_digest, is_sealed, sealed
 from autoenc.record.private import begun_trial, storage_of
 from autoenc.record.processes import is_alive, this_process
 from autoenc.system.surroundings import quiet_optuna
@@ -243,6 +243,17 @@ class Record:
             drawn = begun_digest(self.study.study_name, trial.number, trial.params)
             if trial.user_attrs.get(DIGEST) != drawn:
                 trial.set_user_attr(DIGEST, drawn)
+
+    def note_measured(self, trial: optuna.Trial, value: Any) -> None:
+        """Keep what units of a trial in training came to, as plain values, for whoever takes it up."""
+        if isinstance(storage_of(self.study), Checked):
+            key = f"{MEASURED} {trial.number}"
+            trial.set_user_attr(MEASURED, sealed(self.study.study_name, key, value))
+
+    def measured(self, trial: optuna.Trial) -> Any:
+        """Return what was kept of a trial; None where nothing was, or where it was changed since."""
+        kept, key = trial.user_attrs.get(MEASURED), f"{MEASURED} {trial.number}"
+        return kept["value"] if kept and is_sealed(self.study.study_name, key, kept) else None
 
     def take_up(self, trial: FrozenTrial) -> optuna.Trial:
         """Resume a trial that was begun before."""

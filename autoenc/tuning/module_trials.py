@@ -160,7 +160,7 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
     ) -> None:
         def prepare(trial: optuna.Trial) -> Prepared[ModuleUnit, ModuleOutcome]:
             units = module_units(space.suggest(trial), folds, seeds)
-            losses, size = trial.user_attrs.get(LOSSES, []), trial.user_attrs.get(SIZE)
+            losses, size = record.measured(trial) or ([], None)
             known = {
                 unit: ModuleOutcome(loss, n_parameters=size)
                 for unit, loss in zip(units, losses, strict=False)
@@ -180,5 +180,4 @@ class ModuleTrials(StudyTrials[ModuleUnit, ModuleOutcome]):
             return
         # They come in their order, as one of a trial is in training at a time.
         losses = [known.val_loss for known in (*trial.first_outcomes(), outcome)]
-        trial.handle.set_user_attr(SIZE, outcome.n_parameters)
-        trial.handle.set_user_attr(LOSSES, losses)
+        self.record.note_measured(trial.handle, [losses, outcome.n_parameters])

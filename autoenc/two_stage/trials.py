@@ -13,7 +13,7 @@ from autoenc.engines import StopFlag
 from autoenc.record.record import Record
 from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.settings import TransferSettings
-from autoenc.two_stage.objective import FoldOutcome, FoldsObjective, FoldUnit
+from autoenc.two_stage.objective import FoldOutcome, FoldsObjective, FoldTrial, FoldUnit, Scores
 from autoenc.two_stage.space import suggest
 
 __all__ = ["TransferTrials"]
@@ -43,9 +43,21 @@ class TransferTrials(StudyTrials[FoldUnit, FoldOutcome]):
         stop: StopFlag | None = None,
     ) -> None:
         def prepare(trial: optuna.Trial) -> Prepared[FoldUnit, FoldOutcome]:
-            return Prepared(objective.units(suggest(trial, settings)))
+            config, known = suggest(trial, settings), dict[FoldUnit, FoldOutcome]()
+            for fold, seed, *values in record.measured(trial) or []:
+                scores = Scores(*values)
+                known[FoldUnit(config, fold, 0, seed)] = FoldOutcome(scores, scores.objective(settings))
+            return Prepared(objective.units(config), known=known)
 
         super().__init__(record, settings.n_trials, prepare, on_end, deadline_s, asking, stop)
+
+    def add(self, trial: FoldTrial, unit: FoldUnit, outcome: FoldOutcome) -> None:
+        """Keep the scores of a fold, so that an interruption repeats none that ended."""
+        if len(trial.units) == 1 or outcome.scores is None:
+            return
+        ended = {**trial.outcomes, unit: outcome}
+        known = [[each.fold, each.seed, *own.scores] for each, own in ended.items() if own.scores]
+        self.record.note_measured(trial.handle, known)
 
     def n_begun(self) -> int:
         """Return all trials, those that were only enqueued, too."""

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy
 from optuna.trial import TrialState, create_trial
 
-from autoenc.engines import StopFlag
+from autoenc.engines import StopFlag, Stopped
 from autoenc.errors import InputError
 from autoenc.record.record import Record
 from autoenc.report.transfer_reports import best_params, draw_stages, stages_plot, write_tables
@@ -25,7 +25,7 @@ from autoenc.searching.executors import Threads
 from autoenc.searching.loop import End
 from autoenc.settings.tune import StrategyName
 from autoenc.two_stage.job import report_fold
-from autoenc.two_stage.objective import FoldOutcome, FoldsObjective
+from autoenc.two_stage.objective import FoldOutcome, FoldsObjective, Scores
 from autoenc.two_stage.record import open_transfer_record, read_study, stored_settings, transfer_context
 from autoenc.two_stage.samplers import make_pruner, make_sampler
 from autoenc.two_stage.space import suggest
@@ -125,6 +125,75 @@ def test_a_trial_that_was_cut_off_between_two_folds_is_taken_up_again(make_setti
         warnings.simplefilter("error")
         assert run(study, settings, 2) == [0, 1]
     assert study.trials[0].state == TrialState.COMPLETE
+
+
+class Counted(MadeUp):
+    """Counts the folds that are measured, and is cut off after some of them."""
+
+    def __init__(self, stop, settings, n_most=None) -> None:
+        super().__init__(stop)
+        self._settings, self.n_most, self.measured = settings, n_most, []
+
+    def job(self, unit, watch):
+        def measured(stop):
+            if len(self.measured) == self.n_most:
+                self.stop.set()
+                raise Stopped
+            self.measured.append(unit.fold)
+            scores = Scores(value_of(unit.configuration) + unit.fold / 7, None, None, unit.fold / 3)
+            return FoldOutcome(scores, scores.objective(self._settings))
+
+        return measured
+
+    judge = FoldsObjective.judge
+
+
+def run_counted(path, settings, context, n_most=None) -> tuple[list[int], optuna.Study]:
+    study, stop = open_transfer_record(path, settings, context).study, StopFlag()
+    objective = Counted(stop, settings, n_most)
+    threads = Threads(objective, 1, stop)
+    try:
+        loop.run(TransferTrials(Record(study), settings, objective), objective, threads, stop, 1)
+    finally:
+        threads.close()
+    return objective.measured, study
+
+
+def test_a_trial_that_is_taken_up_measures_no_fold_again(make_settings, data, tmp_path):
+    settings = make_settings(n_trials=3)
+    context = transfer_context(settings, data)
+    folds, whole = run_counted(tmp_path / "whole.db", settings, context)
+    assert folds == 3 * [0, 1, 2]
+    path, folds = tmp_path / "study.db", []
+    for n_most in (1, 1, 2, 0, None):
+        measured, study = run_counted(path, settings, context, n_most)
+        folds += measured
+    assert folds == 3 * [0, 1, 2]
+    assert told(study) == told(whole)
+    assert [trial.intermediate_values for trial in study.trials] == [
+        trial.intermediate_values for trial in whole.trials
+    ]
+    attributes = [trial.user_attrs.keys() for trial in study.trials]
+    assert attributes == [trial.user_attrs.keys() for trial in whole.trials]
+    assert not any("measured" in keys for keys in attributes), "once it ended, its result says it all"
+
+
+def test_folds_of_a_trial_that_are_damaged_are_measured_again(make_settings, data, tmp_path):
+    settings = make_settings(n_trials=1)
+    context = transfer_context(settings, data)
+    _, whole = run_counted(tmp_path / "whole.db", settings, context)
+    path = tmp_path / "study.db"
+    measured, _ = run_counted(path, settings, context, 2)
+    assert measured == [0, 1]
+    with closing(sqlite3.connect(path)) as file, file:
+        changed = file.execute(
+            "UPDATE trial_user_attributes SET value_json = replace(value_json, '[0, 0, ', '[0, 0, 1')"
+            " WHERE key = 'measured'"
+        )
+        assert changed.rowcount == 1
+    measured, study = run_counted(path, settings, context)
+    assert measured == [0, 1, 2]
+    assert told(study) == told(whole)
 
 
 def test_several_trials_at_once(make_settings):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_validator
 
 from autoenc.engines import EngineName
 from autoenc.engines.recipe import ScalingKind
@@ -135,12 +136,15 @@ class TransferSettings(
         description="table with the labelled rows, where they are not in the table to learn from",
     )
     regression_target: str = option(
-        "rtop", role="judging", description='column of numbers to predict; "" for none'
+        "rtop",
+        role="judging",
+        description='column of numbers to predict; "" for none, as where only the other is named',
     )
     classification_target: str = option(
         "student_centred",
         role="judging",
-        description='column of two classes to predict, numbers or words; "" for none',
+        description='column of two classes to predict, numbers or words; "" for none, as where only the '
+        "other is named",
     )
     positive_class: ClassName | None = option(
         None,
@@ -277,6 +281,20 @@ class TransferSettings(
     )
     fresh: bool = again(TrainingSettings, "fresh", False)
     dry_run: bool = again(SearchSettings, "dry_run", False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_target_alone(cls, given: Any) -> Any:
+        """Who names one column to predict wants no other; the usual ones are for who names none.
+
+        With ``resume`` the study that is there says what the other one is.
+        """
+        targets = "regression_target", "classification_target"
+        if not isinstance(given, Mapping) or given.get("resume") is not None:
+            return given
+        if sum(name in given for name in targets) != 1:
+            return given
+        return {**dict.fromkeys(targets, ""), **given}
 
     def contradictions(self) -> list[tuple[tuple[str, ...], str]]:
         """See :meth:`Settings.contradictions`."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from autoenc.engines.fit import Fit
 from autoenc.engines.split import Split
-from autoenc.engines.stacks.network import padded_shapes
+from autoenc.engines.stacks.shapes import padded_shapes
 from autoenc.models.grid import NetworkShape
 
 __all__ = ["Candidate", "divided", "kind_of", "stack_bytes"]

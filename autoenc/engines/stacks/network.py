@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,10 +18,11 @@ from torch.nn import functional
 from autoenc.engines.fit import State
 from autoenc.engines.recipe import Activation
 from autoenc.engines.stacks.padded_norm import PaddedNorm
+from autoenc.engines.stacks.shapes import Layer, layers_of, padded_shapes
 from autoenc.models.grid import LayerShape, NetworkShape
 from autoenc.models.network import NORM_EPS
 
-__all__ = ["Draw", "Layer", "StackNetwork", "by_model", "padded_shapes"]
+__all__ = ["Draw", "StackNetwork", "by_model"]
 
 Draw = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """Takes means and log variances; returns latent points."""
@@ -37,65 +37,6 @@ _ACTIVATIONS: dict[Activation, Callable[[torch.Tensor], torch.Tensor]] = {
     "silu": functional.silu,
     "tanh": torch.tanh,
 }
-
-
-class Layer(NamedTuple):
-    """A linear layer of a stack.
-
-    Attributes:
-        name: Prefix of its parameters, as a number.
-        n_in, n_out: Widths, the largest of any network.
-        hidden: Whether activation and dropout follow.
-        norm: Whether LayerNorm follows.
-        widths: True ``n_out`` of each network where they differ; None where they are equal.
-    """
-
-    name: str
-    n_in: int
-    n_out: int
-    hidden: bool
-    norm: bool
-    widths: tuple[int, ...] | None
-
-
-def _layers_of(networks: Sequence[NetworkShape]) -> list[Layer]:
-    """The layers of a stack; a variational one has room for means and log variances of its widest network."""
-    by_network = [network.layers() for network in networks]
-    middle = len(by_network[0]) // 2
-    latent_dim = max(network.latent_dim for network in networks)
-    layers = []
-    for i, same in enumerate(zip(*by_network, strict=True)):
-        n_out = max(layer.n_out for layer in same)
-        if i == middle - 1:
-            n_out = latent_dim * (2 if any(network.variational for network in networks) else 1)
-        n_in = latent_dim if i == middle else max(layer.n_in for layer in same)
-        widths = tuple(layer.n_out for layer in same)
-        hidden, norm = same[0].hidden, same[0].norm is not None
-        layers.append(Layer(str(i), n_in, n_out, hidden, norm, widths if len(set(widths)) > 1 else None))
-    return layers
-
-
-def padded_shapes(networks: Sequence[NetworkShape]) -> dict[str, tuple[int, ...]]:
-    """Return the parameters that a stack of these networks has for each of them, by name, with their shapes.
-
-    Weights are ``(n_in, n_out)``.
-    """
-    first, layers = networks[0], _layers_of(networks)
-    shapes: dict[str, tuple[int, ...]] = {}
-    if first.normalizes_input:
-        shapes |= {"input.gain": (first.input_dim,), "input.shift": (first.input_dim,)}
-    for layer in layers:
-        shapes[f"{layer.name}.weight"] = (layer.n_in, layer.n_out)
-        shapes[f"{layer.name}.bias"] = (layer.n_out,)
-        if layer.norm:
-            shapes |= {f"{layer.name}.gain": (layer.n_out,), f"{layer.name}.shift": (layer.n_out,)}
-    if any(network.input_mask for network in networks):
-        shapes["encoder mask"] = (first.input_dim, layers[0].n_out)
-    if any(network.linear_path for network in networks):
-        middle = len(layers) // 2
-        shapes["encoder line"] = (first.input_dim, layers[middle - 1].n_out)
-        shapes["decoder line"] = (layers[middle].n_in, first.input_dim)
-    return shapes
 
 
 def by_model(values: torch.Tensor, index: torch.Tensor | None) -> torch.Tensor:
@@ -122,7 +63,7 @@ class StackNetwork:
         self, networks: Sequence[NetworkShape], activation: Activation, device: torch.device,
         dtype: torch.dtype,
     ) -> None:  # fmt: skip
-        self.networks, self.layers = list(networks), _layers_of(networks)
+        self.networks, self.layers = list(networks), layers_of(networks)
         self.latent_dim = max(network.latent_dim for network in networks)
         self.variational = any(network.variational for network in networks)
         self.shapes = padded_shapes(networks)

@@ -15,7 +15,7 @@ from autoenc.report.beside import ensemble_lines, warm_start_lines
 from autoenc.report.finalists import finalist_lines
 from autoenc.report.results import SearchResults
 from autoenc.report.ties import not_compared, tie_lines
-from autoenc.report.words import percent
+from autoenc.report.words import percent, value_word
 from autoenc.searching.trials import TrialResult
 
 __all__ = ["answer_lines", "baselines_line", "compared_with_baseline", "worse_lines"]
@@ -33,13 +33,14 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
     if not results.ranked:
         return []
     selection, settings = results.selection, results.settings
+    value = value_word(settings.measure)
     best = selection.chosen
     spread = _spread(best)
     compared = compared_with_baseline(best.loss, results.baselines)
     lines = [f"{'best stack' if best is selection.best else 'chosen stack':<13} {best.trial.name}"]
     if best is not selection.best:
         lowest = selection.best
-        lines[0] += f" by {selection.rule}; {lowest.trial.name} has the lowest loss, {lowest.loss:.6f}"
+        lines[0] += f" by {selection.rule}; {lowest.trial.name} has the lowest {value}, {lowest.loss:.6f}"
     by_loss = settings.measure == "loss"
     if settings.folds:
         lines.append(f"{'fold loss' if by_loss else 'unexplained':<13} {best.loss:.6f}{spread}, {compared}")
@@ -72,7 +73,7 @@ def answer_lines(results: SearchResults, shard: bool = False) -> list[str]:
         names = [result.trial.name for result in judged.results]
         lines += finalist_lines(judged.standing.finalists(), names.__getitem__)
     lines += worse_lines(results)
-    lines += [*tie_lines(results), *map(_effect_line, results.effects)]
+    lines += [*tie_lines(results), *(_effect_line(effect, value) for effect in results.effects)]
     together = [] if shard else ensemble_lines(settings.ensemble, results.ensemble)
     return [*lines, *warm_start_lines(results), *together]
 
@@ -99,8 +100,9 @@ def _spread(best: TrialResult) -> str:
     return f" +- {error:.6f} over {' and '.join(counts)}"
 
 
-def _effect_line(effect: Effect) -> str:
-    text = f"{effect.factor} {effect.value} against {effect.against}: loss {100 * effect.difference:+.1f} %"
+def _effect_line(effect: Effect, word: str) -> str:
+    change = f"{word} {100 * effect.difference:+.1f} %"
+    text = f"{effect.factor} {effect.value} against {effect.against}: {change}"
     if effect.low is not None and effect.high is not None:
         text += f" (95 %: {100 * effect.low:+.1f} to {100 * effect.high:+.1f})"
     return f"{'effect':<13} {text} over {effect.n_pairs} pairs"

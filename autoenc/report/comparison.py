@@ -37,19 +37,21 @@ class SizeRow(NamedTuple):
 
 def comparison_lines(rows: list[SizeRow], at: int | None) -> list[str]:
     """Return a line for each latent size, and where the elbow is: ``rows[at]``, if there is one."""
-    lines = [
-        f"{'latent size':>11}  {'best stack':<20}  {'loss':>8}  {'PCA':>8}  {'linear':>8}  against the better"
-    ]
+    is_loss = "loss" in rows[0].measure
+    value, word = ("loss", "loss") if is_loss else ("unexpl.", "unexplained variance")
+    width = max(20, *(len(row.name) for row in rows))
+    columns = f"{value:>8}  {'PCA':>8}  {'linear':>8}  against the better"
+    lines = [f"{'latent size':>11}  {'best stack':<{width}}  {columns}"]
     for row in rows:
         share = "-" if row.above is None else f"{100 * row.above:+.0f} % ({_SHORT[row.better]})"
         by = "" if row.rule == "best" else f"  by {row.rule}"
         linear = "-" if row.linear is None else f"{row.linear:.6f}"
         losses = f"{row.loss:.6f}  {row.pca:.6f}  {linear:>8}  {share}"
-        lines.append(f"{row.latent_size:>11}  {row.name:<20}  {losses}{by}")
+        lines.append(f"{row.latent_size:>11}  {row.name:<{width}}  {losses}{by}")
     if at is None:
-        return [*lines, "", "no elbow: that takes at least three latent sizes with falling loss"]
+        return [*lines, "", f"no elbow: that takes at least three latent sizes with falling {word}"]
     size = rows[at].latent_size
-    return [*lines, "", f"elbow at latent size {size}: beyond it the loss falls more slowly"]
+    return [*lines, "", f"elbow at latent size {size}: beyond it the {word} falls more slowly"]
 
 
 def draw_comparison(rows: list[SizeRow], at: int | None) -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["duration_text", "first_of", "listed_values", "percent", "rounded"]
+__all__ = ["duration_text", "first_of", "listed_values", "percent", "rounded", "value_word"]
 
 
 def duration_text(seconds: float) -> str:
@@ -14,6 +14,11 @@ def duration_text(seconds: float) -> str:
     if seconds < 6000:
         return f"{seconds / 60:.1f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def value_word(measure: str) -> str:
+    """Return what trials are compared by: a loss, or the variance that they do not explain."""
+    return "loss" if measure == "loss" else "unexplained variance"
 
 
 def percent(share: float) -> str:

@@ -13,6 +13,7 @@ from autoenc.report.pictures import write_picture
 from autoenc.report.plots import complexity_plot, curves_plot, draw_complexity, draw_curves, loss_name
 from autoenc.report.results import SearchResults
 from autoenc.report.search_document import results_document
+from autoenc.report.words import value_word
 from autoenc.system.paths import OutputPaths, utf8, write_atomically
 from autoenc.system.strict_json import json_bytes
 
@@ -46,9 +47,9 @@ def write_reports(results: SearchResults, paths: OutputPaths, pictures: bool = T
         written += [("loss curves", paths.curves_png), ("size and loss", paths.complexity_png)]
     if results.effects:
         title = f"What the options change, latent size {results.settings.latent_size}"
-        write_picture(
-            paths.effects_png, draw_effects, results.effects, title, loss_name(results, final=False)
-        )
+        word = value_word(results.settings.measure)
+        name = loss_name(results, final=False) if word == "loss" else word
+        write_picture(paths.effects_png, draw_effects, results.effects, title, name)
         written.append(("effects", paths.effects_png))
     return written
 

@@ -28,6 +28,7 @@ from autoenc.searching.ready import make_ready
 from autoenc.searching.remote import remote_fits
 from autoenc.searching.signals import StopOnSignals
 from autoenc.searching.trials import Trial
+from autoenc.settings import RaceSettings
 from autoenc.system.paths import keep_aside
 from autoenc.trackers.feed import feed_of_fits
 from autoenc.workflows.cells import note_cells
@@ -175,7 +176,8 @@ def _report(
 
 def _tracked(job: SearchJob) -> TrackedRun:
     seeds = range(job.settings.seed, job.settings.seed + job.settings.seeds)
-    return TrackedRun(job.paths.folder, "search", job.settings, job.context.fingerprint, seeds)
+    command = "fit" if isinstance(job.settings, RaceSettings) else "search"
+    return TrackedRun(job.paths.folder, command, job.settings, job.context.fingerprint, seeds)
 
 
 def _conclude_run(

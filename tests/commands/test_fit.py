@@ -17,6 +17,7 @@ import pytest
 
 import autoenc
 from autoenc.report.fit_answer import enough_units, in_words
+from autoenc.report.page.content import content_of
 from autoenc.report.plots import complexity_plot, curves_plot
 from autoenc.searching.race import Race
 from autoenc.settings.fit import FitSettings, TableProfile
@@ -72,13 +73,33 @@ def test_more_budget_adds_to_what_is_known(call, csv, tmp_path) -> None:
     assert n_fits() > first + 1
 
 
-def test_analyze_shows_it(call, csv, tmp_path) -> None:
-    assert (
-        call("fit", csv, "--budget", 1.5, "--folds", 2, "--output_dir", tmp_path / "out", "--quiet").code == 0
-    )
-    answer = call("analyze", tmp_path / "out")
+def test_analyze_and_runs_show_it_as_what_it_is(call, csv, tmp_path) -> None:
+    out = tmp_path / "out"
+    fitted = call("fit", csv, "--budget", 1.5, "--folds", 2, "--latent_dim", 2, "--output_dir", out)
+    assert fitted.code == 0
+    answer = call("analyze", out)
     assert (answer.code, answer.err) == (0, "")
-    assert "PCA" in answer.out
+    said = fitted.out[fitted.out.index("chosen ") : fitted.out.index("\nresults ")]
+    assert said in answer.out
+    assert answer.out.startswith("stacks and recipes for latent size 2, judged by 2 folds\n")
+    assert "--seeds" not in answer.out
+    (line,) = call("runs", out).out.splitlines()[1:]
+    assert line.split()[3:5] == ["fit", "finished"]
+
+
+def test_what_is_compared_by_explained_variance_is_called_no_loss(call, csv, tmp_path) -> None:
+    grid = ["--hidden_dims_search", "4,8", "--max_layers", 1, "--epochs", 2, "--recipe", "plain"]
+    where = ["--latent_dim", 2, "--output_dir", tmp_path / "out"]
+    answer = call(
+        "search", "--data_path", csv, *grid, "--start", "random,pca", "--loss", "sparse,mse", *where
+    )
+    assert answer.code == 0
+    assert "start pca against random: unexplained variance " in answer.out
+    lines = call("analyze", tmp_path / "out").out.splitlines()
+    assert "parameter efficiency: no smaller stack has a lower unexplained variance than these" in lines
+    head, *rows = lines[lines.index("best configurations") + 1 :][:9]
+    assert head.split() == ["stack", "unexplained", "parameters", "time"]
+    assert {len(row) for row in rows[:8]} == {len(head)}  # all columns end where their heads do
 
 
 @pytest.mark.slow
@@ -176,6 +197,9 @@ def test_pictures_call_the_variance_that_is_left_no_loss() -> None:
     result = autoenc.fit(factors(), **QUICK)
     assert curves_plot(result).value_name == "unexplained variance"
     assert "\nunexplained 0." in complexity_plot(result).best_label
+    content = content_of(result)
+    assert (content.measure, content.measure_in_words) == ("loss", "unexplained variance")
+    assert ", whose unexplained variance is " in content.headline
 
 
 def test_a_result_says_itself_in_words() -> None:

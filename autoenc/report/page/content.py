@@ -17,7 +17,7 @@ from autoenc.report.notebook import parted
 from autoenc.report.page.headline import Kept, headline, kept_of
 from autoenc.report.page.model_rows import ModelRows, model_rows
 from autoenc.report.page.provenance import provenance_of
-from autoenc.report.words import percent
+from autoenc.report.words import percent, value_word
 from autoenc.settings.dialects import Dialect
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Content:
         rows: What the best model makes of rows; None where there are none.
         without_rows: Why not.
         kept: What it keeps, for a table of latent sizes; None where it has no size of its own.
+        by: What stacks are compared by, ``loss`` or ``explained`` variance.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Content:
     rows: ModelRows | None = None
     without_rows: str = ""
     kept: Kept | None = None
+    by: str = "loss"
 
     @property
     def words(self) -> frozenset[str]:
@@ -72,6 +74,11 @@ class Content:
     def measure(self) -> str | None:
         """The column of the table by which it is sorted."""
         return next((name for name in ("loss", "value") if name in self.table), None)
+
+    @property
+    def measure_in_words(self) -> str | None:
+        """What that column holds."""
+        return self.measure if self.by == "loss" else value_word(self.by)
 
 
 def content_of(results: Results, data: Any = None, folder: Path | None = None) -> Content:
@@ -89,7 +96,7 @@ def content_of(results: Results, data: Any = None, folder: Path | None = None) -
     return Content(
         results._title(), headline(results), [parted(line) for line in results._answer()], shown,
         _curves(results), made.options, {**_profile(rows), **made.environment}, made.command, rows, why,
-        kept_of(results),
+        kept_of(results), getattr(getattr(results, "settings", None), "measure", "loss"),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from autoenc.report.fit_answer import layers_in_words, n_as_good
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import StudyResults, TuneResults
-from autoenc.report.words import percent
+from autoenc.report.words import percent, value_word
 from autoenc.settings import RaceSettings
 
 if TYPE_CHECKING:
@@ -87,18 +87,18 @@ def _next_lines(results: SearchResults) -> list[str]:
     other = next((result for result in results.ranked if result.trial != chosen.trial), None)
     if other is None:
         return []
-    name = other.trial.name
+    name, word = other.trial.name, value_word(results.settings.measure)
     if isinstance(results.settings, RaceSettings):
         is_same = layers_in_words(other.trial) == layers_in_words(chosen.trial)
         name = "another recipe of the same layers" if is_same else layers_in_words(other.trial)
-    return [f"Next is {name}{_behind(chosen.loss, other.loss)}."]
+    return [f"Next is {name}{_behind(chosen.loss, other.loss, word)}."]
 
 
-def _behind(kept: float, other: float) -> str:
+def _behind(kept: float, other: float, word: str) -> str:
     if kept <= 0:
         return ""
     behind = other / kept - 1
-    return f", whose loss is {percent(abs(behind))} {'higher' if behind >= 0 else 'lower'}"
+    return f", whose {word} is {percent(abs(behind))} {'higher' if behind >= 0 else 'lower'}"
 
 
 def _how_sure(results: SearchResults) -> str:

@@ -36,21 +36,21 @@
       const every = curves.flatMap(({ losses }) => losses);
       Plotly.newPlot(place, lines, layout("epoch", measure, { xaxis: whole("epoch", lines.flatMap(({ x }) => x)), yaxis: axis(measure, spread(every)) }), config);
     },
-    history(place, { history, measure }) {
+    history(place, { history, value }) {
       let lowest = Infinity;
       const best = history.values.map((value) => (lowest = Math.min(lowest, value)));
       Plotly.newPlot(place, [
         { x: history.trials, y: history.values, text: history.names, mode: "markers", name: "trial",
           hovertemplate: "trial %{x}: %{y}<br>%{text}<extra></extra>" },
         { x: history.trials, y: best, mode: "lines", line: { shape: "hv" }, name: "lowest so far", hoverinfo: "skip" },
-      ], layout("trial", measure, { xaxis: whole("trial", history.trials), yaxis: axis(measure, spread(history.values)) }), config);
+      ], layout("trial", value, { xaxis: whole("trial", history.trials), yaxis: axis(value, spread(history.values)) }), config);
     },
-    sizes(place, { sizes, measure }) {
+    sizes(place, { sizes, value }) {
       Plotly.newPlot(place, [{
         x: sizes.parameters, y: sizes.losses, text: sizes.names, mode: "markers",
         hovertemplate: "%{text}<br>%{x:,} parameters: %{y}<extra></extra>",
-      }], layout("parameters", measure, {
-        xaxis: across("parameters", spread(sizes.parameters)), yaxis: axis(measure, spread(sizes.losses)),
+      }], layout("parameters", value, {
+        xaxis: across("parameters", spread(sizes.parameters)), yaxis: axis(value, spread(sizes.losses)),
       }), config);
     },
     latent(place, { latent }) {

@@ -74,7 +74,7 @@ def _text(name: str) -> str:
 def _drawn(content: Content) -> dict[str, Any]:
     """Return what the script draws; texts are escaped for Plotly, which takes some HTML for markup."""
     table, measure, rows = content.table, content.measure, content.rows
-    pictures: dict[str, Any] = {"measure": measure}
+    pictures: dict[str, Any] = {"measure": measure, "value": content.measure_in_words}
     if measure is not None and "parameters" in table and "stack" in table:
         done = table[table[measure].notna() & table["parameters"].notna()]
         pictures["sizes"] = {

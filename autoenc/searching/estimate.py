@@ -19,7 +19,7 @@ __all__ = ["estimate_seconds"]
 _ROWS = 4000  # of a large table, enough to time an epoch
 _SECONDS = 0.25  # for each measured fit
 _PROBES = 4
-_ROWS_TOGETHER = 1000  # of a large table, where many fits train at once
+_ROWS_TOGETHER, _STEPS_TOGETHER = 1000, 4  # at least, of a large table where many fits train at once
 
 
 def estimate_seconds(
@@ -79,13 +79,15 @@ def _seconds_of(fit: Fit, split: Split, engine: Engine, jobs: int) -> float:
 def _seconds_together(fits: Sequence[Fit], split_of: Callable[[Fit], Split], engine: Engine) -> float:
     """Return time of all fits by an engine that trains many at once.
 
-    As many as it takes train for two epochs more than for one, and the rest takes as long for its work.
+    As many as it takes train for one epoch and for three; all take as long for their work, and as long to
+    begin and end for their number.
     """
     chosen = [_cold(fits[i]) for i in spread(len(fits), engine.n_at_once)]
+    n_rows = max(_ROWS_TOGETHER, _STEPS_TOGETHER * max(fit.recipe.batch_size for fit in chosen))
     samples: dict[tuple[str, str], Split] = {}
     for fit in chosen:
         split = split_of(fit)
-        shorter = replace(split, train=split.train[:_ROWS_TOGETHER], test=split.test[: _ROWS_TOGETHER // 4])
+        shorter = replace(split, train=split.train[:n_rows], test=split.test[: n_rows // 4])
         samples.setdefault(_data_of(fit), shorter)
     engine.prepare()
 
@@ -101,8 +103,10 @@ def _seconds_together(fits: Sequence[Fit], split_of: Callable[[Fit], Split], eng
 
     once = train(1)
     per_epoch = max(train(3) - once, 0.0) / 2
+    around = max(once - per_epoch, 0.0)
     measured = sum(fit_work(fit, samples[_data_of(fit)]) / fit.recipe.last_epoch for fit in chosen)
-    return per_epoch * sum(map(FitWork(split_of).of, fits)) / measured
+    n_epochs = sum(map(FitWork(split_of).of, fits)) / measured
+    return around * len(fits) / len(chosen) + per_epoch * n_epochs
 
 
 def _data_of(fit: Fit) -> tuple[str, str]:

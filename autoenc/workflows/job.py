@@ -12,7 +12,7 @@ from optuna.storages import BaseStorage
 from autoenc.data.division import HOLDOUT, Division
 from autoenc.data.read import ReadTable
 from autoenc.data.table import Table
-from autoenc.engines import Engine, Fit
+from autoenc.engines import Engine, Fit, Outcome
 from autoenc.engines.calibration import Calibrating
 from autoenc.engines.remembering import Remembering
 from autoenc.engines.warm import WarmStarting
@@ -22,9 +22,10 @@ from autoenc.record.fits import FitRecord, records_in
 from autoenc.record.identity import Context
 from autoenc.record.single_precision import as_recorded, holds_in_journal
 from autoenc.record.storage import is_there, journal_path, open_storage
-from autoenc.searching.choice import Estimate, candidates, fastest
+from autoenc.searching.choice import Estimate, choose, is_open, taken
 from autoenc.searching.inputs import context_of, prepare_inputs, table_warnings
 from autoenc.searching.shards import partition
+from autoenc.searching.strategies import make_strategy, planned_fits
 from autoenc.searching.trials import Trial, trained_trials_of, trials_of
 from autoenc.settings import SearchSettings
 from autoenc.settings.shards import parse_shard
@@ -112,17 +113,26 @@ class SearchJob:
             return Remembering(Calibrating(self.engine, self.division.split_of))
         return Remembering(WarmStarting(self.engine, self.settings.max_layers))
 
+    @property
+    def is_engine_open(self) -> bool:
+        """Whether a calibration says what trains; workers elsewhere have devices of their own."""
+        settings = self.settings
+        return settings.scheduler is None and is_open(self.engine, settings.engine, settings.device)
+
     def choose_engine(self) -> list[Estimate]:
         """Take the engine that is fastest for this table and grid, where the options leave it open.
 
         Returns:
-            What each engine would take; nothing where there was no choice.
+            What was measured, the engine's time first that would train otherwise; nothing where there was
+            no choice.
         """
-        settings = self.settings
-        engines = candidates(self.engine, settings.engine, settings.device)
-        if settings.scheduler is not None:  # workers elsewhere have devices of their own
-            engines = engines[:1]
-        self.engine, measured = fastest(engines, self.fits, self.division.split_of, settings.jobs)
+        if not self.is_engine_open or not self.fits:
+            return []
+        done = self.done()
+        pending = [fit for fit in self.planned(done) if fit not in done]
+        measured = choose(self.engine, pending, self.division.split_of, self.settings.jobs)
+        if measured:
+            self.engine = taken(measured).engine
         return measured
 
     @cached_property
@@ -198,6 +208,24 @@ class SearchJob:
             return []
         self.opened = open_storage(self.settings.storage or journal, read_only=True)
         return [record for record in records_in(self.opened) if record.context == self.context]
+
+    def done(self) -> dict[Fit, Outcome]:
+        """Return fits that the record holds and that would not be tried again."""
+        retried = self.settings.retry_failed
+        return {
+            fit: outcome
+            for record in self.recorded()
+            for fit, outcome in record.outcomes().items()
+            if not (retried and outcome.failure)
+        }
+
+    def planned(self, done: dict[Fit, Outcome]) -> list[Fit]:
+        """Return what would be trained in all, as far as that is known.
+
+        Args:
+            done: See :meth:`done`.
+        """
+        return self.fits if self.shard else planned_fits(make_strategy(self.settings), done)
 
     def warnings(self) -> list[str]:
         """Return what was left out of the table or the loss, or looks odd; a sentence each."""

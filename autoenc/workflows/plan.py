@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autoenc.engines import Engine, Fit, Outcome, make_engine
+from autoenc.engines import Engine, Fit, make_engine
 from autoenc.report.words import duration_text, listed_values
-from autoenc.searching.choice import Estimate, candidates, estimates
+from autoenc.searching.choice import Estimate, estimate_on_gpu, estimates, has_gpu, taken
 from autoenc.searching.finalists import check_repeats, n_judgements, plan_line
 from autoenc.searching.memory import estimate_bytes, memory_text
-from autoenc.searching.strategies import make_strategy, planned_fits
 from autoenc.system.text import counted, say
 from autoenc.workflows.job import SearchJob
 
@@ -63,8 +62,8 @@ def dry_run(job: SearchJob) -> int:
     """Print the plan with sizes, memory and an estimate of the time; train nothing, write nothing."""
     settings, input_dim = job.settings, len(job.table.columns)
     check_repeats(job.division, settings.folds, settings.finalists)
-    done = _recorded(job)
-    fits = job.fits if job.shard else planned_fits(make_strategy(settings), done)
+    done = job.done()
+    fits = job.planned(done)
     pending = [fit for fit in fits if fit not in done]
     sizes = [fit.network(input_dim).count_parameters() for fit in fits]
     say(*plan(job, len(fits) - len(pending), len(fits)))
@@ -78,38 +77,45 @@ def dry_run(job: SearchJob) -> int:
         n_recorded=len(fits),
     )  # fmt: skip
     say(f"memory {memory_text(n_bytes)}")
-    engines = candidates(job.engine, settings.engine, settings.device)
-    if job.engine.name.startswith("stacked"):
-        engines.append(make_engine("native"))
-    measured = estimates(engines, pending, job.division.split_of, settings.jobs)
+    measured = _estimates(job, pending)
     n_again = n_judgements(min(settings.finalists, len(job.trials))) * len(job.trials[0].fits)
     rounds = 1 + n_again / max(len(pending), 1)
-    measured = [Estimate(engine, rounds * seconds) for engine, seconds in measured]
-    seconds = measured[0].seconds
-    if settings.engine == "auto":
-        seconds = min(one.seconds for one in measured)
+    measured = [one._replace(seconds=rounds * one.seconds) for one in measured]
     if len(measured) > 1:
-        say(*(f"engine {_place(engine)} would take about {duration_text(own)}" for engine, own in measured))
+        say(*map(_would_take, measured))
+    seconds = (taken(measured) if job.is_engine_open else measured[0]).seconds
     say(f"training will take about {duration_text(seconds)} on this machine")
     return 0
 
 
+def _estimates(job: SearchJob, pending: Sequence[Fit]) -> list[Estimate]:
+    """The time of the search by its engine, and by the other one that there is, if any."""
+    measured = estimates([job.engine], pending, job.division.split_of, job.settings.jobs)
+    if job.engine.name.startswith("stacked"):
+        native = make_engine("native", n_cores=job.settings.jobs)
+        measured += estimates([native], pending, job.division.split_of, job.settings.jobs)
+    elif pending and job.is_engine_open and has_gpu():
+        measured.append(estimate_on_gpu(pending, job.division.split_of, job.settings.jobs))
+    return measured
+
+
+def _would_take(one: Estimate) -> str:
+    if one.problem:
+        return f"engine {_place(one.engine)} cannot train this: {one.problem}"
+    return f"engine {_place(one.engine)} would take about {duration_text(one.seconds)}"
+
+
 def choice_lines(engine: Engine, measured: Sequence[Estimate]) -> list[str]:
     """Return which engine was chosen and why."""
+    if len(measured) == 1:
+        seconds = duration_text(measured[0].seconds)
+        return [f"engine {_place(engine)} takes about {seconds}, less than a GPU takes to get ready"]
     times = ", ".join(f"{_place(one.engine)} about {duration_text(one.seconds)}" for one in measured)
+    problems = [f"{_place(one.engine)} cannot train this: {one.problem}" for one in measured if one.problem]
+    if problems:
+        return [f"engine {_place(engine)} trains; {problem}" for problem in problems]
     return [f"engine {_place(engine)} is the fastest here: a short calibration says {times}"]
 
 
 def _place(engine: Engine) -> str:
     return f"{engine.name} on {engine.device}"
-
-
-def _recorded(job: SearchJob) -> dict[Fit, Outcome]:
-    """Return fits that the record holds and that would not be tried again."""
-    retried = job.settings.retry_failed
-    return {
-        fit: outcome
-        for record in job.recorded()
-        for fit, outcome in record.outcomes().items()
-        if not (retried and outcome.failure)
-    }

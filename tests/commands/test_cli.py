@@ -200,21 +200,78 @@ def test_cuda_where_there_is_none(call, results, table_csv, monkeypatch):
     assert problem == "--device cuda: no CUDA device is available here; use --device cpu"
 
 
-def test_the_faster_engine_trains_where_there_is_a_choice(call, tmp_path, table_csv, monkeypatch):
+@pytest.fixture
+def gpu(monkeypatch):
+    """A GPU, as far as a search sees: the stacked engine on the CPU, and how long each engine would take."""
     from autoenc.engines import make_engine
     from autoenc.searching import choice
 
+    seconds = {"native": 84, "stacked": 82}
+    monkeypatch.setattr(choice, "may_have_gpu", lambda: True)
     monkeypatch.setattr(choice, "has_gpu", lambda: True)
+    monkeypatch.setattr("autoenc.workflows.plan.has_gpu", lambda: True)
     monkeypatch.setattr(choice, "make_engine", lambda name, device: make_engine(name, "cpu"))
-    monkeypatch.setattr(choice, "estimate_seconds", lambda fits, split_of, engine, jobs: 9 - len(engine.name))
-    options = ("--data_path", table_csv, "--hidden_dims_search", "4", "--epochs", 1)
-    answer = call("search", *options, "--output_dir", tmp_path)
+    monkeypatch.setattr(choice, "estimate_seconds", lambda fits, split_of, engine, jobs: seconds[engine.name])
+    return seconds
+
+
+SMALL = ("--hidden_dims_search", "4", "--epochs", 1)
+
+
+def test_the_faster_engine_trains_where_there_is_a_choice(call, tmp_path, table_csv, gpu):
+    answer = call("search", "--data_path", table_csv, *SMALL, "--output_dir", tmp_path)
     assert (
-        "engine stacked on cpu is the fastest here: a short calibration says native on cpu about"
-        in answer.out
+        "engine stacked on cpu is the fastest here: a short calibration says native on cpu about 84.0 s, "
+        "stacked on cpu about 82.0 s" in answer.out
     )
     assert "engine stacked, up to 64 fits at once on cpu" in answer.out
     assert '"engine":"stacked"' in (tmp_path / "study.journal").read_text()
+
+
+def test_a_short_search_needs_no_gpu(call, tmp_path, table_csv, gpu):
+    gpu["native"] = 3
+    answer = call("search", "--data_path", table_csv, *SMALL, "--output_dir", tmp_path)
+    assert "engine native on cpu takes about 3.0 s, less than a GPU takes to get ready" in answer.out
+    dry = call("search", "--data_path", table_csv, *SMALL, "--fresh", "--dry_run", "--output_dir", tmp_path)
+    assert "engine stacked on cpu would take about 82.0 s" in dry.out
+    assert "training will take about 3.0 s" in dry.out
+
+
+def test_what_is_recorded_is_not_measured(call, tmp_path, table_csv, gpu, monkeypatch):
+    from autoenc.searching import choice
+
+    options = ("search", "--data_path", table_csv, *SMALL, "--output_dir", tmp_path)
+    measured = []
+    monkeypatch.setattr(choice, "estimate_seconds", lambda fits, *_: measured.append(len(fits)) or 1)
+    call(*options)
+    call(*options)
+    call(*options, "--max_layers", 4)
+    assert measured == [3, 1], "of three fits, none, one"
+
+
+def test_where_a_gpu_cannot_train_the_cpu_does(call, tmp_path, table_csv, gpu, monkeypatch):
+    from autoenc.searching import choice
+
+    def estimate(fits, split_of, engine, jobs):
+        if engine.name == "stacked":
+            raise RuntimeError("CUDA error: no kernel image is available for execution on the device")
+        return 90
+
+    monkeypatch.setattr(choice, "estimate_seconds", estimate)
+    problem = "stacked on cpu cannot train this: CUDA error: no kernel image is available"
+    answer = call("search", "--data_path", table_csv, *SMALL, "--output_dir", tmp_path)
+    assert answer.code == 0
+    assert f"engine native on cpu trains; {problem}" in answer.out
+    dry = call("search", "--data_path", table_csv, *SMALL, "--fresh", "--dry_run", "--output_dir", tmp_path)
+    assert f"engine {problem}" in dry.out
+    assert "training will take about 90.0 s" in dry.out
+
+
+def test_workers_elsewhere_have_devices_of_their_own(call, tmp_path, table_csv, gpu):
+    options = ("--data_path", table_csv, *SMALL, "--scheduler", "tcp://localhost:1", "--output_dir", tmp_path)
+    dry = call("search", *options, "--dry_run")
+    assert "stacked" not in dry.out
+    assert "training will take about 84.0 s" in dry.out
 
 
 def test_the_stacked_engine_trains_a_search_and_says_that_a_cpu_is_not_its_place(call, tmp_path, table_csv):

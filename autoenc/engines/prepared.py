@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -24,6 +25,8 @@ class Prepared(ABC):
     _trouble: ClassVar[str] = "the training cannot be prepared"
     """What is said where that fails."""
     _is_prepared = False
+    _preparing: ClassVar[threading.Lock] = threading.Lock()
+    """Held by the thread that does; others, which may come while it does, wait for it."""
 
     def prepare(self) -> None:
         """Compile or load what fits need, which takes seconds or a moment.
@@ -34,9 +37,12 @@ class Prepared(ABC):
         if self._is_prepared:
             return
         split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
-        with blamed_on_machine(self._trouble):
-            self._first_fit(Request(split, Fit((1,), 1, self._first_recipe)))
-        self._is_prepared = True
+        with self._preparing:
+            if self._is_prepared:
+                return
+            with blamed_on_machine(self._trouble):
+                self._first_fit(Request(split, Fit((1,), 1, self._first_recipe)))
+            self._is_prepared = True
 
     def _first_fit(self, request: Request) -> None:
         self._fit(request, StopFlag())

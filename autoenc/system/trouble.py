@@ -18,6 +18,7 @@ _MEMORY = (
     "memory allocation",
     "bad_alloc",
 )
+_DEVICE = ("cuda error", "cuda driver error", "cuda unknown error", "no cuda gpus", "hip error")
 _THREADS = ("can't start new thread", "cannot start new thread", "failed to start thread")
 
 _RUN_OUT = ("out of memory", "no further thread")
@@ -33,7 +34,7 @@ class MachineError(RuntimeError):
 def trouble(error: BaseException) -> str | None:
     """Say what the machine could not do; None for an error that has another reason.
 
-    This is the one place where a failure of the machine (memory, disk, file descriptors, threads) is
+    This is the one place where a failure of the machine (memory, disk, file descriptors, threads, GPU) is
     distinguished from one of a training: the latter is a result and recorded, the former ends the
     search, which can be resumed.
 
@@ -61,6 +62,8 @@ def _reason(error: BaseException) -> str | None:
                 return f"out of memory ({text.splitlines()[0]})"
             if any(words in lower for words in _THREADS):
                 return f"no further thread can be started ({text.splitlines()[0]})"
+            if lower.startswith(_DEVICE):
+                return f"the GPU failed ({text.splitlines()[0]})"
     return None
 
 

@@ -27,6 +27,9 @@ MACHINES = [
     RuntimeError("can't start new thread"),
     RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
     RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+    RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be ..."),
+    RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemmStridedBatched`"),
+    RuntimeError("No CUDA GPUs are available"),
     ImportError("libgomp.so.1: failed to map segment from shared object"),
     MachineError("the training cannot be compiled"),
 ]

@@ -38,10 +38,9 @@ class Prepared(ABC):
             return
         split = Split(np.ones((2, 1), np.float32), np.array([0]), np.array([1]))
         with self._preparing:
-            if self._is_prepared:
-                return
-            with blamed_on_machine(self._trouble):
-                self._first_fit(Request(split, Fit((1,), 1, self._first_recipe)))
+            if not self._is_prepared:
+                with blamed_on_machine(self._trouble):
+                    self._first_fit(Request(split, Fit((1,), 1, self._first_recipe)))
             self._is_prepared = True
 
     def _first_fit(self, request: Request) -> None:

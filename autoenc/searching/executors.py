@@ -17,6 +17,7 @@ from autoenc.system.trouble import MachineError, require_room, trouble
 __all__ = ["Here", "Threads", "failure_of", "train_one"]
 
 _THREAD_BYTES = 16 * 2**20  # its stack and some work space, without which a thread does not begin
+_WAITING_BYTES = 2**20  # of one that waits for an engine that trains for many
 
 
 class Threads(Generic[U, O]):
@@ -28,12 +29,18 @@ class Threads(Generic[U, O]):
         objective: What says how a unit is measured.
         n_threads: Units at once.
         stop: Given to what measures, which looks at it between batches of rows.
+        n_working: Units at once that are measured in threads of their own, where others wait for an engine
+            that trains for all; by default all.
     """
 
-    def __init__(self, objective: Objective[U, O], n_threads: int, stop: StopFlag) -> None:
+    def __init__(
+        self, objective: Objective[U, O], n_threads: int, stop: StopFlag, n_working: int | None = None
+    ) -> None:
         self._objective, self._n_threads, self._stop = objective, n_threads, stop
         self._threads: list[threading.Thread] = []
-        require_room(n_threads * _THREAD_BYTES, f"training in {n_threads} threads")
+        n_working = n_threads if n_working is None else min(n_working, n_threads)
+        room = n_working * _THREAD_BYTES + (n_threads - n_working) * _WAITING_BYTES
+        require_room(room, f"training in {n_threads} threads")
         self._pool = ThreadPoolExecutor(
             n_threads, initializer=lambda: self._threads.append(threading.current_thread())
         )

@@ -15,9 +15,8 @@ from optuna.trial import TrialState
 from autoenc.engines import Fit, Outcome, StopFlag
 from autoenc.record.fits import FitRecord
 from autoenc.record.record import Record
-from autoenc.searching.executors import Threads
 from autoenc.searching.finalists import judge_again
-from autoenc.searching.fits import FitExecutor, FitObjective, FitTrial, run_fits
+from autoenc.searching.fits import FitExecutor, FitObjective, FitTrial, run_fits, threads_of
 from autoenc.searching.loop import End, run
 from autoenc.searching.studies import Prepared, StudyTrials
 from autoenc.searching.trials import Trial, TrialResult
@@ -52,13 +51,11 @@ def run_tuning(
         cluster: Where fits are trained; None for threads of this process.
         deadline_s: When no trial begins any more, on :func:`time.monotonic`.
     """
-    jobs, n_at_once = job.settings.jobs, job.engine.n_at_once
+    engine, jobs = job.engine, job.settings.jobs
     # A trial that fails in one fold needs no others, so here they come one by one; a cluster takes them all,
     # and so does an engine that trains them together.
-    objective = TuneObjective(job.engine, job.division.split_of, inf if cluster or n_at_once else 1)
-    with (
-        nullcontext(cluster) if cluster else closing(Threads(objective, n_at_once or jobs, stop)) as executor
-    ):
+    objective = TuneObjective(engine, job.division.split_of, inf if cluster or engine.n_at_once else 1)
+    with nullcontext(cluster) if cluster else closing(threads_of(objective, engine, jobs, stop)) as executor:
         trials = _Trials(job, record, fits, on_end, asking, stop, deadline_s)
         run(trials, objective, executor, stop, jobs)
 

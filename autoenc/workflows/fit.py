@@ -19,8 +19,10 @@ from autoenc.engines.calibration import hardly_varies
 from autoenc.report import SearchResults
 from autoenc.report.fit_answer import enough_units
 from autoenc.report.words import percent
-from autoenc.searching.fits import run_in_time
+from autoenc.searching.fits import FitWork
+from autoenc.searching.in_time import run_in_time
 from autoenc.searching.inputs import prepare_inputs, table_warnings
+from autoenc.searching.pace import Pace
 from autoenc.searching.race import Race
 from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import FitSettings, RaceSettings
@@ -157,7 +159,9 @@ def chosen_size(results: Sequence[SearchResults]) -> SearchResults:
 def _race(job: FitJob, training: Training) -> None:
     """Train what the race proposes while there is time."""
     results, record = training.results, training.record
-    clock = _Clock(job, results)
+    shares = training.cluster is None and job.engine.n_at_once > 0
+    pace = Pace(FitWork(job.division.split_of), shares)
+    clock = _Clock(job, results, pace)
     with training.screen.bar("fit", None, len(results.outcomes)) as shown:
 
         def done(fit: Fit, outcome: Outcome) -> None:
@@ -175,15 +179,15 @@ def _race(job: FitJob, training: Training) -> None:
 
         run_in_time(
             wanted, job.division.split_of, job.trainer, job.settings.jobs, done, clock.allows,
-            training.signals.flag, training.cluster,
+            pace, training.signals.flag, training.cluster,
         )  # fmt: skip
 
 
 class _Clock:
     """Says what can still be begun within the budget, so that the choice can be trained at the end, too."""
 
-    def __init__(self, job: FitJob, results: SearchResults) -> None:
-        self._results = results
+    def __init__(self, job: FitJob, results: SearchResults, pace: Pace) -> None:
+        self._results, self._pace = results, pace
         profile = job.settings.profile
         self._is_large = profile.is_large
         # Of small tables the fits on folds that calibrate are those that were compared.
@@ -208,8 +212,13 @@ class _Clock:
     def left(self) -> float:
         """Return seconds left, without those that the last training needs."""
         best = self.best()
-        last = 0.0 if best is None else self._seconds_of_last(best.seconds / len(best.outcomes))
+        last = 0.0 if best is None else self._seconds_of_last(self._seconds_alone(best))
         return max(0.0, self._end - time.monotonic() - last)
+
+    def _seconds_alone(self, best: TrialResult) -> float:
+        """Return how long a fit of a trial takes with nothing beside it."""
+        each = best.seconds / len(best.outcomes)
+        return max(each, self._pace.seconds(best.trial.fits[:1])) if self._pace.shares else each
 
     def _seconds_of_last(self, seconds: float) -> float:
         """Return how long the last training of a candidate takes whose fits on folds take so many seconds.

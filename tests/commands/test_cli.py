@@ -258,7 +258,7 @@ def test_where_a_gpu_cannot_train_the_cpu_does(call, tmp_path, table_csv, gpu, m
         return 90
 
     monkeypatch.setattr(choice, "estimate_seconds", estimate)
-    problem = "stacked on cpu cannot train this: CUDA error: no kernel image is available"
+    problem = "stacked on cpu cannot train this: the GPU failed (CUDA error: no kernel image is available"
     answer = call("search", "--data_path", table_csv, *SMALL, "--output_dir", tmp_path)
     assert answer.code == 0
     assert f"engine native on cpu trains; {problem}" in answer.out

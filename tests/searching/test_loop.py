@@ -269,3 +269,13 @@ class TestRecordingTogether:
             looped(trials, MadeUp(), record=full)
         assert trials.added == []
         assert len(calls) == 1 + (len(calls[0]) < 3)
+
+
+def test_threads_that_only_wait_ask_for_little_memory(monkeypatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("autoenc.searching.executors.require_room", lambda n_bytes, _: asked.append(n_bytes))
+    for n_working in (None, 2, 600):
+        Threads(MadeUp(1), 512, StopFlag(), n_working).close()
+    every, waiting, most = asked
+    assert every == most > 4 * 2**30
+    assert waiting < 2**30, "as for an engine that trains for all of them"

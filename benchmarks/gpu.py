@@ -2,10 +2,11 @@
 
     python benchmarks/gpu.py [--device cuda] [--cases a,b,c,d] [--loop_fits N] [--compiled]
 
-For each case: the stacked engine; a PyTorch loop that trains one model after the other on the same device,
-also compiled by ``torch.compile``; the native engine on all cores; and the share of the device's measured
-float32 rate of matrix products that the stacked engine reaches. Of the sides that take long some fits are
-timed, spread over the grid, and the others taken to last as long for each step (loops) or multiply-add.
+For each case: the stacked engine, on a GPU also with products rounded to TF32; a PyTorch loop that trains
+one model after the other on the same device, also compiled by ``torch.compile``; the native engine on all
+cores; and the share of the device's measured float32 rate of matrix products that the stacked engine reaches.
+Of the sides that take long some fits are timed, spread over the grid, and the others taken to last as long
+for each step (loops) or multiply-add.
 Without a GPU all cases run at a reduced size, to show that they run; their figures mean nothing for a GPU.
 """
 
@@ -188,6 +189,8 @@ def measure(case: Case, device: str, n_loop_fits: int, compiled: bool, rate: flo
     of_chosen = float(np.mean([loss for fit, loss in zip(case.fits, losses, strict=True) if fit in chosen]))
     loop_s, loop_loss = loop_seconds(case, chosen, device, False)
     sides = {"stacked engine": seconds, f"PyTorch loop, from {len(chosen)} fits": loop_s}
+    if device != "cpu":
+        sides["stacked engine, TF32"] = stacked_seconds(case, make_engine("stacked_tf32", device), device)[0]
     if compiled:
         sides[f"it compiled, from {len(chosen)} fits"] = loop_seconds(case, chosen, device, True)[0]
     sides[f"native engine, {available_cores()} cores, from {len(chosen)} fits"] = native_seconds(case, chosen)

@@ -28,18 +28,23 @@ class Remote(NamedTuple, Generic[U, O]):
     measure: Callable[[Any, U, Watch | None], O]
 
 
-def remote_fits(engine: Engine, split: Callable[..., Split]) -> Remote[Fit, Outcome]:
+def remote_fits(
+    engine: Engine, split: Callable[..., Split], device: str | None = None
+) -> Remote[Fit, Outcome]:
     """Return fits, trained by the kind of engine that is named here, in its usual precision.
 
     Args:
         engine: Of the kind that trains.
         split: The data of a fold, by its name, and of a kind of scaling, where a fit names one.
+        device: Where each worker trains, ``auto`` for a GPU if it has one; by default where ``engine`` does.
     """
 
     def name(fit: Fit) -> str:
         return f"{fit.fold} {fit.recipe.scaling}".rstrip()
 
-    return Remote(name, lambda name: split(*name.split(" ")), partial(_train, engine.name, engine.device))
+    return Remote(
+        name, lambda name: split(*name.split(" ")), partial(_train, engine.name, device or engine.device)
+    )
 
 
 def _train(name: Any, device: Any, split: Split, fit: Fit, watch: Watch | None) -> Outcome:

@@ -71,13 +71,15 @@ class FitJob(SearchJob):
 
     def plan(self, n_done: int) -> list[str]:
         """Return what it will do, a sentence each."""
+        from autoenc.workflows.plan import at_once
+
         settings, table = self.settings, self.table
         return [
             f"stacks and recipes for latent size {settings.latent_size}, within "
             f"{settings.budget * self.share:.0f} s, judged by {settings.folds} folds",
             f"{table.path}: {len(table.values):,} rows x {len(table.columns)} columns, "
             f"{self.n_train:,} to train on, {self.n_test:,} to measure the choice once",
-            f"engine {self.engine.name}, {settings.jobs} core{'s' if settings.jobs > 1 else ''}",
+            f"engine {self.engine.name}, {at_once(self)}",
         ]
 
     def warnings(self) -> list[str]:

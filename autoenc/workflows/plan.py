@@ -12,7 +12,7 @@ from autoenc.searching.memory import estimate_bytes, memory_text
 from autoenc.system.text import counted, say
 from autoenc.workflows.job import SearchJob
 
-__all__ = ["choice_lines", "dry_run", "plan"]
+__all__ = ["at_once", "choice_lines", "dry_run", "plan"]
 
 
 def plan(job: SearchJob, n_done: int, n_fits: int | None = None) -> list[str]:
@@ -26,7 +26,6 @@ def plan(job: SearchJob, n_done: int, n_fits: int | None = None) -> list[str]:
     settings, table = job.settings, job.table
     widths = ",".join(map(str, sorted(settings.hidden_dims_search)))
     part = f" (shard {job.shard[0]} of {job.shard[1]})" if job.shard else ""
-    cores = f"{settings.jobs} core{'s' if settings.jobs > 1 else ''}"
     lines = [
         f"{_count(job)} of {widths}, up to {counted(settings.max_layers, 'layer')}, "
         f"latent size {settings.latent_size}, {listed_values(settings.epochs, 'epoch')}",
@@ -43,13 +42,18 @@ def plan(job: SearchJob, n_done: int, n_fits: int | None = None) -> list[str]:
     if settings.warm_start:
         n_warm = sum(fit.recipe.warm_start for fit in job.fits)
         lines.append(f"{n_warm:,} of the fits start from the trained stack that they extend")
-    if job.engine.n_at_once:
-        cores = f"up to {job.engine.n_at_once} fits at once on {job.engine.device}"
-    where = f"the Dask cluster at {settings.scheduler}" if settings.scheduler else cores
+    where = f"the Dask cluster at {settings.scheduler}" if settings.scheduler else at_once(job)
     lines.append(f"engine {job.engine.name}, {where}")
     if n_done:
         lines.append(f"{n_done:,} of {n_fits or len(job.fits):,} already trained")
     return lines
+
+
+def at_once(job: SearchJob) -> str:
+    """Return on how many cores it trains, or how many fits together."""
+    if job.engine.n_at_once:
+        return f"up to {job.engine.n_at_once} fits at once on {job.engine.device}"
+    return counted(job.settings.jobs, "core")
 
 
 def _count(job: SearchJob) -> str:

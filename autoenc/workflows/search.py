@@ -95,8 +95,9 @@ def run_search(job: SearchJob, screen: Screen, train: Callable[[Training], None]
     screen.warn(job.warnings())
     with ExitStack() as stack:
         cluster = open_cluster(
-            stack, job.settings.scheduler, lambda: remote_fits(job.trainer, job.division.split)
-        )
+            stack, job.settings.scheduler,
+            lambda: remote_fits(job.trainer, job.division.split, job.settings.device),
+        )  # fmt: skip
         if job.is_on_disk:
             stack.enter_context(RecordLock(journal_path(job.paths.folder, job.shard)))
             if not job.shard:

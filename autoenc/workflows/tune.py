@@ -81,7 +81,10 @@ def open_tuning(
     # A database may have several searchers; a journal has one, which may mend it.
     alone = settings.storage is None
     with ExitStack() as stack, quiet_optuna():
-        cluster = open_cluster(stack, settings.scheduler, lambda: remote_fits(job.engine, job.division.split))
+        cluster = open_cluster(
+            stack, settings.scheduler,
+            lambda: remote_fits(job.engine, job.division.split, settings.device),
+        )  # fmt: skip
         if job.is_on_disk and alone:
             stack.enter_context(RecordLock(journal))
             remove_leftovers(job.folder)

@@ -19,6 +19,7 @@ import autoenc
 from autoenc.report.fit_answer import enough_units, in_words
 from autoenc.report.page.content import content_of
 from autoenc.report.plots import complexity_plot, curves_plot
+from autoenc.searching.pace import Pace
 from autoenc.searching.race import Race
 from autoenc.settings.fit import FitSettings, TableProfile
 from autoenc.workflows.fit import FitJob, _Clock
@@ -246,7 +247,7 @@ def test_epochs_that_are_fixed_are_not_called_a_bound() -> None:
 def test_time_is_left_for_a_training_on_the_rows_of_all_folds(n_folds: int, seconds: float) -> None:
     results = autoenc.fit(factors(), **{**QUICK, "folds": n_folds})
     job = FitJob(results.settings, None, SimpleNamespace(n_at_once=0), None, None, is_on_disk=False)
-    assert _Clock(job, results)._seconds_of_last(10) == pytest.approx(seconds)
+    assert _Clock(job, results, Pace(None))._seconds_of_last(10) == pytest.approx(seconds)
 
 
 def test_fits_of_a_stack_have_spent_their_shares_and_others_were_side_by_side() -> None:
@@ -257,5 +258,22 @@ def test_fits_of_a_stack_have_spent_their_shares_and_others_were_side_by_side() 
     for n_at_once in (0, 64):
         engine = SimpleNamespace(n_at_once=n_at_once)
         job = FitJob(settings, None, engine, None, None, is_on_disk=False, started=1000.0)
-        ends.append(_Clock(job, results)._end)
+        ends.append(_Clock(job, results, Pace(None))._end)
     assert ends[0] - ends[1] == pytest.approx(spent / 2)
+
+
+def test_of_fits_of_a_stack_the_last_training_is_alone() -> None:
+    results = autoenc.fit(factors(), **QUICK)
+    job = FitJob(results.settings, None, SimpleNamespace(n_at_once=64), None, None, is_on_disk=False)
+    share = results.ranked[0].seconds / len(results.ranked[0].outcomes)
+    alone = SimpleNamespace(shares=True, seconds=lambda fits: 10 * share)
+    clock = _Clock(job, results, alone)
+    assert clock._seconds_alone(results.ranked[0]) == pytest.approx(10 * share), "no part of a stack's time"
+    assert _Clock(job, results, Pace(None))._seconds_alone(results.ranked[0]) == pytest.approx(share)
+
+
+def test_the_plan_says_how_many_fits_are_trained_together(call, csv, tmp_path) -> None:
+    answer = call(
+        "fit", csv, "--budget", 1, "--output_dir", tmp_path, "--latent_dim", 2, "--engine", "stacked"
+    )
+    assert "engine stacked, up to 64 fits at once on cpu" in answer.out

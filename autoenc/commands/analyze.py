@@ -54,5 +54,6 @@ def analyze(settings: AnalyzeSettings) -> int:
             show_study(adaptive.study, folder, running)
     older = len(searches.exhaustive) - len(latest)
     if older:
-        say("", f"{older} older search(es), with other data or another recipe, are kept in the record too")
+        number, are = ("search", "is") if older == 1 else ("searches", "are")
+        say("", f"{older:,} older {number} with other data or another recipe {are} in the record, too")
     return 0

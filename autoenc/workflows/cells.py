@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from autoenc.analysis.cells import cells_document
-from autoenc.engines import StopFlag, Stopped
+from autoenc.engines import Recipe, Split, StopFlag, Stopped
 from autoenc.engines.explained import explained_by_column
 from autoenc.record.fits import FitRecord
 from autoenc.report import SearchResults
 from autoenc.workflows.job import SearchJob
 
-__all__ = ["note_cells"]
+__all__ = ["made_of", "note_cells"]
 
 _LONGEST_S = 60.0
 """A fit that took longer is not repeated for this."""
 _MOST_CELLS = 20_000_000
 """Of the test rows: reconstructions of more take too much memory at once."""
+
+
+def made_of(
+    split: Split, reconstruction: NDArray[np.floating], recipe: Recipe, columns: Sequence[str]
+) -> dict[str, Any]:
+    """Return what :func:`.cells_document` does, with the explained variance of each column beside it."""
+    by_column = explained_by_column(split, lambda rows: reconstruction[np.searchsorted(split.test, rows)])
+    return {
+        **cells_document(split, reconstruction, recipe, columns),
+        "explained_by_column": {
+            name: None if np.isnan(share) else share
+            for name, share in zip(columns, by_column.tolist(), strict=True)
+        },
+    }
 
 
 def note_cells(job: SearchJob, record: FitRecord, results: SearchResults, stop: StopFlag) -> None:
@@ -45,15 +63,6 @@ def note_cells(job: SearchJob, record: FitRecord, results: SearchResults, stop: 
     reconstruction = job.engine.reconstruct(split, fit, outcome.state, split.test)
     job.division.let_go()
     split = job.division.passing(fit.fold, fit.recipe.scaling)
-    columns = job.table.columns
-    by_column = explained_by_column(split, lambda rows: reconstruction[np.searchsorted(split.test, rows)])
-    noted = {
-        **cells_document(split, reconstruction, fit.recipe, columns),
-        "explained_by_column": {
-            name: None if np.isnan(share) else share
-            for name, share in zip(columns, by_column.tolist(), strict=True)
-        },
-        "fit": known,
-    }
+    noted = {**made_of(split, reconstruction, fit.recipe, job.table.columns), "fit": known}
     record.note_search({**record.search, "cells": noted})
     results.search["cells"] = noted

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoenc.analysis.baselines import baseline_losses
-from autoenc.analysis.cells import cells_document
 from autoenc.data.division import HOLDOUT
 from autoenc.data.sources import refuse_ended
 from autoenc.engines import Outcome, Recipe, Stopped
@@ -23,6 +22,7 @@ from autoenc.searching.trials import Trial, TrialResult
 from autoenc.settings import ScaledSettings, TrainBestSettings, require_settings
 from autoenc.settings.options import options_of
 from autoenc.system.paths import OutputPaths
+from autoenc.workflows.cells import made_of
 from autoenc.workflows.chosen import Chosen, chosen_trial
 from autoenc.workflows.full_training import FullTraining
 from autoenc.workflows.screen import Screen
@@ -125,7 +125,7 @@ def _result(chosen: Chosen, training: FullTraining, outcome: Outcome) -> FullRes
     baselines = baseline_losses(split, fit.latent_dim, fit.recipe)
     n_parameters = fit.network(len(columns)).count_parameters()
     reconstruction = training.engine.reconstruct(split, fit, outcome.state, split.test)
-    cells = cells_document(split, reconstruction, fit.recipe, columns)
+    cells = made_of(split, reconstruction, fit.recipe, columns)
     origin, by_test_rows = chosen.origin, chosen.by_test_rows
     return FullResult(origin, by_test_rows, fit, outcome, baselines, n_parameters, cells=cells)
 

@@ -78,7 +78,12 @@ def test_the_command_says_what_it_changed(call, tmp_path) -> None:
     answer = call("train-best", "--from", found, "--epochs", "400")
     assert answer.code == 0
     document = json.loads((found / "train_best.json").read_text())
-    assert document["test_loss_is_made_of"]["n_columns"] == 4
+    made_of = document["test_loss_is_made_of"]
+    assert made_of["n_columns"] == 4
+    assert list(made_of["explained_by_column"]) == ["a", "b", "c", "d"]
+    n_worse = sum(share < 0 for share in made_of["explained_by_column"].values())
+    assert f"below mean    {n_worse} of 4 columns " in answer.out
+    assert "worst columns " in answer.out
     assert ("changed       trained" in answer.out) == (document["changed"] is not None)
     if document["changed"] is not None:
         assert document["changed"] in answer.out

@@ -124,7 +124,7 @@ def _rows(results: Results, data: Any, options: Mapping[str, Any]) -> tuple[Mode
     try:
         given = _given(results, data, options)
         if given is None:
-            return None, "The table of this search was not found: pass it as data."
+            return None, "The table of this search was not found: name it by --data_path, in Python as data."
         return model_rows(results.best_model(), given), ""
     except (InputError, OSError) as error:
         return None, str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,10 @@ from numpy.typing import NDArray
 from autoenc.data.features import Category, Date, Feature, Truth, key_of, truth_of
 
 __all__ = ["Fill", "as_text", "filled_pandas", "filled_polars"]
+
+
+_ZONE = re.compile(r":\d\d[\d:.,]*(Z|[+-]\d\d(?::?\d\d)?)\s*$")
+"""What a text such as 2020-01-31T12:30:00+01:00 ends in."""
 
 
 class Fill(NamedTuple):
@@ -73,9 +78,11 @@ def _like(column: pd.Series, fill: Fill) -> NDArray[Any]:
     if len(observed) and all(isinstance(cell, str) for cell in observed):
         cells[:] = as_text(fill, observed.tolist())
     elif isinstance(fill.feature, Date):
-        stamps = [cell.item() for cell in fill.values.astype("datetime64[us]")]
+        zone = next((cell.tzinfo for cell in observed if isinstance(cell, datetime.datetime)), None)
+        utc = pd.DatetimeIndex(fill.values.astype("datetime64[us]"))
+        stamps = list(utc if zone is None else utc.tz_localize("UTC").tz_convert(zone))
         are_days = len(observed) and not any(isinstance(cell, datetime.datetime) for cell in observed)
-        cells[:] = [stamp.date() if are_days else pd.Timestamp(stamp) for stamp in stamps]
+        cells[:] = [stamp.date() if are_days else stamp for stamp in stamps]
     else:
         cells[:] = fill.values.tolist()
     return cells
@@ -89,13 +96,23 @@ def as_text(fill: Fill, observed: Sequence[str]) -> list[str]:
         words = {truth_of(cell): cell for cell in reversed(observed)}
         return [words.get(float(value), str(bool(value))) for value in fill.values]
     if isinstance(fill.feature, Date):
-        unit: Any = fill.feature.resolution
-        days: Any = fill.values
-        mark = "T" if any("T" in cell for cell in observed) or unit == "D" else " "
-        zone = "+00:00" if fill.feature.zone else ""
-        texts = np.datetime_as_string(days, unit=unit).tolist()
-        return [text.replace("T", mark) + zone for text in texts]
+        return _dates_as_text(fill.feature, fill.values, observed)
     return [f"{value:.9g}" for value in fill.values]
+
+
+def _dates_as_text(feature: Date, values: Any, observed: Sequence[str]) -> list[str]:
+    """Return dates in universal time as text, with a time and in the zone that the other cells have."""
+    unit: Any = feature.resolution
+    unit = "s" if unit == "D" and any(":" in cell for cell in observed) else unit
+    mark = "T" if any("T" in cell for cell in observed) or unit == "D" else " "
+    zones = {zone[1] for zone in map(_ZONE.search, observed) if zone is not None}
+    zone = zones.pop() if len(zones) == 1 else "+00:00" if zones or feature.zone else ""
+    if zone not in ("", "Z"):
+        sign, digits = zone[0], zone[1:].replace(":", "").ljust(4, "0")
+        minutes = int(sign + "1") * (60 * int(digits[:2]) + int(digits[2:]))
+        values = values.astype("datetime64[us]") + np.timedelta64(minutes, "m")
+    texts = np.datetime_as_string(values.astype(f"datetime64[{unit}]"), unit=unit).tolist()
+    return [text.replace("T", mark) + zone for text in texts]
 
 
 def filled_polars(frame: Any, fills: Sequence[Fill]) -> Any:
@@ -128,6 +145,6 @@ def _filled_polars(column: Any, fill: Fill) -> Any:
     if dtype == polars.String and values.dtype.kind != "O":
         new = polars.Series(as_text(fill, column.filter(polars.Series(~fill.missing)).to_list()))
     known = dtype.categories if isinstance(dtype, polars.Enum) else None
-    if known is not None and not new.is_in(known).all():
+    if known is not None and not {*new.to_list()} <= {*known.to_list()}:
         column, dtype = column.cast(polars.String), polars.String()
     return column.scatter(np.flatnonzero(fill.missing), new.cast(dtype))

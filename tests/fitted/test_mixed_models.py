@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -298,6 +299,40 @@ def test_of_an_array_columns_that_were_left_out_are_passed_over():
     for width in (2, 4):
         with pytest.raises(InputError, match=r"must be of shape \[rows, 3\]"):
             model.encode(rows[:, :width])
+
+
+@pytest.mark.parametrize(
+    ("written", "pattern"),
+    [
+        ("%Y-%m-%dT%H:%M:%SZ", r"2020-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
+        ("%Y-%m-%d %H:%M:%S+09:00", r"2020-\d\d-\d\d \d\d:\d\d:\d\d\+09:00"),
+        ("%Y-%m-%dT%H:%M:%S-0330", r"2020-\d\d-\d\dT\d\d:\d\d:\d\d-0330"),
+        ("%Y-%m-%dT00:00:00", r"2020-\d\d-\d\dT00:00:00"),
+        ("%Y-%m-%d", r"2020-\d\d-\d\d"),
+    ],
+)
+def test_dates_are_filled_in_as_text_with_the_time_and_the_zone_of_the_others(written, pattern):
+    rng = np.random.default_rng(0)
+    days = pd.Timestamp("2020-02-01") + pd.to_timedelta(rng.integers(0, 10**6, 60), "s")
+    rows = pd.DataFrame({"at": days.strftime(written), "x": rng.normal(size=60)})
+    rows.loc[7, "at"] = None
+    model = autoenc.search(rows, **OPTIONS | {"latent_dim": 1, "epochs": 2}).best_model()
+    filled = model.impute(rows)["at"]
+    assert re.fullmatch(pattern, filled[7])
+    here = pd.to_datetime(filled, utc=True)
+    expected = model.reconstruct(rows)["at"][7].tz_localize("UTC")
+    assert abs(here[7] - expected) < pd.Timedelta("1s")
+
+
+def test_times_among_objects_are_filled_in_the_zone_of_the_others():
+    rng = np.random.default_rng(0)
+    days = pd.date_range("2020-02-01", periods=60, freq="5h", tz="Asia/Tokyo")
+    rows = pd.DataFrame({"at": pd.Series([*days], dtype=object), "x": rng.normal(size=60)})
+    rows.loc[7, "at"] = None
+    model = autoenc.search(rows, **OPTIONS | {"latent_dim": 1, "epochs": 2}).best_model()
+    filled = model.impute(rows)["at"][7]
+    assert filled.utcoffset() == datetime.timedelta(hours=9)
+    assert filled.tz_convert("UTC").tz_localize(None) == model.reconstruct(rows)["at"][7]
 
 
 LABELS = [

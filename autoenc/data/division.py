@@ -245,9 +245,16 @@ class Division:
             texts |= dict.fromkeys(scaling_warnings(table.columns, table.varying, scalings, [table.values]))
         return list(texts)
 
-    def n_scaled_tables(self, folds: Iterable[str], kinds: Iterable[str] = ("",)) -> int:
-        """Return how many scaled copies of the table are kept when all these folds and kinds are used."""
-        return min(len({self.scaling(fold, kind).key for kind in kinds for fold in folds}), self._n_kept)
+    def n_scaled_tables(self, folds: Iterable[str], kinds: Iterable[str] = ("",), n_in_use: int = 1) -> int:
+        """Return how many scaled copies of the table there are when all these folds and kinds are used.
+
+        Args:
+            folds: Their names.
+            kinds: How columns are scaled.
+            n_in_use: Splits in use at once, whose copies are there even if fewer are kept.
+        """
+        keys = {self.scaling(fold, kind).key for kind in kinds for fold in folds}
+        return min(len(keys), max(self._n_kept, n_in_use))
 
     def _make(self, key: tuple[str, str]) -> Split:
         fold, kind = key

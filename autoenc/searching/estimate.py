@@ -23,7 +23,11 @@ _ROWS_TOGETHER, _STEPS_TOGETHER = 1000, 4  # at least, of a large table where ma
 
 
 def estimate_seconds(
-    fits: Sequence[Fit], split_of: Callable[[Fit], Split], engine: Engine, jobs: int
+    fits: Sequence[Fit],
+    split_of: Callable[[Fit], Split],
+    engine: Engine,
+    jobs: int,
+    n_together: int | None = None,
 ) -> float:
     """Estimate the wall time of training ``fits``, ``jobs`` at a time.
 
@@ -36,6 +40,7 @@ def estimate_seconds(
         split_of: The data of a fit; a large table is calibrated on some of its rows.
         engine: What would train.
         jobs: Fits at once.
+        n_together: Fits that an engine is given at once that trains many; by default as many as it takes.
 
     Returns:
         Seconds; 0 without fits.
@@ -43,7 +48,7 @@ def estimate_seconds(
     if not fits:
         return 0.0
     if engine.n_at_once:
-        return _seconds_together(fits, split_of, engine)
+        return _seconds_together(fits, split_of, engine, min(engine.n_at_once, n_together or len(fits)))
     fits = [_cold(fit) for fit in fits]
     work = np.array(list(map(FitWork(split_of).of, fits)), float)
     order = np.argsort(work, kind="stable")
@@ -76,13 +81,15 @@ def _seconds_of(fit: Fit, split: Split, engine: Engine, jobs: int) -> float:
     return together / epochs * fit.recipe.last_epoch / share
 
 
-def _seconds_together(fits: Sequence[Fit], split_of: Callable[[Fit], Split], engine: Engine) -> float:
+def _seconds_together(
+    fits: Sequence[Fit], split_of: Callable[[Fit], Split], engine: Engine, n_together: int
+) -> float:
     """Return time of all fits by an engine that trains many at once.
 
-    As many as it takes train for one epoch and for three; all take as long for their work, and as long to
+    As many as it is given train for one epoch and for three; all take as long for their work, and as long to
     begin and end for their number.
     """
-    chosen = [_cold(fits[i]) for i in spread(len(fits), engine.n_at_once)]
+    chosen = [_cold(fits[i]) for i in spread(len(fits), n_together)]
     n_rows = max(_ROWS_TOGETHER, _STEPS_TOGETHER * max(fit.recipe.batch_size for fit in chosen))
     samples: dict[tuple[str, str], Split] = {}
     for fit in chosen:

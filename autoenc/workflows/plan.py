@@ -74,12 +74,13 @@ def dry_run(job: SearchJob) -> int:
     say(f"{counted(len(fits), 'fit')}, {len(pending):,} left to train")
     if sizes:
         say(f"parameters from {min(sizes):,} to {max(sizes):,}")
-    n_tables = job.division.n_scaled_tables(job.folds, settings.scaling)
-    n_at_once = job.engine.n_at_once if job.engine.device == "cpu" else 0  # a GPU has memory of its own
+    n_at_once = min(job.engine.n_at_once or settings.jobs, max(len(pending), 1))
+    n_tables = job.division.n_scaled_tables(job.folds, settings.scaling, n_at_once)
+    if job.engine.n_at_once:  # a GPU has memory of its own; the CPU has the tables in one piece, too
+        n_at_once, n_tables = (n_at_once, 2 * n_tables) if job.engine.device == "cpu" else (0, n_tables)
     n_bytes = estimate_bytes(
-        fits, job.table.values.size, input_dim, n_tables=n_tables, jobs=n_at_once or settings.jobs,
-        n_recorded=len(fits),
-    )  # fmt: skip
+        fits, job.table.values.size, input_dim, n_tables=n_tables, jobs=n_at_once, n_recorded=len(fits)
+    )
     say(f"memory {memory_text(n_bytes)}")
     measured = _estimates(job, pending)
     n_again = n_judgements(min(settings.finalists, len(job.trials))) * len(job.trials[0].fits)

@@ -55,7 +55,9 @@ def dry_tune(job: TuneJob) -> list[str]:
         jobs=job.settings.jobs, n_recorded=job.n_trials * len(fits) // _SAMPLE,
     )  # fmt: skip
     n_left = max(job.n_trials - n_done, 0)
-    seconds = estimate_seconds(fits, job.division.split_of, job.engine, job.settings.jobs) / _SAMPLE
+    jobs = job.settings.jobs
+    n_together = jobs * len(fits) // _SAMPLE  # the next trial follows from those before it
+    seconds = estimate_seconds(fits, job.division.split_of, job.engine, jobs, n_together) / _SAMPLE
     seconds *= n_left + n_judgements(min(job.settings.finalists, job.n_trials))
     return [
         *tune_plan(job, n_done),

@@ -146,3 +146,4 @@ class TestMemory:
             peak_of(lambda: [folds.split(fold) and None for fold in fold_names(6)]) < 3.6 * self.table_bytes
         )
         assert folds.n_scaled_tables(fold_names(6)) == 2
+        assert folds.n_scaled_tables(fold_names(6), n_in_use=64) == 6, "in training at once"

@@ -11,6 +11,7 @@ from autoenc.engines import Fit, Outcome, Recipe
 from autoenc.errors import InputError
 from autoenc.searching import choice
 from autoenc.searching.choice import choose, estimates, is_open, taken
+from autoenc.searching.estimate import estimate_seconds
 
 FITS = [Fit((width, 4), 2, Recipe(epochs=4), seed) for width in (4, 8) for seed in range(3)]
 
@@ -65,6 +66,13 @@ class Beginning(Timed):
         if self._n_begun % self.n_at_once == 1:
             time.sleep(self.begin_s)
         return super().fit(split, fit, stop)
+
+
+def test_an_engine_is_timed_with_as_many_as_it_is_given(split):
+    engine = Steps("stacked", 0.01, n_at_once=100)
+    seconds = estimate_seconds(FITS, lambda fit: split, engine, 1, n_together=2)
+    assert len(engine.trained) == 2 * 2
+    assert seconds > 0
 
 
 def test_what_it_takes_to_begin_counts_for_all_fits(split):

@@ -28,6 +28,8 @@ def read_npy(name: str, file: IO[bytes]) -> pd.DataFrame:
     """
     try:
         return _frame(name, np.load(file, allow_pickle=False))
+    except InputError:
+        raise
     except (ValueError, EOFError, OSError) as error:
         raise InputError(f"{name}: is not a readable NPY file: {error}") from None
 
@@ -47,6 +49,8 @@ def read_npz(name: str, file: IO[bytes]) -> pd.DataFrame:
             if len(wanted) != 1:
                 raise InputError(f"{name}: holds the arrays {listed(names)}; call the one with the rows X")
             return _frame(name, arrays[wanted[0]])
+    except InputError:
+        raise
     except (ValueError, EOFError, OSError) as error:
         raise InputError(f"{name}: is not a readable NPZ file: {error}") from None
 

@@ -29,6 +29,7 @@ from autoenc.system.text import counted
 
 __all__ = [
     "COPUS_COLUMNS",
+    "THOUSANDS",
     "as_written",
     "choose_columns",
     "chosen_names",
@@ -51,6 +52,8 @@ COPUS_COLUMNS: tuple[str, ...] = (
 
 _MOST_WORDS = 5  # of a column: no more are named as what may stand for a missing cell
 _LARGEST = float(np.finfo(np.float64).max) / 4  # of which differences are still finite
+THOUSANDS = re.compile(r"[+-]?\d{1,3}([,' \u00a0\u202f]\d{3})+(\.\d*)?")
+"""A number such as 1,234.5; of three digits behind one comma it may be a decimal number, too."""
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*\d,\d+", re.ASCII)
 
 
@@ -387,6 +390,10 @@ def _bad_cell(
     advice = "leave a missing cell empty"
     if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
         advice = "write numbers with a decimal point, or say --decimal comma"
+        if THOUSANDS.fullmatch(value.strip()):
+            advice = (
+                "write numbers without separators of thousands, or, of decimal commas, say --decimal comma"
+            )
     elif isinstance(value, str):
         words = column.iloc[wrong].astype(str).unique().tolist()
         advice += _named_as_missing(words if len(words) <= _MOST_WORDS else words[:1], markers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import hashlib
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from autoenc.data.encoding import Encoding, with_indicators
 from autoenc.data.features import Category, Date, Feature, Number, Truth, blanks, key_of, plain_label
 from autoenc.data.naming import is_number
 from autoenc.data.oddities import is_identifier
-from autoenc.data.read import ReadTable, as_written, coerced
+from autoenc.data.read import THOUSANDS, ReadTable, as_written, coerced
 from autoenc.errors import InputError, listed
 
 __all__ = ["Recognized", "read_mixed", "recognize"]
@@ -28,6 +29,8 @@ _FEW_WORDS = 0.05
 _FEW_OTHERS = 0.001
 """Of a column's cells: where no more differ from the most common one, the column is near-constant."""
 _EVERY_ROW = "text that differs in every row, like an identifier"
+_SIGN = "[%‰$€£¥]"
+_DECORATED = re.compile(rf"[+-]?{_SIGN}?\s?({THOUSANDS.pattern}|[+-]?\d+([.,]\d*)?)\s?{_SIGN}?")
 _FEWEST_ROWS = 20  # of which a single other cell is next to nothing
 
 
@@ -153,9 +156,18 @@ def _of_objects(present: pd.Series, name: str, most: int) -> Feature | str:
 
 
 def _too_many(present: pd.Series, n_different: int, most: int) -> str:
+    if _are_decorated(present):
+        return "numbers with thousands separators, percent or currency signs; give plain numbers"
     if n_different == len(present):
         return _EVERY_ROW
     return f"free text, or more categories than --max_categories {most}| ({n_different:,})"
+
+
+def _are_decorated(present: pd.Series) -> bool:
+    """Return whether all cells are text of numbers, some of them with more than digits and a point."""
+    cells = [cell.strip() if isinstance(cell, str) else "" for cell in present]
+    has_more = any(THOUSANDS.fullmatch(cell) or re.search(_SIGN, cell) for cell in cells)
+    return has_more and all(map(_DECORATED.fullmatch, cells))
 
 
 def _category(name: str, cells: Sequence[object]) -> Category:

@@ -240,6 +240,14 @@ def test_decimal_commas_in_quotes_are_told(write):
         load_table(write('a,b\n"1,5",1\n2,2\n3,5\n'))
 
 
+def test_separators_of_thousands_are_told_from_decimal_commas(write):
+    message = (
+        "'1,234' is not a number.*without separators of thousands, or, of decimal commas, say --decimal comma"
+    )
+    with pytest.raises(InputError, match=message):
+        load_table(write('a,b\n"1,234",1\n950,2\n870,5\n'))
+
+
 def test_lists_of_columns_are_shortened(write):
     names = [f"word{j}" for j in range(3000)]
     path = write(

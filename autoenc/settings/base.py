@@ -37,6 +37,7 @@ __all__ = [
     "DISTINCT",
     "METHOD",
     "ColumnName",
+    "ColumnOrNone",
     "PathText",
     "SOME",
     "SPLIT",
@@ -150,7 +151,6 @@ StorageURL = Annotated[str, AfterValidator(_named)]
 _PATH = AfterValidator(_path)
 PathText = Annotated[str, _PATH]
 """The name of a file or folder; in a configuration its ``~`` and ``$NAME`` are expanded."""
-ColumnName = Annotated[str, AfterValidator(_column)]
 
 
 _NAME = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(,|$)')
@@ -159,6 +159,10 @@ _NAME = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(,|$)')
 def _as_written(item: Any) -> Any:
     """Return a number as text: names and markers are texts, but Python may well give numbers."""
     return str(item) if not isinstance(item, bool) and isinstance(item, Real) else item
+
+
+ColumnOrNone = Annotated[str, BeforeValidator(_as_written)]
+ColumnName = Annotated[ColumnOrNone, AfterValidator(_column)]
 
 
 def name_list(value: Any) -> Any:

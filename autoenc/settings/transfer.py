@@ -15,6 +15,7 @@ from autoenc.settings.base import (
     SOME,
     SPLIT,
     ColumnName,
+    ColumnOrNone,
     Count,
     DataSettings,
     PathText,
@@ -135,12 +136,12 @@ class TransferSettings(
         role="data",
         description="table with the labelled rows, where they are not in the table to learn from",
     )
-    regression_target: str = option(
+    regression_target: ColumnOrNone = option(
         "rtop",
         role="judging",
         description='column of numbers to predict; "" for none, as where only the other is named',
     )
-    classification_target: str = option(
+    classification_target: ColumnOrNone = option(
         "student_centred",
         role="judging",
         description='column of two classes to predict, numbers or words; "" for none, as where only the '

@@ -11,7 +11,13 @@ import pytest
 
 from autoenc import InputError
 from autoenc.engines import Recipe
-from autoenc.settings import EncodeSettings, SearchSettings, parse_settings, require_settings
+from autoenc.settings import (
+    EncodeSettings,
+    SearchSettings,
+    TransferSettings,
+    parse_settings,
+    require_settings,
+)
 
 
 def problems_of(**given: object) -> list[str]:
@@ -55,6 +61,15 @@ def test_values_may_stand_in_whatever_python_lists_them(make):
     assert (settings.hidden_dims_search, settings.dropout) == ((64, 16), (0.0, 0.5))
     assert settings.columns == ("L", "Lec")
     assert require_settings(SearchSettings, {"latent_dim": range(2, 4)}).latent_dim == (2, 3)
+
+
+def test_the_label_of_a_column_may_be_a_number():
+    named = {"group": 2019, "stratify": np.int64(3), "exclude": [2020]}
+    settings = require_settings(SearchSettings, named)
+    assert (settings.group, settings.stratify, settings.exclude) == ("2019", "3", ("2020",))
+    targets = {"regression_target": 1, "classification_target": 2.5}
+    transfer = require_settings(TransferSettings, targets)
+    assert (transfer.regression_target, transfer.classification_target) == ("1", "2.5")
 
 
 def test_text_becomes_values():

@@ -1,6 +1,6 @@
 """Gathering: fits that threads ask for at the same time are trained together.
 
-Whoever asks for fits need not know: each thread calls ``fit`` and waits, one of them trains for all.
+Whoever asks for fits need not know: each thread calls ``fit`` and waits, one of them has all trained.
 """
 
 from __future__ import annotations
@@ -9,8 +9,13 @@ import threading
 import time
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autoenc.engines.contract import ManyAtOnce, Request, StopFlag, check_initial
-from autoenc.engines.fit import Outcome
+from autoenc.engines.fit import Fit, Outcome, State
+from autoenc.engines.one_by_one import OneByOne
+from autoenc.engines.split import Split
 from autoenc.engines.wrapping import Wrapping
 
 __all__ = ["Gathering"]
@@ -43,13 +48,26 @@ class Gathering(Wrapping[ManyAtOnce]):
 
     def __init__(self, base: ManyAtOnce) -> None:
         super().__init__(base)
-        self._lock = threading.Lock()
+        self._lock, self._one_by_one = threading.Lock(), OneByOne()
         self._waiting: list[_Waiting] = []
         self._is_led = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Sent to another process, it gathers there what is asked for there."""
         return Gathering, (self._base,)
+
+    def prepare(self) -> None:
+        """Do what takes time once per process."""
+        self._one_by_one.do(self._base.prepare)
+
+    def reconstruct(
+        self, split: Split, fit: Fit, state: State, rows: NDArray[np.int64]
+    ) -> NDArray[np.floating]:
+        """Return what a trained network makes of rows, once what is in training is done."""
+        made: NDArray[np.floating] = self._one_by_one.do(
+            lambda: self._base.reconstruct(split, fit, state, rows)
+        )
+        return made
 
     def _train(self, request: Request, stop: StopFlag | None) -> Outcome:
         check_initial(request.fit, request.initial)
@@ -69,10 +87,13 @@ class Gathering(Wrapping[ManyAtOnce]):
     def _lead(self, own: _Waiting) -> None:
         """Train what waits, and make a thread whose request came later the next leader."""
         together: list[_Waiting] = []
+        stop = own.stop or StopFlag()
         try:
             together = self._gathered(own)
-            self._base.fit_many(
-                [one.request for one in together], lambda i, answer: together[i].give(answer), own.stop
+            requests = [one.request for one in together]
+            self._one_by_one.do(
+                lambda: self._base.fit_many(requests, lambda i, answer: together[i].give(answer), stop),
+                give_up=stop.set,
             )
         except BaseException as error:
             for one in together or [own]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
 
 import pytest
@@ -26,11 +28,33 @@ class Together:
         self.error: BaseException | None = None
         self.begun, self.go_on = threading.Event(), threading.Event()
         self.go_on.set()
+        self.threads: list[threading.Thread] = []
+        self.n_at_work = self.n_most = 0
+
+    @contextmanager
+    def at_work(self):
+        self.threads.append(threading.current_thread())
+        self.n_at_work += 1
+        self.n_most = max(self.n_most, self.n_at_work)
+        try:
+            yield
+        finally:
+            self.n_at_work -= 1
 
     def prepare(self) -> None:
-        """Nothing."""
+        with self.at_work():
+            time.sleep(0.01)
+
+    def reconstruct(self, split, fit, state, rows) -> str:
+        with self.at_work():
+            time.sleep(0.01)
+            return f"made of {rows}"
 
     def fit_many(self, requests, answer, stop=None) -> None:
+        with self.at_work():
+            self._fit_many(requests, answer, stop)
+
+    def _fit_many(self, requests, answer, stop) -> None:
         widths = [request.fit.architecture[0] for request in requests]
         self.batches.append(widths)
         self.begun.set()
@@ -104,3 +128,42 @@ def test_a_warm_start_without_parameters_is_refused_at_once(base):
     with pytest.raises(ValueError, match="initial must be"):
         Gathering(base).fit(None, Fit((3, 2), 2, Recipe(warm_start=True)))
     assert not base.batches
+
+
+def test_the_device_is_used_by_one_thread_at_a_time_which_ends_with_its_work(base):
+    engine = Gathering(base)
+    with ThreadPoolExecutor(8) as pool:
+        made = [pool.submit(engine.reconstruct, None, FITS[0], {}, i) for i in range(4)]
+        done = [pool.submit(engine.prepare) for _ in range(4)]
+        assert [future.result(10) for future in made] == [f"made of {i}" for i in range(4)]
+        assert not any(future.exception(10) for future in done)
+    asked(engine, FITS)
+    assert base.n_most == 1
+    assert len(base.threads) > 8
+    assert not any(thread.is_alive() for thread in base.threads)
+    assert threading.current_thread() not in base.threads
+
+
+def test_work_of_a_thread_that_is_interrupted_ends_before_other_work_begins(base, monkeypatch):
+    joined = threading.Thread.join
+    flags = []
+
+    def fit_many(requests, answer, stop):
+        with base.at_work():
+            flags.append(stop)
+            while not stop.is_set():
+                time.sleep(0.001)
+            raise Stopped
+
+    def join(thread, timeout=None):
+        monkeypatch.setattr(threading.Thread, "join", joined)
+        while not flags:
+            time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    base.fit_many, engine = fit_many, Gathering(base)
+    monkeypatch.setattr(threading.Thread, "join", join)
+    with pytest.raises(KeyboardInterrupt):
+        engine.fit(None, FITS[0])
+    assert flags[0].is_set()
+    assert base.n_at_work == 0

@@ -62,7 +62,7 @@ def _reason(error: BaseException) -> str | None:
                 return f"out of memory ({text.splitlines()[0]})"
             if any(words in lower for words in _THREADS):
                 return f"no further thread can be started ({text.splitlines()[0]})"
-            if lower.startswith(_DEVICE):
+            if lower.startswith(_DEVICE) or "cudacachingallocator" in lower:
                 return f"the GPU failed ({text.splitlines()[0]})"
     return None
 

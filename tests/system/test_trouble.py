@@ -30,6 +30,7 @@ MACHINES = [
     RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be ..."),
     RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemmStridedBatched`"),
     RuntimeError("No CUDA GPUs are available"),
+    RuntimeError('captures_underway.empty() INTERNAL ASSERT FAILED at "c10/cuda/CUDACachingAllocator.cpp":1'),
     ImportError("libgomp.so.1: failed to map segment from shared object"),
     MachineError("the training cannot be compiled"),
 ]

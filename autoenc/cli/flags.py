@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,8 @@ def unknown_word(word: str, flags: dict[str, bool], settings: type[Settings]) ->
         return f"{word.split('=')[0]} is an option of {', '.join(others[:3])}, and not of this command"
     if not word.startswith("-"):
         takes_table = "--data_path" in flags and Path(word).is_file()
-        return f"{word!r} was not expected{f'; did you mean --data_path {word}?' if takes_table else ''}"
+        hint = f"; did you mean --data_path {shlex.quote(word)}?" if takes_table else ""
+        return f"{word!r} was not expected{hint}"
     near = difflib.get_close_matches(word.split("=")[0], list(flags), 1)
     hint = f"; did you mean {near[0]}?" if near else "; --help lists them"
     return f"{word} is not an option{hint}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from autoenc.report.search_file import narrowed_table
 from autoenc.settings import RefineSettings
 from autoenc.system.outputs import summary_stream
@@ -20,5 +22,6 @@ def refine(settings: RefineSettings) -> int:
     narrowed, command = write_search_file(settings)
     stream = summary_stream(settings.to)
     say(*narrowed_table(narrowed), "", f"search file   {settings.to}", file=stream)
-    say(f"search with   autoenc {command} --search_config {settings.to} --output_dir ...", file=stream)
+    written = shlex.quote(settings.to)
+    say(f"search with   autoenc {command} --search_config {written} --output_dir ...", file=stream)
     return 0

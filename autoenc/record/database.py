@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import sqlite3
 import weakref
 from bisect import bisect_left
@@ -44,7 +45,7 @@ class MalformedError(InputError):
     """Raised where SQLite cannot read its own file; ``repair`` reads what there is."""
 
     def __init__(self, name: str, path: Path, reason: str) -> None:
-        again = f"`autoenc repair {path}` writes a record of all that can be read"
+        again = f"`autoenc repair {shlex.quote(str(path))}` writes a record of all that can be read"
         super().__init__(f"{name}: is damaged: {' '.join(reason.split())}; {again}")
 
 

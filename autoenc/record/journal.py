@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -265,7 +266,7 @@ class CheckedJournal(Checked, Journal):
 
     def _tell(self) -> None:
         bad, n_missing = self.replay.bad, self._lines.n_missing
-        again = f"`autoenc repair {self.place}` writes a record of all valid entries"
+        again = f"`autoenc repair {shlex.quote(str(self.place))}` writes a record of all valid entries"
         if bad:
             first = ", ".join(map(str, bad[:10])) + (f" and {len(bad) - 10:,} more" if len(bad) > 10 else "")
             word = "lines" if len(bad) > 1 else "line"

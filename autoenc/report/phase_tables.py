@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,5 +73,5 @@ def suggestion_lines(plan: Plan, results: list[PhaseResult]) -> list[str]:
     best = min(reversed(results), key=lambda result: result.best_loss)
     return [
         f"{'results':<13} {plan.output_dir / 'phases.json'}",
-        f"{'train it with':<13} autoenc train-best --from {best.folder}",
+        f"{'train it with':<13} autoenc train-best --from {shlex.quote(str(best.folder))}",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def _missing(folder: Path) -> str | None:
     if holds_transfer(folder, None):
         return (
             f"{folder}: a transfer-aware search tries its latent sizes within one search; "
-            f"`autoenc pivot {folder} --rows latent_dim` compares them"
+            f"`autoenc pivot {shlex.quote(str(folder))} --rows latent_dim` compares them"
         )
     journal = journal_path(folder)
     return None if journal.exists() else f"{folder}: there is no {journal.name} here"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import operator
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,9 @@ def find_run(word: str, output_dir: Path) -> Path:
     if len(paths) == 1:
         return paths[0]
     if not paths:
+        lists = f"`autoenc runs {shlex.quote(str(output_dir))}` lists them"
         raise InputError(
-            f"{word}: no run in {folder} starts with this; `autoenc runs {output_dir}` lists them, and "
-            "--output_dir names another folder"
+            f"{word}: no run in {folder} starts with this; {lists}, and --output_dir names another folder"
         )
     names = ", ".join(path.stem for path in paths[:5]) + (", ..." if len(paths) > 5 else "")
     raise InputError(f"{word}: {len(paths)} runs start with this: {names}")

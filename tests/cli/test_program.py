@@ -29,3 +29,6 @@ def test_a_table_without_its_flag_is_told_the_flag(tmp_path, capsys):
     assert main(["search", str(table)]) == 2
     told = f"{str(table)!r} was not expected; did you mean --data_path {table}?"
     assert capsys.readouterr().err == f"error: {told}\n"
+    spaced = table.rename(tmp_path / "my table.csv")
+    assert main(["search", str(spaced)]) == 2
+    assert capsys.readouterr().err.endswith(f"did you mean --data_path '{spaced}'?\n")

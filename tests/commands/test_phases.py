@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import os
 import signal
 import time
@@ -24,7 +25,7 @@ PHASES = ["baseline", "coarse", "fine", "bayesian"]
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, root):
     """A folder with a table and the three files of a small experiment without folds."""
-    place = tmp_path_factory.mktemp("place")
+    place = tmp_path_factory.mktemp("a place")
     pd.read_csv(root / "data" / "stains.csv").head(120).to_csv(place / "table.csv", index=False)
     experiment = f"""
 data_path: {place / "table.csv"}
@@ -66,7 +67,8 @@ def test_the_summary_tells_every_phase(done, place):
     for entry in document["phases"]:
         assert f"{entry['phase']:<9} {entry['best_loss']:>10.6f}" in done.out
     best = min(reversed(document["phases"]), key=lambda entry: entry["best_loss"])
-    assert f"autoenc train-best --from {best['folder']}" in done.out
+    assert f"autoenc train-best --from {shlex.quote(best['folder'])}" in done.out
+    assert "'" in shlex.quote(best["folder"])  # there is a space in it
 
 
 def test_all_phases_are_judged_by_the_same_rows(done, place):

@@ -9,7 +9,7 @@ from autoenc.errors import InputError
 from autoenc.record.lock import is_held
 from autoenc.record.runs import mark_interrupted
 from autoenc.record.searches import Searches
-from autoenc.record.storage import journal_path
+from autoenc.record.storage import journal_path, records_below
 from autoenc.settings import AnalyzeSettings
 from autoenc.system.paths import remove_leftovers
 from autoenc.system.text import say
@@ -32,9 +32,10 @@ def analyze(settings: AnalyzeSettings) -> int:
     if settings.storage is None and not journal.exists() and (folder / "study.db").exists():
         return show_transfer(folder)
     if settings.storage is None and not journal.exists():
+        hint = records_below(folder) or "; search and tune make one"
         raise InputError(
-            f"{folder}: there is no {journal.name} here; search and tune make one; a record that "
-            "is elsewhere is named by --storage"
+            f"{folder}: there is no {journal.name} here{hint}; a record that is elsewhere is named by "
+            "--storage"
         )
     searches = Searches.read(settings.storage or journal)
     if searches.transfer_of(folder):

@@ -14,12 +14,20 @@ from autoenc.system.secrets import is_masked, masked_error, masked_storage, mask
 from autoenc.system.special import refuse_link, special_kind
 from autoenc.system.surroundings import quiet_optuna
 
-__all__ = ["is_there", "journal_path", "open_storage"]
+__all__ = ["is_there", "journal_path", "open_storage", "records_below"]
 
 
 def journal_path(folder: Path, shard: tuple[int, int] | None = None) -> Path:
     """Return where a search in this folder keeps its journal; every shard has its own."""
     return folder / ("study.journal" if shard is None else f"study.shard-{shard[0]}-of-{shard[1]}.journal")
+
+
+def records_below(folder: Path) -> str:
+    """Return a hint where folders in this one have a journal, as those of phases; nothing where none has."""
+    names = sorted(path.parent.name for path in folder.glob(f"*/{journal_path(folder).name}"))
+    if len(names) > 1:
+        return f"; its folders {', '.join(names)} have one"
+    return f"; its folder {names[0]} has one" if names else ""
 
 
 @quiet_optuna()

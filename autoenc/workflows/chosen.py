@@ -16,7 +16,7 @@ from autoenc.models.grid import Architecture, parse_architecture
 from autoenc.record.fits import FitRecord
 from autoenc.record.record import TUNE
 from autoenc.record.searches import Searches
-from autoenc.record.storage import journal_path
+from autoenc.record.storage import journal_path, records_below
 from autoenc.report import SearchResults
 from autoenc.settings import search_settings
 from autoenc.tuning.results import kept_trial
@@ -72,6 +72,7 @@ def last_search(folder: Path, storage: str | None, asked_by: str) -> optuna.Stud
     if storage is None and not journal.exists():
         of_transfer = "; the study.db here is of a transfer-aware search, which this command does not read"
         hint = of_transfer if journal.with_name("study.db").exists() else "; tune or search make one"
+        hint = records_below(folder) or hint
         raise InputError(f"{asked_by}: there is no {journal.name} here{hint}")
     latest = Searches.read(storage or journal).last_used
     if latest is None:

@@ -14,7 +14,7 @@ from autoenc.record.fits import FitRecord
 from autoenc.record.identity import Context
 from autoenc.record.record import Record
 from autoenc.record.searches import Searches, holds_transfer
-from autoenc.record.storage import journal_path
+from autoenc.record.storage import journal_path, records_below
 from autoenc.report import SearchResults
 from autoenc.report.comparison import SizeRow
 from autoenc.report.plots import loss_name
@@ -82,7 +82,9 @@ def _missing(folder: Path) -> str | None:
             f"`autoenc pivot {shlex.quote(str(folder))} --rows latent_dim` compares them"
         )
     journal = journal_path(folder)
-    return None if journal.exists() else f"{folder}: there is no {journal.name} here"
+    if journal.exists():
+        return None
+    return f"{folder}: there is no {journal.name} here{records_below(folder)}"
 
 
 def _kind(record: Record) -> tuple[Context, str]:

@@ -17,7 +17,7 @@ from autoenc.record.fits import FitRecord
 from autoenc.record.record import TRANSFER, TUNE, transfer_folder
 from autoenc.record.searches import Searches
 from autoenc.record.single_precision import as_recorded
-from autoenc.record.storage import journal_path
+from autoenc.record.storage import journal_path, records_below
 from autoenc.report.results import SearchResults
 from autoenc.report.study_results import TuneResults
 from autoenc.settings import SearchSettings, TransferSettings, TuneSettings, require_settings, search_settings
@@ -105,9 +105,10 @@ def _database(folder: Path) -> Path:
     """Return the record of the transfer-aware search of a folder, or of the one folder in it that has one."""
     databases = [path for path in [folder / "study.db", *sorted(folder.glob("*/study.db"))] if path.is_file()]
     if not databases:
+        hint = records_below(folder) or "; search, tune and transfer make one"
         raise InputError(
-            f"{folder}: there is no study.journal or study.db here; search, tune and transfer make one; "
-            "a record in a database is named by --storage"
+            f"{folder}: there is no study.journal or study.db here{hint}; a record in a database is named by "
+            "--storage"
         )
     if databases[0].parent != folder and len(databases) > 1:
         names = ", ".join(path.parent.name for path in databases)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shlex
 import os
+import shlex
 import signal
 import time
 from itertools import pairwise
@@ -69,6 +69,15 @@ def test_the_summary_tells_every_phase(done, place):
     best = min(reversed(document["phases"]), key=lambda entry: entry["best_loss"])
     assert f"autoenc train-best --from {shlex.quote(best['folder'])}" in done.out
     assert "'" in shlex.quote(best["folder"])  # there is a space in it
+
+
+@pytest.mark.parametrize("command", ["analyze", "compare", "report", "pivot", "refine", "train-best"])
+def test_the_folder_of_all_phases_is_answered_with_theirs(call, done, place, tmp_path, command):
+    more = {"refine": ["--to", tmp_path / "x.yaml"]}.get(command, [])
+    folder = ["--from"] if command in ("refine", "train-best") else []
+    answer = call(command, *folder, place / "out", *more)
+    assert answer.code == 2
+    assert " here; its folders baseline, bayesian, coarse, fine have one" in answer.err
 
 
 def test_all_phases_are_judged_by_the_same_rows(done, place):

@@ -33,6 +33,7 @@ class SizeRow(NamedTuple):
     linear: float | None = None
     better: str = "pca"
     above: float | None = None
+    unit: str = UNIT
 
 
 def comparison_lines(rows: list[SizeRow], at: int | None) -> list[str]:
@@ -76,7 +77,8 @@ def draw_comparison(rows: list[SizeRow], at: int | None) -> Figure:
         )  # fmt: skip
     axis.set_ylim(bottom=0)
     whole_ticks(axis.xaxis)
-    title = "Loss of the chosen stack against latent size"
-    label_axes(axis, "latent size", f"{rows[0].measure} {UNIT}", title)
+    value = "Loss" if "loss" in rows[0].measure else "Unexplained variance"
+    title = f"{value} of the chosen stack against latent size"
+    label_axes(axis, "latent size", f"{rows[0].measure} {rows[0].unit}", title)
     legend_beside(axis)
     return figure

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # a search that has nothing to draw does without Matplotlib
 __all__ = [
     "COLOURS",
     "UNIT",
+    "unit_of",
     "ComplexityPlot",
     "Curve",
     "CurvesPlot",
@@ -125,7 +126,7 @@ def loss_name(results: SearchResults, final: bool = True) -> str:
     return "final test loss" if final else "test loss"
 
 
-def _unit(results: SearchResults, final: bool = True) -> str:
+def unit_of(results: SearchResults, final: bool = True) -> str:
     """Return the unit of :func:`loss_name`."""
     if results.settings.measure == "explained":
         return "(share)" if final else "(each by its own loss)"
@@ -159,7 +160,7 @@ def curves_plot(results: SearchResults, n_best: int = 5) -> CurvesPlot:
     title = f"{name[0].upper()}{name[1:]} of the best {len(curves)} of {_subject(results)}"
     is_share = results.settings.measure == "explained"
     value_name = "unexplained variance" if is_share else "final loss"
-    return CurvesPlot(title, curves, name, _unit(results, final=False), value_name)
+    return CurvesPlot(title, curves, name, unit_of(results, final=False), value_name)
 
 
 def draw_curves(plot: CurvesPlot) -> Figure:
@@ -210,7 +211,7 @@ def complexity_plot(results: SearchResults) -> ComplexityPlot:
     name = loss_name(results)
     title = f"Size and {name} of {_subject(results)}"
     front = pareto_front(list(zip(parameters, losses, strict=True)))
-    baselines, unit = results.baselines, _unit(results)
+    baselines, unit = results.baselines, unit_of(results)
     return ComplexityPlot(title, parameters, losses, depths, best, label, front, baselines, name, unit)
 
 

@@ -17,7 +17,7 @@ from autoenc.record.searches import Searches, holds_transfer
 from autoenc.record.storage import journal_path, records_below
 from autoenc.report import SearchResults
 from autoenc.report.comparison import SizeRow
-from autoenc.report.plots import loss_name
+from autoenc.report.plots import loss_name, unit_of
 from autoenc.searching.trials import TrialResult
 from autoenc.settings import search_settings
 from autoenc.tuning.results import kept_trial, trial_results
@@ -114,7 +114,8 @@ def _of_grid(record: FitRecord) -> SizeRow | None:
     if not results.ranked:
         return None
     selection = results.selection
-    return _row(record, selection.chosen, results.baselines, selection.rule, loss_name(results))
+    row = _row(record, selection.chosen, results.baselines, selection.rule, loss_name(results))
+    return row._replace(unit=unit_of(results))
 
 
 def _of_trials(record: Record) -> SizeRow | None:

@@ -16,12 +16,15 @@ import pandas as pd
 import pytest
 
 import autoenc
+from autoenc.report.comparison import draw_comparison
 from autoenc.report.fit_answer import enough_units, in_words
 from autoenc.report.page.content import content_of
+from autoenc.report.page.write import page_of
 from autoenc.report.plots import complexity_plot, curves_plot
 from autoenc.searching.pace import Pace
 from autoenc.searching.race import Race
 from autoenc.settings.fit import FitSettings, TableProfile
+from autoenc.workflows.compare import latest_records, size_rows
 from autoenc.workflows.fit import FitJob, _Clock
 
 _PROFILE = TableProfile(n_train=200, n_columns=6, zero_share=0.0, has_long_tails=False)
@@ -86,6 +89,20 @@ def test_analyze_and_runs_show_it_as_what_it_is(call, csv, tmp_path) -> None:
     assert "--seeds" not in answer.out
     (line,) = call("runs", out).out.splitlines()[1:]
     assert line.split()[3:5] == ["fit", "finished"]
+
+
+def test_latent_sizes_are_compared_by_unexplained_variance(call, csv, tmp_path) -> None:
+    out = tmp_path / "out"
+    sizes = ["--latent_dim", "1,2", "--folds", 2]
+    assert call("fit", csv, "--budget", 3, *sizes, "--output_dir", out, "--quiet").code == 0
+    head = call("compare", out).out.splitlines()[0]
+    assert head.split()[4:6] == ["unexpl.", "PCA"]
+    rows = size_rows(latest_records([out])[0])
+    axis = draw_comparison(rows, None).axes[0]
+    assert axis.get_ylabel() == "unexplained variance, mean over folds (share)"
+    assert axis.get_title(loc="left") == "Unexplained variance of the chosen stack against latent size"
+    page = page_of([content_of(autoenc.load_results(out, size)) for size in (1, 2)])
+    assert '<button type="button">unexplained of PCA</button>' in page
 
 
 def test_what_is_compared_by_explained_variance_is_called_no_loss(call, csv, tmp_path) -> None:

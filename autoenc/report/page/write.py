@@ -46,6 +46,7 @@ def page_of(contents: Sequence[Content]) -> str:
     page: str = environment.get_template("page.html.j2").render(
         contents=list(enumerate(contents)), version=__version__, hidden=_HIDDEN,
         sizes=_sizes(contents), enough=_enough(contents),
+        value="loss" if any(content.by == "loss" for content in contents) else "unexplained",
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         style=_text("page.css"), script=_text("page.js"), plotly=get_plotlyjs(),
         numbers=_json([_drawn(content) for content in contents]),

@@ -90,7 +90,24 @@ class StackedEngine(Prepared):
             tables.setdefault(request.split.values.shape[1], []).append(i)
         with self._training():
             for numbers in tables.values():
-                self._fit_columns(requests, numbers, answer, stop)
+                for part in self._with_room(requests, numbers):
+                    self._fit_columns(requests, part, answer, stop)
+
+    def _with_room(self, requests: Sequence[Request], numbers: list[int]) -> Iterator[list[int]]:
+        """Divide requests into parts whose tables have room at once, beside the largest fit of the part."""
+        room_bytes, itemsize = self._place.room_bytes(), self.dtype.itemsize
+        by_table: dict[int, list[int]] = {}
+        for i in numbers:
+            by_table.setdefault(id(requests[i].split.values), []).append(i)
+        part: list[int] = []
+        for own in by_table.values():
+            together = [requests[i] for i in (*part, *own)]
+            fits = (stack_bytes(Candidate.of(each.fit, each.split), 1, itemsize) for each in together)
+            if part and table_bytes((each.split for each in together), itemsize) + max(fits) > room_bytes:
+                yield part
+                part, room_bytes = [], self._place.room_bytes()
+            part = [*part, *own]
+        yield part
 
     def _fit_columns(
         self, requests: Sequence[Request], numbers: list[int], answer: Answer, stop: StopFlag
@@ -133,7 +150,7 @@ class StackedEngine(Prepared):
         for i in numbers:
             kinds.setdefault(kind_of(requests[i].fit, requests[i].split.values.shape[1]), []).append(i)
         candidates = {i: Candidate.of(requests[i].fit, requests[i].split) for i in numbers}
-        alone = max(stack_bytes([one], room.itemsize) for one in candidates.values())
+        alone = max(stack_bytes(one, 1, room.itemsize) for one in candidates.values())
         n_lanes = self._place.n_lanes if alone * self._place.n_lanes <= room.left_bytes else 1
         stacks = []
         for kind in kinds.values():

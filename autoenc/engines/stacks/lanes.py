@@ -12,6 +12,7 @@ from autoenc.engines.contract import Answer, Stopped
 from autoenc.engines.fit import Outcome
 from autoenc.engines.stacks.places import Place, causes_of
 from autoenc.errors import InputError
+from autoenc.system.trouble import MachineError
 
 __all__ = ["Ends", "Failed", "run_in_lanes"]
 
@@ -44,6 +45,7 @@ def run_in_lanes(
     Raises:
         Stopped: If a stack was asked to stop.
         InputError: If one cannot be trained here at all.
+        MachineError: If the device cannot be used any more.
     """
     waiting, failed = list(stacks)[::-1], list[Failed]()
     lanes: dict[int, tuple[list[int], Ends]] = {}
@@ -60,8 +62,20 @@ def run_in_lanes(
                     del lanes[lane], ends
                 if error is not None:
                     failed.append((left, error))
-                    place.release()  # so that the others have what it held
+                    _release(place, error)
     return failed
+
+
+def _release(place: Place, error: Exception) -> None:
+    """Give back what a stack held that failed, so that the others have it.
+
+    Raises:
+        MachineError: If the device cannot do even that.
+    """
+    try:
+        place.release()
+    except Exception as broken:
+        raise MachineError(f"the device cannot be used any more ({error})") from broken
 
 
 def _turn(left: list[int], ends: Ends, answer: Answer) -> Exception | None:

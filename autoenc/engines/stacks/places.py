@@ -121,7 +121,7 @@ class CUDA:
 
     def __init__(self, index: int = 0) -> None:
         self.device = torch.device("cuda", index)
-        self._streams: dict[int, torch.cuda.Stream] = {}
+        self._streams: list[torch.cuda.Stream] = []
 
     def room_bytes(self) -> int:
         """Return part of what is free on the device and what torch holds without use."""
@@ -169,9 +169,9 @@ class CUDA:
     @contextmanager
     def lane(self, number: int) -> Iterator[None]:
         """Launch on a stream of the lane's own, behind what was launched outside of lanes."""
-        stream = self._streams.get(number)
-        if stream is None:
-            stream = self._streams[number] = torch.cuda.Stream(self.device)
+        if not self._streams:  # all at once: torch has 32, which it gives out in turn, again and again
+            self._streams = [torch.cuda.Stream(self.device) for _ in range(self.n_lanes)]
+        stream = self._streams[number]
         stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(stream):
             yield

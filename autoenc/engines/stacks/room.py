@@ -72,4 +72,4 @@ class Room(NamedTuple):
         return self._bytes(fit, split) <= room_bytes
 
     def _bytes(self, fit: Fit, split: Split) -> int:
-        return stack_bytes([Candidate.of(fit, split)], self.itemsize)
+        return stack_bytes(Candidate.of(fit, split), 1, self.itemsize)

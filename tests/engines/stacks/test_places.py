@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from autoenc.engines import Fit, Recipe, Request, make_engine
+from autoenc.engines import Fit, Recipe, Request, make_engine, stacked
 from autoenc.engines.stacked import StackedEngine
 from autoenc.engines.stacks.places import CPU, CUDA, place_of
 from autoenc.engines.stacks.stack import Stack
 from autoenc.engines.stacks.step import Steps
 from autoenc.engines.stacks.tables import DeviceTables
 from autoenc.errors import InputError
+from autoenc.system.trouble import MachineError
 
 FITS = [Fit((width, 4), 2, Recipe(epochs=3, batch_size=8), seed) for width in (4, 7) for seed in range(3)]
 
@@ -138,9 +139,45 @@ def test_what_cannot_fit_is_refused_before_it_is_trained(make_split, widths, bat
         engine.fit(make_split(n_rows=3000), fit)
 
 
-def test_an_error_of_one_fit_is_no_other_fits(split, monkeypatch):
-    from autoenc.engines import stacked
+def test_tables_that_have_no_room_at_once_come_one_after_the_other(make_split, monkeypatch):
+    splits = [make_split(n_rows=400 + i, seed=i) for i in range(4)]
+    fits = [Fit((4,), 2, Recipe(epochs=2, batch_size=8), seed) for seed in range(2) for _ in splits]
+    requests = [Request(split, fit) for split, fit in zip(splits * 2, fits, strict=True)]
 
+    def outcomes(place):
+        answers = {}
+        StackedEngine(np.float64, place=place).fit_many(requests, answers.__setitem__)
+        return losses(answers[i] for i in range(len(requests)))
+
+    expected, n_tables = outcomes(CPU()), list[int]()
+    place, real = CPU(), stacked.DeviceTables
+    alone = stacked.stack_bytes(stacked.Candidate.of(fits[0], splits[0]), 1, 8)
+    place.room_bytes = lambda: 2 * 8 * splits[3].values.size + alone
+
+    def counted(splits, *given):
+        n_tables.append(len({id(split.values) for split in splits}))
+        return real(splits, *given)
+
+    monkeypatch.setattr(stacked, "DeviceTables", counted)
+    np.testing.assert_allclose(outcomes(place), expected, rtol=1e-10)
+    assert n_tables[-2:] == [2, 2]
+
+
+def test_a_device_that_gives_nothing_back_is_a_failure_of_the_machine(split):
+    place = Small(0)
+
+    def release():
+        raise RuntimeError("a capture is going on")
+
+    engine = StackedEngine(place=place)
+    place.n_models = 6
+    engine.prepare()
+    place.n_models, place.release = 0, release
+    with pytest.raises(MachineError, match="the device cannot be used any more"):
+        trained(engine, split)
+
+
+def test_an_error_of_one_fit_is_no_other_fits(split, monkeypatch):
     real = stacked.start_of
 
     def start_of(split, fit):

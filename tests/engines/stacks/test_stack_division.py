@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoenc.engines import Fit, Recipe, Split
+from autoenc.engines.stacks import division
 from autoenc.engines.stacks.division import Candidate, divided, kind_of, stack_bytes
+from autoenc.engines.stacks.shapes import padded_shapes
 from autoenc.models.grid import ArchitectureGrid
 
 GRID = list(ArchitectureGrid((16, 32, 64, 128), 3))
@@ -37,6 +40,30 @@ def test_padding_at_most_doubles_the_work_and_every_fit_has_its_stack(stacks):
         assert len(members) * work(widest) <= 2 * sum(work(stacks[i]) for i in members)
 
 
+MIXED = [
+    Fit(widths, latent_dim, Recipe(family=family, start=start, missing=missing))
+    for widths in ((64, 32, 16), (128, 16, 16))
+    for latent_dim, family, start, missing in ((3, "ae", "pca", "zero"), (2, "vae", "random", "mask"))
+]
+
+
+@given(st.lists(st.sampled_from(MIXED), min_size=1, max_size=4))
+def test_what_fits_are_padded_to_has_the_parameters_of_their_stack(fits):
+    split = Split(np.zeros((51, 24), np.float32), np.arange(50), np.array([50]))
+    members = [Candidate.of(fit, split) for fit in fits]
+    together = reduce(Candidate.with_room_for, members)
+    assert padded_shapes([together.network]) == padded_shapes([one.network for one in members])
+
+
+def test_many_fits_are_divided_soon():
+    split = Split(np.zeros((51, 24), np.float32), np.arange(50), np.array([50]))
+    fits = [Fit(widths, 3, Recipe(), seed) for seed in range(60) for widths in GRID if len(widths) == 3]
+    candidates = [Candidate.of(fit, split) for fit in fits]
+    n_before = division._sizes.cache_info().misses
+    assert len(divided(candidates, 4, PLENTY, 512)) < 20
+    assert division._sizes.cache_info().misses - n_before < len(GRID) ** 2
+
+
 def test_the_default_grid_takes_few_stacks():
     n_stacks = sum(
         len(divided([candidate(widths) for widths in GRID if len(widths) == depth], 4, PLENTY, 100))
@@ -55,8 +82,8 @@ def test_batches_of_very_different_sizes_are_apart():
 
 def test_a_stack_takes_no_more_than_there_is_room_for():
     candidates = [candidate((64, 32))] * 10
-    one = stack_bytes(candidates[:1], 4)
-    assert stack_bytes(candidates, 8) == 2 * stack_bytes(candidates, 4) == 20 * one
+    one = stack_bytes(candidates[0], 1, 4)
+    assert stack_bytes(candidates[0], 10, 8) == 2 * stack_bytes(candidates[0], 10, 4) == 20 * one
     assert sorted(map(len, divided(candidates, 4, 4 * one, 100))) == [2, 4, 4]
     assert sorted(map(len, divided(candidates, 4, PLENTY, 3))) == [1, 3, 3, 3]
     assert [len(members) for members in divided(candidates, 4, 0, 100)] == [1] * 10

@@ -42,6 +42,9 @@ def test_adaptive_and_two_stage_searches(
     text = (tmp_path / "page.html").read_text()
     assert "<h3>Trials in their order</h3>" in text
     assert "<h3>How well each column is reconstructed</h3>" in text
+    assert (
+        "On average over the columns below: " in text
+    )  # of which a category is one, and not all of a column
     options = {
         "n_trials": 2, "n_cv_folds": 2, "finalists": 1, "latent_dim_options": 2, "hidden_dims_options": "4",
         "epochs": 1, "stage2_epochs": 1, "quiet": True,

@@ -21,9 +21,10 @@ from autoenc.system.paths import make_folder, write_atomically
 from autoenc.system.secrets import masked_command
 from autoenc.system.special import refuse_link
 
-__all__ = ["JournalLock", "RecordLock", "file_lock", "is_held"]
+__all__ = ["OTHER_FOLDER", "JournalLock", "RecordLock", "file_lock", "is_held"]
 
-_ADVICE = "wait for it, name another folder with --output_dir, or divide the work with --shard i/N"
+OTHER_FOLDER = "wait for it, or name another folder with --output_dir"
+"""What to do where another process has the record of a folder."""
 
 
 class RecordLock:
@@ -40,7 +41,7 @@ class RecordLock:
         InputError: On entering, if another process holds it; it says which one and what to do.
     """
 
-    def __init__(self, journal: Path, advice: str = _ADVICE) -> None:
+    def __init__(self, journal: Path, advice: str = OTHER_FOLDER) -> None:
         self._advice = advice
         self._holder = journal.with_name(f".{journal.name}.holder")
         self._journal = journal

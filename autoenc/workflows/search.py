@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from autoenc.engines import Fit, Outcome
 from autoenc.engines.pca_start import check_latent_dim
 from autoenc.record.fits import FitRecord
-from autoenc.record.lock import RecordLock
+from autoenc.record.lock import OTHER_FOLDER, RecordLock
 from autoenc.record.record import keep_study_aside
 from autoenc.record.runs import TrackedRun
 from autoenc.record.storage import journal_path, open_storage
@@ -40,6 +40,8 @@ from autoenc.workflows.tracking import curves_of, search_metrics
 
 __all__ = ["SearchRun", "Training", "run_search"]
 
+
+_SHARDS = "wait for it, name another folder with --output_dir, or divide the work with --shard i/N"
 
 SearchRun = Ended[SearchResults]
 
@@ -99,7 +101,9 @@ def run_search(job: SearchJob, screen: Screen, train: Callable[[Training], None]
             lambda: remote_fits(job.trainer, job.division.split, job.settings.device),
         )  # fmt: skip
         if job.is_on_disk:
-            stack.enter_context(RecordLock(journal_path(job.paths.folder, job.shard)))
+            # What fit trains depends on what it knows, so that shards are none of its.
+            advice = OTHER_FOLDER if isinstance(job.settings, RaceSettings) else _SHARDS
+            stack.enter_context(RecordLock(journal_path(job.paths.folder, job.shard), advice=advice))
             if not job.shard:
                 job.paths.remove_leftovers()
         return _run(job, _open_record(job, screen, note), cluster, screen, train or _train)

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from autoenc.engines.recipe import Family
 from autoenc.record.fits import FitRecord
-from autoenc.record.lock import RecordLock, file_lock
+from autoenc.record.lock import OTHER_FOLDER, RecordLock, file_lock
 from autoenc.record.record import Record
 from autoenc.record.runs import TrackedRun
 from autoenc.record.storage import journal_path, open_storage
@@ -86,7 +86,9 @@ def open_tuning(
             lambda: remote_fits(job.engine, job.division.split, settings.device),
         )  # fmt: skip
         if job.is_on_disk and alone:
-            stack.enter_context(RecordLock(journal))
+            stack.enter_context(
+                RecordLock(journal, advice=f"{OTHER_FOLDER}, or let several share one --storage")
+            )
             remove_leftovers(job.folder)
         storage = open_storage(settings.storage or journal) if job.is_on_disk else InMemoryStorage()
         record = open_tune_record(storage, job, alone)

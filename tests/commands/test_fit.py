@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 import autoenc
+from autoenc.record.lock import RecordLock
 from autoenc.report.comparison import draw_comparison
 from autoenc.report.fit_answer import enough_units, in_words
 from autoenc.report.page.content import content_of
@@ -294,3 +295,17 @@ def test_the_plan_says_how_many_fits_are_trained_together(call, csv, tmp_path) -
         "fit", csv, "--budget", 1, "--output_dir", tmp_path, "--latent_dim", 2, "--engine", "stacked"
     )
     assert "engine stacked, up to 64 fits at once on cpu" in answer.out
+
+
+@pytest.mark.parametrize(("command", "way"), [
+    ("search", ", or divide the work with --shard i/N"), ("tune", ", or let several share one --storage"),
+    ("fit", ", or name another folder with --output_dir"),
+])  # fmt: skip
+def test_a_folder_that_another_process_has_is_answered_with_what_the_command_can_do(
+    call, csv, tmp_path, command, way
+) -> None:
+    with RecordLock(tmp_path / "study.journal"):
+        answer = call(command, "--data_path", csv, "--latent_dim", 2, "--output_dir", tmp_path)
+    assert answer.code == 2
+    assert answer.err.rstrip().endswith(way)
+    assert command == "search" or "--shard" not in answer.err

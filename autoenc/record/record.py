@@ -7,11 +7,13 @@ left, for every kind of search; :class:`~autoenc.record.fits.FitRecord` holds si
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
@@ -111,7 +113,8 @@ def keep_study_aside(storage: BaseStorage, name: str) -> str | None:
     while kept in names:
         n += 1
         kept = f"{name}.{stamp}-{n}"
-    optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=kept)
+    with quiet_optuna():
+        optuna.copy_study(from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=kept)
     # The copy is no record any more: a search must not find two of the same kind.
     study = optuna.load_study(study_name=kept, storage=storage)
     for key in (CONTEXT, TUNE, TRANSFER):
@@ -248,7 +251,8 @@ class Record:
         """Keep what units of a trial in training came to, as plain values, for whoever takes it up."""
         if isinstance(storage_of(self.study), Checked):
             key = f"{MEASURED} {trial.number}"
-            trial.set_user_attr(MEASURED, sealed(self.study.study_name, key, value))
+            with suppress(UpdateFinishedTrialError):  # it was judged by others, or another process ended it
+                trial.set_user_attr(MEASURED, sealed(self.study.study_name, key, value))
 
     def measured(self, trial: optuna.Trial) -> Any:
         """Return what was kept of a trial; None where nothing was, or where it was changed since."""

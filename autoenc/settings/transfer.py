@@ -286,14 +286,15 @@ class TransferSettings(
     @model_validator(mode="before")
     @classmethod
     def _one_target_alone(cls, given: Any) -> Any:
-        """Who names one column to predict wants no other; the usual ones are for who names none.
+        """Who names one column to predict wants no other; the usual ones are for who names none of them.
 
         With ``resume`` the study that is there says what the other one is.
         """
         targets = "regression_target", "classification_target"
         if not isinstance(given, Mapping) or given.get("resume") is not None:
             return given
-        if sum(name in given for name in targets) != 1:
+        named = [given[name] for name in targets if name in given]
+        if len(named) != 1 or named == [""]:  # who wants one less keeps the usual other
             return given
         return {**dict.fromkeys(targets, ""), **given}
 

@@ -511,7 +511,6 @@ def test_a_dry_run_tells_the_plan_and_leaves_nothing(call, rows_csv, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), [("regression", "score"), ("classification", "kind")])
 def test_who_names_one_target_predicts_that_alone(call, folder, rows_csv, tmp_path, kind, name):
     options = ("--data_path", rows_csv, "--output_dir", tmp_path, "--dry_run", "--n_cv_folds", 2)
@@ -524,8 +523,12 @@ def test_who_names_one_target_predicts_that_alone(call, folder, rows_csv, tmp_pa
     assert "'student_centred'" in neither.err
     again = call("transfer", "--resume", folder / "study.db", f"--{kind}_target", name, "--dry_run")
     assert again.code == 0, "the study knows the other"
+    one_less = call("transfer", *options, "--regression_target", "")
+    assert "'student_centred'" in one_less.err, "the usual other one stays"
+    assert "both empty" not in one_less.err
 
 
+@pytest.mark.slow
 def test_a_fresh_search_keeps_the_old_record_aside(call, rows_csv, tmp_path):
     words = ("--data_path", rows_csv, "--output_dir", tmp_path, "--name", "n", *QUICK)
     assert call("transfer", *words).code == 0

@@ -178,6 +178,33 @@ def test_a_trial_that_is_taken_up_measures_no_fold_again(make_settings, data, tm
     assert not any("measured" in keys for keys in attributes), "once it ended, its result says it all"
 
 
+def test_folds_that_end_after_their_trial_are_noted_nowhere(make_settings, data, tmp_path):
+    """As where several are in training and the first one fails, or is enough for a pruner."""
+    settings = make_settings(n_trials=4)
+    study, stop = open_transfer_record(tmp_path / "s.db", settings, {}).study, StopFlag()
+
+    class Failing(Counted):
+        def job(self, unit, watch):
+            measured = super().job(unit, watch)
+
+            def late(stop):
+                if unit.fold == 0:
+                    return FoldOutcome(None, failure="it diverged")
+                time.sleep(0.2)
+                return measured(stop)
+
+            return late
+
+    objective = Failing(stop, settings)
+    objective.ahead = 3
+    threads = Threads(objective, 3, stop)
+    try:
+        loop.run(TransferTrials(Record(study), settings, objective), objective, threads, stop, 1)
+    finally:
+        threads.close()
+    assert [trial.state for trial in study.trials] == 4 * [TrialState.FAIL]
+
+
 def test_folds_of_a_trial_that_are_damaged_are_measured_again(make_settings, data, tmp_path):
     settings = make_settings(n_trials=1)
     context = transfer_context(settings, data)

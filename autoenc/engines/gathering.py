@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoenc.engines.contract import ManyAtOnce, Request, StopFlag, check_initial
+from autoenc.engines.contract import ManyAtOnce, Request, StopFlag, Stopped, check_initial
 from autoenc.engines.fit import Fit, Outcome, State
 from autoenc.engines.one_by_one import OneByOne
 from autoenc.engines.split import Split
@@ -48,7 +48,8 @@ class Gathering(Wrapping[ManyAtOnce]):
 
     def __init__(self, base: ManyAtOnce) -> None:
         super().__init__(base)
-        self._lock, self._one_by_one = threading.Lock(), OneByOne()
+        device = "cuda:0" if base.device == "cuda" else base.device
+        self._lock, self._one_by_one = threading.Lock(), OneByOne(device)
         self._waiting: list[_Waiting] = []
         self._is_led = False
 
@@ -76,7 +77,11 @@ class Gathering(Wrapping[ManyAtOnce]):
             self._waiting.append(own)
             is_leader, self._is_led = not self._is_led, True
         if not is_leader:
-            own.woken.wait()
+            try:
+                own.woken.wait()
+            except BaseException:
+                self._leave(own)
+                raise
         if own.answer is None:  # nobody has trained it, so this thread leads
             self._lead(own)
         assert own.answer is not None
@@ -84,8 +89,26 @@ class Gathering(Wrapping[ManyAtOnce]):
             raise own.answer
         return own.answer
 
+    def _leave(self, own: _Waiting) -> None:
+        """Take back a request; if its thread was to lead, another does."""
+        with self._lock:
+            was_to_lead = own.woken.is_set() and own in self._waiting
+            self._waiting = [one for one in self._waiting if one is not own]
+            if was_to_lead:
+                self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Make the thread whose request came first the next leader; called with the lock."""
+        self._is_led = bool(self._waiting)
+        if self._waiting:
+            self._waiting[0].woken.set()
+
     def _lead(self, own: _Waiting) -> None:
-        """Train what waits, and make a thread whose request came later the next leader."""
+        """Train what waits, and make a thread whose request came later the next leader.
+
+        Raises:
+            BaseException: If this thread is interrupted; the others are told that all was stopped.
+        """
         together: list[_Waiting] = []
         stop = own.stop or StopFlag()
         try:
@@ -98,12 +121,13 @@ class Gathering(Wrapping[ManyAtOnce]):
         except BaseException as error:
             for one in together or [own]:
                 if one.answer is None:
-                    one.give(error)
+                    one.give(error if isinstance(error, Exception) else Stopped())
+            if not isinstance(error, Exception):
+                raise
         finally:
             with self._lock:
-                self._is_led = bool(self._waiting)
-                if self._waiting:
-                    self._waiting[0].woken.set()
+                self._waiting = [one for one in self._waiting if one.answer is None]
+                self._hand_on()
 
     def _gathered(self, own: _Waiting) -> list[_Waiting]:
         """Requests with the same flag, once no more are on their way; they wait no longer."""

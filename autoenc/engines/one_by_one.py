@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 __all__ = ["OneByOne"]
 
 
-class OneByOne:
-    """Does one piece of work at a time."""
+_of_devices: dict[str, threading.Lock] = {}
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+
+class OneByOne:
+    """Does one piece of work at a time.
+
+    Args:
+        device: Its name; a GPU is used by one of all that have the same.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        own = threading.Lock()
+        self._lock = own if device == "cpu" else _of_devices.setdefault(device, own)
 
     def do(self, work: Callable[[], Any], give_up: Callable[[], object] = lambda: None) -> Any:
         """Do a piece of work once those before it are done; return what it returns, or raise what it raises.
@@ -37,13 +46,20 @@ class OneByOne:
 
         with self._lock:
             thread = threading.Thread(target=run, daemon=True)
-            thread.start()
             try:
+                thread.start()
                 thread.join()
             except BaseException:
                 give_up()
-                thread.join()  # or it would still be at work beside the next one
+                _wait_for(thread)  # or it would still be at work beside the next one
                 raise
         if raised:
             raise raised.pop()
         return returned[0]
+
+
+def _wait_for(thread: threading.Thread) -> None:
+    """Wait for a thread to end, however often that is interrupted."""
+    while thread.is_alive():
+        with suppress(BaseException):
+            thread.join()

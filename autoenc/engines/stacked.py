@@ -18,6 +18,7 @@ from autoenc.engines.contract import Answer, Request, StopFlag, Watch, check_ini
 from autoenc.engines.fit import Fit, Outcome, State
 from autoenc.engines.pca_start import start_of
 from autoenc.engines.prepared import Prepared
+from autoenc.engines.products import Rounding
 from autoenc.engines.recipe import Recipe
 from autoenc.engines.split import Split
 from autoenc.engines.stacks.division import Candidate, divided, kind_of, stack_bytes
@@ -41,7 +42,8 @@ class StackedEngine(Prepared):
         dtype: Precision of parameters and arithmetic.
         device: ``cpu``, ``cuda`` or ``cuda:1``.
         place: How that device is used, where it is not the usual way.
-        tf32: Whether a GPU rounds what it multiplies to TF32, which is faster and leaves three digits.
+        tf32: Whether a GPU rounds what it multiplies to TF32, which is faster and leaves three digits; not
+            while another training in the process needs exact products of a GPU.
 
     Raises:
         InputError: If the device is not there.
@@ -161,7 +163,8 @@ class StackedEngine(Prepared):
 
     @contextmanager
     def _training(self) -> Iterator[None]:
-        with training_state(self._tf32), self._place.training():
+        gpu: Rounding = "any" if self.device == "cpu" else "tf32" if self._tf32 else "exact"
+        with training_state(gpu), self._place.training():
             yield
 
     def reconstruct(

@@ -7,17 +7,17 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
-from autoenc.engines.products import products
+from autoenc.engines.products import Rounding, products
 
 __all__ = ["single_precision", "training_state"]
 
 
 @contextmanager
-def training_state(tf32: bool = False) -> Iterator[None]:
+def training_state(gpu: Rounding = "exact") -> Iterator[None]:
     """Record gradients, and make tensors on the CPU where no device is named; for this thread alone.
 
     Args:
-        tf32: See :func:`~autoenc.engines.products.products`, which holds in all threads.
+        gpu: See :func:`~autoenc.engines.products.products`, which holds in all threads.
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
@@ -28,7 +28,7 @@ def training_state(tf32: bool = False) -> Iterator[None]:
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
-        stack.enter_context(products(tf32))
+        stack.enter_context(products(gpu))
         yield
 
 

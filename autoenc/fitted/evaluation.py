@@ -26,5 +26,5 @@ def evaluating(module: Module, dtype: torch.dtype = torch.float32) -> Iterator[M
     wanted = all(not part.training for part in module.modules()) and all(
         value.dtype == dtype and value.device.type == "cpu" for value in module.parameters()
     )
-    with torch.inference_mode(), torch.autocast("cpu", enabled=False), products():
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False), products("any"):
         yield module if wanted else copy.deepcopy(module).eval().to("cpu", dtype)

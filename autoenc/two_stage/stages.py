@@ -104,7 +104,7 @@ class Stages:
         model = fitted_model(outcome.state, configuration.recipe, self._data.table.columns, scaling, info)
         return model, outcome.final_test_loss
 
-    @training_state()
+    @training_state("any")
     def fit(
         self,
         fold: Fold,
@@ -131,7 +131,7 @@ class Stages:
         autoencoder.model.to("cpu")
         return FittedStages(autoencoder, heads, units, loss)
 
-    @training_state()
+    @training_state("any")
     def fit_heads(
         self, fold: Fold, points: NDArray[np.float32], recipe: HeadRecipe, stop: StopFlag | None = None
     ) -> tuple[Heads, Units]:

@@ -11,7 +11,7 @@ from itertools import chain
 
 import pytest
 
-from autoenc.engines import Fit, Outcome, Recipe, StopFlag, Stopped
+from autoenc.engines import Fit, Outcome, Recipe, StopFlag, Stopped, gathering
 from autoenc.engines.gathering import Gathering
 
 FITS = [Fit((width,), 2, Recipe(epochs=2)) for width in range(3, 11)]
@@ -115,6 +115,63 @@ def test_an_error_of_all_is_raised_for_all_that_have_no_answer(base, error):
     assert found.count(error) == len(base.batches)
     base.error = None
     assert asked(Gathering(base), FITS[:1]) == [3]
+
+
+def test_who_is_interrupted_while_waiting_leaves_and_the_others_go_on(base):
+    engine = Gathering(base)
+    base.go_on.clear()
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(engine.fit, None, FITS[0])
+        assert base.begun.wait(10)
+
+        class Interrupted(threading.Event):
+            def wait(self, timeout=None):
+                raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(gathering.threading, "Event", Interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                engine.fit(None, FITS[2])
+        base.go_on.set()
+        assert first.result(10).seconds == 3
+    assert asked(engine, FITS[2:4]) == [5, 6]
+    assert sum(width == 5 for width in chain(*base.batches)) == 1, "what was left is not trained"
+
+
+def test_who_was_to_lead_and_leaves_has_another_lead(base):
+    engine = Gathering(base)
+    waiting = [gathering._Waiting(gathering.Request(None, fit, None), None) for fit in FITS[:2]]
+    engine._waiting, engine._is_led = list(waiting), True
+    waiting[0].woken.set()
+    engine._leave(waiting[0])
+    assert waiting[1].woken.is_set()
+    engine._leave(waiting[1])
+    assert asked(engine, FITS[:1]) == [3], "nobody is waited for"
+
+
+def test_who_leads_is_interrupted_itself_and_the_others_are_stopped(base):
+    engine, stop = Gathering(base), StopFlag()
+    base.go_on.clear()
+    with ThreadPoolExecutor(2) as pool:
+        leading = pool.submit(engine.fit, None, FITS[0], stop)
+        while not engine._waiting:
+            time.sleep(0.001)
+        other = pool.submit(engine.fit, None, FITS[2], stop)
+        base.error = KeyboardInterrupt()
+        base.go_on.set()
+        found = {type(leading.exception(10)), type(other.exception(10))}
+    assert KeyboardInterrupt in found
+    assert found <= {KeyboardInterrupt, Stopped, type(None)}
+    base.error = None
+    assert asked(engine, FITS[:1]) == [3]
+
+
+def test_engines_of_one_gpu_take_turns():
+    engines = [Gathering(Together()) for _ in range(3)]
+    for engine, device in zip(engines, ("cuda", "cuda:0", "cuda:1"), strict=True):
+        engine._base.device = device
+    locks = [Gathering(engine._base)._one_by_one._lock for engine in engines]
+    assert locks[0] is locks[1] is not locks[2]
 
 
 def test_it_can_be_sent_to_another_process():

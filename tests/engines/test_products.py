@@ -57,31 +57,60 @@ def caller(request) -> Iterator[None]:
 
 
 def is_exact() -> bool:
-    return set(module._settings()) <= {"none", "ieee", "highest"}
+    common, each = module._settings()
+    return common in (None, "highest") and set(each) <= {"none", "ieee"}
 
 
 def is_tf32() -> bool:
-    return module._settings()[0] in ("tf32", "high")
+    common, each = module._settings()
+    return common in (None, "high") and each[:1] in ((), ("tf32",)) and "bf16" not in each
 
 
 def test_products_are_exact_and_the_setting_is_given_back(caller):
     before = module._settings()
     with products():
         assert is_exact()
-        with products():
+        with products("any"):
             assert is_exact()
         assert is_exact()
     assert module._settings() == before
 
 
-def test_they_are_rounded_only_if_all_that_compute_ask_for_that(caller):
+def test_they_are_rounded_only_if_all_that_use_a_gpu_ask_for_that(caller):
     before = module._settings()
-    with products(tf32=True):
+    with products("tf32"):
         assert is_tf32()
-        with products():
-            assert is_exact()
+        with products("any"):
+            assert is_tf32()
+            with products("exact"):
+                assert is_exact()
         assert is_tf32()
     assert module._settings() == before
+
+
+@pytest.mark.parametrize("name", ["nothing", "high", "medium", "allowed", "not allowed"])
+@pytest.mark.parametrize("gpu", ["exact", "tf32", "any"])
+def test_who_uses_the_setting_for_all_devices_can_read_it_meanwhile(name, gpu):
+    CALLERS[name]()
+    try:
+        with products(gpu):
+            wanted = "high" if gpu == "tf32" else "highest"
+            assert torch.get_float32_matmul_precision() == wanted
+            assert torch.backends.cuda.matmul.allow_tf32 is (gpu == "tf32")
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.skipif(not NEW, reason="this torch has one setting for all devices")
+def test_what_follows_the_general_setting_goes_on_to_follow_it():
+    in_general("tf32")
+    try:
+        with products():
+            assert is_exact()
+        in_general("none")
+        assert is_exact()
+    finally:
+        in_general("none")
 
 
 @pytest.mark.parametrize("value", ["highest", "high", "medium"])
@@ -90,11 +119,11 @@ def test_a_torch_that_has_one_setting_is_asked_by_it(value, monkeypatch):
     torch.set_float32_matmul_precision(value)
     try:
         with products():
-            assert module._settings() == ["highest"]
-            with products(tf32=True):
-                assert module._settings() == ["highest"]
-        with products(tf32=True):
-            assert module._settings() == ["high"]
+            assert module._settings() == ("highest", ())
+            with products("tf32"):
+                assert module._settings() == ("highest", ())
+        with products("tf32"):
+            assert module._settings() == ("high", ())
         assert torch.get_float32_matmul_precision() == value
     finally:
         torch.set_float32_matmul_precision("highest")

@@ -56,7 +56,7 @@ def _search_one(settings: SearchSettings) -> int:
 
 def _verified(engine: Engine) -> tuple[EngineName, str]:
     """Return what is compared with the reference: the search's own engine, unless that is the reference."""
-    if engine.name.startswith("stacked"):
+    if engine.n_at_once:
         return "stacked", engine.device  # without TF32, whose rounding is no fault
     return "native", "cpu"
 

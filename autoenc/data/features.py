@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -35,7 +36,7 @@ _TRUTH: dict[Any, float] = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0"
 
 
 @dataclass(frozen=True)
-class Feature:
+class Feature(ABC):
     """A column of a table, and the columns of numbers that stand for it.
 
     Attributes:
@@ -50,14 +51,15 @@ class Feature:
         """Of the columns of numbers."""
         return [self.name]
 
+    @abstractmethod
     def encode(self, column: pd.Series) -> Cells:
         """Return its cells as numbers ``[rows, columns]``, NaN where one is missing.
 
         Raises:
             InputError: If a cell is nothing of this kind; it names the row.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, cells: Cells, possible: NDArray[np.bool_]) -> NDArray[Any]:
         """Return what such numbers, or a model's answer, stand for ``[rows]``.
 
@@ -65,7 +67,6 @@ class Feature:
             cells: ``[rows, columns]``.
             possible: Which columns were learned from, ``[columns]``.
         """
-        raise NotImplementedError
 
     def as_plain(self) -> dict[str, Any]:
         """Return plain values, of which :func:`feature_of` makes the same feature."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -60,7 +61,7 @@ class Finished(NamedTuple):
 if TYPE_CHECKING:
     _Base = BaseStorage
 else:
-    _Base = object  # the storage that it is put before comes after it
+    _Base = ABC  # the storage that it is put before comes after it
 
 
 class Checked(_Base):
@@ -90,9 +91,9 @@ class Checked(_Base):
         """Return where a trial stands in the file, for people."""
         return f"trial {trial.number}"
 
+    @abstractmethod
     def study_holding(self, trial: FrozenTrial) -> int:
         """Return the id of a trial's study."""
-        raise NotImplementedError
 
     def lose(self, trial: FrozenTrial, why: str) -> None:
         """Tell that a trial is damaged."""
@@ -149,9 +150,9 @@ class Checked(_Base):
                 super().set_trial_user_attr(trial_id, DIGEST, trial_digest(name, trial, numbered=True))
         return super().set_trial_state_values(trial_id, state, values)
 
+    @abstractmethod
     def add_finished(self, study_id: int, trials: Sequence[FrozenTrial]) -> None:
         """Add trials that ended: all of them on disk when it returns, or none."""
-        raise NotImplementedError
 
     # Reading
 

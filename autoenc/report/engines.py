@@ -22,7 +22,7 @@ def comparison_head(fits: Sequence[Fit], n_all: int, engine: str) -> list[str]:
     epochs = fits[0].recipe.epochs
     return [
         f"{len(fits)} of {n_all} stacks, {epochs} epochs, by the engines {engine} and torch"
-        f"{'' if engine.startswith('stacked') else ' on one core'}",
+        f"{'' if engine == 'stacked' else ' on one core'}",
         f"{'stack':>20}  precision  {engine:>14}  {'torch':>14}  difference  speed-up",
     ]
 

@@ -96,7 +96,7 @@ def dry_run(job: SearchJob) -> int:
 def _estimates(job: SearchJob, pending: Sequence[Fit]) -> list[Estimate]:
     """The time of the search by its engine, and by the other one that there is, if any."""
     measured = estimates([job.engine], pending, job.division.split_of, job.settings.jobs)
-    if job.engine.name.startswith("stacked"):
+    if job.engine.n_at_once:
         native = make_engine("native", n_cores=job.settings.jobs)
         measured += estimates([native], pending, job.division.split_of, job.settings.jobs)
     elif pending and job.is_engine_open and has_gpu():
